@@ -1,0 +1,112 @@
+"""The agent protocol: what the training loop needs of any algorithm, ours or from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agents.module import Module
+from agents.sparsity.masks import Masks
+from agents.sparsity.regime import Regime
+
+Streams = Callable[[int, str], torch.Generator]
+"""(member, word) -> that member's generator for the word, on the CPU."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Everything an agent is built from."""
+
+    observation: int
+    """Width of one observation."""
+    action: int
+    """Width of one action; actions lie in [-1, 1]."""
+    agent_steps: int
+    """Agent steps in the whole run."""
+    episode_steps: int
+    """Agent steps of an episode that runs into its time limit."""
+    terminates: bool
+    """Whether the task can end an episode before its time limit."""
+    blocks: Mapping[str, str]
+    """Block type of each module, T1 to T6."""
+    regimes: Sequence[Regime]
+    """One regime for each member."""
+    streams: Streams
+    """Random streams by member and word."""
+    device: str = "cpu"
+    """Torch device."""
+    dtype: torch.dtype = torch.float32
+    """Precision of parameters, replay and arithmetic."""
+
+
+@dataclass(frozen=True)
+class TrainedModule:
+    """One module as sparsity, diagnostics and audits see it."""
+
+    parameters: Module
+    masks: Masks
+
+
+class Agent(Protocol):
+    """P members that learn together. E is environments per member: 1 for off-policy agents."""
+
+    def act(self, observation: Tensor, explore: bool) -> Tensor:
+        """Actions [P, E, act] in [-1, 1] for observations [P, E, obs]. Without `explore` nothing random is drawn."""
+
+    def begin(self, observation: Tensor, action: Tensor) -> None:
+        """An agent step starts: [P, E, obs], [P, E, act]."""
+
+    def update(self) -> None:
+        """The learning that belongs to one agent step."""
+
+    def complete(
+        self,
+        reward: Tensor,
+        next_observation: Tensor,
+        terminated: NDArray[np.bool_],
+        truncated: NDArray[np.bool_],
+    ) -> None:
+        """The simulator's answer: reward [P, E], true next observation [P, E, obs], flags [P, E]."""
+
+    def overlaps(self) -> bool:
+        """Whether `update` of this agent step may run between `begin` and `complete`."""
+
+    def modules(self) -> Mapping[str, TrainedModule]:
+        """`encoder`, `critic`, `actor`."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Updates of each module so far."""
+
+    def check_finite(self) -> list[str | None]:
+        """Per member, what is not finite any more, or None. Reads from the device."""
+
+    def freeze(self, member: int) -> None:
+        """A failed member: nothing of it is written any more and its actions are zero."""
+
+    def probe(self) -> Mapping[str, Mapping[str, Any]]:
+        """For each module, activations on a probe batch of the replay, for diagnostics."""
+
+    def state(self) -> dict[str, Any]:
+        """Everything, generators included."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Inverse of `state`."""
+
+
+class AgentKind(Protocol):
+    """What `catalog` holds for each algorithm: its settings class, its update counts and its constructor."""
+
+    settings: type[Any]
+
+    @staticmethod
+    def updates(settings: Any, agent_steps: int) -> dict[str, int]:
+        """Updates of each module after `agent_steps` agent steps."""
+
+    def __call__(self, setup: Setup, settings: Any) -> Agent:
+        """Build P members."""

@@ -1,0 +1,22 @@
+"""The table of agents: names to lazy places, so that importing the table imports no agent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agents.lazy import load
+
+AGENTS: dict[str, tuple[str, str, str]] = {
+    "mrq": ("agents.mrq.settings:MRQSettings", "agents.mrq.agent:MRQ", "MR.Q (arXiv 2501.16142): model-based representations, TD3-style control"),
+}
+"""Name -> (settings class, agent class, meaning)."""
+
+
+def settings_class(agent: str) -> Any:
+    """The settings dataclass of an agent; light, imports no torch."""
+    return load(AGENTS[agent][0])
+
+
+def agent_class(agent: str) -> Any:
+    """The agent class; imports torch."""
+    return load(AGENTS[agent][1])

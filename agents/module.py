@@ -1,0 +1,152 @@
+"""One trained module of all members: its parameters, masks and optimiser.
+
+A module steps in a fixed order: gradients are masked, then clipped per member, then AdamW writes, then weights are masked.
+Masking before the norm matters: an unmasked norm is larger, so clipping would shrink the steps of sparse members.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from agents.blocks import Linear
+from agents.layers import Layout, xavier_uniform
+
+
+@dataclass(frozen=True)
+class AdamWSettings:
+    """Decoupled weight decay Adam; betas and epsilon are PyTorch's defaults, as in MR.Q."""
+
+    lr: float
+    """Step size."""
+    weight_decay: float = 1e-4
+    """Decoupled decay, applied to all parameters."""
+    clip: float | None = None
+    """Largest gradient norm of one member (over all its copies), or None."""
+
+
+class Module:
+    """Parameters [G, ...] of one module; G = members x copies, member-major."""
+
+    def __init__(
+        self,
+        linears: Sequence[Linear],
+        generators: Sequence[torch.Generator],
+        optimiser: AdamWSettings,
+        copies: int = 1,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        """Draws every member's initial weights from its own generator; `generators` has one for each member."""
+        self.members = len(generators)
+        self.copies = copies
+        self.layout = Layout(linears, self.members * copies)
+        self.clip = optimiser.clip
+        self.flat = torch.nn.Parameter(torch.zeros(self.layout.size, dtype=dtype, device=device))
+        self.target = torch.zeros_like(self.flat, requires_grad=False)
+        self.mask: Tensor | None = None
+        """Flat bool mask (biases True), or None while no member is sparse."""
+        self.frozen: Tensor | None = None
+        """Flat bool, True where a failed member's parameters must not be written; None while all are well."""
+        self.updates = 0
+        self.optimiser = torch.optim.AdamW([self.flat], lr=optimiser.lr, weight_decay=optimiser.weight_decay, fused=True)
+        self._start_moments()
+        views = self.layout.views(self.flat.detach())
+        for layer in linears:
+            weights = [xavier_uniform(layer, copies, generator) for generator in generators]
+            views[f"{layer.name}.weight"].copy_(torch.cat(weights))
+        self.parameters = {name: view.requires_grad_() for name, view in views.items()}
+        """Leaves that share memory with `flat`: what losses read and gradients are taken for."""
+        self.target_parameters = self.layout.views(self.target)
+
+    def _start_moments(self) -> None:
+        """Create the Adam state at once, so that masks and checkpoints find it before the first step."""
+        state = self.optimiser.state[self.flat]
+        state["step"] = torch.zeros((), dtype=torch.float32, device=self.flat.device)
+        state["exp_avg"] = torch.zeros_like(self.flat, requires_grad=False)
+        state["exp_avg_sq"] = torch.zeros_like(self.flat, requires_grad=False)
+
+    @property
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """First and second Adam moments, flat [size] each."""
+        state = self.optimiser.state[self.flat]
+        return state["exp_avg"], state["exp_avg_sq"]
+
+    def gradients(self, loss: Tensor) -> Tensor:
+        """Dense gradient of `loss` [members], summed over members, for this module's parameters alone: flat [size]."""
+        parts = torch.autograd.grad(loss.sum(), list(self.parameters.values()))
+        return torch.cat([part.reshape(-1) for part in parts])
+
+    @torch.no_grad()
+    def step(self, gradient: Tensor) -> None:
+        """Mask, clip per member, AdamW, mask. `gradient` is flat [size] and is left unchanged."""
+        if self.mask is not None:
+            gradient = gradient * self.mask
+        if self.clip is not None:
+            gradient = gradient * self.layout.expand(self._clip_scale(gradient))
+        before = self.flat.clone() if self.frozen is not None else None
+        self.flat.grad = gradient
+        self.optimiser.step()
+        self.flat.grad = None
+        if self.mask is not None:
+            self.flat.mul_(self.mask)
+        if before is not None and self.frozen is not None:
+            self.flat.copy_(torch.where(self.frozen, before, self.flat))
+        self.updates += 1
+
+    def _clip_scale(self, gradient: Tensor) -> Tensor:
+        """Factor [G] that brings each member's gradient norm, over all its copies, down to `clip`."""
+        assert self.clip is not None
+        squares = self.layout.per_group(gradient, lambda view: view.square().sum(1))
+        norm = squares.view(self.members, self.copies).sum(1).sqrt()
+        return (self.clip / (norm + 1e-6)).clamp(max=1.0).repeat_interleave(self.copies)
+
+    @torch.no_grad()
+    def copy_to_target(self) -> None:
+        """Hard copy; targets hold no masks, they are copies of masked weights."""
+        self.target.copy_(self.flat)
+
+    def freeze(self, members: Sequence[int]) -> None:
+        """Write no parameter of these members any more."""
+        flags = torch.zeros(self.members, dtype=torch.bool, device=self.flat.device)
+        flags[list(members)] = True
+        self.frozen = self.layout.expand(flags.repeat_interleave(self.copies)) if members else None
+
+    def member_parameters(self, member: int) -> dict[str, Tensor]:
+        """One member's parameters on the CPU: NAME.weight [copies, in, out], NAME.bias [copies, 1, out]."""
+        rows = slice(member * self.copies, (member + 1) * self.copies)
+        return {name: view.detach()[rows].cpu().clone() for name, view in self.parameters.items()}
+
+    def state(self) -> dict[str, object]:
+        """Everything a resumed run needs: parameters, target, moments, step counts, mask."""
+        first, second = self.moments
+        return {
+            "flat": self.flat.detach().clone(),
+            "target": self.target.clone(),
+            "exp_avg": first.clone(),
+            "exp_avg_sq": second.clone(),
+            "step": self.optimiser.state[self.flat]["step"].clone(),
+            "mask": None if self.mask is None else self.mask.clone(),
+            "updates": self.updates,
+        }
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, object]) -> None:
+        """Inverse of `state`, written in place so that views stay valid."""
+        first, second = self.moments
+        for tensor, key in ((self.flat, "flat"), (self.target, "target"), (first, "exp_avg"), (second, "exp_avg_sq")):
+            tensor.copy_(_tensor(state[key]))
+        self.optimiser.state[self.flat]["step"].copy_(_tensor(state["step"]))
+        if self.mask is not None:
+            self.mask.copy_(_tensor(state["mask"]))
+        updates = state["updates"]
+        assert isinstance(updates, int)
+        self.updates = updates
+
+
+def _tensor(value: object) -> Tensor:
+    assert isinstance(value, Tensor)
+    return value

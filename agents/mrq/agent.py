@@ -1,0 +1,295 @@
+"""MR.Q on the member axis: P members, one environment each, trained as one program.
+
+Order of one agent step: act, begin, [update], complete, [update]. The update may run while the simulator works, except on
+the steps that copy targets: those read the newest reward for the reward scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from agents.base import Setup, TrainedModule
+from agents.draws import Draws
+from agents.blocks import BLOCKS
+from agents.layers import Parameters
+from agents.module import AdamWSettings, Module
+from agents.mrq import losses, networks
+from agents.mrq.settings import MRQSettings
+from agents.replay import Replay
+from agents.sparsity.masks import Masks
+from agents.sparsity.regime import MODULES
+
+PROBE_BATCH = 256
+"""Observations in a diagnostics probe (arXiv 2506.17204's code uses 256)."""
+
+
+class MRQ:
+    """P members of MR.Q."""
+
+    def __init__(self, setup: Setup, settings: MRQSettings, always_mask: bool = False) -> None:
+        """`always_mask` sends dense modules through the masked path too: a test proves that it changes nothing."""
+        s = self.settings = settings
+        self.setup = setup
+        self.members = len(setup.regimes)
+        self.blocks = {module: BLOCKS[setup.blocks[module]] for module in MODULES}
+        kind: dict[str, Any] = {"dtype": setup.dtype, "device": setup.device}
+        decay = s.weight_decay
+        shapes = networks.encoder_shapes(s, setup.observation, setup.action)
+        self.encoder = Module(shapes, self._generators("init/encoder"), AdamWSettings(s.encoder_lr, decay), **kind)
+        critic = AdamWSettings(s.critic_lr, decay, s.critic_clip)
+        self.critic = Module(networks.critic_shapes(s), self._generators("init/critic"), critic, copies=2, **kind)
+        actor = AdamWSettings(s.actor_lr, decay)
+        self.actor = Module(networks.actor_shapes(s, setup.action), self._generators("init/actor"), actor, **kind)
+        self.masks = self._draw_masks(always_mask)
+        for module in (self.encoder, self.critic, self.actor):
+            module.copy_to_target()
+        self.replay = Replay(
+            self.members, setup.observation, setup.action, self._capacity(), s.horizon,
+            s.min_priority, dtype=setup.dtype, device=setup.device,
+        )  # fmt: skip
+        self.draws = self._draws()
+        self.bins = losses.symexp_bins(s.reward_bound, s.reward_bins, setup.dtype, setup.device)
+        self.reward_scale = torch.ones(self.members, dtype=setup.dtype, device=setup.device)
+        self.target_reward_scale = torch.zeros_like(self.reward_scale)
+        self.finite = {name: torch.ones(self.members, dtype=torch.bool, device=setup.device) for name in MODULES}
+        self.healthy = [True] * self.members
+        self.agent_steps = 0
+        self.rl_updates = 0
+
+    # -- construction --
+
+    def _generators(self, word: str) -> list[torch.Generator]:
+        return [self.setup.streams(member, word) for member in range(self.members)]
+
+    def _draw_masks(self, always_mask: bool) -> dict[str, Masks]:
+        totals = self.settings.updates(self.setup.agent_steps)
+        modules = {"encoder": self.encoder, "critic": self.critic, "actor": self.actor}
+        return {
+            name: Masks(
+                module, [regime[name] for regime in self.setup.regimes], self._generators(f"mask/{name}"), totals[name], always_mask
+            )
+            for name, module in modules.items()
+        }
+
+    def _capacity(self) -> int:
+        """Rows that the budget needs (one more an episode for its last observation), at most the buffer's size."""
+        steps, s = self.setup.agent_steps, self.settings
+        if self.setup.terminates:
+            return min(s.buffer_size, 2 * steps + 2 * s.horizon)
+        return min(s.buffer_size, steps + steps // self.setup.episode_steps + 2 * s.horizon)
+
+    def _draws(self) -> dict[str, Draws]:
+        s, action = self.settings, self.setup.action
+        kind: dict[str, Any] = {"dtype": self.setup.dtype, "device": self.setup.device}
+        index: dict[str, Any] = {"dtype": torch.float64, "device": self.setup.device}
+        make = {
+            "explore/random": partial(Draws, shape=(1, action), kind="uniform", **kind),
+            "explore/noise": partial(Draws, shape=(1, action), kind="normal", **kind),
+            "replay/encoder": partial(Draws, shape=(s.batch_size,), kind="uniform", **index),
+            "replay/rl": partial(Draws, shape=(s.batch_size,), kind="uniform", **index),
+            "target-noise": partial(Draws, shape=(s.batch_size, action), kind="normal", **kind),
+            "probe": partial(Draws, shape=(PROBE_BATCH,), kind="uniform", **index),
+        }
+        return {word: draws(self._generators(word)) for word, draws in make.items()}
+
+    # -- the protocol --
+
+    @torch.no_grad()
+    def act(self, observation: Tensor, explore: bool) -> Tensor:
+        """[P, E, obs] -> [P, E, act] in [-1, 1]; uniform while warming up, zero for failed members."""
+        if explore and self.agent_steps < self.settings.warmup:
+            action = 2.0 * self.draws["explore/random"].next() - 1.0
+        else:
+            action, _ = self._policy(self._state_embedding(observation, self.encoder.parameters), self.actor.parameters)
+            if explore:
+                action = action + self.draws["explore/noise"].next() * self.settings.exploration_noise
+                action = action.clamp(-1.0, 1.0)
+        if not all(self.healthy):
+            action = torch.where(torch.tensor(self.healthy, device=action.device)[:, None, None], action, 0.0)
+        return action
+
+    def begin(self, observation: Tensor, action: Tensor) -> None:
+        """Write [P, 1, obs] and [P, 1, act]."""
+        self.replay.begin(observation[:, 0], action[:, 0])
+        self.agent_steps += 1
+
+    def complete(
+        self, reward: Tensor, next_observation: Tensor, terminated: NDArray[np.bool_], truncated: NDArray[np.bool_]
+    ) -> None:
+        """Write reward [P, 1] and the true next observation [P, 1, obs]."""
+        self.replay.complete(reward[:, 0], next_observation[:, 0], terminated[:, 0], truncated[:, 0])
+
+    def overlaps(self) -> bool:
+        """Exact except on target copies, and on tasks whose newest transitions become sampleable by terminating."""
+        return self.rl_updates % self.settings.target_cycle != 0 and not self.setup.terminates
+
+    def update(self) -> None:
+        """Nothing while warming up; then one RL update, and before every `target_cycle`-th a block for the encoder."""
+        if self.agent_steps <= self.settings.warmup:
+            return
+        if self.rl_updates % self.settings.target_cycle == 0:
+            self._start_cycle()
+        index = self.replay.sample(self.draws["replay/rl"].next())
+        self.replay.update_priority(index, self._rl_update(index))
+        self.rl_updates += 1
+
+    def modules(self) -> Mapping[str, TrainedModule]:
+        """What sparsity, diagnostics and audits see."""
+        modules = {"encoder": self.encoder, "critic": self.critic, "actor": self.actor}
+        return {name: TrainedModule(module, self.masks[name]) for name, module in modules.items()}
+
+    def counts(self) -> Mapping[str, int]:
+        """Updates of each module so far."""
+        return {name: module.parameters.updates for name, module in self.modules().items()}
+
+    # -- learning --
+
+    def _start_cycle(self) -> None:
+        for module in (self.encoder, self.critic, self.actor):
+            module.copy_to_target()
+        self.target_reward_scale = self.reward_scale
+        self.reward_scale = self.replay.reward_scale()
+        for _ in range(self.settings.target_cycle):
+            self._encoder_update(self.replay.sample(self.draws["replay/encoder"].next()))
+
+    def _state_embedding(self, observation: Tensor, parameters: Parameters, trace: list[Tensor] | None = None) -> Tensor:
+        return networks.state_embedding(observation, parameters, self.settings, self.blocks["encoder"], trace)
+
+    def _joint_embedding(self, zs: Tensor, action: Tensor, parameters: Parameters) -> Tensor:
+        za = networks.action_embedding(action, parameters, self.blocks["encoder"])
+        return networks.joint_embedding(zs, za, parameters, self.settings, self.blocks["encoder"])
+
+    def _policy(self, zs: Tensor, parameters: Parameters) -> tuple[Tensor, Tensor]:
+        return networks.policy(zs, parameters, self.settings, self.blocks["actor"])
+
+    def _q_values(self, zsa: Tensor, parameters: Parameters) -> Tensor:
+        return networks.q_values(zsa, parameters, self.settings, self.blocks["critic"])
+
+    def _encoder_loss(self, index: Tensor) -> Tensor:
+        """Unrolled dynamics, reward and termination losses of sub-trajectories at rows [P, B]: [P]."""
+        s, block, parameters = self.settings, self.blocks["encoder"], self.encoder.parameters
+        observation, action, reward, not_done = self.replay.windows(index, s.encoder_horizon)
+        with torch.no_grad():
+            after = observation[:, :, 1:].flatten(1, 2)
+            target = self._state_embedding(after, self.encoder.target_parameters).unflatten(1, (-1, s.encoder_horizon))
+        zs = self._state_embedding(observation[:, :, 0], parameters)
+        za = networks.action_embedding(action.flatten(1, 2), parameters, block).unflatten(1, (-1, s.encoder_horizon))
+        alive = losses.alive_before(not_done)
+        terminates = self.replay.terminates.to(zs.dtype)
+        total = torch.zeros(self.members, dtype=zs.dtype, device=zs.device)
+        for step in range(s.encoder_horizon):
+            zsa = networks.joint_embedding(zs, za[:, :, step], parameters, s, block)
+            done, zs, logits = networks.predictions(zsa, parameters, s)
+            dynamics = losses.dynamics_loss(zs, target[:, :, step], alive[..., step])
+            rewards = losses.reward_loss(logits, reward[..., step], alive[..., step], self.bins)
+            dones = losses.done_loss(done[..., 0], not_done[..., step], alive[..., step]) * terminates
+            total = total + s.dynamics_weight * dynamics + s.reward_weight * rewards + s.done_weight * dones
+        return total
+
+    def _encoder_update(self, index: Tensor) -> None:
+        self._learn("encoder", self._encoder_loss(index))
+
+    def _rl_update(self, index: Tensor) -> Tensor:
+        """One critic and one actor update on rows [P, B]; returns their priorities [P, B]."""
+        s = self.settings
+        observation, action, reward, not_done = self.replay.windows(index, s.q_horizon)
+        reward, discount = losses.multi_step_return(reward, not_done, s.discount)
+        with torch.no_grad():
+            next_zs = self._state_embedding(observation[:, :, -1], self.encoder.target_parameters)
+            noise = (self.draws["target-noise"].next() * s.target_noise).clamp(-s.target_noise_clip, s.target_noise_clip)
+            next_action = (self._policy(next_zs, self.actor.target_parameters)[0] + noise).clamp(-1.0, 1.0)
+            next_zsa = self._joint_embedding(next_zs, next_action, self.encoder.target_parameters)
+            next_q = self._q_values(next_zsa, self.critic.target_parameters)
+            target = losses.q_target(reward, discount, next_q, self.reward_scale, self.target_reward_scale)
+            zs = self._state_embedding(observation[:, :, 0], self.encoder.parameters)
+            zsa = self._joint_embedding(zs, action[:, :, 0], self.encoder.parameters)
+        q_taken = self._q_values(zsa, self.critic.parameters)
+        self._learn("critic", losses.critic_loss(q_taken, target))
+        policy_action, pre_activation = self._policy(zs, self.actor.parameters)
+        q_policy = self._q_values(self._joint_embedding(zs, policy_action, self.encoder.parameters), self.critic.parameters)
+        self._learn("actor", losses.actor_loss(q_policy, pre_activation, s.pre_activation_weight))
+        q = q_taken if s.lap_q == "taken" else q_policy
+        return losses.lap_priority(q.detach(), target, s.min_priority, s.priority_exponent)
+
+    def _learn(self, name: str, loss: Tensor) -> None:
+        """One optimiser step of a module on its own loss [P], then its rewire where one is due."""
+        module, masks = self.modules()[name].parameters, self.masks[name]
+        self.finite[name] = self.finite[name] & loss.detach().isfinite()
+        gradient = module.gradients(loss)
+        module.step(gradient)
+        if masks.due(module.updates):
+            masks.rewire(gradient, self.healthy)
+
+    # -- health, diagnostics, state --
+
+    def check_finite(self) -> list[str | None]:
+        """Per healthy member the first module whose loss or parameters are not finite, in words, or None."""
+        reasons: list[str | None] = [None] * self.members
+        for name, module in self.modules().items():
+            stack = module.parameters
+            sums = stack.layout.per_group(stack.flat.detach(), lambda view: view.sum(1))
+            good = sums.isfinite().view(self.members, stack.copies).all(1) & self.finite[name]
+            for member, fine in enumerate(good.tolist()):
+                if self.healthy[member] and not fine and reasons[member] is None:
+                    reasons[member] = f"{name}: loss or parameters are not finite after update {stack.updates}"
+        return reasons
+
+    def freeze(self, member: int) -> None:
+        """Stop writing a failed member; the others go on."""
+        self.healthy[member] = False
+        for module in (self.encoder, self.critic, self.actor):
+            module.freeze([m for m in range(self.members) if not self.healthy[m]])
+
+    @torch.no_grad()
+    def probe(self) -> Mapping[str, Mapping[str, Any]]:
+        """Features [P, copies, B, d] and pre-activations (a list of the same) of each module on 256 sampled rows."""
+        index = self.replay.sample(self.draws["probe"].next())
+        observation, action, _, _ = self.replay.windows(index, 1)
+        found: dict[str, tuple[list[Tensor], list[Tensor]]] = {name: ([], []) for name in MODULES}
+        zs = self._state_embedding(observation[:, :, 0], self.encoder.parameters, found["encoder"][1])
+        found["encoder"][0].append(zs)
+        zsa = self._joint_embedding(zs, action[:, :, 0], self.encoder.parameters)
+        networks.q_values(zsa, self.critic.parameters, self.settings, self.blocks["critic"], *found["critic"])
+        networks.policy(zs, self.actor.parameters, self.settings, self.blocks["actor"], *found["actor"])
+        by_member = {name: lambda x: x.unflatten(0, (self.members, -1)) for name in MODULES}
+        return {
+            name: {"features": by_member[name](features[0]), "pre_activations": [by_member[name](z) for z in trace]}
+            for name, (features, trace) in found.items()
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Everything a resumed run needs to go on as if it had not stopped."""
+        return {
+            "modules": {name: module.parameters.state() for name, module in self.modules().items()},
+            "masks": {name: masks.state() for name, masks in self.masks.items()},
+            "replay": self.replay.state(),
+            "draws": {word: draws.state() for word, draws in self.draws.items()},
+            "finite": {name: flags.clone() for name, flags in self.finite.items()},
+            "reward_scale": self.reward_scale.clone(),
+            "target_reward_scale": self.target_reward_scale.clone(),
+            "healthy": list(self.healthy),
+            "agent_steps": self.agent_steps,
+            "rl_updates": self.rl_updates,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Inverse of `state`."""
+        for name, module in self.modules().items():
+            module.parameters.restore(state["modules"][name])
+            module.masks.restore(state["masks"][name])
+        self.replay.restore(state["replay"])
+        for word, draws in self.draws.items():
+            draws.restore(state["draws"][word])
+        self.finite = {name: flags.clone() for name, flags in state["finite"].items()}
+        self.reward_scale = state["reward_scale"].clone()
+        self.target_reward_scale = state["target_reward_scale"].clone()
+        self.agent_steps, self.rl_updates = state["agent_steps"], state["rl_updates"]
+        for member in [m for m, fine in enumerate(state["healthy"]) if not fine]:
+            self.freeze(member)

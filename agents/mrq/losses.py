@@ -1,0 +1,75 @@
+"""MR.Q's losses and targets as functions of tensors. Every loss is a mean within a member: it returns [P]."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def symexp_bins(bound: float, bins: int, dtype: torch.dtype, device: torch.device | str) -> Tensor:
+    """Bin centres symexp(linspace(-bound, bound)): [bins] (arXiv 2501.16142, equation of the reward loss)."""
+    grid = torch.linspace(-bound, bound, bins, dtype=dtype, device=device)
+    return grid.sign() * (grid.abs().exp() - 1.0)
+
+
+def two_hot(x: Tensor, bins: Tensor) -> Tensor:
+    """Weights on the two neighbouring bins whose mean is x, clipped to the outermost bins: [...] -> [..., bins]."""
+    x = x.clamp(bins[0], bins[-1]).contiguous()
+    upper = torch.bucketize(x, bins).clamp(1, len(bins) - 1)
+    share = (x - bins[upper - 1]) / (bins[upper] - bins[upper - 1])
+    hot = torch.zeros((*x.shape, len(bins)), dtype=x.dtype, device=x.device)
+    hot.scatter_(-1, (upper - 1)[..., None], (1.0 - share)[..., None])
+    return hot.scatter_(-1, upper[..., None], share[..., None])
+
+
+def alive_before(not_done: Tensor) -> Tensor:
+    """1 while no earlier step of the sub-trajectory ended: not_done [P, B, H] -> [P, B, H]."""
+    first = torch.ones_like(not_done[..., :1])
+    return torch.cat([first, not_done[..., :-1]], -1).cumprod(-1)
+
+
+def dynamics_loss(predicted: Tensor, target: Tensor, alive: Tensor) -> Tensor:
+    """Masked mean squared error of one unrolled step: [P, B, zs], [P, B, zs], [P, B] -> [P]."""
+    return ((predicted - target).square() * alive[..., None]).mean((1, 2))
+
+
+def reward_loss(logits: Tensor, reward: Tensor, alive: Tensor, bins: Tensor) -> Tensor:
+    """Masked two-hot cross-entropy of one unrolled step: [P, B, bins], [P, B], [P, B] -> [P]."""
+    cross_entropy = -(two_hot(reward, bins) * F.log_softmax(logits, -1)).sum(-1)
+    return (cross_entropy * alive).mean(1)
+
+
+def done_loss(predicted: Tensor, not_done: Tensor, alive: Tensor) -> Tensor:
+    """Masked squared error of the predicted termination: [P, B], [P, B], [P, B] -> [P]."""
+    return ((predicted - (1.0 - not_done)).square() * alive).mean(1)
+
+
+def multi_step_return(reward: Tensor, not_done: Tensor, discount: float) -> tuple[Tensor, Tensor]:
+    """Discounted n-step reward and the discount of what follows: [P, B, n] -> [P, B], [P, B]."""
+    total = torch.zeros_like(reward[..., 0])
+    scale = torch.ones_like(total)
+    for step in range(reward.shape[-1]):
+        total = total + scale * reward[..., step]
+        scale = scale * discount * not_done[..., step]
+    return total, scale
+
+
+def q_target(reward: Tensor, discount: Tensor, next_q: Tensor, scale: Tensor, target_scale: Tensor) -> Tensor:
+    """Scaled TD target from the smaller of the twins: [P, B], [P, B], [P, 2, B], [P], [P] -> [P, B]."""
+    return (reward + discount * next_q.amin(1) * target_scale[:, None]) / scale[:, None]
+
+
+def critic_loss(q: Tensor, target: Tensor) -> Tensor:
+    """Huber loss of both networks: [P, 2, B], [P, B] -> [P]."""
+    return F.smooth_l1_loss(q, target[:, None].expand_as(q), reduction="none").mean((1, 2))
+
+
+def actor_loss(q: Tensor, pre_activation: Tensor, weight: float) -> Tensor:
+    """-mean Q plus the penalty on the policy's pre-activation: [P, 2, B], [P, B, act] -> [P]."""
+    return -q.mean((1, 2)) + weight * pre_activation.square().mean((1, 2))
+
+
+def lap_priority(q: Tensor, target: Tensor, minimum: float, exponent: float) -> Tensor:
+    """Loss-adjusted priority of the larger TD error: [P, 2, B], [P, B] -> [P, B]."""
+    return (q - target[:, None]).abs().amax(1).clamp(min=minimum).pow(exponent)

@@ -1,0 +1,89 @@
+"""MR.Q's three networks as functions of named parameters (arXiv 2501.16142, appendix on architectures).
+
+encoder: zs MLP (normalised and activated output), za Linear + activation, zsa MLP, and a linear model head that predicts
+termination, next zs and reward bins. critic: an MLP one layer deeper, two copies. actor: an MLP with tanh output.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from agents.blocks import BlockType, Linear
+from agents.layers import ACTIVATIONS, Parameters, hidden, linear, mlp, shortcut
+from agents.mrq.settings import MRQSettings
+
+
+def _mlp_shapes(name: str, fan_in: int, depth: int, width: int, out: int) -> list[Linear]:
+    widths = [fan_in, *[width] * depth]
+    layers = [Linear(f"{name}.{i}", a, b) for i, (a, b) in enumerate(zip(widths[:-1], widths[1:], strict=True))]
+    return [*layers, Linear(f"{name}.out", widths[-1], out)]
+
+
+def encoder_shapes(s: MRQSettings, observation: int, action: int) -> list[Linear]:
+    """Linear layers of the encoder."""
+    return [
+        *_mlp_shapes("zs", observation, s.depth, s.width, s.zs_dim),
+        Linear("za", action, s.za_dim),
+        *_mlp_shapes("zsa", s.zs_dim + s.za_dim, s.depth, s.width, s.zsa_dim),
+        Linear("model", s.zsa_dim, 1 + s.zs_dim + s.reward_bins),
+    ]
+
+
+def critic_shapes(s: MRQSettings) -> list[Linear]:
+    """Linear layers of one Q network."""
+    return _mlp_shapes("q", s.zsa_dim, s.depth + 1, s.width, 1)
+
+
+def actor_shapes(s: MRQSettings, action: int) -> list[Linear]:
+    """Linear layers of the policy."""
+    return _mlp_shapes("policy", s.zs_dim, s.depth, s.width, action)
+
+
+def state_embedding(
+    observation: Tensor, parameters: Parameters, s: MRQSettings, block: BlockType, trace: list[Tensor] | None = None
+) -> Tensor:
+    """zs = f(s): [P, B, obs] -> [P, B, zs]."""
+    x = mlp(observation, parameters, "zs", s.depth, block, trace)
+    return hidden(x, parameters, "zs.out", block, trace)
+
+
+def action_embedding(action: Tensor, parameters: Parameters, block: BlockType) -> Tensor:
+    """za = act(W a + b), not normalised: [P, B, act] -> [P, B, za]."""
+    return ACTIVATIONS[block.activation](linear(action, parameters, "za"))
+
+
+def joint_embedding(zs: Tensor, za: Tensor, parameters: Parameters, s: MRQSettings, block: BlockType) -> Tensor:
+    """zsa = g(zs, za), its output neither normalised nor activated: -> [P, B, zsa]."""
+    x = mlp(torch.cat([zs, za], -1), parameters, "zsa", s.depth, block)
+    return shortcut(x, linear(x, parameters, "zsa.out"), block)
+
+
+def predictions(zsa: Tensor, parameters: Parameters, s: MRQSettings) -> tuple[Tensor, Tensor, Tensor]:
+    """Linear predictions of (done [P, B, 1], next zs [P, B, zs], reward logits [P, B, bins])."""
+    head = linear(zsa, parameters, "model")
+    done, zs, reward = torch.split(head, [1, s.zs_dim, s.reward_bins], dim=-1)
+    return done, zs, reward
+
+
+def q_values(
+    zsa: Tensor, parameters: Parameters, s: MRQSettings, block: BlockType, features: list[Tensor] | None = None, trace: list[Tensor] | None = None
+) -> Tensor:
+    """Both Q networks: [P, B, zsa] -> [P, 2, B]. `features` receives the penultimate layer [2P, B, width]."""
+    members, batch, width = zsa.shape
+    twins = zsa[:, None].expand(members, 2, batch, width).reshape(members * 2, batch, width)
+    x = mlp(twins, parameters, "q", s.depth + 1, block, trace)
+    if features is not None:
+        features.append(x)
+    return linear(x, parameters, "q.out").view(members, 2, batch)
+
+
+def policy(
+    zs: Tensor, parameters: Parameters, s: MRQSettings, block: BlockType, features: list[Tensor] | None = None, trace: list[Tensor] | None = None
+) -> tuple[Tensor, Tensor]:
+    """(action = tanh(u), pre-activation u), both [P, B, act]. `features` receives the penultimate layer."""
+    x = mlp(zs, parameters, "policy", s.depth, block, trace)
+    if features is not None:
+        features.append(x)
+    u = linear(x, parameters, "policy.out")
+    return torch.tanh(u), u

@@ -1,0 +1,195 @@
+"""Replay with loss-adjusted prioritisation (LAP) over sub-trajectories, one buffer a member.
+
+A row holds observation | action | reward | not done; an episode is a run of rows followed by one row that holds its last
+observation, so that state i+1 of a window is always the next row. The newest `horizon` transitions of an episode are never
+sampled, which is what makes learning and simulation overlap exactly.
+
+Priorities are fixed-point integers, so sums do not depend on the order of addition, on any device.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+ONE = 1 << 32
+"""Fixed-point 1.0 of a priority. Up to 2^21 rows of priority 2^10 fit a 64-bit sum."""
+LARGEST_PRIORITY = float(1 << 10)
+
+
+class Replay:
+    """[P, capacity] rows; cursors live on the host, because the simulator's flags that move them do too."""
+
+    def __init__(
+        self,
+        members: int,
+        observation: int,
+        action: int,
+        capacity: int,
+        horizon: int,
+        min_priority: float,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.members, self.observation, self.action = members, observation, action
+        self.capacity, self.horizon = capacity, horizon
+        self.device = torch.device(device)
+        self.block = 1 << max(6, (int(capacity**0.5)).bit_length())
+        self.blocks = -(-capacity // self.block)
+        padded = self.blocks * self.block
+        self.rows = torch.zeros((members, capacity, observation + action + 2), dtype=dtype, device=device)
+        self.priority = torch.zeros((members, padded), dtype=torch.int64, device=device)
+        self.samplable = torch.zeros((members, padded), dtype=torch.bool, device=device)
+        self.block_sum = torch.zeros((members, self.blocks), dtype=torch.int64, device=device)
+        self.max_priority = torch.full((members,), to_fixed(min_priority), dtype=torch.int64, device=device)
+        self.terminates = torch.zeros(members, dtype=torch.bool, device=device)
+        """Whether a member's task has ever ended an episode by failure or success (not by its time limit)."""
+        self.cursor: NDArray[np.int64] = np.zeros(members, dtype=np.int64)
+        self.size: NDArray[np.int64] = np.zeros(members, dtype=np.int64)
+        self.episode_steps: NDArray[np.int64] = np.zeros(members, dtype=np.int64)
+        self._member = torch.arange(members, device=device)
+
+    def _index(self, rows: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(rows % self.capacity).to(self.device)
+
+    def begin(self, observation: Tensor, action: Tensor) -> None:
+        """Write the rows of this agent step ([P, obs], [P, act]); masks and priorities advance, the reward comes later."""
+        here = self._index(self.cursor)
+        self.rows[self._member, here, : self.observation] = observation
+        self.rows[self._member, here, self.observation : self.observation + self.action] = action
+        self.priority[self._member, here] = self.max_priority
+        self.size = np.maximum(self.size, self.cursor + 1)
+        self.episode_steps += 1
+        self._set_samplable(self.cursor + self.horizon - 1, np.zeros(self.members, dtype=bool))
+        ripe = self.episode_steps > self.horizon
+        self._set_samplable(self.cursor - self.horizon, np.ones(self.members, dtype=bool), only=ripe)
+
+    def complete(
+        self,
+        reward: Tensor,
+        next_observation: Tensor,
+        terminated: NDArray[np.bool_],
+        truncated: NDArray[np.bool_],
+    ) -> None:
+        """Write what the simulator answered: reward [P], the true next observation [P, obs], and the episode's end."""
+        here = self._index(self.cursor)
+        self.rows[self._member, here, -2] = reward
+        self.rows[self._member, here, -1] = 1.0 - torch.from_numpy(terminated).to(self.rows)
+        self.cursor = (self.cursor + 1) % self.capacity
+        ended = terminated | truncated
+        if ended.any():
+            self._end_episodes(ended, next_observation, terminated)
+
+    def _end_episodes(self, ended: NDArray[np.bool_], last: Tensor, terminated: NDArray[np.bool_]) -> None:
+        """Write the row of the last observation; windows cut off by the time limit stay unsampled, terminated ones do not."""
+        for member in np.flatnonzero(ended):
+            row = int(self.cursor[member])
+            self.rows[member, row] = 0.0
+            self.rows[member, row, : self.observation] = last[member]
+        lone = np.zeros(self.members, dtype=bool)
+        self._set_samplable(self.cursor + self.horizon - 1, lone, only=ended)
+        for back in range(1, self.horizon + 1):
+            self._set_samplable(self.cursor - back, terminated, only=ended & (self.episode_steps >= back))
+        self.terminates |= torch.from_numpy(terminated).to(self.device)
+        self.cursor = np.where(ended, (self.cursor + 1) % self.capacity, self.cursor)
+        self.episode_steps = np.where(ended, 0, self.episode_steps)
+
+    def _set_samplable(
+        self, rows: NDArray[np.int64], value: NDArray[np.bool_], only: NDArray[np.bool_] | None = None
+    ) -> None:
+        chosen = np.arange(self.members) if only is None else np.flatnonzero(only)
+        if not len(chosen):
+            return
+        members = torch.from_numpy(chosen).to(self.device)
+        index = self._index(rows[chosen])[:, None]
+        flags = torch.from_numpy(np.ascontiguousarray(value[chosen])).to(self.device)
+        self.samplable[members, index[:, 0]] = flags
+        self._refresh_blocks(members, index // self.block)
+
+    def _refresh_blocks(self, members: Tensor, blocks: Tensor) -> None:
+        """Sum the given blocks [M, n] of the given members [M] again; a block named twice gets the same sum twice."""
+        rows = self._block_rows(members, blocks).sum(-1)
+        self.block_sum[members[:, None], blocks] = rows
+
+    def _block_rows(self, members: Tensor, blocks: Tensor) -> Tensor:
+        """Priorities of samplable rows, 0 elsewhere: [M, n, block]."""
+        priority = self.priority.view(-1, self.blocks, self.block)[members[:, None], blocks]
+        return priority * self.samplable.view(-1, self.blocks, self.block)[members[:, None], blocks]
+
+    def sample(self, uniform: Tensor) -> Tensor:
+        """Row indices [P, B] with probability proportional to priority, from float64 uniforms [P, B] on [0, 1)."""
+        ends = self.block_sum.cumsum(1)
+        total = ends[:, -1:]
+        ticket = torch.minimum((uniform * total).long(), total - 1)
+        block = torch.searchsorted(ends, ticket, right=True)
+        ticket = ticket - (ends - self.block_sum).gather(1, block)
+        inside = self._block_rows(self._member, block).cumsum(-1)
+        return block * self.block + (inside <= ticket[..., None]).sum(-1)
+
+    def windows(self, index: Tensor, length: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Sub-trajectories that begin at rows [P, B].
+
+        Returns observations [P, B, length + 1, obs], actions [P, B, length, act], rewards and not-done [P, B, length].
+        """
+        steps = torch.arange(length + 1, device=self.device)
+        rows = (index[..., None] + steps) % self.capacity + self._member[:, None, None] * self.capacity
+        flat = self.rows.view(-1, self.rows.shape[-1]).index_select(0, rows.reshape(-1))
+        window = flat.view(*rows.shape, -1)
+        observation, rest = window[..., : self.observation], window[..., :length, self.observation :]
+        return observation, rest[..., :-2], rest[..., -2], rest[..., -1]
+
+    def update_priority(self, index: Tensor, priority: Tensor) -> None:
+        """Replace the priorities of rows [P, B] by `priority` [P, B]; of duplicate rows the largest value stays."""
+        fixed = to_fixed_tensor(priority)
+        self.priority.scatter_reduce_(1, index, fixed, "amax", include_self=False)
+        self.max_priority = torch.maximum(self.max_priority, fixed.amax(1))
+        self._refresh_blocks(self._member, index // self.block)
+
+    def reward_scale(self) -> Tensor:
+        """Mean |reward| over the filled rows of each member, at least 1e-8: [P]."""
+        rewards = self.rows[:, :, -2]
+        means = [rewards[m, : int(size)].abs().mean() for m, size in enumerate(self.size)]
+        return torch.stack(means).clamp(min=1e-8)
+
+    def state(self) -> dict[str, object]:
+        """Rows up to each cursor's furthest point, priorities, masks and cursors."""
+        filled = int(min(self.capacity, self.size.max(initial=0) + 1))
+        return {
+            "rows": self.rows[:, :filled].clone(),
+            "priority": self.priority.clone(),
+            "samplable": self.samplable.clone(),
+            "block_sum": self.block_sum.clone(),
+            "max_priority": self.max_priority.clone(),
+            "terminates": self.terminates.clone(),
+            "cursor": self.cursor.copy(),
+            "size": self.size.copy(),
+            "episode_steps": self.episode_steps.copy(),
+        }
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Inverse of `state`."""
+        rows = state["rows"]
+        assert isinstance(rows, Tensor)
+        self.rows.zero_()
+        self.rows[:, : rows.shape[1]] = rows
+        for name in ("priority", "samplable", "block_sum", "max_priority", "terminates"):
+            value = state[name]
+            assert isinstance(value, Tensor)
+            getattr(self, name).copy_(value)
+        for name in ("cursor", "size", "episode_steps"):
+            value = state[name]
+            assert isinstance(value, np.ndarray)
+            setattr(self, name, value.copy())
+
+
+def to_fixed(priority: float) -> int:
+    """A priority as a fixed-point integer."""
+    return round(priority * ONE)
+
+
+def to_fixed_tensor(priority: Tensor) -> Tensor:
+    """Priorities as fixed-point integers; NaN (a failed member) becomes 1, so that it stays away from the sums."""
+    clean = torch.nan_to_num(priority.double(), nan=1.0, posinf=LARGEST_PRIORITY)
+    return (clean.clamp(0.0, LARGEST_PRIORITY) * ONE).round().long()

@@ -1,0 +1,1 @@
+"""Sparse training: how much per layer (distribution), when (schedule), which weights (rewire rule)."""

@@ -1,0 +1,312 @@
+"""The command line. stdout carries the result, stderr progress and errors; exit codes are those of `harness.errors`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from harness import __version__, errors
+from harness.errors import UserError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Reproducible deep-RL benchmarks whose numbers can be checked. `mst-bench --suite quick` means `run --suite quick`.",
+)
+keys_app = typer.Typer(no_args_is_help=True, help="Signing keys.")
+app.add_typer(keys_app, name="keys")
+
+SuiteOption = Annotated[str, typer.Option("--suite", help="A shipped suite's name, or the path of a suite file.")]
+OutOption = Annotated[Path, typer.Option("--out", envvar="MST_BENCH_OUT", help="Where results go: OUT/<plan id>/.")]
+SetOption = Annotated[list[str], typer.Option("--set", help="Override a suite's key, as evaluation.episodes=5. Unranked.")]
+ScaleOption = Annotated[float, typer.Option("--budget-scale", min=1e-6, max=1.0, help="Share of the budget. Unranked.")]
+DeviceOption = Annotated[str, typer.Option("--device", envvar="MST_BENCH_DEVICE", help="auto, cpu, cuda or cuda:<index>.")]
+MembersOption = Annotated[int | None, typer.Option("--members", min=1, help="Members of a cohort. Default: by device class.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+KeyOption = Annotated[Path | None, typer.Option("--key", envvar="MST_BENCH_KEY", help="Ed25519 private key. Default: a one-use key.")]
+TrustOption = Annotated[Path | None, typer.Option("--trust", envvar="MST_BENCH_TRUST", help="Trust file: keys that are known.")]
+
+
+class Listed(str, Enum):
+    """What `list` can list."""
+
+    suites = "suites"
+    tasks = "tasks"
+    regimes = "regimes"
+    blocks = "blocks"
+    agents = "agents"
+    executors = "executors"
+
+
+def _version(shown: bool) -> None:
+    if shown:
+        typer.echo(f"mst-bench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False) -> None:
+    pass
+
+
+@app.command()
+def run(
+    suite: SuiteOption = "quick",
+    out: OutOption = Path("out"),
+    overrides: SetOption = [],  # noqa: B006 - typer wants a plain default
+    budget_scale: ScaleOption = 1.0,
+    device: DeviceOption = "auto",
+    executor: Annotated[str, typer.Option("--executor", help="local or inline: see `list executors`.")] = "local",
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Cohorts at a time. Default: one a CPU, or one a GPU.")] = None,
+    members: MembersOption = None,
+    key: KeyOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Carry a suite out: plan, train, sign, verify, compare. The same command again does what is missing."""
+    from harness.executors import EXECUTORS
+    from harness.run import Request, execute
+    from leaderboard.verify import verify
+
+    if executor not in EXECUTORS:
+        raise UserError(f"--executor {executor}: unknown executor.{errors.suggestion(executor, EXECUTORS)}")
+    signing = _signing_key(key)
+    request = Request(suite, out, tuple(overrides), budget_scale, device, executor, jobs, members)
+    document = execute(request, signing)
+    verdict = verify(Path(document["entry"]))
+    if as_json:
+        _print_json({**document, "accepted": verdict.accepted})
+    else:
+        _print_summary(document)
+        _print_verdict(verdict)
+        typer.echo(f"signed with {'a one-use key' if signing.one_use else 'key ' + signing.key_id[:16]}")
+    if not verdict.accepted:
+        raise typer.Exit(errors.UNVERIFIED)
+
+
+@app.command()
+def plan(
+    suite: SuiteOption = "quick",
+    out: OutOption = Path("out"),
+    overrides: SetOption = [],  # noqa: B006
+    budget_scale: ScaleOption = 1.0,
+    device: Annotated[str, typer.Option("--device", help="Device class to plan for: cpu or cuda.")] = "cpu",
+    members: MembersOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the plan of a suite and say what it will take; nothing is run."""
+    from harness.estimate import estimate
+    from harness.partition import MEMBERS, partition
+    from harness.plan import write_plan
+    from harness.run import Request, plan_of
+
+    if device not in MEMBERS:
+        raise UserError(f"--device {device}: unknown device class.{errors.suggestion(device, MEMBERS)}")
+    _, made = plan_of(Request(suite, out, tuple(overrides), budget_scale))
+    folder = write_plan(made, out)
+    cohorts = partition(made, device, members)
+    needs = estimate(made, cohorts)
+    if as_json:
+        figures = {"memory_gib": needs.memory_gib, "disk_gib": needs.disk_gib, "cpu_core_hours": needs.core_hours}
+        _print_json({"plan": made.id, "folder": str(folder), "runs": len(made.runs), "cohorts": len(cohorts.cohorts), **figures})
+        return
+    updates = ", ".join(f"{count} {module}" for module, count in made.budget.updates.items())
+    typer.echo(f"plan {made.id}: {len(made.runs)} runs in {len(cohorts.cohorts)} cohorts, written to {folder / 'plan.json'}")
+    typer.echo(f"each run: {made.budget.environment_steps} environment steps = {made.budget.agent_steps} agent steps; updates: {updates}")
+    typer.echo(
+        f"needs about {needs.memory_gib:.1f} GiB of memory a cohort, {needs.disk_gib:.2f} GiB of disk,"
+        f" {needs.core_hours:.1f} CPU core hours in all (estimate, good to a factor of two)"
+    )
+
+
+@app.command("run-cohort")
+def run_cohort(
+    plan_file: Annotated[Path, typer.Option("--plan", help="plan.json in its folder.")],
+    index: Annotated[int, typer.Option("--index", min=0, help="Which cohort of cohorts.json.")],
+    device: DeviceOption = "auto",
+    members: MembersOption = None,
+) -> None:
+    """Carry out one cohort: the idempotent unit that every executor calls."""
+    from harness import unit
+    from harness.partition import frozen_cohorts
+    from harness.plan import read_plan
+    from harness.run import choose_device
+
+    made = read_plan(plan_file)
+    chosen = choose_device(device, "any", made.suite)
+    cohorts = frozen_cohorts(plan_file.parent, made, chosen.partition(":")[0], members).cohorts
+    if index >= len(cohorts):
+        raise UserError(f"--index {index}: the plan has cohorts 0 to {len(cohorts) - 1}.")
+    unit.run_cohort(plan_file.parent, made, cohorts[index], chosen)
+
+
+@app.command("list")
+def list_(what: Annotated[Listed, typer.Argument(help="What to list.")], as_json: JsonOption = False) -> None:
+    """What is there, with a line of meaning each."""
+    from tabulate import tabulate
+
+    from harness.listing import rows
+
+    headers, found = rows(what.value)
+    if as_json:
+        _print_json([dict(zip(headers, row, strict=True)) for row in found])
+    else:
+        typer.echo(tabulate(found, headers=headers))
+
+
+@app.command()
+def status(folder: Annotated[Path, typer.Argument(help="OUT/<plan id>.")], as_json: JsonOption = False) -> None:
+    """The runs of a plan folder and the comparison so far; exit 3 while some have no result."""
+    from harness.plan import read_plan
+    from harness.run import summary
+
+    document = summary(folder, read_plan(folder / "plan.json"))
+    if as_json:
+        _print_json(document)
+    else:
+        _print_summary(document)
+    if any(run["status"] == "missing" for run in document["runs"]):
+        raise typer.Exit(errors.INCOMPLETE)
+
+
+@app.command()
+def sign(
+    folder: Annotated[Path, typer.Argument(help="OUT/<plan id>, already carried out.")],
+    key: Annotated[Path, typer.Option("--key", envvar="MST_BENCH_KEY", help="Ed25519 private key.")],
+) -> None:
+    """Sign a plan folder with your key, replacing a one-use signature. The old entry is verified first."""
+    from harness.entry import ENTRY, write_entry
+    from harness.plan import read_plan
+    from leaderboard.verify import verify
+
+    signing = _signing_key(key)
+    if not (folder / ENTRY).exists():
+        raise UserError(f"{folder / ENTRY}: no entry to sign; `mst-bench run` makes one.")
+    verdict = verify(folder / ENTRY)
+    if not verdict.accepted:
+        _print_verdict(verdict)
+        raise typer.Exit(errors.UNVERIFIED)
+    entry = write_entry(folder, read_plan(folder / "plan.json"), signing)
+    typer.echo(f"{entry}: signed with key {signing.key_id[:16]}")
+
+
+@app.command()
+def verify(
+    entry: Annotated[Path, typer.Argument(help="entry.dsse.json, its files beside it.")],
+    trust: TrustOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check an entry, offline: one line a check. Exit 4 if any fails."""
+    from leaderboard.keys import KeyFileError
+    from leaderboard.verify import verify as run_checks
+
+    try:
+        verdict = run_checks(entry, trust)
+    except OSError as error:
+        raise UserError(f"{entry}: cannot be read ({error.strerror}).") from None
+    except KeyFileError as error:
+        raise UserError(str(error)) from None
+    if as_json:
+        checks = [{"name": check.name, "status": check.status, "detail": check.detail} for check in verdict.checks]
+        _print_json({"entry": str(entry), "accepted": verdict.accepted, "checks": checks})
+    else:
+        _print_verdict(verdict)
+    if not verdict.accepted:
+        raise typer.Exit(errors.UNVERIFIED)
+
+
+PassphraseOption = Annotated[Path | None, typer.Option("--passphrase-file", help="File whose first line is the passphrase.")]
+
+
+@keys_app.command("generate")
+def keys_generate(path: Annotated[Path, typer.Argument(help="Where to write it.")], passphrase_file: PassphraseOption = None) -> None:
+    """Make an Ed25519 key (PEM, mode 0600); an existing file is never overwritten."""
+    from leaderboard import keys
+
+    _print_key(_keyed(lambda: keys.generate(path, _passphrase(passphrase_file))))
+
+
+@keys_app.command("show")
+def keys_show(path: Annotated[Path, typer.Argument(help="Private key.")], passphrase_file: PassphraseOption = None) -> None:
+    """Print a key's id and public half, as a trust file wants them."""
+    from leaderboard import keys
+
+    _print_key(_keyed(lambda: keys.load(path, _passphrase(passphrase_file))))
+
+
+def _print_key(key: Any) -> None:
+    typer.echo(f"key id:     {key.key_id}\npublic key: {key.public_hex}")
+
+
+def _passphrase(path: Path | None) -> bytes | None:
+    """From a file's first line, or MST_BENCH_PASSPHRASE."""
+    if path is None:
+        given = os.environ.get("MST_BENCH_PASSPHRASE")
+        return given.encode() if given else None
+    try:
+        return path.read_bytes().splitlines()[0]
+    except (OSError, IndexError):
+        raise UserError(f"--passphrase-file {path}: cannot be read, or is empty.") from None
+
+
+def _signing_key(path: Path | None) -> Any:
+    from leaderboard import keys
+
+    return keys.one_use_key() if path is None else _keyed(lambda: keys.load(path, _passphrase(None)))
+
+
+def _keyed(make: Any) -> Any:
+    """Key files are the user's: their defects are one sentence."""
+    from leaderboard.keys import KeyFileError
+
+    try:
+        return make()
+    except KeyFileError as error:
+        raise UserError(str(error)) from None
+
+
+def _print_json(document: Any) -> None:
+    typer.echo(json.dumps(document, indent=2, sort_keys=True, allow_nan=False))
+
+
+def _print_summary(document: dict[str, Any]) -> None:
+    from leaderboard.table import comparison
+
+    typer.echo(f"plan {document['plan']}, suite {document['suite']}: {document['folder']}")
+    typer.echo(comparison(document["runs"]))
+    for run in document["runs"]:
+        if run["failure"]:
+            typer.echo(f"{run['task']}/{run['regime']}/{run['seed']}: {run['failure']['kind']} failure: {run['failure']['reason']}")
+    if not document["ranked"]:
+        typer.echo(f"unranked: {'; '.join(document['unranked_because'])}")
+
+
+def _print_verdict(verdict: Any) -> None:
+    for check in verdict.checks:
+        typer.echo(f"{check.name + ':':<12}{check.status:<8} {check.detail}")
+    typer.echo(f"{verdict.entry}: {'accepted' if verdict.accepted else 'REFUSED'}")
+
+
+def main() -> NoReturn:
+    """The console script. A first argument that is an option means `run`."""
+    arguments = sys.argv[1:]
+    if arguments and arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version"):
+        arguments.insert(0, "run")
+    if arguments == ["-h"]:
+        arguments = ["--help"]
+    try:
+        app(args=arguments, prog_name="mst-bench")
+    except UserError as error:
+        print(f"mst-bench: {error}", file=sys.stderr)
+        sys.exit(error.code)
+    sys.exit(errors.OK)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""The training loop: one cohort, from its first step to the results of its runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.base import Agent, Setup
+from agents.catalog import agent_class
+from agents.diagnostics import diagnose
+from envs.pool import Pool
+from envs.tasks import TASKS
+from harness.errors import Interrupted
+from harness.evaluation import Evaluator
+from harness.partition import Cohort
+from harness.plan import Plan
+from harness.records import Records
+from harness.results import Failure, write_result
+from harness.seeding import environment_seed, generator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CHECK_EVERY = 250
+"""Agent steps between looks at whether every member is still finite (each look waits for the device)."""
+
+
+@dataclass
+class Clock:
+    """Seconds spent by kind, for timing.json and the progress line."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    started: float = field(default_factory=time.time)
+
+    @contextmanager
+    def time(self, kind: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[kind] = self.seconds.get(kind, 0.0) + time.perf_counter() - begin
+
+
+Report = Callable[[int], None]
+"""Called with the number of finished agent steps."""
+
+
+class Training:
+    """A cohort on its way: agent, environments, evaluators and the records of each run."""
+
+    def __init__(self, plan: Plan, cohort: Cohort, folder: Path, device: str) -> None:
+        self.plan, self.cohort, self.folder, self.device = plan, cohort, folder, device
+        self.task = TASKS[cohort.task]
+        self.members = len(cohort.runs)
+        self.settings = plan.agent_settings()
+        self.agent = self._build_agent()
+        seeds = [environment_seed(plan.seed_source, run.task, run.seed, "env") for run in cohort.runs]
+        self.pool = Pool(self.task, seeds, plan.budget.action_repeat)
+        self.evaluator = self._evaluator("eval", plan.evaluation.episodes)
+        self.records = [Records(folder / "runs" / run.name / "records.jsonl") for run in cohort.runs]
+        self.failures: list[Failure | None] = [None] * self.members
+        self.first_masks = [self._masks(member) for member in range(self.members)]
+        self.evaluations = 0
+        self.step = 0
+        self.clock = Clock()
+
+    def _build_agent(self) -> Agent:
+        plan, runs = self.plan, self.cohort.runs
+        setup = Setup(
+            observation=self.task.observation_size,
+            action=self.task.action,
+            agent_steps=plan.budget.agent_steps,
+            episode_steps=self.task.horizon // plan.budget.action_repeat,
+            terminates=self.task.terminates,
+            blocks=plan.blocks,
+            regimes=[plan.regimes[run.regime] for run in runs],
+            streams=lambda member, word: generator(plan.seed_source, runs[member].task, runs[member].seed, word),
+            device=self.device,
+            dtype=getattr(torch, plan.precision),
+        )
+        agent: Agent = agent_class(plan.agent)(setup, self.settings)
+        return agent
+
+    def _evaluator(self, word: str, episodes: int) -> Evaluator:
+        slots = range(self.plan.evaluation.environments)
+        seeds = [
+            [environment_seed(self.plan.seed_source, run.task, run.seed, f"{word}/{slot}") for slot in slots]
+            for run in self.cohort.runs
+        ]
+        return Evaluator(self.task, seeds, episodes, self.plan.budget.action_repeat)
+
+    def _masks(self, member: int) -> dict[str, dict[str, Tensor]]:
+        return {name: module.masks.member_masks(member) for name, module in self.agent.modules().items()}
+
+    # -- the loop --
+
+    def run(self, report: Report, stopped: Callable[[], bool]) -> None:
+        """Train to the end of the budget and write every run's result. Interrupted leaves the records."""
+        try:
+            observation = self.pool.reset()
+            self.evaluate()
+            for step in range(1, self.plan.budget.agent_steps + 1):
+                observation = self.agent_step(observation)
+                self.step = step
+                if step % CHECK_EVERY == 0 or step == self.plan.budget.agent_steps:
+                    self.freeze_failed()
+                if step % self.plan.evaluation.every == 0:
+                    self.evaluate()
+                report(step)
+                if stopped():
+                    raise Interrupted(f"stopped at agent step {step} of {self.plan.budget.agent_steps}; records are kept.")
+            self.finish()
+        finally:
+            for records in self.records:
+                records.close()
+
+    def agent_step(self, observation: Any) -> Any:
+        """act, begin, send, [update], recv, complete, [update]: learning runs beside the simulator where that is exact."""
+        agent = self.agent
+        seen = self._tensor(observation)[:, None]
+        with self.clock.time("train"):
+            action = agent.act(seen, explore=True)
+            agent.begin(seen, action)
+        with self.clock.time("env"):
+            self.pool.send(action[:, 0].double().cpu().numpy())
+        overlaps = agent.overlaps()
+        if overlaps:
+            self._update()
+        with self.clock.time("env"):
+            step = self.pool.recv()
+        self._check_observations(step.observation)
+        with self.clock.time("train"):
+            reward, after = self._tensor(step.reward)[:, None], self._tensor(step.observation)[:, None]
+            agent.complete(reward, after, step.terminated[:, None], step.truncated[:, None])
+        if not overlaps:
+            self._update()
+        return step.start
+
+    def _update(self) -> None:
+        with self.clock.time("train"):
+            self.agent.update()
+
+    def _tensor(self, array: Any) -> Tensor:
+        return torch.from_numpy(np.nan_to_num(array)).to(self.device)
+
+    # -- health --
+
+    def _check_observations(self, observation: Any) -> None:
+        for member in np.flatnonzero(~np.isfinite(observation).all(1)):
+            self._fail(int(member), "the simulator returned an observation that is not finite")
+
+    def freeze_failed(self) -> None:
+        """Freeze members whose losses or parameters are not finite; the others go on."""
+        for member, reason in enumerate(self.agent.check_finite()):
+            if reason is not None:
+                self._fail(member, reason)
+
+    def _fail(self, member: int, reason: str) -> None:
+        if self.failures[member] is None:
+            self.failures[member] = Failure("agent", reason, self.step)
+            self.agent.freeze(member)
+            self.records[member].append({"kind": "failure", "agent_step": self.step, "reason": reason})
+
+    # -- measuring --
+
+    def evaluate(self) -> None:
+        """One scheduled evaluation: a record for each run that is well."""
+        with self.clock.time("eval"):
+            returns = self.evaluator(self.agent, self.evaluations, self.device)
+            measured = self._diagnostics()
+        for member in self._healthy():
+            self.records[member].append(
+                {
+                    "kind": "evaluation",
+                    "number": self.evaluations,
+                    "agent_step": self.step,
+                    "environment_step": self.step * self.plan.budget.action_repeat,
+                    "returns": returns[member].tolist(),
+                    "diagnostics": measured[member],
+                    "updates": dict(self.agent.counts()),
+                    "rewires": {name: module.masks.rewires[member] for name, module in self.agent.modules().items()},
+                }
+            )
+        self.evaluations += 1
+
+    def _diagnostics(self) -> list[dict[str, Mapping[str, float]]]:
+        """Networks are probed on replayed states, so there is nothing to probe before the warm-up is over."""
+        if self.step < self.settings.warmup:
+            return [{} for _ in range(self.members)]
+        return [dict(found) for found in diagnose(self.agent.modules(), self.agent.probe())]
+
+    def _healthy(self) -> list[int]:
+        return [member for member in range(self.members) if self.failures[member] is None]
+
+    def finish(self) -> None:
+        """Score the final policies on their own stream and write every run's files, its result last of all."""
+        with self.clock.time("eval"):
+            returns = self._evaluator("final", self.plan.evaluation.final_episodes)(self.agent, 0, self.device)
+        for member, run in enumerate(self.cohort.runs):
+            failed = self.failures[member]
+            if failed is None:
+                self.records[member].append({"kind": "final", "agent_step": self.step, "returns": returns[member].tolist()})
+            write_result(
+                self.folder / "runs" / run.name,
+                run=run,
+                agent=self.agent,
+                member=member,
+                members=self.members,
+                first_masks=self.first_masks[member],
+                final_returns=returns[member].tolist() if failed is None else [],
+                failure=failed,
+                environment_steps=self.step * self.plan.budget.action_repeat,
+                chain_head=self.records[member].head,
+                timing={"started": self.clock.started, "ended": time.time(), "seconds": dict(self.clock.seconds)},
+            )

@@ -1,0 +1,92 @@
+"""From a plan folder to a signed entry: results.csv, manifest.json, the Statement, the envelope."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from envs.fingerprint import fingerprint
+from envs.tasks import TASKS
+from harness import provenance
+from harness.plan import Plan
+from harness.records import digest_file, dump_json, read_json, write_atomic, write_json
+from harness.results import read_results
+from leaderboard import envelope
+from leaderboard.keys import SigningKey
+from leaderboard.statement import RUN_TYPE, STATEMENT_TYPE, results_csv
+
+ENTRY = "entry.dsse.json"
+MANIFEST_SCHEMA = "urn:mst-bench:manifest:v1"
+
+
+def stated_runs(folder: Path, plan: Plan) -> list[dict[str, Any]]:
+    """Every planned run in the plan's order: its result, or that it is missing."""
+    results = read_results(folder, plan.runs)
+    return [results.get(run) or _missing(run.task, run.regime, run.seed) for run in plan.runs]
+
+
+def _missing(task: str, regime: str, seed: int) -> dict[str, Any]:
+    nothing: dict[str, Any] = {name: {} for name in ("updates", "weights", "rewires", "mask_first", "mask_last")}
+    where = {"task": task, "regime": regime, "seed": seed, "status": "missing", "failure": None, "chain_head": None}
+    return {**where, **nothing, "score": None, "final_returns": [], "environment_steps": 0, "members": 0}
+
+
+def write_manifest(folder: Path, plan: Plan, started: float) -> None:
+    """manifest.json: when, where and with what this plan was carried out."""
+    write_json(
+        folder / "manifest.json",
+        {
+            "schema": MANIFEST_SCHEMA,
+            "plan": plan.id,
+            "nonce": secrets.token_hex(16),
+            "command": provenance.command_line(),
+            "times": {"started": _iso(started), "ended": _iso(datetime.now(UTC).timestamp())},
+            "resumes": 0,
+            "source": provenance.source(),
+            "versions": provenance.versions(),
+            "hardware": provenance.hardware(),
+            "fingerprints": {task: fingerprint(TASKS[task]) for task in plan.observations},
+            "unranked_because": provenance.unranked_because(plan),
+        },
+    )
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def write_entry(folder: Path, plan: Plan, key: SigningKey) -> Path:
+    """Sign what lies in a plan folder (its manifest must be there); returns the entry's path."""
+    runs = stated_runs(folder, plan)
+    write_atomic(folder / "results.csv", results_csv(runs))
+    names = ["plan.json", "manifest.json", "results.csv"]
+    for run in plan.runs:
+        present = folder / "runs" / run.name
+        if (present / "result.json").exists():
+            names += [f"runs/{run.name}/{path.name}" for path in sorted(present.iterdir()) if not path.name.startswith(".")]
+    statement = {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": name, "digest": {"sha256": digest_file(folder / name)}} for name in names],
+        "predicateType": RUN_TYPE,
+        "predicate": _predicate(folder, plan, runs, key),
+    }
+    path = folder / ENTRY
+    write_atomic(path, dump_json(envelope.sign(dump_json(statement), key)))
+    return path
+
+
+def _predicate(folder: Path, plan: Plan, runs: list[dict[str, Any]], key: SigningKey) -> dict[str, Any]:
+    manifest = read_json(folder / "manifest.json")
+    document = plan.document()
+    shared = ("nonce", "source", "versions", "hardware", "fingerprints", "times", "resumes", "unranked_because")
+    return {
+        **{name: manifest[name] for name in shared},
+        "suite": {"name": plan.suite, "version": plan.version, "changes": list(plan.changes)},
+        "plan": {"id": plan.id, "sha256": digest_file(folder / "plan.json"), "log_index": None},
+        "ranked": not manifest["unranked_because"],
+        "budget": document["budget"],
+        "runs": runs,
+        "signer": {"key_id": key.key_id, "public_key": key.public_hex, "one_use": key.one_use},
+    }

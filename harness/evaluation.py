@@ -1,0 +1,75 @@
+"""Measuring a policy: own environments, own streams, steps counted apart from the budget.
+
+Episode j of evaluation e runs in slot j mod E, from that slot's reset number e * episodes / E + j div E, always begun by a
+forced reset. So every start state follows from the plan, whatever came before. How many members are measured at a time
+bounds memory and changes nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from agents.base import Agent
+from envs.pool import Pool
+from envs.spec import Task
+
+MEMORY_MIB = 2048
+"""Memory that evaluation environments of one cohort may take at a time."""
+ENVIRONMENT_MIB = {"dog": 90}
+"""Memory of one environment by domain (each owns its model); others take about 13."""
+
+
+class Evaluator:
+    """Evaluations of P members on the streams whose seeds are given."""
+
+    def __init__(
+        self, task: Task, seeds: Sequence[Sequence[int]], episodes: int, action_repeat: int, threads: int | None = None
+    ) -> None:
+        """`seeds` [P][E]: one for each member and slot; E divides `episodes`."""
+        self.task, self.seeds = task, [list(slots) for slots in seeds]
+        self.members, self.slots = len(self.seeds), len(self.seeds[0])
+        assert episodes % self.slots == 0, "slots divide the episodes"
+        self.rounds = episodes // self.slots
+        self.action_repeat, self.threads = action_repeat, threads
+        at_a_time = max(1, MEMORY_MIB // (ENVIRONMENT_MIB.get(task.domain, 13) * self.slots))
+        self.groups = [list(range(at, min(at + at_a_time, self.members))) for at in range(0, self.members, at_a_time)]
+        self._kept: tuple[Pool, int] | None = None
+
+    def __call__(self, agent: Agent, number: int, device: str = "cpu") -> NDArray[np.float64]:
+        """Returns of evaluation `number` (counted from 0): [P, episodes]."""
+        returns = np.zeros((self.members, self.rounds, self.slots))
+        for group in self.groups:
+            pool = self._pool(group, number)
+            for round_ in range(self.rounds):
+                returns[group, round_] = self._episodes(agent, pool, group, device)
+        return returns.reshape(self.members, -1)
+
+    def _pool(self, group: list[int], number: int) -> Pool:
+        """Environments of a group of members, next to be reset for evaluation `number`; kept where one group is all."""
+        if self._kept is not None and self._kept[1] == number:
+            pool = self._kept[0]
+        else:
+            seeds = [seed for member in group for seed in self.seeds[member]]
+            pool = Pool(self.task, seeds, self.action_repeat, self.threads, auto_reset=False)
+            pool.skip_resets([number * self.rounds] * pool.count)
+        self._kept = (pool, number + 1) if len(self.groups) == 1 else None
+        return pool
+
+    def _episodes(self, agent: Agent, pool: Pool, group: list[int], device: str) -> NDArray[np.float64]:
+        """One episode in every environment: returns [members of the group, slots]."""
+        total = np.zeros(pool.count)
+        running = np.ones(pool.count, dtype=bool)
+        seen = np.zeros((self.members, self.slots, self.task.observation_size), dtype=np.float32)
+        seen[group] = pool.reset().reshape(len(group), self.slots, -1)
+        while running.any():
+            action = agent.act(torch.from_numpy(seen).to(device), explore=False)
+            pool.send(action[group].reshape(pool.count, -1).double().cpu().numpy(), running)
+            step = pool.recv()
+            total += step.reward
+            running &= ~(step.terminated | step.truncated)
+            seen[group] = step.observation.reshape(len(group), self.slots, -1)
+        return total.reshape(len(group), self.slots)

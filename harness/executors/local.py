@@ -1,0 +1,80 @@
+"""Cohorts as processes of this machine: a fault of the simulator's native code ends one cohort, not all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from harness.errors import Interrupted
+from harness.partition import Cohort
+from harness.plan import Plan
+from harness.progress import Display
+
+POLL = 0.2
+"""Seconds between looks at the processes."""
+
+
+def execute(folder: Path, plan: Plan, cohorts: list[Cohort], device: str, jobs: int) -> list[str]:
+    """Keep `jobs` processes busy until every cohort ended; returns what went wrong, in words.
+
+    SIGINT (or SIGTERM) is passed on once, so that cohorts keep their records; a second one kills them. Raises Interrupted
+    then.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    waiting, running, wrong = list(cohorts), dict[int, subprocess.Popen[bytes]](), list[str]()
+    display = Display(folder, cohorts)
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                cohort = waiting.pop(0)
+                running[cohort.index] = _start(folder, cohort, device)
+            time.sleep(POLL)
+            display.refresh(list(running))
+            for index in [index for index, process in running.items() if process.poll() is not None]:
+                problem = _outcome(folder, index, running.pop(index).returncode)
+                wrong += [problem] if problem else []
+    except KeyboardInterrupt:
+        _stop(list(running.values()))
+        raise Interrupted(f"stopped; records are kept under {folder}.") from None
+    finally:
+        display.close()
+        for process in running.values():
+            process.kill()
+            process.wait()
+    return wrong
+
+
+def _start(folder: Path, cohort: Cohort, device: str) -> subprocess.Popen[bytes]:
+    """A process of its own session, so that a terminal's Ctrl-C reaches it through us alone."""
+    place = folder / "cohorts" / str(cohort.index)
+    place.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-P", "-m", "harness.cli", "run-cohort", "--plan", str(folder / "plan.json")]
+    command += ["--index", str(cohort.index), "--device", device]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with open(place / "log.txt", "ab") as log:
+        return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True)
+
+
+def _outcome(folder: Path, index: int, code: int) -> str | None:
+    """What to tell about an ended process, or None if all is well."""
+    if code == 0:
+        return None
+    log = folder / "cohorts" / str(index) / "log.txt"
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    return f"cohort {index} {how}; its last words are in {log}"
+
+
+def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
+    """Ask once and wait; an impatient second Ctrl-C falls through to the kill in `execute`."""
+    for process in processes:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+    try:
+        for process in processes:
+            process.wait()
+    except KeyboardInterrupt:
+        return

@@ -1,0 +1,27 @@
+"""The rows of `mst-bench list`: every table of names, with a line of meaning each."""
+
+from __future__ import annotations
+
+from agents.blocks import BLOCKS
+from agents.catalog import AGENTS
+from agents.sparsity.regime import REGIMES
+from envs.tasks import TASKS
+from harness.executors import EXECUTORS
+from harness.suite import load, shipped
+
+
+def rows(what: str) -> tuple[list[str], list[list[str]]]:
+    """Headers and rows of one table."""
+    if what == "suites":
+        suites = [load(name) for name in shipped()]
+        return ["suite", "runs", "meaning"], [[s.suite, str(len(s.tasks) * len(s.regimes) * s.seeds), s.description] for s in suites]
+    if what == "tasks":
+        headers = ["task", "observation", "action", "differs from dm_control"]
+        return headers, [[t.name, str(t.observation_size), str(t.action), t.differs] for t in TASKS.values()]
+    if what == "regimes":
+        headers = ["regime", "encoder", "critic", "actor", "meaning"]
+        return headers, [[name, *modules.values(), meaning] for name, (modules, meaning) in REGIMES.items()]
+    if what == "blocks":
+        return ["block", "meaning"], [[name, block.meaning] for name, block in BLOCKS.items()]
+    table = {"agents": AGENTS, "executors": EXECUTORS}[what]
+    return [what[:-1], "meaning"], [[name, row[-1]] for name, row in table.items()]

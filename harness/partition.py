@@ -1,0 +1,60 @@
+"""Runs to cohorts: which runs are trained together as one program.
+
+Cohorts depend on the plan, the device class and declared limits alone, never on how many cores or cards a machine has, so
+the same plan makes the same cohorts, and the same numbers, everywhere in its device class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from itertools import zip_longest
+from pathlib import Path
+from harness.config import build
+from harness.plan import Plan, Run
+from harness.records import read_json, write_json
+
+SCHEMA = "urn:mst-bench:cohorts:v1"
+
+MEMBERS = {"cpu": 4, "cuda": 8}
+"""Members of a cohort by device class. On the CPU one seed under four regimes: more members gain little there (measured at
+width 64: `benchmarks/cohort_size.py`). On a GPU, until measured, the size of the pilot suite."""
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Runs of one task that are trained along one member axis."""
+
+    index: int
+    task: str
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True)
+class Cohorts:
+    """cohorts.json: frozen when first executed."""
+
+    schema: str
+    device_class: str
+    members: int
+    cohorts: tuple[Cohort, ...]
+
+
+def partition(plan: Plan, device_class: str, members: int | None = None) -> Cohorts:
+    """Seeds complete before the next begins, and tasks take turns, so that every task starts early."""
+    size = members or MEMBERS[device_class]
+    tasks = list(dict.fromkeys(run.task for run in plan.runs))
+    by_task = [[run for run in plan.runs if run.task == task] for task in tasks]
+    chunks = [[tuple(runs[at : at + size]) for at in range(0, len(runs), size)] for runs in by_task]
+    turns = [chunk for turn in zip_longest(*chunks) for chunk in turn if chunk]
+    cohorts = tuple(Cohort(index, chunk[0].task, chunk) for index, chunk in enumerate(turns))
+    return Cohorts(SCHEMA, device_class, size, cohorts)
+
+
+def frozen_cohorts(folder: Path, plan: Plan, device_class: str, members: int | None) -> Cohorts:
+    """cohorts.json of a plan folder, made when it is not there yet."""
+    path = folder / "cohorts.json"
+    if path.exists():
+        return build(Cohorts, read_json(path), "cohorts.json")
+    cohorts = partition(plan, device_class, members)
+    write_json(path, asdict(cohorts))
+    return cohorts

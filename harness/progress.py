@@ -1,0 +1,111 @@
+"""Progress of cohorts: each writes a small file, whoever watches reads them. Bars on a terminal, a line a minute elsewhere."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from harness.config import build
+from harness.partition import Cohort
+from harness.records import read_json, write_json
+
+SCHEMA = "urn:mst-bench:progress:v1"
+LINE_EVERY = 60.0
+"""Seconds between lines where no terminal is."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a cohort is."""
+
+    schema: str
+    step: int
+    """Agent steps done."""
+    total: int
+    """Agent steps of the budget."""
+    rate: float
+    """Agent steps a second of the whole cohort (each step moves all its members)."""
+    seconds_left: float
+    """Until its last step, at this rate; NaN is written as -1."""
+
+
+class Writer:
+    """Writes a cohort's standing, at most once a second. The rate leaves out the time before the first step."""
+
+    def __init__(self, path: Path, total: int) -> None:
+        self.path, self.total = path, total
+        self._written = 0.0
+        self._first: tuple[int, float] | None = None
+
+    def __call__(self, step: int) -> None:
+        now = time.monotonic()
+        if now - self._written < 1.0 and step < self.total:
+            return
+        if self._first is None:
+            self._first = (step, now)
+        done, seconds = step - self._first[0], now - self._first[1]
+        rate = done / seconds if seconds > 0 else 0.0
+        left = (self.total - step) / rate if rate > 0 else -1.0
+        write_json(self.path, asdict(Standing(SCHEMA, step, self.total, rate, left)))
+        self._written = now
+
+
+class Display:
+    """Shows cohorts' standings on stderr until closed."""
+
+    def __init__(self, folder: Path, cohorts: list[Cohort]) -> None:
+        self.folder, self.cohorts = folder, {cohort.index: cohort for cohort in cohorts}
+        self.console = Console(stderr=True)
+        self._line_at = time.monotonic() - LINE_EVERY + 5.0  # the first line soon, so that a rate is seen early
+        self._tasks: dict[int, TaskID] = {}
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} {task.fields[rate]}"))
+        self.bars = Progress(*columns, console=self.console) if self.console.is_terminal else None
+        if self.bars:
+            self.bars.start()
+
+    def refresh(self, running: list[int]) -> None:
+        """Look at the standing files of the running cohorts again."""
+        standings = {index: standing for index in running if (standing := self._read(index))}
+        if self.bars:
+            for index, standing in standings.items():
+                self._bar(index, standing)
+        elif time.monotonic() - self._line_at >= LINE_EVERY and standings:
+            self._line_at = time.monotonic()
+            for index, standing in standings.items():
+                self.console.print(f"{self._name(index)}: {standing.step}/{standing.total} agent steps, {_rate(standing)}", soft_wrap=True)
+
+    def _read(self, index: int) -> Standing | None:
+        path = self.folder / "cohorts" / str(index) / "progress.json"
+        return build(Standing, read_json(path), "progress.json") if path.exists() else None
+
+    def _bar(self, index: int, standing: Standing) -> None:
+        assert self.bars is not None
+        if index not in self._tasks:
+            self._tasks[index] = self.bars.add_task(self._name(index), total=standing.total, rate="")
+        self.bars.update(self._tasks[index], completed=standing.step, rate=_rate(standing))
+
+    def _name(self, index: int) -> str:
+        cohort = self.cohorts[index]
+        return f"cohort {index} ({cohort.task}, {len(cohort.runs)} runs)"
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        if self.bars:
+            self.bars.stop()
+
+
+def _rate(standing: Standing) -> str:
+    if standing.seconds_left < 0:
+        return "measuring its rate"
+    return f"{standing.rate:.1f} agent steps/s, {duration(standing.seconds_left)} left"
+
+
+def duration(seconds: float) -> str:
+    """A length of time for people: 41 s, 3.2 min, 5.0 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

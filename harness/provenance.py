@@ -1,0 +1,97 @@
+"""Where results come from: versions, hardware, source, and the reasons why an entry is not ranked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from harness import __version__
+from harness.plan import Plan
+from harness.seeding import SUITE_SOURCE
+
+PACKAGES = ("torch", "envpool", "envpool-assets", "mujoco", "dm_control", "numpy", "safetensors", "securesystemslib", "cryptography")
+"""Libraries whose versions an entry states."""
+FOLDERS = ("agents", "envs", "harness", "leaderboard")
+
+
+def versions() -> dict[str, str]:
+    """Python, the C library and every package that decides numbers or signatures."""
+    found = {"mst-bench": __version__, "python": platform.python_version(), "libc": " ".join(platform.libc_ver())}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def hardware() -> dict[str, Any]:
+    """What the runs ran on; CPU flags matter because libm picks its code by them."""
+    import torch
+
+    cpu = _cpuinfo()
+    flags = set(cpu.get("flags", "").split())
+    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return {
+        "architecture": platform.machine(),
+        "cpu": cpu.get("model name", "unknown"),
+        "cpu_flags": sorted(flags & {"avx2", "avx512f", "fma", "amx_tile"}),
+        "cores": len(os.sched_getaffinity(0)),
+        "gpus": names,
+    }
+
+
+def _cpuinfo() -> dict[str, str]:
+    """The first processor of /proc/cpuinfo, where there is one."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text(encoding="utf-8").split("\n\n")[0].splitlines() if path.exists() else []
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+
+
+@cache
+def source() -> dict[str, Any]:
+    """Digest of this project's own code, and its git commit where it runs from a checkout."""
+    root = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256()
+    for folder in FOLDERS:
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in (".py", ".yaml", ".json"):
+                digest.update(f"{path.relative_to(root).as_posix()}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
+    found: dict[str, Any] = {"code_sha256": digest.hexdigest(), "commit": None, "dirty": None}
+    if (root / ".git").exists():
+        found |= _git(root)
+    return found
+
+
+def _git(root: Path) -> dict[str, Any]:
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(root), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+
+
+def unranked_because(plan: Plan) -> list[str]:
+    """Why an entry of this plan from this machine cannot be ranked; empty if it can."""
+    reasons = []
+    if plan.changes:
+        reasons.append(f"the suite was changed: {' '.join(plan.changes)}")
+    if plan.seed_source == SUITE_SOURCE:
+        reasons.append("seeds come from the suite, not from the log")
+    reasons.append("environment: not the reference image")
+    return reasons
+
+
+def command_line() -> str:
+    """The command as typed, for whoever wants to repeat it."""
+    return " ".join(["mst-bench", *sys.argv[1:]])

@@ -1,0 +1,66 @@
+"""Files as promises: atomic JSON documents, appended JSON lines with a hash chain, digests of bytes on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+CHAIN_START = "0" * 64
+
+
+def dump_json(document: Any) -> bytes:
+    """The one way this project writes JSON: sorted keys, no spaces, no NaN, a line feed at the end."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return text.encode() + b"\n"
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write under a temporary name in the same folder, then rename: a reader sees the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(temporary, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """`dump_json` to a file, atomically."""
+    write_atomic(path, dump_json(document))
+
+
+def read_json(path: Path) -> Any:
+    """A JSON document that this harness wrote."""
+    return json.loads(path.read_bytes())
+
+
+def digest_file(path: Path) -> str:
+    """sha256 of the bytes on disk."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Records:
+    """JSON lines appended as they occur; each carries the digest of all before it, so none can be changed alone."""
+
+    def __init__(self, path: Path) -> None:
+        """Starts an empty file."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(path, "wb")  # noqa: SIM115 - open as long as the run lasts
+        self.head = CHAIN_START
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Write one record with its place in the chain, and push it to the operating system."""
+        line = dump_json({**record, "before": self.head})
+        self.head = hashlib.sha256(line).hexdigest()
+        self._file.write(line)
+        self._file.flush()
+
+    def close(self) -> None:
+        """Push everything to disk."""
+        os.fsync(self._file.fileno())
+        self._file.close()

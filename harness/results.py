@@ -1,0 +1,101 @@
+"""What a run leaves under runs/<task>/<regime>/<seed>/: tensors, masks, timing, and result.json last of all."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from agents.base import Agent
+from harness.plan import Run
+from harness.records import dump_json, read_json, write_atomic, write_json
+from leaderboard.statement import score
+
+SCHEMA = "urn:mst-bench:result:v1"
+TIMING_SCHEMA = "urn:mst-bench:timing:v1"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run has no score: the agent failed, or what it ran on did."""
+
+    kind: Literal["agent", "infrastructure"]
+    reason: str
+    agent_step: int
+
+
+def write_result(
+    folder: Path,
+    *,
+    run: Run,
+    agent: Agent,
+    member: int,
+    members: int,
+    first_masks: dict[str, dict[str, Tensor]],
+    final_returns: list[float],
+    failure: Failure | None,
+    environment_steps: int,
+    chain_head: str,
+    timing: dict[str, Any],
+) -> None:
+    """Write one run's files. Tensors are one member's, with the copies axis kept: NAME.weight [copies, in, out]."""
+    modules = agent.modules()
+    write_atomic(folder / "policy.safetensors", _tensors(agent, member, ("encoder", "actor")))
+    write_atomic(folder / "critic.safetensors", _tensors(agent, member, ("critic",)))
+    last_masks = {name: module.masks.member_masks(member) for name, module in modules.items()}
+    digests = {name: module.masks.chains[member] for name, module in modules.items()}
+    write_atomic(folder / "masks.safetensors", _masks(first_masks, last_masks, digests))
+    write_json(folder / "timing.json", {"schema": TIMING_SCHEMA, **timing})
+    result = {
+        "schema": SCHEMA,
+        **asdict(run),
+        "status": "finished" if failure is None else "failed",
+        "failure": None if failure is None else asdict(failure),
+        "score": score(final_returns),
+        "final_returns": final_returns,
+        "environment_steps": environment_steps,
+        "updates": dict(agent.counts()),
+        "members": members,
+        "weights": {
+            name: {
+                "total": sum(mask.numel() for mask in last_masks[name].values()),
+                "active": sum(int(mask.sum()) for mask in last_masks[name].values()),
+            }
+            for name in modules
+        },
+        "rewires": {name: module.masks.rewires[member] for name, module in modules.items()},
+        "mask_first": {name: chain[0] for name, chain in digests.items()},
+        "mask_last": {name: chain[-1] for name, chain in digests.items()},
+        "chain_head": chain_head,
+    }
+    write_json(folder / "result.json", result)
+
+
+def _tensors(agent: Agent, member: int, names: tuple[str, ...]) -> bytes:
+    modules = agent.modules()
+    return save({f"{m}/{k}": v for m in names for k, v in modules[m].parameters.member_parameters(member).items()})
+
+
+def _masks(first: dict[str, dict[str, Tensor]], last: dict[str, dict[str, Tensor]], digests: dict[str, list[str]]) -> bytes:
+    """Masks packed eight to a byte (their shapes are the weights'); the digest of every rewire in the metadata.
+
+    One metadata key only: safetensors writes several in no fixed order.
+    """
+    tensors = {
+        f"{when}/{module}/{name}": torch.from_numpy(np.packbits(mask.numpy()))
+        for when, masks in (("first", first), ("last", last))
+        for module, layers in masks.items()
+        for name, mask in layers.items()
+    }
+    return save(tensors, metadata={"digests": dump_json(digests).decode()})
+
+
+def read_results(folder: Path, runs: tuple[Run, ...]) -> dict[Run, dict[str, Any]]:
+    """result.json of every run that has one."""
+    paths = {run: folder / "runs" / run.name / "result.json" for run in runs}
+    return {run: read_json(path) for run, path in paths.items() if path.exists()}

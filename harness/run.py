@@ -1,0 +1,103 @@
+"""The life of a run: suite, plan, cohorts, executor, entry, verdict, table."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agents.lazy import load
+from harness import suite as suites
+from harness.entry import ENTRY, stated_runs, write_entry, write_manifest
+from harness.errors import Incomplete, NonConforming
+from harness.executors import EXECUTORS
+from harness.partition import frozen_cohorts
+from harness.plan import Plan, make_plan, write_plan
+from harness.unit import finished
+from leaderboard.keys import SigningKey
+
+
+@dataclass(frozen=True)
+class Request:
+    """What `run` was asked for."""
+
+    suite: str
+    out: Path
+    overrides: tuple[str, ...] = ()
+    budget_scale: float = 1.0
+    device: str = "auto"
+    executor: str = "local"
+    jobs: int | None = None
+    members: int | None = None
+
+
+def plan_of(request: Request) -> tuple[suites.Suite, Plan]:
+    """The suite and its plan, with overrides and budget scale applied and written down as changes."""
+    suite = suites.load(request.suite, request.overrides)
+    changes = tuple(f"--set {override}" for override in request.overrides)
+    if request.suite not in suites.shipped():
+        changes = (*changes, "own suite file")
+    if request.budget_scale != 1.0:
+        repeat = suite.action_repeat
+        steps = max(repeat, int(suite.environment_steps * request.budget_scale) // repeat * repeat)
+        suite = suites.load(request.suite, (*request.overrides, f"environment_steps={steps}"))
+        changes = (*changes, f"--budget-scale {request.budget_scale:g}")
+    return suite, make_plan(suite, changes)
+
+
+def choose_device(wanted: str, need: str, suite: str) -> str:
+    """The torch device: `auto` takes a GPU where there is one; NonConforming if what is needed is not there."""
+    if wanted == "cpu":
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda" if wanted == "auto" else wanted
+    if wanted == "auto" and need == "any":
+        return "cpu"
+    asked = f"suite {suite} needs" if wanted == "auto" else f"--device {wanted} asks for"
+    raise NonConforming(
+        f"{asked} a CUDA device, and none is visible. In a container add `--gpus all`; to run on the CPU all the same, add"
+        " `--device cpu` (slow: `mst-bench plan` tells how slow)."
+    )
+
+
+def execute(request: Request, key: SigningKey) -> dict[str, Any]:
+    """Carry a request out; returns the one document that `--json` prints. Raises Incomplete if runs are missing at the end."""
+    started = time.time()
+    suite, plan = plan_of(request)
+    device = choose_device(request.device, suite.device, suite.suite)
+    folder = write_plan(plan, request.out)
+    cohorts = frozen_cohorts(folder, plan, device.partition(":")[0], request.members)
+    open_cohorts = [cohort for cohort in cohorts.cohorts if not finished(folder, cohort)]
+    wrong: list[str] = []
+    if open_cohorts or not (folder / "manifest.json").exists():
+        jobs = request.jobs or (len(os.sched_getaffinity(0)) if device == "cpu" else 1)
+        wrong = load(EXECUTORS[request.executor][0])(folder, plan, open_cohorts, device, jobs)
+        write_manifest(folder, plan, started)
+    entry = write_entry(folder, plan, key)
+    document = summary(folder, plan, entry)
+    if wrong or any(run["status"] == "missing" for run in document["runs"]):
+        raise Incomplete("; ".join(wrong or ["some runs have no result"]) + ". The same command goes on.")
+    return document
+
+
+def summary(folder: Path, plan: Plan, entry: Path | None = None) -> dict[str, Any]:
+    """Plan id, folder, entry, ranked or why not, and every run with its status and score."""
+    from harness.provenance import unranked_because
+
+    runs = stated_runs(folder, plan)
+    reasons = unranked_because(plan)
+    shown = ("task", "regime", "seed", "status", "score", "failure", "weights")
+    path = entry or folder / ENTRY
+    return {
+        "plan": plan.id,
+        "suite": plan.suite,
+        "folder": str(folder),
+        "entry": str(path) if path.exists() else None,
+        "ranked": not reasons,
+        "unranked_because": reasons,
+        "runs": [{name: run[name] for name in shown} for run in runs],
+    }

@@ -1,0 +1,36 @@
+"""Random streams with names: every random choice draws from a generator derived here, by a real digest.
+
+A stream belongs to (seed source, task, seed index, word). The regime is not part of it, so runs of different regimes with
+one seed index share initial weights, masks and episode starts, and their comparison is paired.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+SUITE_SOURCE = "suite"
+"""Seeds from the suite file alone: reproducible, and unranked because the submitter could try several."""
+
+
+def stream_seed(source: str, task: str, seed: int, word: str) -> int:
+    """A 63-bit seed: the first bytes of sha256 over the four parts, separated by line feeds."""
+    parts = (source, task, str(seed), word)
+    assert not any("\n" in part for part in parts)
+    digest = hashlib.sha256("\n".join(parts).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def environment_seed(source: str, task: str, seed: int, word: str) -> int:
+    """The same stream as a seed that EnvPool takes: 31 bits."""
+    return stream_seed(source, task, seed, word) >> 32
+
+
+def generator(source: str, task: str, seed: int, word: str) -> torch.Generator:
+    """A CPU generator on the stream."""
+    import torch
+
+    return torch.Generator().manual_seed(stream_seed(source, task, seed, word))

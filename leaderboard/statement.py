@@ -1,0 +1,47 @@
+"""The in-toto Statement of an entry: its types, its schema, and the figures that anyone recomputes from it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from importlib import resources
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+RUN_TYPE = "urn:mst-bench:run:v1"
+
+CSV_COLUMNS = ("task", "regime", "seed", "status", "score", "environment_steps", "encoder_updates", "critic_updates", "actor_updates")
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of a run statement."""
+    text = resources.files("leaderboard").joinpath("schemas/run.v1.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+def defects(statement: Any) -> list[str]:
+    """What keeps a document from being a run statement, in words; empty if nothing does."""
+    errors = sorted(Draft202012Validator(schema()).iter_errors(statement), key=lambda error: list(map(str, error.absolute_path)))
+    return [f"{'.'.join(map(str, error.absolute_path)) or 'statement'}: {error.message[:200]}" for error in errors]
+
+
+def score(returns: list[float]) -> float | None:
+    """A run's score: the mean return of its final policy's episodes, None without any."""
+    return math.fsum(returns) / len(returns) if returns else None
+
+
+def results_csv(runs: list[dict[str, Any]]) -> bytes:
+    """results.csv: one row for each planned run, missing and failed ones included."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for run in runs:
+        updates = [run["updates"].get(module, "") for module in ("encoder", "critic", "actor")]
+        points = "" if run["score"] is None else repr(run["score"])
+        writer.writerow([run["task"], run["regime"], run["seed"], run["status"], points, run["environment_steps"], *updates])
+    return text.getvalue().encode()
