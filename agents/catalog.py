@@ -7,7 +7,11 @@ from typing import Any
 from agents.lazy import load
 
 AGENTS: dict[str, tuple[str, str, str]] = {
-    "mrq": ("agents.mrq.settings:MRQSettings", "agents.mrq.agent:MRQ", "MR.Q (arXiv 2501.16142): model-based representations, TD3-style control"),
+    "mrq": (
+        "agents.mrq.settings:MRQSettings",
+        "agents.mrq.agent:MRQ",
+        "MR.Q, arXiv 2501.16142",
+    ),
 }
 """Name -> (settings class, agent class, meaning)."""
 

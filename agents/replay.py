@@ -96,9 +96,7 @@ class Replay:
         self.cursor = np.where(ended, (self.cursor + 1) % self.capacity, self.cursor)
         self.episode_steps = np.where(ended, 0, self.episode_steps)
 
-    def _set_samplable(
-        self, rows: NDArray[np.int64], value: NDArray[np.bool_], only: NDArray[np.bool_] | None = None
-    ) -> None:
+    def _set_samplable(self, rows: NDArray[np.int64], value: NDArray[np.bool_], only: NDArray[np.bool_] | None = None) -> None:
         chosen = np.arange(self.members) if only is None else np.flatnonzero(only)
         if not len(chosen):
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -30,11 +30,11 @@ ScaleOption = Annotated[float, typer.Option("--budget-scale", min=1e-6, max=1.0,
 DeviceOption = Annotated[str, typer.Option("--device", envvar="MST_BENCH_DEVICE", help="auto, cpu, cuda or cuda:<index>.")]
 MembersOption = Annotated[int | None, typer.Option("--members", min=1, help="Members of a cohort. Default: by device class.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-KeyOption = Annotated[Path | None, typer.Option("--key", envvar="MST_BENCH_KEY", help="Ed25519 private key. Default: a one-use key.")]
+KeyOption = Annotated[Path | None, typer.Option("--key", envvar="MST_BENCH_KEY", help="Ed25519 key. Default: a one-use key.")]
 TrustOption = Annotated[Path | None, typer.Option("--trust", envvar="MST_BENCH_TRUST", help="Trust file: keys that are known.")]
 
 
-class Listed(str, Enum):
+class Listed(StrEnum):
     """What `list` can list."""
 
     suites = "suites"
@@ -52,7 +52,9 @@ def _version(shown: bool) -> None:
 
 
 @app.callback()
-def _root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False) -> None:
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
     pass
 
 
@@ -63,8 +65,8 @@ def run(
     overrides: SetOption = [],  # noqa: B006 - typer wants a plain default
     budget_scale: ScaleOption = 1.0,
     device: DeviceOption = "auto",
-    executor: Annotated[str, typer.Option("--executor", help="local or inline: see `list executors`.")] = "local",
-    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Cohorts at a time. Default: one a CPU, or one a GPU.")] = None,
+    executor: Annotated[str, typer.Option("--executor", help="See `list executors`.")] = "local",
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Cohorts at a time. Default: one a CPU.")] = None,
     members: MembersOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
@@ -114,11 +116,16 @@ def plan(
     needs = estimate(made, cohorts)
     if as_json:
         figures = {"memory_gib": needs.memory_gib, "disk_gib": needs.disk_gib, "cpu_core_hours": needs.core_hours}
-        _print_json({"plan": made.id, "folder": str(folder), "runs": len(made.runs), "cohorts": len(cohorts.cohorts), **figures})
+        _print_json(
+            {"plan": made.id, "folder": str(folder), "runs": len(made.runs), "cohorts": len(cohorts.cohorts), **figures}
+        )
         return
     updates = ", ".join(f"{count} {module}" for module, count in made.budget.updates.items())
     typer.echo(f"plan {made.id}: {len(made.runs)} runs in {len(cohorts.cohorts)} cohorts, written to {folder / 'plan.json'}")
-    typer.echo(f"each run: {made.budget.environment_steps} environment steps = {made.budget.agent_steps} agent steps; updates: {updates}")
+    typer.echo(
+        f"each run: {made.budget.environment_steps} environment steps = {made.budget.agent_steps} agent steps;"
+        f" updates: {updates}"
+    )
     typer.echo(
         f"needs about {needs.memory_gib:.1f} GiB of memory a cohort, {needs.disk_gib:.2f} GiB of disk,"
         f" {needs.core_hours:.1f} CPU core hours in all (estimate, good to a factor of two)"
@@ -225,7 +232,9 @@ PassphraseOption = Annotated[Path | None, typer.Option("--passphrase-file", help
 
 
 @keys_app.command("generate")
-def keys_generate(path: Annotated[Path, typer.Argument(help="Where to write it.")], passphrase_file: PassphraseOption = None) -> None:
+def keys_generate(
+    path: Annotated[Path, typer.Argument(help="Where to write it.")], passphrase_file: PassphraseOption = None
+) -> None:
     """Make an Ed25519 key (PEM, mode 0600); an existing file is never overwritten."""
     from leaderboard import keys
 
@@ -282,7 +291,9 @@ def _print_summary(document: dict[str, Any]) -> None:
     typer.echo(comparison(document["runs"]))
     for run in document["runs"]:
         if run["failure"]:
-            typer.echo(f"{run['task']}/{run['regime']}/{run['seed']}: {run['failure']['kind']} failure: {run['failure']['reason']}")
+            typer.echo(
+                f"{run['task']}/{run['regime']}/{run['seed']}: {run['failure']['kind']} failure: {run['failure']['reason']}"
+            )
     if not document["ranked"]:
         typer.echo(f"unranked: {'; '.join(document['unranked_because'])}")
 

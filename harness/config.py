@@ -98,7 +98,7 @@ def convert(hint: Any, value: Any, place: str) -> Any:
 def _scalar(hint: type, value: Any, place: str) -> Any:
     if hint is float and type(value) is int:
         return float(value)
-    if type(value) is not hint or (hint is float and not math.isfinite(value)):
+    if type(value) is not hint or (isinstance(value, float) and not math.isfinite(value)):
         wanted = {int: "a whole number", float: "a finite number", str: "text", bool: "true or false"}[hint]
         raise UserError(f"{place}: expected {wanted}, found {_show(value)}.")
     return value

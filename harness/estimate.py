@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agents.blocks import Linear
 from envs.tasks import TASKS
 from harness.evaluation import ENVIRONMENT_MIB, MEMORY_MIB
 from harness.partition import Cohorts
@@ -51,7 +52,9 @@ def estimate(plan: Plan, cohorts: Cohorts) -> Estimate:
         environment = ENVIRONMENT_MIB.get(task.domain, 13) << 20
         evaluating = min(MEMORY_MIB << 20, environment * plan.evaluation.environments * members)
         needs = members * (BYTES_PER_PARAMETER * parameters + replay + environment) + evaluating + (600 << 20)
-        flops = 6.0 * settings.batch_size * (settings.encoder_horizon * sizes["encoder"] + 1.5 * sizes["critic"] + sizes["actor"])
+        flops = (
+            6.0 * settings.batch_size * (settings.encoder_horizon * sizes["encoder"] + 1.5 * sizes["critic"] + sizes["actor"])
+        )
         evaluated = budget.agent_steps // plan.evaluation.every * plan.evaluation.episodes * task.horizon
         simulating = (budget.environment_steps + evaluated) * ENVIRONMENT_MS.get(task.domain, 0.05) / 1000.0
         hours += members * (flops * budget.updates["critic"] / (CPU_GFLOPS * 1e9) + simulating) / 3600.0
@@ -61,5 +64,5 @@ def estimate(plan: Plan, cohorts: Cohorts) -> Estimate:
     return Estimate(largest_parameters, memory, disk, hours)
 
 
-def _parameters(linears: list[object]) -> int:
-    return sum(linear.size + linear.fan_out for linear in linears)  # type: ignore[attr-defined]
+def _parameters(linears: list[Linear]) -> int:
+    return sum(linear.size + linear.fan_out for linear in linears)

@@ -14,7 +14,9 @@ def rows(what: str) -> tuple[list[str], list[list[str]]]:
     """Headers and rows of one table."""
     if what == "suites":
         suites = [load(name) for name in shipped()]
-        return ["suite", "runs", "meaning"], [[s.suite, str(len(s.tasks) * len(s.regimes) * s.seeds), s.description] for s in suites]
+        return ["suite", "runs", "meaning"], [
+            [s.suite, str(len(s.tasks) * len(s.regimes) * s.seeds), s.description] for s in suites
+        ]
     if what == "tasks":
         headers = ["task", "observation", "action", "differs from dm_control"]
         return headers, [[t.name, str(t.observation_size), str(t.action), t.differs] for t in TASKS.values()]
@@ -23,5 +25,9 @@ def rows(what: str) -> tuple[list[str], list[list[str]]]:
         return headers, [[name, *modules.values(), meaning] for name, (modules, meaning) in REGIMES.items()]
     if what == "blocks":
         return ["block", "meaning"], [[name, block.meaning] for name, block in BLOCKS.items()]
-    table = {"agents": AGENTS, "executors": EXECUTORS}[what]
-    return [what[:-1], "meaning"], [[name, row[-1]] for name, row in table.items()]
+    meanings = {name: row[-1] for name, row in AGENTS.items()} if what == "agents" else _executors()
+    return [what[:-1], "meaning"], [[name, meaning] for name, meaning in meanings.items()]
+
+
+def _executors() -> dict[str, str]:
+    return {name: meaning for name, (_, meaning) in EXECUTORS.items()}

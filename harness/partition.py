@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
+
 from harness.config import build
 from harness.plan import Plan, Run
 from harness.records import read_json, write_json

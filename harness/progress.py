@@ -62,7 +62,11 @@ class Display:
         self.console = Console(stderr=True)
         self._line_at = time.monotonic() - LINE_EVERY + 5.0  # the first line soon, so that a rate is seen early
         self._tasks: dict[int, TaskID] = {}
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} {task.fields[rate]}"))
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed}/{task.total} {task.fields[rate]}"),
+        )
         self.bars = Progress(*columns, console=self.console) if self.console.is_terminal else None
         if self.bars:
             self.bars.start()
@@ -76,7 +80,9 @@ class Display:
         elif time.monotonic() - self._line_at >= LINE_EVERY and standings:
             self._line_at = time.monotonic()
             for index, standing in standings.items():
-                self.console.print(f"{self._name(index)}: {standing.step}/{standing.total} agent steps, {_rate(standing)}", soft_wrap=True)
+                self.console.print(
+                    f"{self._name(index)}: {standing.step}/{standing.total} agent steps, {_rate(standing)}", soft_wrap=True
+                )
 
     def _read(self, index: int) -> Standing | None:
         path = self.folder / "cohorts" / str(index) / "progress.json"

@@ -16,7 +16,7 @@ from harness import __version__
 from harness.plan import Plan
 from harness.seeding import SUITE_SOURCE
 
-PACKAGES = ("torch", "envpool", "envpool-assets", "mujoco", "dm_control", "numpy", "safetensors", "securesystemslib", "cryptography")
+PACKAGES = ("torch", "envpool", "envpool-assets", "mujoco", "dm_control", "numpy", "safetensors", "cryptography")
 """Libraries whose versions an entry states."""
 FOLDERS = ("agents", "envs", "harness", "leaderboard")
 

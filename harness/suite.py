@@ -182,7 +182,9 @@ def resolve_regime(suite: Suite, name: str, place: str) -> dict[str, ModuleRegim
     for module in source:
         if module not in MODULES:
             raise UserError(f"{place}: define.{name}.{module}: unknown module.{suggestion(module, MODULES)}")
-    return {module: _resolve_module(suite, source.get(module, "dense"), f"{place}: define.{name}.{module}") for module in MODULES}
+    return {
+        module: _resolve_module(suite, source.get(module, "dense"), f"{place}: define.{name}.{module}") for module in MODULES
+    }
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from jsonschema import Draft202012Validator
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 RUN_TYPE = "urn:mst-bench:run:v1"
 
-CSV_COLUMNS = ("task", "regime", "seed", "status", "score", "environment_steps", "encoder_updates", "critic_updates", "actor_updates")
+MODULES = ("encoder", "critic", "actor")
+CSV_COLUMNS = ("task", "regime", "seed", "status", "score", "environment_steps", *(f"{name}_updates" for name in MODULES))
 
 
 def schema() -> dict[str, Any]:
@@ -26,7 +27,9 @@ def schema() -> dict[str, Any]:
 
 def defects(statement: Any) -> list[str]:
     """What keeps a document from being a run statement, in words; empty if nothing does."""
-    errors = sorted(Draft202012Validator(schema()).iter_errors(statement), key=lambda error: list(map(str, error.absolute_path)))
+    errors = sorted(
+        Draft202012Validator(schema()).iter_errors(statement), key=lambda error: list(map(str, error.absolute_path))
+    )
     return [f"{'.'.join(map(str, error.absolute_path)) or 'statement'}: {error.message[:200]}" for error in errors]
 
 
@@ -41,7 +44,7 @@ def results_csv(runs: list[dict[str, Any]]) -> bytes:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     for run in runs:
-        updates = [run["updates"].get(module, "") for module in ("encoder", "critic", "actor")]
+        updates = [run["updates"].get(module, "") for module in MODULES]
         points = "" if run["score"] is None else repr(run["score"])
         writer.writerow([run["task"], run["regime"], run["seed"], run["status"], points, run["environment_steps"], *updates])
     return text.getvalue().encode()

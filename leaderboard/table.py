@@ -17,7 +17,9 @@ def comparison(runs: list[dict[str, Any]]) -> str:
         mine = [run for run in runs if (run["task"], run["regime"]) == (task, regime)]
         scores = [run["score"] for run in mine if run["score"] is not None]
         lost = {status: sum(run["status"] == status for run in mine) for status in ("failed", "missing")}
-        rows.append([task, regime, *_figures(scores), f"{len(scores)}/{len(mine)}", _density(mine), lost["failed"], lost["missing"]])
+        rows.append(
+            [task, regime, *_figures(scores), f"{len(scores)}/{len(mine)}", _density(mine), lost["failed"], lost["missing"]]
+        )
     headers = ["task", "regime", "mean score", "95% t interval", "min", "max", "seeds", "density e/c/a", "failed", "missing"]
     return tabulate(rows, headers=headers, disable_numparse=True, colalign=("left", "left", *["right"] * 8))
 

@@ -181,7 +181,9 @@ def _runs(entry: _Entry) -> Outcome:
                 raise Defect(f"{_run_name(run, name)}: is not among the signed files")
         if entry.json(result) != run:
             raise Defect(f"{result}: is not what the entry states")
-    counts = {status: sum(run["status"] == status for run in entry.predicate["runs"]) for status in ("finished", "failed", "missing")}
+    counts = {
+        status: sum(run["status"] == status for run in entry.predicate["runs"]) for status in ("finished", "failed", "missing")
+    }
     return "passed", ", ".join(f"{count} {status}" for status, count in counts.items())
 
 
@@ -213,7 +215,9 @@ def _budgets(entry: _Entry) -> Outcome:
         if run["status"] != "finished":
             continue
         if run["environment_steps"] != budget["environment_steps"]:
-            raise Defect(f"{_run_name(run)}: {run['environment_steps']} environment steps, planned {budget['environment_steps']}")
+            raise Defect(
+                f"{_run_name(run)}: {run['environment_steps']} environment steps, planned {budget['environment_steps']}"
+            )
         if run["updates"] != budget["updates"]:
             raise Defect(f"{_run_name(run)}: updates {run['updates']}, planned {budget['updates']}")
         if len(run["final_returns"]) != episodes:

@@ -6,9 +6,8 @@ the steps that copy targets: those read the newest reward for the reward scale.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.base import Setup, TrainedModule
-from agents.draws import Draws
 from agents.blocks import BLOCKS
+from agents.draws import Draws
 from agents.layers import Parameters
 from agents.module import AdamWSettings, Module
 from agents.mrq import losses, networks
@@ -73,7 +72,11 @@ class MRQ:
         modules = {"encoder": self.encoder, "critic": self.critic, "actor": self.actor}
         return {
             name: Masks(
-                module, [regime[name] for regime in self.setup.regimes], self._generators(f"mask/{name}"), totals[name], always_mask
+                module,
+                [regime[name] for regime in self.setup.regimes],
+                self._generators(f"mask/{name}"),
+                totals[name],
+                always_mask,
             )
             for name, module in modules.items()
         }
@@ -87,17 +90,15 @@ class MRQ:
 
     def _draws(self) -> dict[str, Draws]:
         s, action = self.settings, self.setup.action
-        kind: dict[str, Any] = {"dtype": self.setup.dtype, "device": self.setup.device}
-        index: dict[str, Any] = {"dtype": torch.float64, "device": self.setup.device}
-        make = {
-            "explore/random": partial(Draws, shape=(1, action), kind="uniform", **kind),
-            "explore/noise": partial(Draws, shape=(1, action), kind="normal", **kind),
-            "replay/encoder": partial(Draws, shape=(s.batch_size,), kind="uniform", **index),
-            "replay/rl": partial(Draws, shape=(s.batch_size,), kind="uniform", **index),
-            "target-noise": partial(Draws, shape=(s.batch_size, action), kind="normal", **kind),
-            "probe": partial(Draws, shape=(PROBE_BATCH,), kind="uniform", **index),
+        shapes: dict[str, tuple[tuple[int, ...], Literal["uniform", "normal"], torch.dtype]] = {
+            "explore/random": ((1, action), "uniform", self.setup.dtype),
+            "explore/noise": ((1, action), "normal", self.setup.dtype),
+            "replay/encoder": ((s.batch_size,), "uniform", torch.float64),
+            "replay/rl": ((s.batch_size,), "uniform", torch.float64),
+            "target-noise": ((s.batch_size, action), "normal", self.setup.dtype),
+            "probe": ((PROBE_BATCH,), "uniform", torch.float64),
         }
-        return {word: draws(self._generators(word)) for word, draws in make.items()}
+        return {word: Draws(self._generators(word), *kind, self.setup.device) for word, kind in shapes.items()}
 
     # -- the protocol --
 
@@ -178,9 +179,11 @@ class MRQ:
         observation, action, reward, not_done = self.replay.windows(index, s.encoder_horizon)
         with torch.no_grad():
             after = observation[:, :, 1:].flatten(1, 2)
-            target = self._state_embedding(after, self.encoder.target_parameters).unflatten(1, (-1, s.encoder_horizon))
+            target = self._state_embedding(after, self.encoder.target_parameters)
+        target = target.view(*index.shape, s.encoder_horizon, s.zs_dim)
         zs = self._state_embedding(observation[:, :, 0], parameters)
-        za = networks.action_embedding(action.flatten(1, 2), parameters, block).unflatten(1, (-1, s.encoder_horizon))
+        za = networks.action_embedding(action.flatten(1, 2), parameters, block)
+        za = za.view(*index.shape, s.encoder_horizon, s.za_dim)
         alive = losses.alive_before(not_done)
         terminates = self.replay.terminates.to(zs.dtype)
         total = torch.zeros(self.members, dtype=zs.dtype, device=zs.device)

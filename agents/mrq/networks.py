@@ -6,6 +6,8 @@ termination, next zs and reward bins. critic: an MLP one layer deeper, two copie
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
@@ -16,7 +18,7 @@ from agents.mrq.settings import MRQSettings
 
 def _mlp_shapes(name: str, fan_in: int, depth: int, width: int, out: int) -> list[Linear]:
     widths = [fan_in, *[width] * depth]
-    layers = [Linear(f"{name}.{i}", a, b) for i, (a, b) in enumerate(zip(widths[:-1], widths[1:], strict=True))]
+    layers = [Linear(f"{name}.{i}", a, b) for i, (a, b) in enumerate(pairwise(widths))]
     return [*layers, Linear(f"{name}.out", widths[-1], out)]
 
 
@@ -67,7 +69,12 @@ def predictions(zsa: Tensor, parameters: Parameters, s: MRQSettings) -> tuple[Te
 
 
 def q_values(
-    zsa: Tensor, parameters: Parameters, s: MRQSettings, block: BlockType, features: list[Tensor] | None = None, trace: list[Tensor] | None = None
+    zsa: Tensor,
+    parameters: Parameters,
+    s: MRQSettings,
+    block: BlockType,
+    features: list[Tensor] | None = None,
+    trace: list[Tensor] | None = None,
 ) -> Tensor:
     """Both Q networks: [P, B, zsa] -> [P, 2, B]. `features` receives the penultimate layer [2P, B, width]."""
     members, batch, width = zsa.shape
@@ -79,7 +86,12 @@ def q_values(
 
 
 def policy(
-    zs: Tensor, parameters: Parameters, s: MRQSettings, block: BlockType, features: list[Tensor] | None = None, trace: list[Tensor] | None = None
+    zs: Tensor,
+    parameters: Parameters,
+    s: MRQSettings,
+    block: BlockType,
+    features: list[Tensor] | None = None,
+    trace: list[Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(action = tanh(u), pre-activation u), both [P, B, act]. `features` receives the penultimate layer."""
     x = mlp(zs, parameters, "policy", s.depth, block, trace)

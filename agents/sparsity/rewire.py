@@ -34,4 +34,3 @@ def rewire(weight: Tensor, mask: Tensor, score: Tensor, k: Tensor) -> tuple[Tens
 def gradient_magnitude(gradient: Tensor) -> Tensor:
     """RigL's grow score: |dense gradient| of the module's own loss on the current batch."""
     return gradient.abs()
-

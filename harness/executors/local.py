@@ -56,7 +56,9 @@ def _start(folder: Path, cohort: Cohort, device: str) -> subprocess.Popen[bytes]
     command += ["--index", str(cohort.index), "--device", device]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with open(place / "log.txt", "ab") as log:
-        return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True)
+        return subprocess.Popen(
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True
+        )
 
 
 def _outcome(folder: Path, index: int, code: int) -> str | None:
