@@ -61,7 +61,7 @@ class Draws:
         starts, position = state["block_starts"], state["position"]
         assert isinstance(starts, Tensor) and isinstance(position, int)
         for generator, start in zip(self.generators, starts, strict=True):
-            generator.set_state(start.contiguous())
+            generator.set_state(start.clone())  # of its own memory: a row of a larger tensor crashes torch 2.13
         self.block_starts = [generator.get_state() for generator in self.generators]
         if state["drawn"]:
             self._draw_block()
