@@ -4,6 +4,7 @@ Slow and obvious on purpose: `nn.Linear`, one optimiser a module, loops over the
 """
 
 import copy
+import itertools
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,7 @@ class Net(nn.Module):
     def __init__(self, name, sizes, activation, residual):
         super().__init__()
         self.names = [f"{name}.{i}" for i in range(len(sizes) - 2)] + [f"{name}.out"]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
         self.activation, self.residual = {"relu": F.relu, "elu": F.elu}[activation], residual
 
     def block(self, layer, x):

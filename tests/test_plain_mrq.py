@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from toy import ACTION, OBSERVATION, SMALL, Loop
 from plain_mrq import PlainMRQ
+from toy import ACTION, OBSERVATION, SMALL, Loop
 
 from agents.replay import ONE
 

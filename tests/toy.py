@@ -1,6 +1,7 @@
 """A toy simulator and an agent of a few members on it: small, real, and the same everywhere."""
 
 import hashlib
+
 import numpy as np
 import torch
 
