@@ -110,7 +110,7 @@ class Training:
             for step in range(1, self.plan.budget.agent_steps + 1):
                 observation = self.agent_step(observation)
                 self.step = step
-                if step % CHECK_EVERY == 0 or step == self.plan.budget.agent_steps:
+                if step % CHECK_EVERY == 0:
                     self.freeze_failed()
                 if step % self.plan.evaluation.every == 0:
                     self.evaluate()
@@ -130,7 +130,7 @@ class Training:
             action = agent.act(seen, explore=True)
             agent.begin(seen, action)
         with self.clock.time("env"):
-            self.pool.send(action[:, 0].double().cpu().numpy())
+            self.pool.send(self._finite_actions(action[:, 0].double().cpu().numpy()))
         overlaps = agent.overlaps()
         if overlaps:
             self._update()
@@ -153,6 +153,13 @@ class Training:
 
     # -- health --
 
+    def _finite_actions(self, action: Any) -> Any:
+        """A member whose action is not finite has failed; its environment goes on with zeros."""
+        bad = ~np.isfinite(action).all(1)
+        for member in np.flatnonzero(bad):
+            self._fail(int(member), "the policy's action is not finite")
+        return np.where(bad[:, None], 0.0, action)
+
     def _check_observations(self, observation: Any) -> None:
         for member in np.flatnonzero(~np.isfinite(observation).all(1)):
             self._fail(int(member), "the simulator returned an observation that is not finite")
@@ -173,6 +180,7 @@ class Training:
 
     def evaluate(self) -> None:
         """One scheduled evaluation: a record for each run that is well."""
+        self.freeze_failed()
         with self.clock.time("eval"):
             returns = self.evaluator(self.agent, self.evaluations, self.device)
             measured = self._diagnostics()
@@ -202,6 +210,7 @@ class Training:
 
     def finish(self) -> None:
         """Score the final policies on their own stream and write every run's files, its result last of all."""
+        self.freeze_failed()
         with self.clock.time("eval"):
             returns = self._evaluator("final", self.plan.evaluation.final_episodes)(self.agent, 0, self.device)
         for member, run in enumerate(self.cohort.runs):

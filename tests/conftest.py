@@ -1,6 +1,5 @@
 """A finished run of a tiny suite, made once for all tests."""
 
-# ruff: noqa: E402
 import os
 
 os.environ.setdefault("OPENBLAS_CORETYPE", "Nehalem")  # before numpy is loaded: see envs/oracle.py

@@ -17,7 +17,10 @@ ACTIONS = {"random": lambda uniform: uniform, "bang-bang": np.sign}
 def test_observations_and_rewards_are_bitwise_those_of_dm_control(name, kind):
     task, rng = TASKS[name], np.random.default_rng(5)
     pool = Pool(task, SEEDS, action_repeat=1)
-    exact = lambda seen: np.concatenate([np.reshape(seen[k], (-1, w)) for k, w in task.observation], 1)  # float64
+
+    def exact(seen):
+        return np.concatenate([np.reshape(seen[k], (-1, w)) for k, w in task.observation], 1)  # float64
+
     oracles = [Oracle(task, seed) for seed in SEEDS]
     assert np.array_equal(exact(pool._pool.reset(pool._ids)[0]), [oracle.reset() for oracle in oracles])
     rewarded = 0.0

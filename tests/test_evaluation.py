@@ -1,0 +1,62 @@
+"""Which start state an evaluation episode has, and that memory bounds change nothing."""
+
+import numpy as np
+import torch
+
+from envs.pool import Pool
+from envs.tasks import TASKS
+from harness import evaluation
+from harness.evaluation import Evaluator
+
+TASK = TASKS["cartpole-swingup"]
+SEEDS = [[11, 12], [21, 22], [31, 32]]
+
+
+class Linear:
+    """A policy that depends on the observation alone."""
+
+    def act(self, observation, explore):
+        assert not explore
+        return torch.tanh(observation.sum(-1, keepdim=True))
+
+
+def by_hand(seed, resets):
+    """The return of the episode that follows this many resets."""
+    pool = Pool(TASK, [seed])
+    pool.skip_resets([resets])
+    seen, total = pool.reset(), 0.0
+    for _ in range(500):
+        step = pool.step(np.tanh(torch.from_numpy(seen).sum(-1, keepdim=True).numpy()))
+        total, seen = total + float(step.reward[0]), step.observation
+    return total
+
+
+def test_episode_j_of_evaluation_e_runs_in_its_slot_from_its_reset():
+    evaluator = Evaluator(TASK, SEEDS, episodes=4, action_repeat=2)
+    first, second = evaluator(Linear(), 0), evaluator(Linear(), 1)
+    for number, returns in ((0, first), (1, second)):
+        for member, slots in enumerate(SEEDS):
+            for episode in range(4):
+                expected = by_hand(slots[episode % 2], number * 2 + episode // 2)
+                assert returns[member, episode] == expected
+
+
+def test_how_many_are_measured_at_a_time_changes_nothing(monkeypatch):
+    together = Evaluator(TASK, SEEDS, episodes=4, action_repeat=2)
+    monkeypatch.setattr(evaluation, "MEMORY_MIB", 13 * 2)
+    one_by_one = Evaluator(TASK, SEEDS, episodes=4, action_repeat=2)
+    assert (len(together.groups), len(one_by_one.groups)) == (1, 3)
+    for number in (0, 1, 4):
+        assert np.array_equal(together(Linear(), number), one_by_one(Linear(), number))
+
+
+def test_an_episode_that_terminates_is_not_followed_by_another():
+    task = TASKS["lqr-lqr_2_1"]
+
+    class Still:
+        def act(self, observation, explore):
+            return torch.zeros(*observation.shape[:2], 1)
+
+    evaluator = Evaluator(task, [[1, 2]], episodes=4, action_repeat=2)
+    assert np.isfinite(evaluator(Still(), 0)).all()
+    assert np.array_equal(Evaluator(task, [[1, 2]], 4, 2)(Still(), 0), Evaluator(task, [[1, 2]], 4, 2)(Still(), 0))

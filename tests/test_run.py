@@ -1,0 +1,247 @@
+"""A whole run, from the suite file to the files it leaves; through the command line where a user would."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from harness.plan import read_plan
+from harness.run import Request, execute
+from leaderboard.keys import one_use_key
+
+REGIMES = ("dense", "sst", "dst", "mst")
+
+
+def command(*arguments):
+    return [sys.executable, "-P", "-m", "harness.cli", *map(str, arguments)]
+
+
+def cli(*arguments, **options):
+    return subprocess.run(command(*arguments), capture_output=True, text=True, **options)
+
+
+def run_folder(entry, regime):
+    return entry.parent / "runs" / "cartpole-swingup" / regime / "0"
+
+
+def records(entry, regime):
+    return [json.loads(line) for line in (run_folder(entry, regime) / "records.jsonl").read_bytes().splitlines()]
+
+
+def test_a_run_leaves_the_files_of_the_design(tiny_entry):
+    names = {path.name for path in tiny_entry.parent.iterdir()}
+    assert {"plan.json", "cohorts.json", "manifest.json", "results.csv", "entry.dsse.json", "runs", "cohorts"} <= names
+    for regime in REGIMES:
+        found = {path.name for path in run_folder(tiny_entry, regime).iterdir()}
+        assert found == {
+            "records.jsonl", "policy.safetensors", "critic.safetensors", "masks.safetensors", "result.json", "timing.json",
+        }  # fmt: skip
+
+
+def test_the_same_plan_gives_the_same_bytes_again(tiny_suite, tiny_entry, tmp_path):
+    """plan.json, results.csv and everything under runs/ but timing.json; this time by processes instead of inline."""
+    again = Path(execute(Request(str(tiny_suite), tmp_path, executor="local", device="cpu"), one_use_key())["entry"])
+    for path in sorted(tiny_entry.parent.rglob("*")):
+        name = path.relative_to(tiny_entry.parent)
+        if (
+            path.is_file()
+            and name.name != "timing.json"
+            and (name.parts[0] == "runs" or str(name) in ("plan.json", "results.csv"))
+        ):
+            assert (again.parent / name).read_bytes() == path.read_bytes(), name
+
+
+def test_records_hold_the_curve_the_counts_and_the_diagnostics(tiny_entry):
+    plan = read_plan(tiny_entry.parent / "plan.json")
+    for regime in REGIMES:
+        *curve, final = records(tiny_entry, regime)
+        assert [record["agent_step"] for record in curve] == [0, 100, 200]
+        assert all(len(record["returns"]) == plan.evaluation.episodes for record in curve)
+        assert len(final["returns"]) == plan.evaluation.final_episodes
+        assert curve[0]["updates"] == {"encoder": 0, "critic": 0, "actor": 0}
+        assert curve[-1]["updates"] == plan.budget.updates == {"encoder": 140, "critic": 140, "actor": 140}
+        assert curve[-1]["rewires"]["critic"] == (5 if regime in ("dst", "mst") else 0)
+        for module, found in curve[-1]["diagnostics"].items():
+            sparse = plan.regimes[regime][module].distribution != "dense"
+            assert found["density"] == pytest.approx(0.4 if sparse else 1.0, abs=1e-3)
+            assert 1 <= found["srank"] <= 16
+            assert 0 <= found["dormant_ratio"] <= 1
+
+
+def test_regimes_of_one_seed_start_alike_and_end_apart(tiny_entry):
+    firsts = {regime: records(tiny_entry, regime)[0]["returns"] for regime in REGIMES}
+    assert firsts["sst"] == firsts["dst"], "same weights, same masks, same start states"
+    assert firsts["dense"] != firsts["sst"]
+    lasts = {regime: tuple(records(tiny_entry, regime)[-1]["returns"]) for regime in REGIMES}
+    assert len(set(lasts.values())) == 4
+
+
+def test_saved_tensors_are_masked_and_masks_fit_their_digests(tiny_entry):
+    folder = run_folder(tiny_entry, "mst")
+    with safe_open(folder / "masks.safetensors", "np") as masks, safe_open(folder / "critic.safetensors", "np") as critic:
+        digests = json.loads(masks.metadata()["digests"])
+        result = json.loads((folder / "result.json").read_bytes())
+        for name in critic.keys():  # noqa: SIM118 - not a dictionary
+            if name.endswith(".weight"):
+                weight = critic.get_tensor(name)
+                mask = np.unpackbits(masks.get_tensor(f"last/{name}"), count=weight.size).reshape(weight.shape).astype(bool)
+                assert not weight[~mask].any()
+        assert result["mask_first"] == {module: chain[0] for module, chain in digests.items()}
+        assert result["mask_last"] == {module: chain[-1] for module, chain in digests.items()}
+        assert len(digests["critic"]) == result["rewires"]["critic"] + 1 == 6
+        assert len(digests["actor"]) == 1
+        assert result["weights"]["critic"]["active"] / result["weights"]["critic"]["total"] == pytest.approx(0.4, abs=1e-3)
+
+
+def test_the_command_line_runs_signs_verifies_and_prints_one_json_document(tiny_suite, tmp_path):
+    key = tmp_path / "key.pem"
+    assert cli("keys", "generate", key).returncode == 0
+    done = cli("--suite", tiny_suite, "--out", tmp_path / "out", "--device", "cpu", "--json", "--key", key)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["accepted"] is True
+    assert document["ranked"] is False
+    assert "own suite file" in document["unranked_because"][0]
+    assert [(run["regime"], run["seed"], run["status"]) for run in document["runs"]] == [(r, 0, "finished") for r in REGIMES]
+    verified = cli("verify", document["entry"])
+    assert verified.returncode == 0
+    assert "accepted" in verified.stdout
+    again = cli("--suite", tiny_suite, "--out", tmp_path / "out", "--device", "cpu", "--json", "--key", key)
+    assert json.loads(again.stdout)["runs"] == document["runs"]
+    assert cli("status", document["folder"]).returncode == 0
+    first = Path(document["folder"]) / "runs/cartpole-swingup/dst/0/policy.safetensors"
+    first.write_bytes(first.read_bytes()[:-1] + b"\x01")
+    refused = cli("verify", document["entry"])
+    assert refused.returncode == 4
+    assert re.search(r"files: +failed +runs/cartpole-swingup/dst/0/policy\.safetensors", refused.stdout)
+
+
+def test_sign_on_the_host_replaces_a_one_use_signature(tiny_suite, tiny_entry, tmp_path):
+    import shutil
+
+    folder = Path(shutil.copytree(tiny_entry.parent, tmp_path / tiny_entry.parent.name))
+    key = tmp_path / "key.pem"
+    shown = cli("keys", "generate", key).stdout
+    assert cli("sign", folder, "--key", key).returncode == 0
+    assert re.search("key id: +([0-9a-f]{64})", shown).group(1)[:16] in cli("verify", folder / "entry.dsse.json").stdout
+    (folder / "results.csv").write_text("forged\n")
+    assert cli("sign", folder, "--key", key).returncode == 4, "what does not verify is not signed again"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--suite", "quik"], 2, ["unknown suite", "Did you mean 'quick'?"]),
+        (["--suite", "quick", "--set", "seeds=none"], 2, ["quick.yaml: seeds", "whole number"]),
+        (["--suite", "quick", "--executor", "slrm"], 2, ["unknown executor"]),
+        (["--suite", "dmc-hard"], 7, ["needs a CUDA device", "--gpus all", "--device cpu"]),
+        (["--suite", "quick", "--device", "cuda"], 7, ["--device cuda"]),
+        (["--suite", "quick", "--out", "/proc/out"], 2, ["/proc/out", "cannot be written"]),
+        (["--suite", "quick", "--key", "nokey.pem"], 2, ["nokey.pem", "cannot be read"]),
+        (["verify", "nowhere.json"], 2, ["nowhere.json", "cannot be read"]),
+        (["status", "nowhere"], 2, ["not a readable plan"]),
+        (["run", "--seeds"], 2, ["No such option"]),
+        (["fly"], 2, ["No such command"]),
+    ],
+)
+def test_a_users_mistake_is_one_sentence_with_its_exit_code(tmp_path, arguments, code, words):
+    done = cli(*arguments, cwd=tmp_path, env={**os.environ, "CUDA_VISIBLE_DEVICES": ""})
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert all(word in done.stderr for word in words), done.stderr
+    assert done.stdout == ""
+
+
+def test_no_arguments_and_h_print_help():
+    for arguments in ([], ["--help"], ["-h"]):
+        assert "run" in cli(*arguments).stdout + cli(*arguments).stderr
+    assert re.fullmatch(r"mst-bench \d+\.\d+\.\d+\n", cli("--version").stdout)
+
+
+@pytest.mark.parametrize("what", ["suites", "tasks", "regimes", "blocks", "agents", "executors"])
+def test_every_table_can_be_listed(what):
+    assert json.loads(cli("list", what, "--json").stdout)
+    assert len(cli("list", what).stdout.splitlines()) > 2
+
+
+def test_the_help_of_the_command_line_stays_light():
+    script = "import sys; import harness.cli; print(sorted({'torch', 'numpy', 'envpool', 'scipy'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_plan_says_what_it_will_take(tmp_path):
+    done = cli("plan", "--suite", "dmc-hard", "--out", tmp_path)
+    assert done.returncode == 0
+    assert "80 runs" in done.stdout
+    assert "490000 critic" in done.stdout
+    assert "GiB of memory" in done.stdout
+
+
+@pytest.mark.parametrize("executor", ["local", "inline"])
+def test_ctrl_c_ends_with_130_and_keeps_the_records(tmp_path, executor):
+    arguments = ("--suite", "dmc-hard", "--device", "cpu", "--out", tmp_path, "--executor", executor, "-j", "1")
+    small = (
+        "--set",
+        "settings.width=32",
+        "--set",
+        "settings.zs_dim=32",
+        "--set",
+        "evaluation.episodes=1",
+        "--set",
+        "evaluation.environments=1",
+    )
+    with subprocess.Popen(command(*arguments, *small), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.glob("*/cohorts/0/progress.json")):
+            assert time.monotonic() < deadline
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130, stderr
+    assert "records are kept" in stderr
+    assert "Traceback" not in stderr
+    kept = next(tmp_path.glob("*/runs/dog-run/dense/0/records.jsonl")).read_text()
+    assert json.loads(kept.splitlines()[0])["kind"] == "evaluation"
+    assert cli("status", next(tmp_path.glob("*"))).returncode == 3
+
+
+@pytest.mark.parametrize(("module", "step"), [("encoder", 100), ("critic", 110)])
+def test_a_member_that_fails_is_counted_and_the_others_finish(tiny_suite, tmp_path, monkeypatch, module, step):
+    """A module of one member is poisoned after step 100; its neighbours' results are those of an untroubled run.
+
+    A poisoned encoder shows in the next action, a poisoned critic at the next look for losses that are not finite.
+    """
+    from harness import cohort as loop
+    from leaderboard.verify import verify
+
+    calm = execute(Request(str(tiny_suite), tmp_path / "calm", executor="inline", device="cpu"), one_use_key())
+    evaluate = loop.Training.evaluate
+
+    def poison(training):
+        evaluate(training)
+        if training.step == 100:
+            parameters = training.agent.modules()[module].parameters
+            with torch.no_grad():
+                first = next(iter(parameters.layout.views(parameters.flat).values()))
+                first[2 * parameters.copies] = float("nan")
+
+    monkeypatch.setattr(loop.Training, "evaluate", poison)
+    monkeypatch.setattr(loop, "CHECK_EVERY", 10)
+    document = execute(Request(str(tiny_suite), tmp_path / "poisoned", executor="inline", device="cpu"), one_use_key())
+    by_regime = {run["regime"]: run for run in document["runs"]}
+    assert by_regime["dst"]["status"] == "failed"
+    assert "not finite" in by_regime["dst"]["failure"]["reason"]
+    assert by_regime["dst"]["failure"]["agent_step"] == step
+    others = [run for run in document["runs"] if run["regime"] != "dst"]
+    assert others == [run for run in calm["runs"] if run["regime"] != "dst"]
+    assert verify(Path(document["entry"])).accepted
