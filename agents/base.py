@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agents.blocks import Linear
 from agents.module import Module
 from agents.sparsity.masks import Masks
 from agents.sparsity.regime import Regime
@@ -100,13 +101,15 @@ class Agent(Protocol):
 
 
 class AgentKind(Protocol):
-    """What `catalog` holds for each algorithm: its settings class, its update counts and its constructor."""
-
-    settings: type[Any]
+    """What the catalogue holds for each algorithm. Its settings class has `updates(agent_steps)` and `warmup`."""
 
     @staticmethod
-    def updates(settings: Any, agent_steps: int) -> dict[str, int]:
-        """Updates of each module after `agent_steps` agent steps."""
+    def shapes(settings: Any, observation: int, action: int) -> dict[str, tuple[list[Linear], int]]:
+        """For each module its Linear layers and how many copies of them a member has."""
+
+    @staticmethod
+    def flops(settings: Any, observation: int, action: int) -> float:
+        """Floating-point operations of the learning that belongs to one agent step of one member."""
 
     def __call__(self, setup: Setup, settings: Any) -> Agent:
         """Build P members."""

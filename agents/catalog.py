@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agents.lazy import load
+
+if TYPE_CHECKING:
+    from agents.base import AgentKind
 
 AGENTS: dict[str, tuple[str, str, str]] = {
     "mrq": (
@@ -21,6 +24,7 @@ def settings_class(agent: str) -> Any:
     return load(AGENTS[agent][0])
 
 
-def agent_class(agent: str) -> Any:
+def agent_class(agent: str) -> AgentKind:
     """The agent class; imports torch."""
-    return load(AGENTS[agent][1])
+    kind: AgentKind = load(AGENTS[agent][1])
+    return kind

@@ -113,7 +113,7 @@ def plan(
     _, made = plan_of(Request(suite, out, tuple(overrides), budget_scale))
     folder = write_plan(made, out)
     cohorts = partition(made, device, members)
-    needs = estimate(made, cohorts)
+    needs = estimate(made, cohorts.cohorts)
     if as_json:
         figures = {"memory_gib": needs.memory_gib, "disk_gib": needs.disk_gib, "cpu_core_hours": needs.core_hours}
         _print_json(

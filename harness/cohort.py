@@ -86,8 +86,7 @@ class Training:
             device=self.device,
             dtype=getattr(torch, plan.precision),
         )
-        agent: Agent = agent_class(plan.agent)(setup, self.settings)
-        return agent
+        return agent_class(plan.agent)(setup, self.settings)
 
     def _evaluator(self, word: str, episodes: int) -> Evaluator:
         slots = range(self.plan.evaluation.environments)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agents.blocks import Linear
+from agents.catalog import agent_class
 from envs.tasks import TASKS
 from harness.evaluation import ENVIRONMENT_MIB, MEMORY_MIB
-from harness.partition import Cohorts
+from harness.partition import Cohort
 from harness.plan import Plan
 
 CPU_GFLOPS = 60.0
@@ -32,29 +33,21 @@ class Estimate:
     """One-core CPU hours of all runs: an estimate, good to a factor of two."""
 
 
-def estimate(plan: Plan, cohorts: Cohorts) -> Estimate:
+def estimate(plan: Plan, cohorts: Sequence[Cohort]) -> Estimate:
     """From shapes and budgets; nothing is run."""
-    from agents.mrq import networks  # shapes need no tensors, but their module loads torch
-
-    settings, budget = plan.agent_settings(), plan.budget
+    kind, settings, budget = agent_class(plan.agent), plan.agent_settings(), plan.budget
     largest_parameters, memory, disk, hours = 0, 0.0, 0.0, 0.0
-    for cohort in cohorts.cohorts:
+    for cohort in cohorts:
         task = TASKS[cohort.task]
-        sizes = {
-            "encoder": _parameters(networks.encoder_shapes(settings, task.observation_size, task.action)),
-            "critic": 2 * _parameters(networks.critic_shapes(settings)),
-            "actor": _parameters(networks.actor_shapes(settings, task.action)),
-        }
-        parameters = sum(sizes.values())
+        shapes = kind.shapes(settings, task.observation_size, task.action).values()
+        parameters = sum(copies * sum(linear.size + linear.fan_out for linear in linears) for linears, copies in shapes)
         members = len(cohort.runs)
         row = 4 * (task.observation_size + task.action + 2) + 9
         replay = row * min(settings.buffer_size, budget.agent_steps + budget.agent_steps // 500)
         environment = ENVIRONMENT_MIB.get(task.domain, 13) << 20
         evaluating = min(MEMORY_MIB << 20, environment * plan.evaluation.environments * members)
         needs = members * (BYTES_PER_PARAMETER * parameters + replay + environment) + evaluating + (600 << 20)
-        flops = (
-            6.0 * settings.batch_size * (settings.encoder_horizon * sizes["encoder"] + 1.5 * sizes["critic"] + sizes["actor"])
-        )
+        flops = kind.flops(settings, task.observation_size, task.action)
         evaluated = budget.agent_steps // plan.evaluation.every * plan.evaluation.episodes * task.horizon
         simulating = (budget.environment_steps + evaluated) * ENVIRONMENT_MS.get(task.domain, 0.05) / 1000.0
         hours += members * (flops * budget.updates["critic"] / (CPU_GFLOPS * 1e9) + simulating) / 3600.0
@@ -62,7 +55,3 @@ def estimate(plan: Plan, cohorts: Cohorts) -> Estimate:
         memory = max(memory, needs / 2**30)
         disk += members * parameters * 4.3 / 2**30
     return Estimate(largest_parameters, memory, disk, hours)
-
-
-def _parameters(linears: list[Linear]) -> int:
-    return sum(linear.size + linear.fan_out for linear in linears)

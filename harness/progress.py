@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,6 +19,10 @@ LINE_EVERY = 60.0
 """Seconds between lines where no terminal is."""
 
 
+WINDOW = 30.0
+"""Seconds that a rate looks back."""
+
+
 @dataclass(frozen=True)
 class Standing:
     """Where a cohort is."""
@@ -28,29 +33,36 @@ class Standing:
     total: int
     """Agent steps of the budget."""
     rate: float
-    """Agent steps a second of the whole cohort (each step moves all its members)."""
+    """Agent steps a second of the whole cohort (each step moves all its members), over the last half minute."""
+    learning: bool
+    """False while the cohort acts at random: its rate then says nothing about what follows."""
     seconds_left: float
-    """Until its last step, at this rate; NaN is written as -1."""
+    """At this rate; while not learning, an estimate from counted arithmetic. -1 when not known yet."""
 
 
 class Writer:
-    """Writes a cohort's standing, at most once a second. The rate leaves out the time before the first step."""
+    """Writes a cohort's standing, at most once a second."""
 
-    def __init__(self, path: Path, total: int) -> None:
-        self.path, self.total = path, total
+    def __init__(self, path: Path, total: int, warmup: int, expected_seconds: float) -> None:
+        """`warmup` agent steps are random and cheap; `expected_seconds` is the estimate for all of them."""
+        self.path, self.total, self.warmup, self.expected = path, total, warmup, expected_seconds
         self._written = 0.0
-        self._first: tuple[int, float] | None = None
+        self._recent: deque[tuple[int, float]] = deque()
 
     def __call__(self, step: int) -> None:
         now = time.monotonic()
         if now - self._written < 1.0 and step < self.total:
             return
-        if self._first is None:
-            self._first = (step, now)
-        done, seconds = step - self._first[0], now - self._first[1]
+        learning = step > self.warmup
+        if learning and self._recent and self._recent[0][0] <= self.warmup:
+            self._recent.clear()
+        self._recent.append((step, now))
+        while now - self._recent[0][1] > WINDOW and len(self._recent) > 2:
+            self._recent.popleft()
+        done, seconds = step - self._recent[0][0], now - self._recent[0][1]
         rate = done / seconds if seconds > 0 else 0.0
-        left = (self.total - step) / rate if rate > 0 else -1.0
-        write_json(self.path, asdict(Standing(SCHEMA, step, self.total, rate, left)))
+        left = self.expected if not learning else (self.total - step) / rate if rate > 0 else -1.0
+        write_json(self.path, asdict(Standing(SCHEMA, step, self.total, rate, learning, left)))
         self._written = now
 
 
@@ -105,9 +117,12 @@ class Display:
 
 
 def _rate(standing: Standing) -> str:
-    if standing.seconds_left < 0:
+    if standing.rate == 0.0:
         return "measuring its rate"
-    return f"{standing.rate:.1f} agent steps/s, {duration(standing.seconds_left)} left"
+    about = duration(standing.seconds_left) if standing.seconds_left >= 0 else "unknown time"
+    if not standing.learning:
+        return f"{standing.rate:.1f} agent steps/s (random actions, before learning), about {about} in all (estimate)"
+    return f"{standing.rate:.1f} agent steps/s, {about} left"
 
 
 def duration(seconds: float) -> str:

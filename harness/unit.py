@@ -29,9 +29,11 @@ def run_cohort(folder: Path, plan: Plan, cohort: Cohort, device: str) -> None:
         import torch
 
         from harness.cohort import Training
+        from harness.estimate import estimate
 
         torch.set_num_threads(1)
-        report = Writer(place / "progress.json", plan.budget.agent_steps)
+        expected = estimate(plan, [cohort]).core_hours * 3600.0
+        report = Writer(place / "progress.json", plan.budget.agent_steps, plan.agent_settings().warmup, expected)
         Training(plan, cohort, folder, device).run(report, stopped)
 
 

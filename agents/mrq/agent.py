@@ -32,20 +32,25 @@ PROBE_BATCH = 256
 class MRQ:
     """P members of MR.Q."""
 
+    shapes = staticmethod(networks.module_shapes)
+    flops = staticmethod(networks.update_flops)
+
     def __init__(self, setup: Setup, settings: MRQSettings, always_mask: bool = False) -> None:
         """`always_mask` sends dense modules through the masked path too: a test proves that it changes nothing."""
         s = self.settings = settings
         self.setup = setup
         self.members = len(setup.regimes)
         self.blocks = {module: BLOCKS[setup.blocks[module]] for module in MODULES}
-        kind: dict[str, Any] = {"dtype": setup.dtype, "device": setup.device}
-        decay = s.weight_decay
-        shapes = networks.encoder_shapes(s, setup.observation, setup.action)
-        self.encoder = Module(shapes, self._generators("init/encoder"), AdamWSettings(s.encoder_lr, decay), **kind)
-        critic = AdamWSettings(s.critic_lr, decay, s.critic_clip)
-        self.critic = Module(networks.critic_shapes(s), self._generators("init/critic"), critic, copies=2, **kind)
-        actor = AdamWSettings(s.actor_lr, decay)
-        self.actor = Module(networks.actor_shapes(s, setup.action), self._generators("init/actor"), actor, **kind)
+        optimisers = {
+            "encoder": AdamWSettings(s.encoder_lr, s.weight_decay),
+            "critic": AdamWSettings(s.critic_lr, s.weight_decay, s.critic_clip),
+            "actor": AdamWSettings(s.actor_lr, s.weight_decay),
+        }
+        built = {
+            name: Module(linears, self._generators(f"init/{name}"), optimisers[name], copies, setup.dtype, setup.device)
+            for name, (linears, copies) in self.shapes(s, setup.observation, setup.action).items()
+        }
+        self.encoder, self.critic, self.actor = (built[name] for name in MODULES)
         self.masks = self._draw_masks(always_mask)
         for module in (self.encoder, self.critic, self.actor):
             module.copy_to_target()

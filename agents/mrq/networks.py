@@ -42,6 +42,32 @@ def actor_shapes(s: MRQSettings, action: int) -> list[Linear]:
     return _mlp_shapes("policy", s.zs_dim, s.depth, s.width, action)
 
 
+def module_shapes(s: MRQSettings, observation: int, action: int) -> dict[str, tuple[list[Linear], int]]:
+    """For each module its Linear layers and how many copies of them a member has."""
+    return {
+        "encoder": (encoder_shapes(s, observation, action), 1),
+        "critic": (critic_shapes(s), 2),
+        "actor": (actor_shapes(s, action), 1),
+    }
+
+
+def update_flops(s: MRQSettings, observation: int, action: int) -> float:
+    """Floating-point operations of one RL update and one encoder update of one member.
+
+    A multiply-add counts two; a backward pass twice its forward pass, or once where only inputs need gradients. Masked
+    weights count: nothing here computes with less than the dense matrices.
+    """
+    sizes = {layer.name: layer.size for layer in encoder_shapes(s, observation, action)}
+    zs = sum(size for name, size in sizes.items() if name.startswith("zs."))
+    zsa = sum(size for name, size in sizes.items() if name.startswith(("za", "zsa")))
+    critic = 2 * sum(layer.size for layer in critic_shapes(s))
+    actor = sum(layer.size for layer in actor_shapes(s, action))
+    encoder_update = (s.encoder_horizon + 3) * zs + 3 * s.encoder_horizon * (zsa + sizes["model"])
+    targets_and_embedding = 2 * (zs + zsa) + actor + critic
+    rl_update = targets_and_embedding + 3 * critic + 3 * actor + 2 * (zsa + critic)
+    return 2.0 * s.batch_size * (encoder_update + rl_update)
+
+
 def state_embedding(
     observation: Tensor, parameters: Parameters, s: MRQSettings, block: BlockType, trace: list[Tensor] | None = None
 ) -> Tensor:

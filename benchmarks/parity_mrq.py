@@ -1,0 +1,236 @@
+"""Our MR.Q against the official one (facebookresearch/MRQ at 8a44a7d), number by number, in float64.
+
+    python benchmarks/parity_mrq.py --mrq PATH_OF_A_CLONE
+
+Both sides get the same weights, the same transitions, the same batches (no row twice: the rules for duplicate priorities
+differ) and the same noise. After 3 encoder blocks and 300 RL updates it compares parameters, targets, priorities, the
+largest priority, reward scales and sampling masks. The control is official against official with the rows of every batch
+permuted: how far rounding alone goes. The last line is the largest difference alone, as `1.2e-10`.
+
+The clone is used as it is; two things of it are answered from here: `torch.cuda.mem_get_info`, which its buffer asks even
+on a CPU, and `torch.float`, so that its explicit float32 becomes float64.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import dataclasses
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+
+from agents.base import Setup
+from agents.mrq.agent import MRQ
+from agents.mrq.settings import MRQSettings
+from agents.replay import ONE
+from agents.sparsity.regime import MODULES, ModuleRegime
+
+OBSERVATION, ACTION, EPISODE = 24, 6, 100
+PREFILL, CYCLES, CYCLE = 1500, 3, 100
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mrq", type=Path, required=True, help="a clone of facebookresearch/MRQ at 8a44a7d")
+    parser.add_argument("--width", type=int, default=512, help="hidden width (za is half of it)")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--terminate", action="store_true", help="let some episodes terminate (adds the done loss)")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    torch.set_default_dtype(torch.float64)
+    settings = MRQSettings(
+        width=arguments.width, zs_dim=arguments.width, za_dim=arguments.width // 2, zsa_dim=arguments.width,
+        batch_size=arguments.batch, target_cycle=CYCLE, warmup=PREFILL, buffer_size=10_000,
+    )  # fmt: skip
+    ours = our_agent(settings)
+    with mock.patch.object(torch, "float", torch.float64):
+        official = official_agent(arguments.mrq, settings, ours)
+        control = copy.deepcopy(official)
+        differences, noise_floor = compare(ours, official, control, arguments.terminate)
+    report("ours against official", differences)
+    report("control: official against official, batch rows permuted", noise_floor)
+    print(f"{max(differences.values()):.1e}")
+
+
+def our_agent(settings: MRQSettings) -> MRQ:
+    """One stock member."""
+    dense = {module: ModuleRegime() for module in MODULES}
+    setup = Setup(
+        observation=OBSERVATION, action=ACTION, agent_steps=PREFILL + CYCLES * CYCLE, episode_steps=EPISODE, terminates=True,
+        blocks={"encoder": "T4", "critic": "T4", "actor": "T3"}, regimes=[dense],
+        streams=lambda member, word: torch.Generator().manual_seed(sum(word.encode())), dtype=torch.float64,
+    )  # fmt: skip
+    return MRQ(setup, settings)
+
+
+def official_agent(clone: Path, settings: MRQSettings, ours: MRQ) -> Any:
+    """The official agent with our weights, everything in float64."""
+    folder = next((path.parent for path in (clone / "MRQ.py", clone / "MRQ" / "MRQ.py") if path.exists()), None)
+    if folder is None:
+        sys.exit(f"--mrq {clone}: no MRQ.py in it; expected a clone of facebookresearch/MRQ.")
+    sys.path.insert(0, str(folder))
+    torch.cuda.mem_get_info = lambda *_: (1 << 40, 1 << 40)  # type: ignore[assignment]
+    official_module = importlib.import_module("MRQ")
+
+    s = settings
+    hp = {
+        "batch_size": s.batch_size, "buffer_size": float(s.buffer_size), "target_update_freq": s.target_cycle,
+        "buffer_size_before_training": float(PREFILL - 1), "zs_dim": s.zs_dim, "zsa_dim": s.zsa_dim, "za_dim": s.za_dim,
+        "enc_hdim": s.width, "value_hdim": s.width, "policy_hdim": s.width,
+    }  # fmt: skip
+    agent = official_module.Agent((OBSERVATION,), ACTION, 1.0, False, False, torch.device("cpu"), 1, hp)
+    for network, module in ((agent.encoder, ours.encoder), (agent.value, ours.critic), (agent.policy, ours.actor)):
+        network.double()
+        for (weight, bias), layer in zip(our_layers(module), linears(network), strict=True):
+            assert layer.weight.shape == weight.T.shape, f"{layer}: expected {tuple(weight.shape)}"
+            layer.weight.data.copy_(weight.T)
+            layer.bias.data.copy_(bias)
+    for name in ("encoder", "value", "policy"):
+        setattr(agent, f"{name}_target", copy.deepcopy(getattr(agent, name)))
+    agent.two_hot.bins = agent.two_hot.bins.double()
+    buffer = agent.replay_buffer
+    for name, value in vars(buffer).items():
+        if isinstance(value, torch.Tensor) and value.is_floating_point():
+            setattr(buffer, name, value.double())
+    return agent
+
+
+def linears(network: torch.nn.Module) -> list[torch.nn.Linear]:
+    """Linear layers in the order of their registration: the same as ours."""
+    return [layer for layer in network.modules() if isinstance(layer, torch.nn.Linear)]
+
+
+def our_layers(module: Any, target: bool = False) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """(weight [in, out], bias [out]) of every layer; one Q network after the other."""
+    views = module.target_parameters if target else module.parameters
+    return [
+        (views[f"{layer.name}.weight"][copy_].detach(), views[f"{layer.name}.bias"][copy_, 0].detach())
+        for copy_ in range(module.copies)
+        for layer in module.layout.linears
+    ]
+
+
+@dataclasses.dataclass
+class Script:
+    """Rows and noise of one update, drawn when our side asks; `order` permutes them for the control."""
+
+    index: np.ndarray
+    noise: torch.Tensor
+    order: np.ndarray
+
+
+def compare(ours: MRQ, official: Any, control: Any, terminate: bool) -> tuple[dict[str, float], dict[str, float]]:
+    """Train all three on the same script; largest differences of ours and of the control, by kind."""
+    rng, batch = np.random.default_rng(3), ours.settings.batch_size
+    tape: list[Script] = []
+
+    def draw_index() -> torch.Tensor:
+        rows = np.flatnonzero(ours.replay.samplable[0].numpy())
+        tape.append(Script(rng.choice(rows, batch, replace=False), torch.zeros(0), rng.permutation(batch)))
+        return torch.from_numpy(tape[-1].index)[None]
+
+    def draw_noise() -> torch.Tensor:
+        tape[-1].noise = torch.from_numpy(rng.standard_normal((batch, ACTION)))
+        return tape[-1].noise[None]
+
+    ours.replay.sample = lambda uniform: draw_index()  # type: ignore[method-assign]
+    ours.draws["target-noise"].next = draw_noise  # type: ignore[method-assign]
+    state = rng.standard_normal(OBSERVATION)
+    for step in range(1, PREFILL + CYCLES * CYCLE + 1):
+        action = rng.uniform(-1, 1, ACTION)
+        after = 0.9 * state + 0.4 * np.resize(action, OBSERVATION) + 0.2 * rng.standard_normal(OBSERVATION)
+        reward = float(np.exp(-np.square(after).mean()) * rng.uniform(0.0, 2.0))
+        terminated = terminate and rng.random() < 0.01
+        truncated = not terminated and step % EPISODE == 0
+        ours.begin(torch.from_numpy(state)[None, None], torch.from_numpy(action)[None, None])
+        flags = np.array([[terminated]]), np.array([[truncated]])
+        ours.complete(torch.tensor([[reward]]), torch.from_numpy(after)[None, None], *flags)
+        for agent in (official, control):
+            agent.replay_buffer.add(state, action, after, reward, terminated, truncated)
+        state = rng.standard_normal(OBSERVATION) if terminated or truncated else after
+        tape.clear()
+        ours.update()
+        if step > PREFILL:
+            replay_script(official, tape, permuted=False)
+            replay_script(control, tape, permuted=True)
+    assert dict(ours.counts()) == {"encoder": 300, "critic": 300, "actor": 300}
+    return distances(ours_state(ours), official_state(official)), distances(official_state(official), official_state(control))
+
+
+def replay_script(agent: Any, tape: list[Script], permuted: bool) -> None:
+    """One official `train()` on the rows and noise that our side used."""
+    remaining = iter(tape)
+    current: list[Script] = []
+
+    def sample_ind() -> np.ndarray:
+        script = next(remaining)
+        current[:] = [script]
+        rows = script.index[script.order] if permuted else script.index
+        agent.replay_buffer.sampled_ind = rows
+        return rows
+
+    def randn_like(_: torch.Tensor) -> torch.Tensor:
+        return current[0].noise[torch.from_numpy(current[0].order)] if permuted else current[0].noise
+
+    agent.replay_buffer.sample_ind = sample_ind
+    with mock.patch.object(torch, "randn_like", randn_like):
+        agent.train()
+    assert next(remaining, None) is None, "both sides made the same updates"
+
+
+State = dict[str, torch.Tensor]
+
+
+def ours_state(agent: MRQ) -> State:
+    """Everything compared, from our side, rows up to the cursor."""
+    found: State = {}
+    for name, module in (("encoder", agent.encoder), ("value", agent.critic), ("policy", agent.actor)):
+        for kind, target in ((name, False), (f"{name}_target", True)):
+            found[f"parameters of {kind}"] = torch.cat([torch.cat([w.T.reshape(-1), b]) for w, b in our_layers(module, target)])
+    rows = int(agent.replay.size[0])
+    mask = agent.replay.samplable[0, :rows]
+    found["sampling mask"] = mask.double()
+    found["priorities"] = torch.where(mask, agent.replay.priority[0, :rows] / ONE, 0.0)
+    found["max priority"] = agent.replay.max_priority[0] / ONE
+    found["reward scale"] = agent.reward_scale[0]
+    found["target reward scale"] = agent.target_reward_scale[0]
+    return found
+
+
+def official_state(agent: Any) -> State:
+    """The same from the official side."""
+    found: State = {}
+    for name in ("encoder", "encoder_target", "value", "value_target", "policy", "policy_target"):
+        layers = linears(getattr(agent, name))
+        vectors = [torch.cat([layer.weight.detach().reshape(-1), layer.bias.detach()]) for layer in layers]
+        found[f"parameters of {name}"] = torch.cat(vectors)
+    buffer = agent.replay_buffer
+    mask = buffer.mask[: buffer.size].reshape(-1).double()
+    found["sampling mask"] = mask
+    found["priorities"] = torch.where(mask > 0, buffer.priority[: buffer.size].reshape(-1), 0.0)
+    found["max priority"] = torch.as_tensor(buffer.max_priority)
+    found["reward scale"] = torch.as_tensor(agent.reward_scale)
+    found["target reward scale"] = torch.as_tensor(agent.target_reward_scale)
+    return found
+
+
+def distances(one: State, other: State) -> dict[str, float]:
+    """Largest absolute difference of each kind."""
+    return {name: float((one[name].double() - other[name].double()).abs().max()) for name in one}
+
+
+def report(title: str, differences: dict[str, float]) -> None:
+    """One line a kind."""
+    print(title)
+    for name, value in differences.items():
+        print(f"  {name:<32} {value:.1e}")
+
+
+if __name__ == "__main__":
+    main()
