@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,10 +18,6 @@ LINE_EVERY = 60.0
 """Seconds between lines where no terminal is."""
 
 
-WINDOW = 30.0
-"""Seconds that a rate looks back."""
-
-
 @dataclass(frozen=True)
 class Standing:
     """Where a cohort is."""
@@ -33,7 +28,7 @@ class Standing:
     total: int
     """Agent steps of the budget."""
     rate: float
-    """Agent steps a second of the whole cohort (each step moves all its members), over the last half minute."""
+    """Agent steps a second of the whole cohort (each step moves all its members) since it began to act, or to learn."""
     learning: bool
     """False while the cohort acts at random: its rate then says nothing about what follows."""
     seconds_left: float
@@ -47,19 +42,19 @@ class Writer:
         """`warmup` agent steps are random and cheap; `expected_seconds` is the estimate for all of them."""
         self.path, self.total, self.warmup, self.expected = path, total, warmup, expected_seconds
         self._written = 0.0
-        self._recent: deque[tuple[int, float]] = deque()
+        self._called = time.monotonic()
+        self._since: tuple[int, float, bool] | None = None
 
     def __call__(self, step: int) -> None:
-        now = time.monotonic()
+        before, now = self._called, time.monotonic()
+        self._called = now
+        learning = step > self.warmup
+        if self._since is None or self._since[2] != learning:
+            # counted from before the step: the first one that learns trains the encoder for a whole cycle
+            self._since = (step - 1, before, learning)
         if now - self._written < 1.0 and step < self.total:
             return
-        learning = step > self.warmup
-        if learning and self._recent and self._recent[0][0] <= self.warmup:
-            self._recent.clear()
-        self._recent.append((step, now))
-        while now - self._recent[0][1] > WINDOW and len(self._recent) > 2:
-            self._recent.popleft()
-        done, seconds = step - self._recent[0][0], now - self._recent[0][1]
+        done, seconds = step - self._since[0], now - self._since[1]
         rate = done / seconds if seconds > 0 else 0.0
         left = self.expected if not learning else (self.total - step) / rate if rate > 0 else -1.0
         write_json(self.path, asdict(Standing(SCHEMA, step, self.total, rate, learning, left)))

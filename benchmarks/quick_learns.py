@@ -1,0 +1,72 @@
+"""Did every regime of a finished suite learn? Against the uniform random policy and the same runs before training.
+
+    python benchmarks/quick_learns.py out/<plan id>
+
+For each task it plays the uniform random policy for 50 episodes, and asks of each regime's mean score that it is above the
+random mean by 5 standard deviations of those episodes and above twice the mean of its runs' untrained evaluations. Prints a
+table; exits 1 if a regime did not learn, 2 if the folder is not a finished plan.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from tabulate import tabulate
+
+from envs.pool import Pool
+from envs.tasks import TASKS
+from harness.entry import stated_runs
+from harness.plan import Plan, read_plan
+
+EPISODES, DEVIATIONS = 50, 5.0
+
+
+def random_returns(task: str, repeat: int) -> np.ndarray:
+    """Returns of the uniform random policy [EPISODES]."""
+    pool = Pool(TASKS[task], range(1, EPISODES + 1), repeat, auto_reset=False)
+    pool.reset()
+    rng, total = np.random.default_rng(0), np.zeros(EPISODES)
+    for _ in range(TASKS[task].horizon // repeat):
+        total += pool.step(rng.uniform(-1, 1, (EPISODES, TASKS[task].action))).reward
+    return total
+
+
+def first_evaluation(folder: Path, run: dict) -> float:
+    """Mean return of a run before its first update."""
+    path = folder / "runs" / run["task"] / run["regime"] / str(run["seed"]) / "records.jsonl"
+    return float(np.mean(json.loads(path.read_text().splitlines()[0])["returns"]))
+
+
+def table(folder: Path, plan: Plan) -> list[list[object]]:
+    """A row for each task and regime."""
+    rows: list[list[object]] = []
+    runs = stated_runs(folder, plan)
+    for task in plan.observations:
+        chance = random_returns(task, plan.budget.action_repeat)
+        bar = float(chance.mean() + DEVIATIONS * chance.std(ddof=1))
+        for regime in plan.regimes:
+            mine = [run for run in runs if (run["task"], run["regime"]) == (task, regime)]
+            score = float(np.mean([run["score"] or 0.0 for run in mine]))
+            untrained = float(np.mean([first_evaluation(folder, run) for run in mine]))
+            rewires = min(max(run["rewires"].values(), default=0) for run in mine)
+            learned = score > bar and score > 2.0 * untrained
+            shown = [f"{value:.1f}" for value in (score, chance.mean(), chance.std(ddof=1), bar, untrained)]
+            rows.append([task, regime, *shown, rewires, "yes" if learned else "NO"])
+    return rows
+
+
+def main() -> None:
+    if len(sys.argv) != 2 or not (Path(sys.argv[1]) / "entry.dsse.json").exists():
+        sys.exit("usage: python benchmarks/quick_learns.py out/<plan id>, of a finished run")
+    folder = Path(sys.argv[1])
+    rows = table(folder, read_plan(folder / "plan.json"))
+    headers = ["task", "regime", "mean score", "random mean", "random sd", "mean + 5 sd", "untrained", "rewires", "learned"]
+    print(tabulate(rows, headers=headers, disable_numparse=True))
+    sys.exit(0 if all(row[-1] == "yes" for row in rows) else 1)
+
+
+if __name__ == "__main__":
+    main()
