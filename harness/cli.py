@@ -87,7 +87,6 @@ def run(
     else:
         _print_summary(document)
         _print_verdict(verdict)
-        typer.echo(f"signed with {'a one-use key' if signing.one_use else 'key ' + signing.key_id[:16]}")
     if not verdict.accepted:
         raise typer.Exit(errors.UNVERIFIED)
 
@@ -312,7 +311,7 @@ def main() -> NoReturn:
     if arguments == ["-h"]:
         arguments = ["--help"]
     try:
-        app(args=arguments, prog_name="mst-bench")
+        app(args=arguments, prog_name="mst-bench", auto_envvar_prefix="MST_BENCH")
     except UserError as error:
         print(f"mst-bench: {error}", file=sys.stderr)
         sys.exit(error.code)

@@ -17,8 +17,8 @@ from harness.records import read_json, write_json
 SCHEMA = "urn:mst-bench:cohorts:v1"
 
 MEMBERS = {"cpu": 4, "cuda": 8}
-"""Members of a cohort by device class. On the CPU one seed under four regimes: more members gain little there (measured at
-width 64: `benchmarks/cohort_size.py`). On a GPU, until measured, the size of the pilot suite."""
+"""Members of a cohort by device class. On the CPU one seed under four regimes; what other sizes gain is measured by
+`benchmarks/cohort_size.py`. On a GPU, until measured, the size of the pilot suite."""
 
 
 @dataclass(frozen=True)

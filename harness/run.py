@@ -73,11 +73,14 @@ def execute(request: Request, key: SigningKey) -> dict[str, Any]:
     cohorts = frozen_cohorts(folder, plan, device.partition(":")[0], request.members)
     open_cohorts = [cohort for cohort in cohorts.cohorts if not finished(folder, cohort)]
     wrong: list[str] = []
-    if open_cohorts or not (folder / "manifest.json").exists():
+    executing = bool(open_cohorts) or not (folder / "manifest.json").exists()
+    if executing:
         jobs = request.jobs or (len(os.sched_getaffinity(0)) if device == "cpu" else 1)
         wrong = load(EXECUTORS[request.executor][0])(folder, plan, open_cohorts, device, jobs)
         write_manifest(folder, plan, started)
-    entry = write_entry(folder, plan, key)
+    entry = folder / ENTRY
+    if executing or not entry.exists() or not key.one_use:  # a one-use key never replaces a signature
+        entry = write_entry(folder, plan, key)
     document = summary(folder, plan, entry)
     if wrong or any(run["status"] == "missing" for run in document["runs"]):
         raise Incomplete("; ".join(wrong or ["some runs have no result"]) + ". The same command goes on.")

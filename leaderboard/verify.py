@@ -82,6 +82,10 @@ def verify(path: Path, trust: Path | None = None) -> Verdict:
         except (Defect, envelope.EnvelopeError) as error:
             verdict.checks.append(Check(name, "failed", str(error)))
             break
+        except (KeyError, TypeError, AttributeError) as error:
+            # the statement has a schema; the files it signs are read as they come, and a forger shapes them at will
+            verdict.checks.append(Check(name, "failed", f"a signed file does not hold what this check reads ({error!r})"))
+            break
         verdict.checks.append(Check(name, status, detail))
     return verdict
 

@@ -1,6 +1,7 @@
 """Attacks on an entry: whatever is changed, `verify` refuses and names the check."""
 
 import base64
+import hashlib
 import json
 import random
 import shutil
@@ -37,7 +38,7 @@ def resign(entry, change, key=None):
 def restate(entry, name, data):
     """Change a listed file and its digest in the statement."""
     (entry.parent / name).write_bytes(data)
-    digest = __import__("hashlib").sha256(data).hexdigest()
+    digest = hashlib.sha256(data).hexdigest()
 
     def change(statement):
         for subject in statement["subject"]:
@@ -236,6 +237,18 @@ def test_a_results_table_that_does_not_follow_from_the_runs_is_refused(entry):
     runs = statement_of(entry)["predicate"]["runs"]
     runs[0]["score"] = 1000.0
     assert failed(resign(entry, restate(entry, "results.csv", results_csv(runs)))) == "scores"
+
+
+@pytest.mark.parametrize("plan", [b"{}", b"[]", b"7", b'{"suite": []}', b'{"suite": "tiny", "version": 1}', b"{"])
+def test_a_signed_plan_without_what_the_checks_read_is_refused_by_name(entry, plan):
+    change = restate(entry, "plan.json", plan)
+
+    def both(statement):
+        change(statement)
+        digest = hashlib.sha256(plan).hexdigest()
+        statement["predicate"]["plan"] = {"id": digest[:16], "sha256": digest, "log_index": None}
+
+    assert failed(resign(entry, both)) == "plan"
 
 
 def test_a_link_out_of_the_folder_is_refused(entry, tmp_path):
