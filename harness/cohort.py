@@ -104,8 +104,10 @@ class Training:
     def run(self, report: Report, stopped: Callable[[], bool]) -> None:
         """Train to the end of the budget and write every run's result. Interrupted leaves the records."""
         try:
+            report(0)
             observation = self.pool.reset()
             self.evaluate()
+            report(0)
             for step in range(1, self.plan.budget.agent_steps + 1):
                 observation = self.agent_step(observation)
                 self.step = step

@@ -49,9 +49,9 @@ class Writer:
         before, now = self._called, time.monotonic()
         self._called = now
         learning = step > self.warmup
-        if self._since is None or self._since[2] != learning:
+        if self._since is None or self._since[2] != learning or step == 0:
             # counted from before the step: the first one that learns trains the encoder for a whole cycle
-            self._since = (step - 1, before, learning)
+            self._since = (max(0, step - 1), before if step else now, learning)
         if now - self._written < 1.0 and step < self.total:
             return
         done, seconds = step - self._since[0], now - self._since[1]
