@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 BLOCK = 64
-"""Steps drawn at once. Part of the stream's definition only through the order of draws within a member, which is by step."""
+"""Steps drawn at once. Part of the stream's definition: torch fills a larger block with other numbers."""
 
 
 class Draws:
