@@ -94,10 +94,13 @@ class Agent(Protocol):
         """For each module, activations on a probe batch of the replay, for diagnostics."""
 
     def state(self) -> dict[str, Any]:
-        """Everything, generators included."""
+        """Everything but the replay's rows, generators included: nested dicts of tensors, numbers, text, lists and None."""
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Inverse of `state`."""
+    def replay_rows(self, since: Sequence[int]) -> list[Tensor]:
+        """For each member the replay rows from number `since` on: [n, row] each, on the CPU."""
+
+    def restore(self, state: dict[str, Any], rows: Sequence[Tensor]) -> None:
+        """Inverse of `state` and of all `replay_rows`."""
 
 
 class AgentKind(Protocol):

@@ -9,6 +9,8 @@ Priorities are fixed-point integers, so sums do not depend on the order of addit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -21,6 +23,9 @@ LARGEST_PRIORITY = float(1 << 10)
 
 class Replay:
     """[P, capacity] rows; cursors live on the host, because the simulator's flags that move them do too."""
+
+    _DEVICE_STATE = ("priority", "samplable", "block_sum", "max_priority", "terminates")
+    _HOST_STATE = ("written", "size", "episode_steps")
 
     def __init__(
         self,
@@ -46,10 +51,16 @@ class Replay:
         self.max_priority = torch.full((members,), to_fixed(min_priority), dtype=torch.int64, device=device)
         self.terminates = torch.zeros(members, dtype=torch.bool, device=device)
         """Whether a member's task has ever ended an episode by failure or success (not by its time limit)."""
-        self.cursor: NDArray[np.int64] = np.zeros(members, dtype=np.int64)
+        self.written: NDArray[np.int64] = np.zeros(members, dtype=np.int64)
+        """Rows ever written; row number n lies at n mod capacity."""
         self.size: NDArray[np.int64] = np.zeros(members, dtype=np.int64)
         self.episode_steps: NDArray[np.int64] = np.zeros(members, dtype=np.int64)
         self._member = torch.arange(members, device=device)
+
+    @property
+    def cursor(self) -> NDArray[np.int64]:
+        """Where the next row goes."""
+        return self.written % self.capacity
 
     def _index(self, rows: NDArray[np.int64]) -> Tensor:
         return torch.from_numpy(rows % self.capacity).to(self.device)
@@ -77,7 +88,7 @@ class Replay:
         here = self._index(self.cursor)
         self.rows[self._member, here, -2] = reward
         self.rows[self._member, here, -1] = 1.0 - torch.from_numpy(terminated).to(self.rows)
-        self.cursor = (self.cursor + 1) % self.capacity
+        self.written = self.written + 1
         ended = terminated | truncated
         if ended.any():
             self._end_episodes(ended, next_observation, terminated)
@@ -93,7 +104,7 @@ class Replay:
         for back in range(1, self.horizon + 1):
             self._set_samplable(self.cursor - back, terminated, only=ended & (self.episode_steps >= back))
         self.terminates |= torch.from_numpy(terminated).to(self.device)
-        self.cursor = np.where(ended, (self.cursor + 1) % self.capacity, self.cursor)
+        self.written = self.written + ended
         self.episode_steps = np.where(ended, 0, self.episode_steps)
 
     def _set_samplable(self, rows: NDArray[np.int64], value: NDArray[np.bool_], only: NDArray[np.bool_] | None = None) -> None:
@@ -151,35 +162,35 @@ class Replay:
         means = [rewards[m, : int(size)].abs().mean() for m, size in enumerate(self.size)]
         return torch.stack(means).clamp(min=1e-8)
 
+    def rows_since(self, since: Sequence[int]) -> list[Tensor]:
+        """For each member the rows from number `since` on, in the order they were written: [n, row] each, on the CPU.
+
+        A checkpoint appends them to what it has; rows that were overwritten in between cannot be had any more.
+        """
+        spans = [np.arange(first, last) % self.capacity for first, last in zip(since, self.written, strict=True)]
+        assert all(len(span) <= self.capacity for span in spans), "rows are taken before they are overwritten"
+        return [self.rows[member, torch.from_numpy(span).to(self.device)].cpu() for member, span in enumerate(spans)]
+
     def state(self) -> dict[str, object]:
-        """Rows up to each cursor's furthest point, priorities, masks and cursors."""
-        filled = int(min(self.capacity, self.size.max(initial=0) + 1))
+        """Everything but the rows: priorities, masks, sums, cursors."""
         return {
-            "rows": self.rows[:, :filled].clone(),
-            "priority": self.priority.clone(),
-            "samplable": self.samplable.clone(),
-            "block_sum": self.block_sum.clone(),
-            "max_priority": self.max_priority.clone(),
-            "terminates": self.terminates.clone(),
-            "cursor": self.cursor.copy(),
-            "size": self.size.copy(),
-            "episode_steps": self.episode_steps.copy(),
+            **{name: getattr(self, name).clone() for name in self._DEVICE_STATE},
+            **{name: torch.from_numpy(getattr(self, name).copy()) for name in self._HOST_STATE},
         }
 
-    def restore(self, state: dict[str, object]) -> None:
-        """Inverse of `state`."""
-        rows = state["rows"]
-        assert isinstance(rows, Tensor)
-        self.rows.zero_()
-        self.rows[:, : rows.shape[1]] = rows
-        for name in ("priority", "samplable", "block_sum", "max_priority", "terminates"):
+    def restore(self, state: dict[str, object], rows: Sequence[Tensor]) -> None:
+        """Inverse of `state` and of `rows_since` row 0."""
+        for name in self._DEVICE_STATE:
             value = state[name]
             assert isinstance(value, Tensor)
             getattr(self, name).copy_(value)
-        for name in ("cursor", "size", "episode_steps"):
+        for name in self._HOST_STATE:
             value = state[name]
-            assert isinstance(value, np.ndarray)
-            setattr(self, name, value.copy())
+            assert isinstance(value, Tensor)
+            setattr(self, name, value.numpy().copy())
+        for member, log in enumerate(rows):
+            numbers = torch.arange(len(log))[-self.capacity :]
+            self.rows[member, (numbers % self.capacity).to(self.device)] = log[numbers].to(self.rows)
 
 
 def to_fixed(priority: float) -> int:

@@ -65,9 +65,9 @@ def test_members_share_a_clip_only_with_themselves():
 def test_a_restored_agent_goes_on_bitwise():
     unbroken, first = Loop(range(2), ["dst", "mst"]), Loop(range(2), ["dst", "mst"])
     unbroken.run(85)
-    state = first.run(85).agent.state()
+    state, rows = first.run(85).agent.state(), first.agent.replay_rows([0, 0])
     resumed = Loop(range(2), ["dst", "mst"])
-    resumed.agent.restore(state)
+    resumed.agent.restore(state, rows)
     resumed.worlds = first.worlds
     unbroken.run(75)
     resumed.run(75)

@@ -6,7 +6,7 @@ the steps that copy targets: those read the newest reward for the reward scale.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -273,7 +273,7 @@ class MRQ:
         }
 
     def state(self) -> dict[str, Any]:
-        """Everything a resumed run needs to go on as if it had not stopped."""
+        """Everything but the replay's rows that a resumed run needs to go on as if it had not stopped."""
         return {
             "modules": {name: module.parameters.state() for name, module in self.modules().items()},
             "masks": {name: masks.state() for name, masks in self.masks.items()},
@@ -287,12 +287,16 @@ class MRQ:
             "rl_updates": self.rl_updates,
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Inverse of `state`."""
+    def replay_rows(self, since: Sequence[int]) -> list[Tensor]:
+        """For each member the replay rows from number `since` on: [n, row] each, on the CPU."""
+        return self.replay.rows_since(since)
+
+    def restore(self, state: dict[str, Any], rows: Sequence[Tensor]) -> None:
+        """Inverse of `state` and of all `replay_rows`."""
         for name, module in self.modules().items():
             module.parameters.restore(state["modules"][name])
             module.masks.restore(state["masks"][name])
-        self.replay.restore(state["replay"])
+        self.replay.restore(state["replay"], rows)
         for word, draws in self.draws.items():
             draws.restore(state["draws"][word])
         self.finite = {name: flags.clone() for name, flags in state["finite"].items()}
