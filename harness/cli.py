@@ -30,6 +30,9 @@ ScaleOption = Annotated[float, typer.Option("--budget-scale", min=1e-6, max=1.0,
 DeviceOption = Annotated[str, typer.Option("--device", envvar="MST_BENCH_DEVICE", help="auto, cpu, cuda or cuda:<index>.")]
 MembersOption = Annotated[int | None, typer.Option("--members", min=1, help="Members of a cohort. Default: by device class.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+CheckpointOption = Annotated[float, typer.Option("--checkpoint-seconds", min=0.0, help="Seconds between checkpoints.")]
+WallOption = Annotated[float | None, typer.Option("--max-wall", min=0.0, help="Save and stop after this many seconds: exit 3.")]
+DriftOption = Annotated[bool, typer.Option("--allow-drift", help="Go on although code or libraries changed. Unranked.")]
 KeyOption = Annotated[Path | None, typer.Option("--key", envvar="MST_BENCH_KEY", help="Ed25519 key. Default: a one-use key.")]
 TrustOption = Annotated[Path | None, typer.Option("--trust", envvar="MST_BENCH_TRUST", help="Trust file: keys that are known.")]
 
@@ -68,6 +71,9 @@ def run(
     executor: Annotated[str, typer.Option("--executor", help="See `list executors`.")] = "local",
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Cohorts at a time. Default: one a CPU.")] = None,
     members: MembersOption = None,
+    checkpoint_seconds: CheckpointOption = 300.0,
+    max_wall: WallOption = None,
+    allow_drift: DriftOption = False,
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -79,7 +85,8 @@ def run(
     if executor not in EXECUTORS:
         raise UserError(f"--executor {executor}: unknown executor.{errors.suggestion(executor, EXECUTORS)}")
     signing = _signing_key(key)
-    request = Request(suite, out, tuple(overrides), budget_scale, device, executor, jobs, members)
+    how = (device, executor, jobs, members, checkpoint_seconds, max_wall, allow_drift)
+    request = Request(suite, out, tuple(overrides), budget_scale, *how)
     document = execute(request, signing)
     verdict = verify(Path(document["entry"]))
     if as_json:
@@ -137,8 +144,11 @@ def run_cohort(
     index: Annotated[int, typer.Option("--index", min=0, help="Which cohort of cohorts.json.")],
     device: DeviceOption = "auto",
     members: MembersOption = None,
+    checkpoint_seconds: CheckpointOption = 300.0,
+    max_wall: WallOption = None,
+    allow_drift: DriftOption = False,
 ) -> None:
-    """Carry out one cohort: the idempotent unit that every executor calls."""
+    """Carry out one cohort, or go on with it: the idempotent unit that every executor calls."""
     from harness import unit
     from harness.partition import frozen_cohorts
     from harness.plan import read_plan
@@ -149,7 +159,8 @@ def run_cohort(
     cohorts = frozen_cohorts(plan_file.parent, made, chosen.partition(":")[0], members).cohorts
     if index >= len(cohorts):
         raise UserError(f"--index {index}: the plan has cohorts 0 to {len(cohorts) - 1}.")
-    unit.run_cohort(plan_file.parent, made, cohorts[index], chosen)
+    options = unit.Options(chosen, 1, checkpoint_seconds, max_wall, allow_drift)
+    unit.run_cohort(plan_file.parent, made, cohorts[index], options)
 
 
 @app.command("list")

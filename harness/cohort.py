@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +16,10 @@ from torch import Tensor
 from agents.base import Agent, Setup
 from agents.catalog import agent_class
 from agents.diagnostics import diagnose
-from envs.pool import Pool
+from envs.pool import Cursor, Pool
 from envs.tasks import TASKS
-from harness.errors import Interrupted
+from harness.checkpoint import Checkpoint, Checkpoints
+from harness.errors import UserError
 from harness.evaluation import Evaluator
 from harness.partition import Cohort
 from harness.plan import Plan
@@ -51,6 +52,8 @@ class Clock:
 
 Report = Callable[[int], None]
 """Called with the number of finished agent steps."""
+Stop = Callable[[], UserError | None]
+"""Asked after every agent step: the error to stop with, or None to go on."""
 
 
 class Training:
@@ -65,11 +68,12 @@ class Training:
         seeds = [environment_seed(plan.seed_source, run.task, run.seed, "env") for run in cohort.runs]
         self.pool = Pool(self.task, seeds, plan.budget.action_repeat)
         self.evaluator = self._evaluator("eval", plan.evaluation.episodes)
-        self.records = [Records(folder / "runs" / run.name / "records.jsonl") for run in cohort.runs]
+        self.records: list[Records] = []
         self.failures: list[Failure | None] = [None] * self.members
         self.first_masks = [self._masks(member) for member in range(self.members)]
         self.evaluations = 0
         self.step = 0
+        self.resumes, self.drifted = 0, False
         self.clock = Clock()
 
     def _build_agent(self) -> Agent:
@@ -101,14 +105,17 @@ class Training:
 
     # -- the loop --
 
-    def run(self, report: Report, stopped: Callable[[], bool]) -> None:
-        """Train to the end of the budget and write every run's result. Interrupted leaves the records."""
+    def run(self, checkpoints: Checkpoints, found: Checkpoint | None, every: float, report: Report, stop: Stop) -> None:
+        """Begin, or go on from `found`; train to the end of the budget and write every run's result.
+
+        A checkpoint is written every `every` seconds and when `stop` returns an error, which is then raised.
+        """
         try:
-            report(0)
-            observation = self.pool.reset()
-            self.evaluate()
-            report(0)
-            for step in range(1, self.plan.budget.agent_steps + 1):
+            report(self.step)
+            observation = self._begin() if found is None else self.restore(found)
+            report(self.step)
+            saved = time.monotonic()
+            for step in range(self.step + 1, self.plan.budget.agent_steps + 1):
                 observation = self.agent_step(observation)
                 self.step = step
                 if step % CHECK_EVERY == 0:
@@ -116,12 +123,58 @@ class Training:
                 if step % self.plan.evaluation.every == 0:
                     self.evaluate()
                 report(step)
-                if stopped():
-                    raise Interrupted(f"stopped at agent step {step} of {self.plan.budget.agent_steps}; records are kept.")
+                reason = stop()
+                if reason is not None or time.monotonic() - saved >= every:
+                    self.save(checkpoints)
+                    saved = time.monotonic()
+                if reason is not None:
+                    raise reason
             self.finish()
         finally:
             for records in self.records:
                 records.close()
+
+    def _begin(self) -> Any:
+        """Start records, environments and the curve; returns the first observations [P, obs]."""
+        self.records = [Records(path) for path in self._record_paths()]
+        observation = self.pool.reset()
+        self.evaluate()
+        return observation
+
+    def _record_paths(self) -> list[Path]:
+        return [self.folder / "runs" / run.name / "records.jsonl" for run in self.cohort.runs]
+
+    # -- checkpoints --
+
+    def save(self, checkpoints: Checkpoints) -> None:
+        """Write everything that `restore` needs."""
+        with self.clock.time("checkpoint"):
+            for records in self.records:
+                records.sync()
+            cursor = self.pool.cursor
+            state = {
+                "agent": self.agent.state(),
+                "resets": list(cursor.resets),
+                "actions": [torch.from_numpy(actions) for actions in cursor.actions],
+                "evaluations": self.evaluations,
+                "failures": [None if failure is None else asdict(failure) for failure in self.failures],
+                "records": [[records.length, records.head] for records in self.records],
+                "resumes": self.resumes,
+                "drifted": self.drifted,
+                "clock": {"started": self.clock.started, "seconds": dict(self.clock.seconds)},
+            }
+            checkpoints.write(self.step, state, self.agent.replay_rows(checkpoints.saved))
+
+    def restore(self, found: Checkpoint) -> Any:
+        """Be where the checkpoint was written; returns the observations to act on [P, obs]."""
+        state = found.state
+        self.records = [Records.resume(path, *end) for path, end in zip(self._record_paths(), state["records"], strict=True)]
+        self.agent.restore(state["agent"], found.rows)
+        self.step, self.evaluations = found.step, state["evaluations"]
+        self.failures = [None if failure is None else Failure(**failure) for failure in state["failures"]]
+        self.resumes, self.drifted = state["resumes"] + 1, self.drifted or state["drifted"]
+        self.clock = Clock(state["clock"]["seconds"], state["clock"]["started"])
+        return self.pool.restore(Cursor(tuple(state["resets"]), tuple(actions.numpy() for actions in state["actions"])))
 
     def agent_step(self, observation: Any) -> Any:
         """act, begin, send, [update], recv, complete, [update]: learning runs beside the simulator where that is exact."""
@@ -229,5 +282,11 @@ class Training:
                 failure=failed,
                 environment_steps=self.step * self.plan.budget.action_repeat,
                 chain_head=self.records[member].head,
-                timing={"started": self.clock.started, "ended": time.time(), "seconds": dict(self.clock.seconds)},
+                timing={
+                    "started": self.clock.started,
+                    "ended": time.time(),
+                    "seconds": dict(self.clock.seconds),
+                    "resumes": self.resumes,
+                    "drifted": self.drifted,
+                },
             )

@@ -35,6 +35,7 @@ def _missing(task: str, regime: str, seed: int) -> dict[str, Any]:
 
 def write_manifest(folder: Path, plan: Plan, started: float) -> None:
     """manifest.json: when, where and with what this plan was carried out."""
+    timings = [read_json(path) for run in plan.runs if (path := folder / "runs" / run.name / "timing.json").exists()]
     write_json(
         folder / "manifest.json",
         {
@@ -43,12 +44,12 @@ def write_manifest(folder: Path, plan: Plan, started: float) -> None:
             "nonce": secrets.token_hex(16),
             "command": provenance.command_line(),
             "times": {"started": _iso(started), "ended": _iso(datetime.now(UTC).timestamp())},
-            "resumes": 0,
+            "resumes": max((timing["resumes"] for timing in timings), default=0),
             "source": provenance.source(),
             "versions": provenance.versions(),
             "hardware": provenance.hardware(),
             "fingerprints": {task: fingerprint(TASKS[task]) for task in plan.observations},
-            "unranked_because": provenance.unranked_because(plan),
+            "unranked_because": provenance.unranked_because(plan, any(timing["drifted"] for timing in timings)),
         },
     )
 

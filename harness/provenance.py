@@ -16,7 +16,8 @@ from harness import __version__
 from harness.plan import Plan
 from harness.seeding import SUITE_SOURCE
 
-PACKAGES = ("torch", "envpool", "envpool-assets", "mujoco", "dm_control", "numpy", "safetensors", "cryptography")
+NUMERICAL = ("torch", "envpool", "envpool-assets", "mujoco", "numpy")
+PACKAGES = (*NUMERICAL, "dm_control", "safetensors", "cryptography")
 """Libraries whose versions an entry states."""
 FOLDERS = ("agents", "envs", "harness", "leaderboard")
 
@@ -81,9 +82,15 @@ def _git(root: Path) -> dict[str, Any]:
         return {}
 
 
-def unranked_because(plan: Plan) -> list[str]:
+def identity() -> dict[str, str]:
+    """What must be the same when a run goes on: our code, and the libraries that decide numbers."""
+    found = versions()
+    return {"code": source()["code_sha256"], **{name: found[name] for name in ("python", "libc", *NUMERICAL)}}
+
+
+def unranked_because(plan: Plan, drifted: bool = False) -> list[str]:
     """Why an entry of this plan from this machine cannot be ranked; empty if it can."""
-    reasons = []
+    reasons = ["code or libraries changed during a run (--allow-drift)"] if drifted else []
     if plan.changes:
         reasons.append(f"the suite was changed: {' '.join(plan.changes)}")
     if plan.seed_source == SUITE_SOURCE:

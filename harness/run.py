@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from agents.lazy import load
+from harness import provenance
 from harness import suite as suites
 from harness.entry import ENTRY, stated_runs, write_entry, write_manifest
 from harness.errors import Incomplete, NonConforming
 from harness.executors import EXECUTORS
 from harness.partition import frozen_cohorts
 from harness.plan import Plan, make_plan, write_plan
-from harness.unit import finished
+from harness.records import read_json
+from harness.unit import Options, finished
 from leaderboard.keys import SigningKey
 
 
@@ -31,6 +33,9 @@ class Request:
     executor: str = "local"
     jobs: int | None = None
     members: int | None = None
+    checkpoint_seconds: float = 300.0
+    max_wall: float | None = None
+    allow_drift: bool = False
 
 
 def plan_of(request: Request) -> tuple[suites.Suite, Plan]:
@@ -76,7 +81,8 @@ def execute(request: Request, key: SigningKey) -> dict[str, Any]:
     executing = bool(open_cohorts) or not (folder / "manifest.json").exists()
     if executing:
         jobs = request.jobs or (len(os.sched_getaffinity(0)) if device == "cpu" else 1)
-        wrong = load(EXECUTORS[request.executor][0])(folder, plan, open_cohorts, device, jobs)
+        options = Options(device, jobs, request.checkpoint_seconds, request.max_wall, request.allow_drift)
+        wrong = load(EXECUTORS[request.executor][0])(folder, plan, open_cohorts, options)
         write_manifest(folder, plan, started)
     entry = folder / ENTRY
     if executing or not entry.exists() or not key.one_use:  # a one-use key never replaces a signature
@@ -89,10 +95,9 @@ def execute(request: Request, key: SigningKey) -> dict[str, Any]:
 
 def summary(folder: Path, plan: Plan, entry: Path | None = None) -> dict[str, Any]:
     """Plan id, folder, entry, ranked or why not, and every run with its status and score."""
-    from harness.provenance import unranked_because
-
     runs = stated_runs(folder, plan)
-    reasons = unranked_because(plan)
+    manifest = folder / "manifest.json"
+    reasons = read_json(manifest)["unranked_because"] if manifest.exists() else provenance.unranked_because(plan)
     shown = ("task", "regime", "seed", "status", "score", "failure", "weights")
     path = entry or folder / ENTRY
     return {

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import Incomplete
+from harness import provenance
+from harness.checkpoint import Checkpoints
+from harness.errors import Incomplete, Interrupted, UserError
 from harness.partition import Cohort
 from harness.plan import Plan
 from harness.progress import Writer
@@ -19,22 +24,66 @@ def finished(folder: Path, cohort: Cohort) -> bool:
     return all((folder / "runs" / run.name / "result.json").exists() for run in cohort.runs)
 
 
-def run_cohort(folder: Path, plan: Plan, cohort: Cohort, device: str) -> None:
-    """Train a cohort unless its results are there. Interrupted, its records stay; Incomplete if another process has it."""
+@dataclass(frozen=True)
+class Options:
+    """How cohorts are carried out; none of it changes a number."""
+
+    device: str = "cpu"
+    """Torch device."""
+    jobs: int = 1
+    """Cohorts at a time."""
+    checkpoint_seconds: float = 300.0
+    """Seconds between checkpoints."""
+    max_wall: float | None = None
+    """Seconds after which everything is saved and left incomplete, or None."""
+    allow_drift: bool = False
+    """Go on from a checkpoint that other code or libraries wrote; such entries are unranked."""
+
+
+def run_cohort(folder: Path, plan: Plan, cohort: Cohort, options: Options) -> None:
+    """Begin a cohort, go on with it, or do nothing if its results are there.
+
+    Raises Interrupted after a signal and Incomplete after `max_wall`, both with everything saved; Incomplete also if another
+    process has the cohort.
+    """
     place = folder / "cohorts" / str(cohort.index)
     place.mkdir(parents=True, exist_ok=True)
-    with _lease(place / "lease"), _stop_on_signal() as stopped:
+    with _lease(place / "lease"), _stop_on_signal() as asked:
         if finished(folder, cohort):
             return
         import torch
 
         from harness.cohort import Training
-        from harness.estimate import estimate
 
         torch.set_num_threads(1)
-        expected = estimate(plan, [cohort]).core_hours * 3600.0
-        report = Writer(place / "progress.json", plan.budget.agent_steps, plan.agent_settings().warmup, expected)
-        Training(plan, cohort, folder, device).run(report, stopped)
+        checkpoints = Checkpoints(place / "checkpoint", len(cohort.runs), provenance.identity())
+        found, drifted = checkpoints.read(options.allow_drift) or (None, False)
+        report = Writer(place / "progress.json", plan.budget.agent_steps, plan.agent_settings().warmup, _seconds(plan, cohort))
+        training = Training(plan, cohort, folder, options.device)
+        training.drifted = drifted
+        training.run(checkpoints, found, options.checkpoint_seconds, report, _stop(asked, options.max_wall))
+        checkpoints.clear()
+
+
+def _seconds(plan: Plan, cohort: Cohort) -> float:
+    """Estimate for the whole cohort on one core."""
+    from harness.estimate import estimate
+
+    return estimate(plan, [cohort]).core_hours * 3600.0
+
+
+def _stop(asked: Callable[[], bool], max_wall: float | None) -> Callable[[], UserError | None]:
+    """The error to stop with once a signal came or the wall time is over."""
+    deadline = math.inf if max_wall is None else time.monotonic() + max_wall
+
+    def stop() -> UserError | None:
+        if asked():
+            return Interrupted("stopped; everything is saved. The same command goes on.")
+        if time.monotonic() > deadline:
+            return Incomplete("--max-wall is over; everything is saved. The same command goes on.")
+        return None
+
+    return stop
 
 
 @contextmanager

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
 from pathlib import Path
 
 from harness.partition import Cohort
 from harness.plan import Plan
-from harness.unit import run_cohort
+from harness.unit import Options, run_cohort
 
 
-def execute(folder: Path, plan: Plan, cohorts: list[Cohort], device: str, jobs: int) -> list[str]:
+def execute(folder: Path, plan: Plan, cohorts: list[Cohort], options: Options) -> list[str]:
     """Carry the cohorts out; returns what went wrong, in words (nothing: errors come as exceptions here)."""
+    begin = time.monotonic()
     for cohort in cohorts:
-        run_cohort(folder, plan, cohort, device)
+        left = None if options.max_wall is None else options.max_wall - (time.monotonic() - begin)
+        run_cohort(folder, plan, cohort, replace(options, max_wall=left))
     return []

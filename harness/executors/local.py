@@ -9,29 +9,30 @@ import sys
 import time
 from pathlib import Path
 
-from harness.errors import Interrupted
+from harness.errors import OK, Interrupted
 from harness.partition import Cohort
 from harness.plan import Plan
 from harness.progress import Display
+from harness.unit import Options
 
 POLL = 0.2
 """Seconds between looks at the processes."""
 
 
-def execute(folder: Path, plan: Plan, cohorts: list[Cohort], device: str, jobs: int) -> list[str]:
-    """Keep `jobs` processes busy until every cohort ended; returns what went wrong, in words.
+def execute(folder: Path, plan: Plan, cohorts: list[Cohort], options: Options) -> list[str]:
+    """Keep `options.jobs` processes busy until every cohort ended; returns what went wrong, in words.
 
     SIGINT (or SIGTERM) is passed on once, so that cohorts keep their records; a second one kills them. Raises Interrupted
     then.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     waiting, running, wrong = list(cohorts), dict[int, subprocess.Popen[bytes]](), list[str]()
-    display = Display(folder, cohorts)
+    display, begin = Display(folder, cohorts), time.monotonic()
     try:
         while waiting or running:
-            while waiting and len(running) < jobs:
+            while waiting and len(running) < options.jobs:
                 cohort = waiting.pop(0)
-                running[cohort.index] = _start(folder, cohort, device)
+                running[cohort.index] = _start(folder, cohort, options, time.monotonic() - begin)
             time.sleep(POLL)
             display.refresh(list(running))
             for index in [index for index, process in running.items() if process.poll() is not None]:
@@ -39,7 +40,7 @@ def execute(folder: Path, plan: Plan, cohorts: list[Cohort], device: str, jobs: 
                 wrong += [problem] if problem else []
     except KeyboardInterrupt:
         _stop(list(running.values()))
-        raise Interrupted(f"stopped; records are kept under {folder}.") from None
+        raise Interrupted(f"stopped; everything is saved under {folder}. The same command goes on.") from None
     finally:
         display.close()
         for process in running.values():
@@ -48,12 +49,15 @@ def execute(folder: Path, plan: Plan, cohorts: list[Cohort], device: str, jobs: 
     return wrong
 
 
-def _start(folder: Path, cohort: Cohort, device: str) -> subprocess.Popen[bytes]:
+def _start(folder: Path, cohort: Cohort, options: Options, elapsed: float) -> subprocess.Popen[bytes]:
     """A process of its own session, so that a terminal's Ctrl-C reaches it through us alone."""
     place = folder / "cohorts" / str(cohort.index)
     place.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-P", "-m", "harness.cli", "run-cohort", "--plan", str(folder / "plan.json")]
-    command += ["--index", str(cohort.index), "--device", device]
+    command += ["--index", str(cohort.index), "--device", options.device]
+    command += ["--checkpoint-seconds", str(options.checkpoint_seconds)]
+    command += ["--max-wall", str(max(0.0, options.max_wall - elapsed))] if options.max_wall is not None else []
+    command += ["--allow-drift"] if options.allow_drift else []
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with open(place / "log.txt", "ab") as log:
         return subprocess.Popen(
@@ -63,7 +67,7 @@ def _start(folder: Path, cohort: Cohort, device: str) -> subprocess.Popen[bytes]
 
 def _outcome(folder: Path, index: int, code: int) -> str | None:
     """What to tell about an ended process, or None if all is well."""
-    if code == 0:
+    if code == OK:
         return None
     log = folder / "cohorts" / str(index) / "log.txt"
     how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"

@@ -1,0 +1,213 @@
+"""Stopped or killed at any moment, a run ends with the bytes of the unbroken one."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from harness import provenance, unit
+from harness.checkpoint import Checkpoints, pack, unpack
+from harness.errors import Incomplete, NonConforming, UserError
+from harness.partition import frozen_cohorts
+from harness.plan import read_plan
+
+KILLS = int(os.environ.get("MST_BENCH_KILLS", "4"))
+"""Moments of death that the kill test tries; set the variable for a longer hunt."""
+
+
+def promised(folder):
+    """What the design says is equal: plan.json, results.csv and everything under runs/ but timing.json."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "timing.json"]
+    names = [path.relative_to(folder).as_posix() for path in files]
+    return {
+        name: (folder / name).read_bytes() for name in names if name.startswith("runs/") or name in ("plan.json", "results.csv")
+    }
+
+
+@pytest.fixture
+def fresh(tiny_entry, tmp_path):
+    """A folder with nothing but the plan and the cohorts of the tiny run."""
+    folder = tmp_path / tiny_entry.parent.name
+    folder.mkdir()
+    for name in ("plan.json", "cohorts.json"):
+        shutil.copy(tiny_entry.parent / name, folder / name)
+    return folder
+
+
+def carry_out(folder, **options):
+    plan = read_plan(folder / "plan.json")
+    cohort = frozen_cohorts(folder, plan, "cpu", None).cohorts[0]
+    unit.run_cohort(folder, plan, cohort, unit.Options(**options))
+
+
+def stop_at(monkeypatch, steps):
+    """Let the unit stop after these agent steps, one for each call."""
+    remaining = list(steps)
+
+    def make(asked, max_wall):
+        at, count = (remaining.pop(0) if remaining else None), [0]
+
+        def stop():
+            count[0] += 1
+            return Incomplete("stopped by the test") if count[0] == at else None
+
+        return stop
+
+    monkeypatch.setattr(unit, "_stop", make)
+
+
+def results(tiny_entry):
+    return {name: data for name, data in promised(tiny_entry.parent).items() if name != "results.csv"}
+
+
+def test_stopped_and_resumed_many_times_it_ends_with_the_same_bytes(fresh, tiny_entry, monkeypatch):
+    stops = [1, 59, 1, 1, 9, 30, 49, 3]  # before and at the warm-up's end, at target copies, rewires and evaluations
+    stop_at(monkeypatch, stops)
+    for _ in stops:
+        with pytest.raises(Incomplete):
+            carry_out(fresh)
+    carry_out(fresh)
+    assert promised(fresh) == results(tiny_entry)
+    timing = json.loads((fresh / "runs/cartpole-swingup/mst/0/timing.json").read_bytes())
+    assert timing["resumes"] == len(stops)
+    assert not list((fresh / "cohorts/0/checkpoint").iterdir()), "a finished cohort keeps no checkpoint"
+
+
+def command(folder):
+    arguments = ["run-cohort", "--plan", str(folder / "plan.json"), "--index", "0", "--device", "cpu"]
+    return [sys.executable, "-P", "-m", "harness.cli", *arguments, "--checkpoint-seconds", "0"]
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(fresh, tiny_entry):
+    """SIGKILL while checkpoints are written after every agent step, so that many deaths fall into the writing."""
+    rng, killed = random.Random(7), 0
+    while killed < KILLS:
+        with subprocess.Popen(command(fresh), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            before = newest(fresh)
+            while newest(fresh) == before and process.poll() is None:
+                time.sleep(0.005)
+            time.sleep(rng.uniform(0.0, 0.4))
+            if process.poll() is not None:
+                shutil.rmtree(fresh / "runs")  # it finished first: begin again
+                continue
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+    assert subprocess.run(command(fresh)).returncode == 0
+    assert promised(fresh) == results(tiny_entry)
+
+
+def newest(folder):
+    return max((int(path.stem) for path in folder.glob("cohorts/0/checkpoint/*.json")), default=0)
+
+
+def interrupted(fresh, monkeypatch):
+    stop_at(monkeypatch, [80, 50])
+    for _ in range(2):
+        with pytest.raises(Incomplete):
+            carry_out(fresh)
+    return fresh / "cohorts/0/checkpoint"
+
+
+def test_a_broken_checkpoint_is_passed_over_for_the_one_before(fresh, tiny_entry, monkeypatch):
+    place = interrupted(fresh, monkeypatch)
+    state = place / "2.safetensors"
+    state.write_bytes(state.read_bytes()[:-7] + b"garbage")
+    carry_out(fresh)
+    assert promised(fresh) == results(tiny_entry)
+
+
+@pytest.mark.parametrize("damage", ["truncate", "empty", "not json", "gone"])
+def test_without_a_whole_checkpoint_one_sentence_says_what_to_do(fresh, monkeypatch, damage):
+    place = interrupted(fresh, monkeypatch)
+    for note in place.glob("*.json"):
+        state = note.with_suffix(".safetensors")
+        if damage == "truncate":
+            state.write_bytes(state.read_bytes()[:1000])
+        elif damage == "empty":
+            state.write_bytes(b"")
+        elif damage == "gone":
+            state.unlink()
+        else:
+            note.write_text("{")
+    with pytest.raises(UserError, match=r"no checkpoint is whole .*Remove this folder") as caught:
+        carry_out(fresh)
+    assert "\n" not in str(caught.value)
+
+
+def test_records_that_were_changed_or_cut_are_noticed(fresh, monkeypatch):
+    interrupted(fresh, monkeypatch)
+    path = fresh / "runs/cartpole-swingup/sst/0/records.jsonl"
+    original = path.read_bytes()
+    path.write_bytes(original.replace(b'"agent_step":0', b'"agent_step":9', 1))
+    with pytest.raises(UserError, match="chain of records is broken"):
+        carry_out(fresh)
+    path.write_bytes(original.replace(b'"agent_step":100', b'"agent_step":900', 1))
+    with pytest.raises(UserError, match="its last record is another"):
+        carry_out(fresh)
+    path.write_bytes(original[:-5])
+    with pytest.raises(UserError, match="the checkpoint goes on after"):
+        carry_out(fresh)
+    path.unlink()
+    with pytest.raises(UserError, match="is gone"):
+        carry_out(fresh)
+
+
+def test_changed_code_is_refused_unless_drift_is_allowed(fresh, monkeypatch):
+    interrupted(fresh, monkeypatch)
+    before = provenance.identity()
+    monkeypatch.setattr(provenance, "identity", lambda: {**before, "torch": "9.9"})
+    with pytest.raises(NonConforming, match=r"another torch.*--allow-drift"):
+        carry_out(fresh)
+    carry_out(fresh, allow_drift=True)
+    assert json.loads((fresh / "runs/cartpole-swingup/mst/0/timing.json").read_bytes())["drifted"] is True
+    reasons = provenance.unranked_because(read_plan(fresh / "plan.json"), drifted=True)
+    assert "code or libraries changed" in reasons[0]
+
+
+def test_max_wall_saves_and_is_incomplete(fresh, tiny_entry):
+    with pytest.raises(Incomplete, match="--max-wall is over"):
+        carry_out(fresh, max_wall=0.0)
+    assert newest(fresh) == 1
+    carry_out(fresh)
+    assert promised(fresh) == results(tiny_entry)
+
+
+def test_two_processes_do_not_carry_out_one_cohort(fresh):
+    with subprocess.Popen(command(fresh), stderr=subprocess.DEVNULL) as process:
+        while not newest(fresh):
+            time.sleep(0.01)
+        second = subprocess.run(command(fresh), capture_output=True, text=True)
+        process.kill()
+    assert second.returncode == 3
+    assert "another process is carrying out this cohort" in second.stderr
+
+
+def test_a_packed_state_is_what_it_was():
+    state = {"a": torch.arange(5), "b": [None, True, 1.5, "x", {"c/d": torch.zeros(0, 3)}], "e": {}}
+    found = unpack(pack(state))
+    assert torch.equal(found["a"], state["a"])
+    assert found["b"][:4] == state["b"][:4]
+    assert found["b"][4]["c/d"].shape == (0, 3)
+    assert found["e"] == {}
+
+
+def test_rows_after_the_last_checkpoint_never_happened(tmp_path):
+    checkpoints = Checkpoints(tmp_path, 1, {"code": "x"})
+    checkpoints.write(1, {"n": 1}, [torch.ones(3, 2)])
+    with open(tmp_path / "rows-0.bin", "ab") as file:
+        file.write(b"half a ro")
+    again = Checkpoints(tmp_path, 1, {"code": "x"})
+    found, drifted = again.read(allow_drift=False)
+    assert (found.step, found.state, drifted) == (1, {"n": 1}, False)
+    again.write(2, {"n": 2}, [torch.full((1, 2), 5.0)])
+    found, _ = Checkpoints(tmp_path, 1, {"code": "x"}).read(allow_drift=False)
+    assert found.rows[0].tolist() == [[1, 1], [1, 1], [1, 1], [5, 5]]
+    assert Path(tmp_path / "1.json").exists(), "the one before is kept"
