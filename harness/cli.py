@@ -150,10 +150,12 @@ def run_cohort(
 ) -> None:
     """Carry out one cohort, or go on with it: the idempotent unit that every executor calls."""
     from harness import unit
+    from harness.executors.local import stop_with_parent
     from harness.partition import frozen_cohorts
     from harness.plan import read_plan
     from harness.run import choose_device
 
+    stop_with_parent()
     made = read_plan(plan_file)
     chosen = choose_device(device, "any", made.suite)
     cohorts = frozen_cohorts(plan_file.parent, made, chosen.partition(":")[0], members).cohorts

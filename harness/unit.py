@@ -99,14 +99,17 @@ def _lease(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _stop_on_signal() -> Iterator[Callable[[], bool]]:
-    """SIGINT or SIGTERM once asks to stop after the current step; a second one acts as it normally does."""
+    """SIGINT or SIGTERM asks to stop after the current step; a second SIGINT acts as it normally does.
+
+    SIGTERM may come more than once: Linux sends it for each thread of a dying parent in turn.
+    """
     asked = False
 
     def ask(number: int, frame: object) -> None:
         nonlocal asked
         asked = True
-        for signal_number, handler in before.items():
-            signal.signal(signal_number, handler)
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, before[signal.SIGINT])
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in before:

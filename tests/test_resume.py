@@ -1,5 +1,6 @@
 """Stopped or killed at any moment, a run ends with the bytes of the unbroken one."""
 
+import fcntl
 import json
 import os
 import random
@@ -188,6 +189,37 @@ def test_two_processes_do_not_carry_out_one_cohort(fresh):
         process.kill()
     assert second.returncode == 3
     assert "another process is carrying out this cohort" in second.stderr
+
+
+def test_cohorts_save_and_stop_when_the_process_that_started_them_is_killed(tiny_suite, tiny_entry, tmp_path):
+    arguments = [
+        "run",
+        "--suite",
+        str(tiny_suite),
+        "--out",
+        str(tmp_path),
+        "--device",
+        "cpu",
+        "--set",
+        "environment_steps=20000",
+    ]
+    run = [sys.executable, "-P", "-m", "harness.cli", *arguments]
+    with subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not list(tmp_path.glob("*/runs/cartpole-swingup/dense/0/records.jsonl")):
+            time.sleep(0.05)
+        time.sleep(1.0)
+        process.kill()
+    lease = next(tmp_path.glob("*/cohorts/0/lease"))
+    deadline = time.monotonic() + 30
+    with open(lease) as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                assert time.monotonic() < deadline, "the cohort went on without its parent"
+                time.sleep(0.1)
+    assert list(lease.parent.glob("checkpoint/*.json")), (lease.parent / "log.txt").read_text()
 
 
 def test_a_packed_state_is_what_it_was():

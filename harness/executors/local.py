@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -17,6 +18,19 @@ from harness.unit import Options
 
 POLL = 0.2
 """Seconds between looks at the processes."""
+PARENT = "MST_BENCH_PARENT"
+"""Environment variable in which a cohort's process finds the process that started it."""
+
+
+def stop_with_parent() -> None:
+    """In a cohort's process: be asked to stop (and so to save) when the process that started it dies, however it dies."""
+    parent = os.environ.pop(PARENT, None)
+    if parent is None or not sys.platform.startswith("linux"):
+        return
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+    if os.getppid() != int(parent):
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def execute(folder: Path, plan: Plan, cohorts: list[Cohort], options: Options) -> list[str]:
@@ -58,7 +72,7 @@ def _start(folder: Path, cohort: Cohort, options: Options, elapsed: float) -> su
     command += ["--checkpoint-seconds", str(options.checkpoint_seconds)]
     command += ["--max-wall", str(max(0.0, options.max_wall - elapsed))] if options.max_wall is not None else []
     command += ["--allow-drift"] if options.allow_drift else []
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", PARENT: str(os.getpid())}
     with open(place / "log.txt", "ab") as log:
         return subprocess.Popen(
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True
