@@ -20,7 +20,7 @@ from harness.errors import Incomplete, NonConforming, UserError
 from harness.partition import frozen_cohorts
 from harness.plan import read_plan
 
-KILLS = int(os.environ.get("MST_BENCH_KILLS", "4"))
+KILLS = int(os.environ.get("MST_BENCH_KILLS", "2"))
 """Moments of death that the kill test tries; set the variable for a longer hunt."""
 
 

@@ -10,6 +10,7 @@ from agents.mrq.agent import MRQ
 from agents.mrq.settings import MRQSettings
 from agents.sparsity.regime import ModuleRegime
 
+torch.set_num_threads(1)
 OBSERVATION, ACTION, EPISODE = 7, 2, 40
 SMALL = MRQSettings(width=16, zs_dim=16, za_dim=8, zsa_dim=16, batch_size=32, warmup=60, target_cycle=10)
 
