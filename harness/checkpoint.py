@@ -95,7 +95,7 @@ class Checkpoints:
         for number in numbers:
             try:
                 found, note = self._read(number)
-            except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError, UserError) as error:
                 reasons.append(f"{self._path(number, 'json').name}: {error}")
                 continue
             drifted = note["identity"] != self.identity

@@ -328,6 +328,11 @@ def main() -> NoReturn:
     except UserError as error:
         print(f"mst-bench: {error}", file=sys.stderr)
         sys.exit(error.code)
+    except OSError as error:
+        if error.errno not in errors.NO_ROOM:
+            raise
+        print(f"mst-bench: {error.filename or 'writing'}: {error.strerror}. {errors.MAKE_ROOM}", file=sys.stderr)
+        sys.exit(errors.INCOMPLETE)
     sys.exit(errors.OK)
 
 

@@ -41,16 +41,17 @@ def read_yaml(path: Path) -> Any:
 
 def parse_yaml(text: str, name: str) -> Any:
     """The document in a string that came from `name`."""
-    loader = _StrictLoader(text)
-    loader.name = name
     try:
+        loader = _StrictLoader(text)
+        loader.name = name
         return loader.get_single_data()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        raise UserError(f"{name}{line}: not valid YAML ({getattr(error, 'problem', error)}).") from None
-    finally:
-        loader.dispose()
+        problem = str(getattr(error, "problem", None) or getattr(error, "reason", "") or "it ends too early")
+        raise UserError(f"{name}{line}: not valid YAML ({problem.splitlines()[0]}).") from None
+    except (ValueError, RecursionError) as error:  # a date that is none, a number of a million digits, brackets without end
+        raise UserError(f"{name}: not valid YAML ({str(error).splitlines()[0]}).") from None
 
 
 def build(kind: type[T], value: Any, place: str) -> T:

@@ -11,6 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from harness.config import build
+from harness.errors import UserError
 from harness.plan import Plan, Run
 from harness.records import read_json, write_json
 
@@ -55,7 +56,10 @@ def frozen_cohorts(folder: Path, plan: Plan, device_class: str, members: int | N
     """cohorts.json of a plan folder, made when it is not there yet."""
     path = folder / "cohorts.json"
     if path.exists():
-        return build(Cohorts, read_json(path), "cohorts.json")
+        found = build(Cohorts, read_json(path), "cohorts.json")
+        if sorted(run.name for cohort in found.cohorts for run in cohort.runs) != sorted(run.name for run in plan.runs):
+            raise UserError(f"{path}: does not hold the runs of the plan beside it. Remove it; it is made again.")
+        return found
     cohorts = partition(plan, device_class, members)
     write_json(path, asdict(cohorts))
     return cohorts

@@ -23,11 +23,14 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Write under a temporary name in the same folder, then rename: a reader sees the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, document: Any) -> None:
@@ -36,8 +39,15 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """A JSON document that this harness wrote."""
-    return json.loads(path.read_bytes())
+    """A JSON document that this harness wrote; UserError if it is not one any more."""
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    except ValueError as error:
+        raise UserError(
+            f"{path}: was cut or edited, it is not JSON any more ({error}). Remove it; it can be made again."
+        ) from None
 
 
 def digest_file(path: Path) -> str:

@@ -222,6 +222,19 @@ def test_cohorts_save_and_stop_when_the_process_that_started_them_is_killed(tiny
     assert list(lease.parent.glob("checkpoint/*.json")), (lease.parent / "log.txt").read_text()
 
 
+@pytest.mark.parametrize("room", [2_000, 400_000], ids="{} bytes".format)
+def test_without_room_it_says_so_and_goes_on_when_there_is_some(fresh, tiny_entry, room):
+    """A limit on file size stands for a full disk: records, replay rows or states break off in the middle."""
+    limited = ["prlimit", f"--fsize={room}", *command(fresh)]
+    failed = subprocess.run(limited, capture_output=True, text=True)
+    assert failed.returncode == 3, failed.stderr
+    assert "make room and give the same command again" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert not list(fresh.rglob(".*")), "no half-written file is left"
+    assert subprocess.run(command(fresh)).returncode == 0
+    assert promised(fresh) == results(tiny_entry)
+
+
 def test_a_packed_state_is_what_it_was():
     state = {"a": torch.arange(5), "b": [None, True, 1.5, "x", {"c/d": torch.zeros(0, 3)}], "e": {}}
     found = unpack(pack(state))

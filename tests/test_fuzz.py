@@ -1,0 +1,159 @@
+"""Every reader of foreign bytes, fuzzed: it accepts, or it refuses in words; it never falls over."""
+
+import json
+import shutil
+import string
+
+import pytest
+from conftest import TINY
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from harness.checkpoint import Checkpoints
+from harness.errors import UserError
+from harness.partition import frozen_cohorts
+from harness.plan import make_plan, read_plan, write_plan
+from harness.suite import load
+from leaderboard import envelope, keys
+from leaderboard.statement import defects
+from leaderboard.strict_json import parse
+from leaderboard.verify import verify
+
+FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(string.ascii_lowercase, max_size=6), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def replaced(document, path, value):
+    """A copy of a document with the value at a path (a list of draws) replaced."""
+    copy = json.loads(json.dumps(document))
+    at, parent, key = copy, None, None
+    for draw in path:
+        if not isinstance(at, dict | list) or not at:
+            break
+        parent, key = at, (sorted(at)[draw % len(at)] if isinstance(at, dict) else draw % len(at))
+        at = parent[key]
+    if parent is not None:
+        parent[key] = value
+    return copy
+
+
+PATHS = st.lists(st.integers(0, 40), min_size=1, max_size=6)
+
+
+@FUZZ
+@given(st.binary(max_size=300))
+@example(b'{"a":1,"a":2}')
+@example(b"[" * 5000)
+@example(b"1" * 5000)
+def test_strict_json_parses_or_says_why(data):
+    try:
+        parse(data)
+    except ValueError as error:
+        assert str(error)
+
+
+@FUZZ
+@given(st.binary(max_size=200) | VALUES.map(lambda value: json.dumps(value).encode()))
+def test_an_envelope_opens_or_is_refused_in_words(data):
+    try:
+        envelope.open_envelope(data)
+    except envelope.EnvelopeError as error:
+        assert str(error)
+
+
+@pytest.fixture(scope="module")
+def statement(tiny_entry):
+    return json.loads(envelope.payload(json.loads(tiny_entry.read_bytes())))
+
+
+@FUZZ
+@given(path=PATHS, value=VALUES)
+def test_any_signed_statement_gets_a_verdict(statement, tiny_entry, tmp_path, path, value):
+    folder = tmp_path / "entry"
+    if not folder.exists():
+        shutil.copytree(tiny_entry.parent, folder)
+    key = keys.one_use_key()
+    changed = replaced(statement, path, value)
+    if isinstance(changed.get("predicate"), dict):
+        changed["predicate"]["signer"] = {"key_id": key.key_id, "public_key": key.public_hex, "one_use": True}
+    (folder / "entry.dsse.json").write_text(json.dumps(envelope.sign(json.dumps(changed).encode(), key)))
+    verdict = verify(folder / "entry.dsse.json")
+    assert verdict.checks
+    assert all(check.detail for check in verdict.checks)
+
+
+@FUZZ
+@given(VALUES)
+def test_a_schema_check_never_falls_over(value):
+    assert isinstance(defects(value), list)
+
+
+@FUZZ
+@given(
+    st.text(max_size=200)
+    | st.tuples(st.integers(0, len(TINY)), st.text(max_size=5)).map(lambda at: TINY[: at[0]] + at[1] + TINY[at[0] :])
+)
+def test_a_suite_reads_or_is_refused_in_one_sentence(tmp_path, text):
+    path = tmp_path / "fuzz.yaml"
+    path.write_text(text, encoding="utf-8")
+    refused(lambda: make_plan(load(str(path))))
+
+
+@FUZZ
+@given(st.text(string.printable, max_size=40))
+@example("seeds=.inf")
+@example("tasks=[[]]")
+@example("settings={1: 2}")
+def test_an_override_is_taken_or_refused_in_one_sentence(override):
+    refused(lambda: make_plan(load("quick", (override,))))
+
+
+@FUZZ
+@given(path=PATHS, value=VALUES)
+def test_a_plan_reads_or_is_refused_in_one_sentence(tiny_suite, tmp_path, path, value):
+    plan = make_plan(load(str(tiny_suite)))
+    place = write_plan(plan, tmp_path) / "plan.json"
+    original = place.read_bytes()
+    place.write_text(json.dumps(replaced(json.loads(original), path, value), sort_keys=True, separators=(",", ":")))
+    refused(lambda: read_plan(place))
+    place.write_bytes(original)
+
+
+@FUZZ
+@given(st.binary(max_size=200) | VALUES.map(lambda value: json.dumps(value).encode()))
+def test_cohorts_read_or_are_refused_in_one_sentence(tiny_suite, tmp_path, data):
+    plan = make_plan(load(str(tiny_suite)))
+    (tmp_path / "cohorts.json").write_bytes(data)
+    refused(lambda: frozen_cohorts(tmp_path, plan, "cpu", None))
+
+
+@FUZZ
+@given(st.binary(max_size=200) | VALUES.map(lambda value: json.dumps(value).encode()), st.binary(max_size=100))
+def test_a_checkpoint_reads_or_is_refused_in_one_sentence(tmp_path, note, state):
+    checkpoints = Checkpoints(tmp_path / "checkpoint", 1, {"code": "x"})
+    (tmp_path / "checkpoint/1.json").write_bytes(note)
+    (tmp_path / "checkpoint/1.safetensors").write_bytes(state)
+    refused(lambda: checkpoints.read(allow_drift=False))
+
+
+@FUZZ
+@given(st.binary(max_size=200) | VALUES.map(lambda value: json.dumps(value).encode()))
+def test_a_trust_file_reads_or_is_refused(tmp_path, data):
+    path = tmp_path / "trust.json"
+    path.write_bytes(data)
+    try:
+        keys.load_trust(path)
+    except keys.KeyFileError as error:
+        assert "trust.json" in str(error)
+
+
+def refused(read):
+    try:
+        read()
+    except UserError as error:
+        assert str(error).strip()
+        assert "\n" not in str(error)
