@@ -11,14 +11,15 @@ from typing import Any, Literal
 
 import rfc8785
 
-from agents.catalog import settings_class
+from agents.catalog import AGENTS, settings_class
 from agents.sparsity.regime import MODULES, ModuleRegime
 from envs.tasks import TASKS
 from harness import suite as suites
 from harness.config import build
-from harness.errors import UserError
+from harness.errors import UserError, suggestion
 from harness.records import write_atomic
 from harness.seeding import SUITE_SOURCE
+from leaderboard import strict_json
 
 SCHEMA = "urn:mst-bench:plan:v1"
 
@@ -83,6 +84,8 @@ class Plan:
 
     def agent_settings(self) -> Any:
         """The agent's settings dataclass."""
+        if self.agent not in AGENTS:
+            raise UserError(f"plan.json: agent: unknown agent '{self.agent}'.{suggestion(self.agent, AGENTS)}")
         return build(settings_class(self.agent), self.settings, "plan.json: settings")
 
 
@@ -125,10 +128,12 @@ def write_plan(plan: Plan, out: Path) -> Path:
 def read_plan(path: Path) -> Plan:
     """The plan in a file, checked as strictly as a suite."""
     try:
-        document = json.loads(path.read_bytes())
+        data = path.read_bytes()
+        document = strict_json.parse(data)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable plan ({error}).") from None
     plan = build(Plan, document, "plan.json")
+    plan.agent_settings()
     if plan.schema != SCHEMA:
         raise UserError(f"{path}: schema is {plan.schema}, this version reads {SCHEMA}.")
     for run in plan.runs:
@@ -137,6 +142,10 @@ def read_plan(path: Path) -> Plan:
     for name, regime in plan.regimes.items():
         if set(regime) != set(MODULES):
             raise UserError(f"{path}: regime {name} must state {', '.join(MODULES)}.")
-    if plan.canonical() != path.read_bytes():
+    try:
+        canonical = plan.canonical() == data
+    except ValueError:  # a number that RFC 8785 cannot hold
+        canonical = False
+    if not canonical:
         raise UserError(f"{path}: is not in canonical form; it was edited. Make it anew with `mst-bench plan`.")
     return plan
