@@ -34,7 +34,7 @@ class Task:
     differs: str = ""
     """How EnvPool's task is not dm_control's, or empty where they agree."""
     reference: tuple[float, float] | None = None
-    """Mean and standard deviation of MR.Q's released final returns: 500,000 agent steps, 10 seeds (papers in REFERENCE)."""
+    """Mean and standard deviation of MR.Q's released final returns at 500,000 agent steps (`tasks.REFERENCE`)."""
 
     @property
     def observation_size(self) -> int:

@@ -50,7 +50,6 @@ class Checkpoints:
     def __init__(self, folder: Path, members: int, identity: dict[str, str]) -> None:
         """`identity` names what must be the same on resume: code, and libraries that decide numbers."""
         self.folder, self.identity = folder, identity
-        self.members = members
         self.number = 0
         self.saved = [0] * members
         """Replay rows on disk, by member."""

@@ -43,7 +43,7 @@ def estimate(plan: Plan, cohorts: Sequence[Cohort]) -> Estimate:
         parameters = sum(copies * sum(linear.size + linear.fan_out for linear in linears) for linears, copies in shapes)
         members = len(cohort.runs)
         row = 4 * (task.observation_size + task.action + 2) + 9
-        replay = row * min(settings.buffer_size, budget.agent_steps + budget.agent_steps // 500)
+        replay = row * min(settings.buffer_size, budget.agent_steps + budget.environment_steps // task.horizon)
         environment = ENVIRONMENT_MIB.get(task.domain, 13) << 20
         evaluating = min(MEMORY_MIB << 20, environment * plan.evaluation.environments * members)
         needs = members * (BYTES_PER_PARAMETER * parameters + replay + environment) + evaluating + (600 << 20)

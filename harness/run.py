@@ -86,25 +86,25 @@ def execute(request: Request, key: SigningKey) -> dict[str, Any]:
         write_manifest(folder, plan, started)
     entry = folder / ENTRY
     if executing or not entry.exists() or not key.one_use:  # a one-use key never replaces a signature
-        entry = write_entry(folder, plan, key)
-    document = summary(folder, plan, entry)
+        write_entry(folder, plan, key)
+    document = summary(folder, plan)
     if wrong or any(run["status"] == "missing" for run in document["runs"]):
         raise Incomplete("; ".join(wrong or ["some runs have no result"]) + ". The same command goes on.")
     return document
 
 
-def summary(folder: Path, plan: Plan, entry: Path | None = None) -> dict[str, Any]:
+def summary(folder: Path, plan: Plan) -> dict[str, Any]:
     """Plan id, folder, entry, ranked or why not, and every run with its status and score."""
     runs = stated_runs(folder, plan)
     manifest = folder / "manifest.json"
     reasons = read_json(manifest)["unranked_because"] if manifest.exists() else provenance.unranked_because(plan)
     shown = ("task", "regime", "seed", "status", "score", "failure", "weights")
-    path = entry or folder / ENTRY
+    entry = folder / ENTRY
     return {
         "plan": plan.id,
         "suite": plan.suite,
         "folder": str(folder),
-        "entry": str(path) if path.exists() else None,
+        "entry": str(entry) if entry.exists() else None,
         "ranked": not reasons,
         "unranked_because": reasons,
         "runs": [{name: run[name] for name in shown} for run in runs],

@@ -7,6 +7,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from leaderboard.statement import MODULES
 from leaderboard.stats import mean_interval
 
 
@@ -37,4 +38,4 @@ def _density(runs: list[dict[str, Any]]) -> str:
     weights = next((run["weights"] for run in runs if run["weights"]), None)
     if weights is None:
         return "-"
-    return "/".join(f"{weights[m]['active'] / weights[m]['total']:.2f}" for m in ("encoder", "critic", "actor"))
+    return "/".join(f"{weights[m]['active'] / weights[m]['total']:.2f}" for m in MODULES)

@@ -46,13 +46,13 @@ class MRQ:
             "critic": AdamWSettings(s.critic_lr, s.weight_decay, s.critic_clip),
             "actor": AdamWSettings(s.actor_lr, s.weight_decay),
         }
-        built = {
+        self.parts = {
             name: Module(linears, self._generators(f"init/{name}"), optimisers[name], copies, setup.dtype, setup.device)
             for name, (linears, copies) in self.shapes(s, setup.observation, setup.action).items()
         }
-        self.encoder, self.critic, self.actor = (built[name] for name in MODULES)
+        self.encoder, self.critic, self.actor = (self.parts[name] for name in MODULES)
         self.masks = self._draw_masks(always_mask)
-        for module in (self.encoder, self.critic, self.actor):
+        for module in self.parts.values():
             module.copy_to_target()
         self.replay = Replay(
             self.members, setup.observation, setup.action, self._capacity(), s.horizon,
@@ -74,7 +74,6 @@ class MRQ:
 
     def _draw_masks(self, always_mask: bool) -> dict[str, Masks]:
         totals = self.settings.updates(self.setup.agent_steps)
-        modules = {"encoder": self.encoder, "critic": self.critic, "actor": self.actor}
         return {
             name: Masks(
                 module,
@@ -83,7 +82,7 @@ class MRQ:
                 totals[name],
                 always_mask,
             )
-            for name, module in modules.items()
+            for name, module in self.parts.items()
         }
 
     def _capacity(self) -> int:
@@ -148,17 +147,16 @@ class MRQ:
 
     def modules(self) -> Mapping[str, TrainedModule]:
         """What sparsity, diagnostics and audits see."""
-        modules = {"encoder": self.encoder, "critic": self.critic, "actor": self.actor}
-        return {name: TrainedModule(module, self.masks[name]) for name, module in modules.items()}
+        return {name: TrainedModule(module, self.masks[name]) for name, module in self.parts.items()}
 
     def counts(self) -> Mapping[str, int]:
         """Updates of each module so far."""
-        return {name: module.parameters.updates for name, module in self.modules().items()}
+        return {name: module.updates for name, module in self.parts.items()}
 
     # -- learning --
 
     def _start_cycle(self) -> None:
-        for module in (self.encoder, self.critic, self.actor):
+        for module in self.parts.values():
             module.copy_to_target()
         self.target_reward_scale = self.reward_scale
         self.reward_scale = self.replay.reward_scale()
@@ -228,7 +226,7 @@ class MRQ:
 
     def _learn(self, name: str, loss: Tensor) -> None:
         """One optimiser step of a module on its own loss [P], then its rewire where one is due."""
-        module, masks = self.modules()[name].parameters, self.masks[name]
+        module, masks = self.parts[name], self.masks[name]
         self.finite[name] = self.finite[name] & loss.detach().isfinite()
         gradient = module.gradients(loss)
         module.step(gradient)
@@ -252,7 +250,7 @@ class MRQ:
     def freeze(self, member: int) -> None:
         """Stop writing a failed member; the others go on."""
         self.healthy[member] = False
-        for module in (self.encoder, self.critic, self.actor):
+        for module in self.parts.values():
             module.freeze([m for m in range(self.members) if not self.healthy[m]])
 
     @torch.no_grad()
