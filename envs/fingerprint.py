@@ -6,16 +6,16 @@ import hashlib
 
 import numpy as np
 
-from envs.pool import Pool
 from envs.spec import Task
+from envs.worker import Worker
 
 SEEDS = (101, 202)
 AGENT_STEPS = 20
 
 
-def fingerprint(task: Task) -> str:
+def fingerprint(task: Task, worker: Worker) -> str:
     """sha256 over observations and rewards of two environments, two episodes each, under seeded random actions."""
-    pool = Pool(task, SEEDS, threads=1)
+    pool = worker.pool(task, SEEDS, threads=1)
     script = np.random.RandomState(7)
     digest = hashlib.sha256()
     for _ in range(2):
@@ -23,4 +23,5 @@ def fingerprint(task: Task) -> str:
         for _ in range(AGENT_STEPS):
             step = pool.step(script.uniform(-1.0, 1.0, (len(SEEDS), task.action)))
             digest.update(step.observation.tobytes() + step.reward.tobytes())
+    pool.close()
     return digest.hexdigest()

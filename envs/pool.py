@@ -120,9 +120,9 @@ class Pool:
             start[ended] = self.reset(self._ids[ended])
         return Step(observation, reward, terminated, truncated, start)
 
-    def step(self, action: ArrayLike) -> Step:
+    def step(self, action: ArrayLike, running: Flags | None = None) -> Step:
         """`send`, then `recv`."""
-        self.send(action)
+        self.send(action, running)
         return self.recv()
 
     @property

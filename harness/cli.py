@@ -33,6 +33,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on s
 CheckpointOption = Annotated[float, typer.Option("--checkpoint-seconds", min=0.0, help="Seconds between checkpoints.")]
 WallOption = Annotated[float | None, typer.Option("--max-wall", min=0.0, help="Save and stop after this many seconds: exit 3.")]
 DriftOption = Annotated[bool, typer.Option("--allow-drift", help="Go on although code or libraries changed. Unranked.")]
+RetriesOption = Annotated[int, typer.Option("--retries", min=0, help="Restarts of a cohort after infrastructure faults.")]
+WatchdogOption = Annotated[
+    float, typer.Option("--watchdog-seconds", min=1.0, help="Silence after which the environments count as hung.")
+]
 KeyOption = Annotated[Path | None, typer.Option("--key", envvar="MST_BENCH_KEY", help="Ed25519 key. Default: a one-use key.")]
 TrustOption = Annotated[Path | None, typer.Option("--trust", envvar="MST_BENCH_TRUST", help="Trust file: keys that are known.")]
 
@@ -74,6 +78,8 @@ def run(
     checkpoint_seconds: CheckpointOption = 300.0,
     max_wall: WallOption = None,
     allow_drift: DriftOption = False,
+    retries: RetriesOption = 3,
+    watchdog_seconds: WatchdogOption = 120.0,
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -85,7 +91,7 @@ def run(
     if executor not in EXECUTORS:
         raise UserError(f"--executor {executor}: unknown executor.{errors.suggestion(executor, EXECUTORS)}")
     signing = _signing_key(key)
-    how = (device, executor, jobs, members, checkpoint_seconds, max_wall, allow_drift)
+    how = (device, executor, jobs, members, checkpoint_seconds, max_wall, allow_drift, retries, watchdog_seconds)
     request = Request(suite, out, tuple(overrides), budget_scale, *how)
     document = execute(request, signing)
     verdict = verify(Path(document["entry"]))
@@ -147,6 +153,8 @@ def run_cohort(
     checkpoint_seconds: CheckpointOption = 300.0,
     max_wall: WallOption = None,
     allow_drift: DriftOption = False,
+    retries: RetriesOption = 3,
+    watchdog_seconds: WatchdogOption = 120.0,
 ) -> None:
     """Carry out one cohort, or go on with it: the idempotent unit that every executor calls."""
     from harness import unit
@@ -161,7 +169,7 @@ def run_cohort(
     cohorts = frozen_cohorts(plan_file.parent, made, chosen.partition(":")[0], members).cohorts
     if index >= len(cohorts):
         raise UserError(f"--index {index}: the plan has cohorts 0 to {len(cohorts) - 1}.")
-    options = unit.Options(chosen, 1, checkpoint_seconds, max_wall, allow_drift)
+    options = unit.Options(chosen, 1, checkpoint_seconds, max_wall, allow_drift, retries, watchdog_seconds)
     unit.run_cohort(plan_file.parent, made, cohorts[index], options)
 
 

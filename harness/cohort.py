@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -16,8 +16,9 @@ from torch import Tensor
 from agents.base import Agent, Setup
 from agents.catalog import agent_class
 from agents.diagnostics import diagnose
-from envs.pool import Cursor, Pool
+from envs.pool import Cursor
 from envs.tasks import TASKS
+from envs.worker import Worker
 from harness.checkpoint import Checkpoint, Checkpoints
 from harness.errors import UserError
 from harness.evaluation import Evaluator
@@ -57,17 +58,19 @@ Stop = Callable[[], UserError | None]
 
 
 class Training:
-    """A cohort on its way: agent, environments, evaluators and the records of each run."""
+    """A cohort on its way: agent, environments, evaluators and the records of each run.
 
-    def __init__(self, plan: Plan, cohort: Cohort, folder: Path, device: str) -> None:
+    A context: it holds environments and files. Methods that step environments raise EnvironmentFault when those have ended,
+    or have been silent for `patience` seconds.
+    """
+
+    def __init__(self, plan: Plan, cohort: Cohort, folder: Path, device: str, patience: float) -> None:
         self.plan, self.cohort, self.folder, self.device = plan, cohort, folder, device
         self.task = TASKS[cohort.task]
         self.members = len(cohort.runs)
         self.settings = plan.agent_settings()
         self.agent = self._build_agent()
-        seeds = [environment_seed(plan.seed_source, run.task, run.seed, "env") for run in cohort.runs]
-        self.pool = Pool(self.task, seeds, plan.budget.action_repeat)
-        self.evaluator = self._evaluator("eval", plan.evaluation.episodes)
+        self.patience = patience
         self.records: list[Records] = []
         self.failures: list[Failure | None] = [None] * self.members
         self.first_masks = [self._masks(member) for member in range(self.members)]
@@ -98,7 +101,7 @@ class Training:
             [environment_seed(self.plan.seed_source, run.task, run.seed, f"{word}/{slot}") for slot in slots]
             for run in self.cohort.runs
         ]
-        return Evaluator(self.task, seeds, episodes, self.plan.budget.action_repeat)
+        return Evaluator(self.worker, self.task, seeds, episodes, self.plan.budget.action_repeat)
 
     def _masks(self, member: int) -> dict[str, dict[str, Tensor]]:
         return {name: module.masks.member_masks(member) for name, module in self.agent.modules().items()}
@@ -110,29 +113,38 @@ class Training:
 
         A checkpoint is written every `every` seconds and when `stop` returns an error, which is then raised.
         """
-        try:
-            report(self.step)
-            observation = self._begin() if found is None else self.restore(found)
-            report(self.step)
-            saved = time.monotonic()
-            for step in range(self.step + 1, self.plan.budget.agent_steps + 1):
-                observation = self.agent_step(observation)
-                self.step = step
-                if step % CHECK_EVERY == 0:
-                    self.freeze_failed()
-                if step % self.plan.evaluation.every == 0:
-                    self.evaluate()
-                report(step)
-                reason = stop()
-                if reason is not None or time.monotonic() - saved >= every:
-                    self.save(checkpoints)
-                    saved = time.monotonic()
-                if reason is not None:
-                    raise reason
-            self.finish()
-        finally:
-            for records in self.records:
-                records.close()
+        report(self.step)
+        observation = self._begin() if found is None else self.restore(found)
+        report(self.step)
+        saved = time.monotonic()
+        for step in range(self.step + 1, self.plan.budget.agent_steps + 1):
+            observation = self.agent_step(observation)
+            self.step = step
+            if step % CHECK_EVERY == 0:
+                self.freeze_failed()
+            if step % self.plan.evaluation.every == 0:
+                self.evaluate()
+            report(step)
+            reason = stop()
+            if reason is not None or time.monotonic() - saved >= every:
+                self.save(checkpoints)
+                saved = time.monotonic()
+            if reason is not None:
+                raise reason
+        self.finish()
+
+    def __enter__(self) -> Self:
+        source, repeat = self.plan.seed_source, self.plan.budget.action_repeat
+        seeds = [environment_seed(source, run.task, run.seed, "env") for run in self.cohort.runs]
+        self.worker = Worker(self.patience)
+        self.pool = self.worker.pool(self.task, seeds, repeat)
+        self.evaluator = self._evaluator("eval", self.plan.evaluation.episodes)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        for records in self.records:
+            records.close()
+        self.worker.close()
 
     def _begin(self) -> Any:
         """Start records, environments and the curve; returns the first observations [P, obs]."""
@@ -266,6 +278,7 @@ class Training:
         """Score the final policies on their own stream and write every run's files, its result last of all."""
         self.freeze_failed()
         with self.clock.time("eval"):
+            self.evaluator.close()
             returns = self._evaluator("final", self.plan.evaluation.final_episodes)(self.agent, 0, self.device)
         for member, run in enumerate(self.cohort.runs):
             failed = self.failures[member]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from envs.fingerprint import fingerprint
 from envs.tasks import TASKS
+from envs.worker import Worker
 from harness import provenance
-from harness.plan import Plan
+from harness.faults import Fault, all_faults
+from harness.plan import Plan, Run
 from harness.records import digest_file, dump_json, read_json, write_atomic, write_json
-from harness.results import read_results
+from harness.results import Failure, read_results
 from leaderboard import envelope
 from leaderboard.keys import SigningKey
 from leaderboard.statement import RUN_TYPE, STATEMENT_TYPE, results_csv
@@ -22,19 +25,23 @@ MANIFEST_SCHEMA = "urn:mst-bench:manifest:v1"
 
 
 def stated_runs(folder: Path, plan: Plan) -> list[dict[str, Any]]:
-    """Every planned run in the plan's order: its result, or that it is missing."""
+    """Every planned run in the plan's order: its result, or that it is missing and the last fault of its cohort."""
     results = read_results(folder, plan.runs)
-    return [results.get(run) or _missing(run.task, run.regime, run.seed) for run in plan.runs]
+    broke = {run: noted[-1] for cohort, noted in all_faults(folder).items() for run in cohort.runs}
+    return [results.get(run) or _missing(run, broke.get(run)) for run in plan.runs]
 
 
-def _missing(task: str, regime: str, seed: int) -> dict[str, Any]:
+def _missing(run: Run, fault: Fault | None) -> dict[str, Any]:
     nothing: dict[str, Any] = {name: {} for name in ("updates", "weights", "rewires", "mask_first", "mask_last")}
-    where = {"task": task, "regime": regime, "seed": seed, "status": "missing", "failure": None, "chain_head": None}
+    broken = Failure("infrastructure", fault.reason, fault.agent_step) if fault else None
+    where = {**asdict(run), "status": "missing", "failure": asdict(broken) if broken else None, "chain_head": None}
     return {**where, **nothing, "score": None, "final_returns": [], "environment_steps": 0, "members": 0}
 
 
 def write_manifest(folder: Path, plan: Plan, started: float) -> None:
     """manifest.json: when, where and with what this plan was carried out."""
+    with Worker() as worker:
+        fingerprints = {task: fingerprint(TASKS[task], worker) for task in plan.observations}
     timings = [read_json(path) for run in plan.runs if (path := folder / "runs" / run.name / "timing.json").exists()]
     write_json(
         folder / "manifest.json",
@@ -44,11 +51,12 @@ def write_manifest(folder: Path, plan: Plan, started: float) -> None:
             "nonce": secrets.token_hex(16),
             "command": provenance.command_line(),
             "times": {"started": _iso(started), "ended": _iso(datetime.now(UTC).timestamp())},
+            "faults": sum(len(noted) for noted in all_faults(folder).values()),
             "resumes": max((timing["resumes"] for timing in timings), default=0),
             "source": provenance.source(),
             "versions": provenance.versions(),
             "hardware": provenance.hardware(),
-            "fingerprints": {task: fingerprint(TASKS[task]) for task in plan.observations},
+            "fingerprints": fingerprints,
             "unranked_because": provenance.unranked_because(plan, any(timing["drifted"] for timing in timings)),
         },
     )

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from agents.base import Agent
-from envs.pool import Pool
 from envs.spec import Task
+from envs.worker import WatchedPool, Worker
 
 MEMORY_MIB = 2048
 """Memory that evaluation environments of one cohort may take at a time."""
@@ -26,18 +26,16 @@ ENVIRONMENT_MIB = {"dog": 90}
 class Evaluator:
     """Evaluations of P members on the streams whose seeds are given."""
 
-    def __init__(
-        self, task: Task, seeds: Sequence[Sequence[int]], episodes: int, action_repeat: int, threads: int | None = None
-    ) -> None:
+    def __init__(self, worker: Worker, task: Task, seeds: Sequence[Sequence[int]], episodes: int, action_repeat: int) -> None:
         """`seeds` [P][E]: one for each member and slot; E divides `episodes`."""
-        self.task, self.seeds = task, [list(slots) for slots in seeds]
+        self.worker, self.task, self.seeds = worker, task, [list(slots) for slots in seeds]
         self.members, self.slots = len(self.seeds), len(self.seeds[0])
         assert episodes % self.slots == 0, "slots divide the episodes"
         self.rounds = episodes // self.slots
-        self.action_repeat, self.threads = action_repeat, threads
+        self.action_repeat = action_repeat
         at_a_time = max(1, MEMORY_MIB // (ENVIRONMENT_MIB.get(task.domain, 13) * self.slots))
         self.groups = [list(range(at, min(at + at_a_time, self.members))) for at in range(0, self.members, at_a_time)]
-        self._kept: tuple[Pool, int] | None = None
+        self._kept: tuple[WatchedPool, int] | None = None
 
     def __call__(self, agent: Agent, number: int, device: str = "cpu") -> NDArray[np.float64]:
         """Returns of evaluation `number` (counted from 0): [P, episodes]."""
@@ -46,20 +44,29 @@ class Evaluator:
             pool = self._pool(group, number)
             for round_ in range(self.rounds):
                 returns[group, round_] = self._episodes(agent, pool, group, device)
+            if len(self.groups) == 1:
+                self._kept = pool, number + 1
+            else:
+                pool.close()
         return returns.reshape(self.members, -1)
 
-    def _pool(self, group: list[int], number: int) -> Pool:
+    def _pool(self, group: list[int], number: int) -> WatchedPool:
         """Environments of a group of members, next to be reset for evaluation `number`; kept where one group is all."""
         if self._kept is not None and self._kept[1] == number:
-            pool = self._kept[0]
-        else:
-            seeds = [seed for member in group for seed in self.seeds[member]]
-            pool = Pool(self.task, seeds, self.action_repeat, self.threads, auto_reset=False)
-            pool.skip_resets([number * self.rounds] * pool.count)
-        self._kept = (pool, number + 1) if len(self.groups) == 1 else None
+            return self._kept[0]
+        self.close()
+        seeds = [seed for member in group for seed in self.seeds[member]]
+        pool = self.worker.pool(self.task, seeds, self.action_repeat, auto_reset=False)
+        pool.skip_resets([number * self.rounds] * pool.count)
         return pool
 
-    def _episodes(self, agent: Agent, pool: Pool, group: list[int], device: str) -> NDArray[np.float64]:
+    def close(self) -> None:
+        """Let the environments go that are kept for the next evaluation."""
+        if self._kept is not None:
+            self._kept[0].close()
+            self._kept = None
+
+    def _episodes(self, agent: Agent, pool: WatchedPool, group: list[int], device: str) -> NDArray[np.float64]:
         """One episode in every environment: returns [members of the group, slots]."""
         total = np.zeros(pool.count)
         running = np.ones(pool.count, dtype=bool)

@@ -16,6 +16,7 @@ from harness.plan import Plan, Run
 from harness.records import read_json, write_json
 
 SCHEMA = "urn:mst-bench:cohorts:v1"
+FILE = "cohorts.json"
 
 MEMBERS = {"cpu": 4, "cuda": 8}
 """Members of a cohort by device class. On the CPU one seed under four regimes; what other sizes gain is measured by
@@ -54,12 +55,18 @@ def partition(plan: Plan, device_class: str, members: int | None = None) -> Coho
 
 def frozen_cohorts(folder: Path, plan: Plan, device_class: str, members: int | None) -> Cohorts:
     """cohorts.json of a plan folder, made when it is not there yet."""
-    path = folder / "cohorts.json"
-    if path.exists():
-        found = build(Cohorts, read_json(path), "cohorts.json")
+    path = folder / FILE
+    found = read_cohorts(folder)
+    if found is not None:
         if sorted(run.name for cohort in found.cohorts for run in cohort.runs) != sorted(run.name for run in plan.runs):
             raise UserError(f"{path}: does not hold the runs of the plan beside it. Remove it; it is made again.")
         return found
     cohorts = partition(plan, device_class, members)
     write_json(path, asdict(cohorts))
     return cohorts
+
+
+def read_cohorts(folder: Path) -> Cohorts | None:
+    """cohorts.json of a plan folder, if it is there yet."""
+    path = folder / FILE
+    return build(Cohorts, read_json(path), FILE) if path.exists() else None

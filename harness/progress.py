@@ -35,6 +35,12 @@ class Standing:
     """At this rate; while not learning, an estimate from counted arithmetic. -1 when not known yet."""
 
 
+def standing_of(folder: Path, index: int) -> Standing | None:
+    """Where a cohort was when it last said so."""
+    path = folder / "cohorts" / str(index) / "progress.json"
+    return build(Standing, read_json(path), "progress.json") if path.exists() else None
+
+
 class Writer:
     """Writes a cohort's standing, at most once a second."""
 
@@ -80,7 +86,7 @@ class Display:
 
     def refresh(self, running: list[int]) -> None:
         """Look at the standing files of the running cohorts again."""
-        standings = {index: standing for index in running if (standing := self._read(index))}
+        standings = {index: standing for index in running if (standing := standing_of(self.folder, index))}
         if self.bars:
             for index, standing in standings.items():
                 self._bar(index, standing)
@@ -91,9 +97,10 @@ class Display:
                     f"{self._name(index)}: {standing.step}/{standing.total} agent steps, {_rate(standing)}", soft_wrap=True
                 )
 
-    def _read(self, index: int) -> Standing | None:
-        path = self.folder / "cohorts" / str(index) / "progress.json"
-        return build(Standing, read_json(path), "progress.json") if path.exists() else None
+    def step(self, index: int) -> int:
+        """Agent steps that a cohort had done when it last said so."""
+        standing = standing_of(self.folder, index)
+        return standing.step if standing else 0
 
     def _bar(self, index: int, standing: Standing) -> None:
         assert self.bars is not None

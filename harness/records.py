@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
+from leaderboard import strict_json
 
 CHAIN_START = "0" * 64
 
@@ -41,7 +42,7 @@ def write_json(path: Path, document: Any) -> None:
 def read_json(path: Path) -> Any:
     """A JSON document that this harness wrote; UserError if it is not one any more."""
     try:
-        return json.loads(path.read_bytes())
+        return strict_json.parse(path.read_bytes())
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
     except ValueError as error:

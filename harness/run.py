@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.lazy import load
+from envs.worker import PATIENCE
 from harness import provenance
 from harness import suite as suites
 from harness.entry import ENTRY, stated_runs, write_entry, write_manifest
@@ -36,6 +37,8 @@ class Request:
     checkpoint_seconds: float = 300.0
     max_wall: float | None = None
     allow_drift: bool = False
+    retries: int = 3
+    watchdog_seconds: float = PATIENCE
 
 
 def plan_of(request: Request) -> tuple[suites.Suite, Plan]:
@@ -81,7 +84,8 @@ def execute(request: Request, key: SigningKey) -> dict[str, Any]:
     executing = bool(open_cohorts) or not (folder / "manifest.json").exists()
     if executing:
         jobs = request.jobs or (len(os.sched_getaffinity(0)) if device == "cpu" else 1)
-        options = Options(device, jobs, request.checkpoint_seconds, request.max_wall, request.allow_drift)
+        limits = (request.checkpoint_seconds, request.max_wall, request.allow_drift, request.retries, request.watchdog_seconds)
+        options = Options(device, jobs, *limits)
         wrong = load(EXECUTORS[request.executor][0])(folder, plan, open_cohorts, options)
         write_manifest(folder, plan, started)
     entry = folder / ENTRY

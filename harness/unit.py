@@ -5,13 +5,15 @@ from __future__ import annotations
 import fcntl
 import math
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness import provenance
+from envs.worker import PATIENCE, EnvironmentFault
+from harness import faults, provenance
 from harness.checkpoint import Checkpoints
 from harness.errors import Incomplete, Interrupted, UserError
 from harness.partition import Cohort
@@ -38,31 +40,58 @@ class Options:
     """Seconds after which everything is saved and left incomplete, or None."""
     allow_drift: bool = False
     """Go on from a checkpoint that other code or libraries wrote; such entries are unranked."""
+    retries: int = 3
+    """Infrastructure faults after which a cohort goes on from its last checkpoint, before it is left incomplete."""
+    watchdog_seconds: float = PATIENCE
+    """Seconds without an answer from the environments after which they count as hung."""
 
 
 def run_cohort(folder: Path, plan: Plan, cohort: Cohort, options: Options) -> None:
     """Begin a cohort, go on with it, or do nothing if its results are there.
 
     Raises Interrupted after a signal and Incomplete after `max_wall`, both with everything saved; Incomplete also if another
-    process has the cohort.
+    process has the cohort, or if the environments broke once more after `retries` restarts.
     """
     place = folder / "cohorts" / str(cohort.index)
     place.mkdir(parents=True, exist_ok=True)
     with _lease(place / "lease"), _stop_on_signal() as asked:
         if finished(folder, cohort):
             return
-        import torch
+        stop = _stop(asked, options.max_wall)
+        for _ in range(options.retries + 1):
+            fault = _attempt(folder, plan, cohort, options, stop)
+            if fault is None:
+                return
+        raise Incomplete(
+            f"cohort {cohort.index}: {fault}; tried {options.retries} times more in vain. What was saved is whole; the same"
+            " command tries again."
+        )
 
-        from harness.cohort import Training
 
-        torch.set_num_threads(1)
-        checkpoints = Checkpoints(place / "checkpoint", len(cohort.runs), provenance.identity())
-        found, drifted = checkpoints.read(options.allow_drift) or (None, False)
-        report = Writer(place / "progress.json", plan.budget.agent_steps, plan.agent_settings().warmup, _seconds(plan, cohort))
-        training = Training(plan, cohort, folder, options.device)
-        training.drifted = drifted
-        training.run(checkpoints, found, options.checkpoint_seconds, report, _stop(asked, options.max_wall))
-        checkpoints.clear()
+def _attempt(
+    folder: Path, plan: Plan, cohort: Cohort, options: Options, stop: Callable[[], UserError | None]
+) -> EnvironmentFault | None:
+    """Train from the last checkpoint to the results; returns the fault that broke it off, noted, if there was one."""
+    import torch
+
+    from harness.cohort import Training
+
+    torch.set_num_threads(1)
+    place = folder / "cohorts" / str(cohort.index)
+    checkpoints = Checkpoints(place / "checkpoint", len(cohort.runs), provenance.identity())
+    found, drifted = checkpoints.read(options.allow_drift) or (None, False)
+    report = Writer(place / "progress.json", plan.budget.agent_steps, plan.agent_settings().warmup, _seconds(plan, cohort))
+    training = Training(plan, cohort, folder, options.device, options.watchdog_seconds)
+    training.drifted = drifted
+    try:
+        with training:
+            training.run(checkpoints, found, options.checkpoint_seconds, report, stop)
+    except EnvironmentFault as fault:
+        faults.note(folder, cohort, training.step, str(fault))
+        print(f"agent step {training.step}: {fault}", file=sys.stderr)
+        return fault
+    checkpoints.clear()
+    return None
 
 
 def _seconds(plan: Plan, cohort: Cohort) -> float:

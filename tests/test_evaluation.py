@@ -1,10 +1,12 @@
 """Which start state an evaluation episode has, and that memory bounds change nothing."""
 
 import numpy as np
+import pytest
 import torch
 
 from envs.pool import Pool
 from envs.tasks import TASKS
+from envs.worker import Worker
 from harness import evaluation
 from harness.evaluation import Evaluator
 
@@ -20,6 +22,12 @@ class BangBang:
         return torch.sign(observation[..., 1:2])
 
 
+@pytest.fixture(scope="module")
+def worker():
+    with Worker() as found:
+        yield found
+
+
 def by_hand(seed, resets):
     """The return of the episode that follows this many resets."""
     pool = Pool(TASK, [seed])
@@ -31,8 +39,8 @@ def by_hand(seed, resets):
     return total
 
 
-def test_episode_j_of_evaluation_e_runs_in_its_slot_from_its_reset():
-    evaluator = Evaluator(TASK, SEEDS, episodes=4, action_repeat=2)
+def test_episode_j_of_evaluation_e_runs_in_its_slot_from_its_reset(worker):
+    evaluator = Evaluator(worker, TASK, SEEDS, episodes=4, action_repeat=2)
     first, second = evaluator(BangBang(), 0), evaluator(BangBang(), 1)
     for number, returns in ((0, first), (1, second)):
         for member, slots in enumerate(SEEDS):
@@ -41,22 +49,24 @@ def test_episode_j_of_evaluation_e_runs_in_its_slot_from_its_reset():
                 assert returns[member, episode] == expected
 
 
-def test_how_many_are_measured_at_a_time_changes_nothing(monkeypatch):
-    together = Evaluator(TASK, SEEDS, episodes=4, action_repeat=2)
+def test_how_many_are_measured_at_a_time_changes_nothing(worker, monkeypatch):
+    together = Evaluator(worker, TASK, SEEDS, episodes=4, action_repeat=2)
     monkeypatch.setattr(evaluation, "MEMORY_MIB", 13 * 2)
-    one_by_one = Evaluator(TASK, SEEDS, episodes=4, action_repeat=2)
+    one_by_one = Evaluator(worker, TASK, SEEDS, episodes=4, action_repeat=2)
     assert (len(together.groups), len(one_by_one.groups)) == (1, 3)
     for number in (0, 1, 4):
         assert np.array_equal(together(BangBang(), number), one_by_one(BangBang(), number))
 
 
-def test_an_episode_that_terminates_is_not_followed_by_another():
+def test_an_episode_that_terminates_is_not_followed_by_another(worker):
     task = TASKS["lqr-lqr_2_1"]
 
     class Still:
         def act(self, observation, explore):
             return torch.zeros(*observation.shape[:2], 1)
 
-    evaluator = Evaluator(task, [[1, 2]], episodes=4, action_repeat=2)
+    evaluator = Evaluator(worker, task, [[1, 2]], episodes=4, action_repeat=2)
     assert np.isfinite(evaluator(Still(), 0)).all()
-    assert np.array_equal(Evaluator(task, [[1, 2]], 4, 2)(Still(), 0), Evaluator(task, [[1, 2]], 4, 2)(Still(), 0))
+    assert np.array_equal(
+        Evaluator(worker, task, [[1, 2]], 4, 2)(Still(), 0), Evaluator(worker, task, [[1, 2]], 4, 2)(Still(), 0)
+    )

@@ -8,6 +8,7 @@ import pytest
 from envs.fingerprint import fingerprint
 from envs.pool import Pool
 from envs.tasks import TASKS
+from envs.worker import Worker
 
 CARTPOLE = TASKS["cartpole-swingup"]
 
@@ -178,7 +179,8 @@ def test_threads_stay_within_the_cpu_set(monkeypatch):
 
 
 def test_a_fingerprint_is_the_same_again_and_tells_tasks_apart():
-    assert fingerprint(CARTPOLE) == fingerprint(CARTPOLE) != fingerprint(TASKS["cartpole-balance"])
+    with Worker() as worker:
+        assert fingerprint(CARTPOLE, worker) == fingerprint(CARTPOLE, worker) != fingerprint(TASKS["cartpole-balance"], worker)
 
 
 def test_env_ids_are_camel_case_of_dm_controls_names():

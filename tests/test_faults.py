@@ -1,0 +1,202 @@
+"""Faults of the environment library and of processes: what each becomes, and that no result is lost by it.
+
+Faults are real where the library offers them (an environment id out of range, too few rows), and happen inside the worker,
+through a module that Python loads at its start; nothing in the project knows of it.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from multiprocessing import Pipe
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_resume import command, fresh, newest, promised, results  # noqa: F401
+
+from envs.pool import Pool
+from envs.tasks import TASKS
+from envs.worker import EnvironmentFault, Worker, serve
+from harness.entry import stated_runs
+from harness.plan import read_plan
+from leaderboard.verify import verify
+
+TASK = TASKS["cartpole-swingup"]
+FAULTS = {
+    "segfault": "self._pool.send(np.zeros((1, 1)), np.array([1 << 20], dtype=np.int32)); time.sleep(5)",
+    "abort": "self._pool.send(np.zeros((1, 1)), np.arange(4, dtype=np.int32)); time.sleep(5)",
+    "exit": "os.write(2, b'ERROR: could not initialize\\n'); ctypes.CDLL(None).exit(1)",
+    "killed": "os.kill(os.getpid(), 9)",
+    "hang": "time.sleep(3600)",
+    "exception": "raise RuntimeError('ParseXML: empty file')",
+}
+"""What the pool does instead of its step, as code with the pool as `self`."""
+SAID = {
+    "segfault": "was ended by SIGSEGV",
+    "abort": "was ended by SIGABRT",
+    "exit": "ended with exit code 1 (ERROR: could not initialize)",
+    "killed": "was ended by SIGKILL",
+    "hang": "gave no answer for 20 s",
+    "exception": "ended with exit code 1 (RuntimeError: ParseXML: empty file)",
+}
+INJECTED = """
+import sys
+if "envs.worker" in sys.orig_argv:
+    import ctypes, os, pathlib, time
+    import numpy as np
+    from envs.pool import Pool
+    recv, steps = Pool.recv, 0
+
+    def faulty(self):
+        global steps
+        steps += self.auto_reset
+        tokens = sorted(pathlib.Path({tokens!r}).iterdir())
+        if self.auto_reset and steps == 70 and tokens:
+            tokens[0].unlink()
+            {fault}
+        return recv(self)
+
+    Pool.recv = faulty
+"""
+
+
+@pytest.fixture
+def inject(tmp_path):
+    """Environment variables under which the first `times` training workers have this fault at their 70th agent step."""
+
+    def make(fault, times):
+        place, tokens = tmp_path / "injected", tmp_path / "tokens"
+        place.mkdir()
+        tokens.mkdir()
+        for token in range(times):
+            (tokens / f"{token}").touch()
+        (place / "sitecustomize.py").write_text(INJECTED.format(tokens=str(tokens), fault=FAULTS[fault]))
+        return {**os.environ, "PYTHONPATH": str(place), "MST_BENCH_RUN_COHORT_WATCHDOG_SECONDS": "20"}
+
+    return make
+
+
+def noted(folder):
+    return json.loads((folder / "cohorts/0/faults.json").read_bytes())["faults"]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_of_the_environments_is_retried_and_loses_nothing(fresh, tiny_entry, inject, fault):  # noqa: F811
+    done = subprocess.run(command(fresh), capture_output=True, text=True, env=inject(fault, times=1))
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert promised(fresh) == results(tiny_entry)
+    assert [SAID[fault] in found["reason"] for found in noted(fresh)] == [True]
+    assert noted(fresh)[0]["agent_step"] == 69
+
+
+def test_a_fault_that_stays_is_reported_and_the_next_try_goes_on(fresh, tiny_entry, inject):  # noqa: F811
+    broken = subprocess.run([*command(fresh), "--retries", "1"], capture_output=True, text=True, env=inject("abort", 99))
+    assert broken.returncode == 3
+    assert broken.stderr.splitlines()[-1].startswith("mst-bench: cohort 0: the environments' process was")
+    assert "tried 1 times more in vain" in broken.stderr
+    runs = stated_runs(fresh, read_plan(fresh / "plan.json"))
+    assert {(run["status"], run["failure"]["kind"]) for run in runs} == {("missing", "infrastructure")}
+    assert len(noted(fresh)) == 2
+    assert subprocess.run(command(fresh)).returncode == 0
+    assert promised(fresh) == results(tiny_entry)
+    assert {run["status"] for run in stated_runs(fresh, read_plan(fresh / "plan.json"))} == {"finished"}
+
+
+@contextlib.contextmanager
+def whole_run(suite, out, *more):
+    arguments = ["run", "--suite", str(suite), "--out", str(out), "--device", "cpu", "--checkpoint-seconds", "0", *more]
+    command = [sys.executable, "-P", "-m", "harness.cli", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        yield process
+
+
+def trainer(process):
+    """The process that trains the one cohort of a run, once its first checkpoint is there."""
+    children = f"/proc/{process.pid}/task/{process.pid}/children"
+    return int(open(children).read().split()[0])
+
+
+def test_a_training_process_that_is_killed_is_started_again(tiny_suite, tiny_entry, tmp_path):
+    with whole_run(tiny_suite, tmp_path) as process:
+        while not (folders := list(tmp_path.glob("*/cohorts/0"))) or newest(folders[0].parent.parent) < 20:
+            time.sleep(0.01)
+        os.kill(trainer(process), signal.SIGKILL)
+        out, errors = process.communicate()
+    assert process.returncode == 0, errors
+    folder = next(tmp_path.glob("*"))
+    assert promised(folder) == promised(tiny_entry.parent)
+    assert [found["reason"] for found in noted(folder)] == ["its process was ended by SIGKILL"]
+    assert json.loads((folder / "manifest.json").read_bytes())["faults"] == 1
+    assert "accepted" in out
+
+
+def test_what_breaks_for_good_stays_in_the_denominator_of_a_valid_entry(tiny_suite, tmp_path, inject, monkeypatch):
+    for name, value in inject("killed", 99).items():
+        monkeypatch.setenv(name, value)
+    with whole_run(tiny_suite, tmp_path, "--retries", "0") as process:
+        _, errors = process.communicate()
+    assert process.returncode == 3
+    assert "was ended by SIGKILL" in errors
+    assert "The same command goes on." in errors
+    entry = next(tmp_path.glob("*/entry.dsse.json"))
+    verdict = verify(entry)
+    assert verdict.accepted
+    assert next(check.detail for check in verdict.checks if check.name == "runs") == "0 finished, 0 failed, 4 missing"
+
+
+def test_a_watched_pool_gives_the_numbers_of_a_pool():
+    with Worker() as worker:
+        watched, plain = worker.pool(TASK, [3, 4]), Pool(TASK, [3, 4])
+        assert np.array_equal(watched.reset(), plain.reset())
+        for action in np.random.RandomState(1).uniform(-1, 1, (20, 2, 1)):
+            one, other = watched.step(action), plain.step(action)
+            assert np.array_equal(one.observation, other.observation)
+            assert np.array_equal(one.reward, other.reward)
+        again = worker.pool(TASK, [3, 4])
+        assert np.array_equal(again.restore(watched.cursor), one.observation)
+        assert np.array_equal(again.step(np.ones((2, 1))).observation, plain.step(np.ones((2, 1))).observation)
+        with pytest.raises(ValueError, match="actions have shape"):
+            watched.step(np.zeros((2, 7)))
+        with pytest.raises(ValueError, match="seeds are"):
+            worker.pool(TASK, [-1])
+
+
+def test_after_a_fault_a_worker_keeps_saying_so_and_its_end_leaves_no_process():
+    with Worker() as worker:
+        pool = worker.pool(TASK, [1])
+        os.kill(worker.pid, signal.SIGKILL)
+        for _ in range(2):
+            with pytest.raises(EnvironmentFault, match="ended by SIGKILL"):
+                pool.reset()
+    forgotten = Worker()
+    place = Path(f"/proc/{forgotten.pid}")
+    assert place.exists()
+    del forgotten
+    assert not place.exists()
+
+
+def test_what_the_worker_answers():
+    """In a thread, so that the lines which otherwise run in a killed process are seen to run."""
+    ours, theirs = Pipe()
+    thread = threading.Thread(target=serve, args=(theirs,))
+    thread.start()
+
+    def call(*message):
+        ours.send((5, *message))
+        return ours.recv()
+
+    assert call("make", TASK, (1,), 2, None, True) == (True, None)
+    fine, seen = call("reset", None)
+    assert fine and np.array_equal(seen, Pool(TASK, [1]).reset())
+    assert call("cursor")[1].resets == (1,)
+    fine, text = call("step", np.zeros((3, 3)), None)
+    assert not fine and "actions have shape" in text
+    assert call("close") == (True, None)
+    ours.close()
+    thread.join()
