@@ -104,7 +104,7 @@ class Agent(Protocol):
 
 
 class AgentKind(Protocol):
-    """What the catalogue holds for each algorithm. Its settings class has `updates(agent_steps)` and `warmup`."""
+    """What the catalogue holds for each algorithm. Its settings have `updates(agent_steps)`, `warmup` and `rehearsal()`."""
 
     @staticmethod
     def shapes(settings: Any, observation: int, action: int) -> dict[str, tuple[list[Linear], int]]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from harness import __version__, errors
 from harness.errors import UserError
+from harness.keys_cli import keys_app, signing_key
+from harness.printing import print_diagnosis, print_json, print_summary, print_verdict
 
 app = typer.Typer(
     add_completion=False,
@@ -20,7 +20,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Reproducible deep-RL benchmarks whose numbers can be checked. `mst-bench --suite quick` means `run --suite quick`.",
 )
-keys_app = typer.Typer(no_args_is_help=True, help="Signing keys.")
 app.add_typer(keys_app, name="keys")
 
 SuiteOption = Annotated[str, typer.Option("--suite", help="A shipped suite's name, or the path of a suite file.")]
@@ -90,16 +89,16 @@ def run(
 
     if executor not in EXECUTORS:
         raise UserError(f"--executor {executor}: unknown executor.{errors.suggestion(executor, EXECUTORS)}")
-    signing = _signing_key(key)
+    signing = signing_key(key)
     how = (device, executor, jobs, members, checkpoint_seconds, max_wall, allow_drift, retries, watchdog_seconds)
     request = Request(suite, out, tuple(overrides), budget_scale, *how)
     document = execute(request, signing)
     verdict = verify(Path(document["entry"]))
     if as_json:
-        _print_json({**document, "accepted": verdict.accepted})
+        print_json({**document, "accepted": verdict.accepted})
     else:
-        _print_summary(document)
-        _print_verdict(verdict)
+        print_summary(document)
+        print_verdict(verdict)
     if not verdict.accepted:
         raise typer.Exit(errors.UNVERIFIED)
 
@@ -128,9 +127,7 @@ def plan(
     needs = estimate(made, cohorts.cohorts)
     if as_json:
         figures = {"memory_gib": needs.memory_gib, "disk_gib": needs.disk_gib, "cpu_core_hours": needs.core_hours}
-        _print_json(
-            {"plan": made.id, "folder": str(folder), "runs": len(made.runs), "cohorts": len(cohorts.cohorts), **figures}
-        )
+        print_json({"plan": made.id, "folder": str(folder), "runs": len(made.runs), "cohorts": len(cohorts.cohorts), **figures})
         return
     updates = ", ".join(f"{count} {module}" for module, count in made.budget.updates.items())
     typer.echo(f"plan {made.id}: {len(made.runs)} runs in {len(cohorts.cohorts)} cohorts, written to {folder / 'plan.json'}")
@@ -182,7 +179,7 @@ def list_(what: Annotated[Listed, typer.Argument(help="What to list.")], as_json
 
     headers, found = rows(what.value)
     if as_json:
-        _print_json([dict(zip(headers, row, strict=True)) for row in found])
+        print_json([dict(zip(headers, row, strict=True)) for row in found])
     else:
         typer.echo(tabulate(found, headers=headers))
 
@@ -195,11 +192,30 @@ def status(folder: Annotated[Path, typer.Argument(help="OUT/<plan id>.")], as_js
 
     document = summary(folder, read_plan(folder / "plan.json"))
     if as_json:
-        _print_json(document)
+        print_json(document)
     else:
-        _print_summary(document)
+        print_summary(document)
     if any(run["status"] == "missing" for run in document["runs"]):
         raise typer.Exit(errors.INCOMPLETE)
+
+
+@app.command()
+def doctor(
+    names: Annotated[list[str] | None, typer.Argument(help="Suites to look at. Default: all that are shipped.")] = None,
+    out: OutOption = Path("out"),
+    as_json: JsonOption = False,
+) -> None:
+    """What this machine can run: libraries, simulation to the bit, speed, and what each suite takes. Exit 7 if it deviates."""
+    from harness.doctor import diagnose
+    from harness.suite import shipped
+
+    diagnosis = diagnose(out, names or list(shipped()))
+    if as_json:
+        print_json(diagnosis.document())
+    else:
+        print_diagnosis(diagnosis)
+    if not diagnosis.conforms:
+        raise typer.Exit(errors.NONCONFORMING)
 
 
 @app.command()
@@ -212,12 +228,12 @@ def sign(
     from harness.plan import read_plan
     from leaderboard.verify import verify
 
-    signing = _signing_key(key)
+    signing = signing_key(key)
     if not (folder / ENTRY).exists():
         raise UserError(f"{folder / ENTRY}: no entry to sign; `mst-bench run` makes one.")
     verdict = verify(folder / ENTRY)
     if not verdict.accepted:
-        _print_verdict(verdict)
+        print_verdict(verdict)
         raise typer.Exit(errors.UNVERIFIED)
     entry = write_entry(folder, read_plan(folder / "plan.json"), signing)
     typer.echo(f"{entry}: signed with key {signing.key_id[:16]}")
@@ -241,87 +257,11 @@ def verify(
         raise UserError(str(error)) from None
     if as_json:
         checks = [{"name": check.name, "status": check.status, "detail": check.detail} for check in verdict.checks]
-        _print_json({"entry": str(entry), "accepted": verdict.accepted, "checks": checks})
+        print_json({"entry": str(entry), "accepted": verdict.accepted, "checks": checks})
     else:
-        _print_verdict(verdict)
+        print_verdict(verdict)
     if not verdict.accepted:
         raise typer.Exit(errors.UNVERIFIED)
-
-
-PassphraseOption = Annotated[Path | None, typer.Option("--passphrase-file", help="File whose first line is the passphrase.")]
-
-
-@keys_app.command("generate")
-def keys_generate(
-    path: Annotated[Path, typer.Argument(help="Where to write it.")], passphrase_file: PassphraseOption = None
-) -> None:
-    """Make an Ed25519 key (PEM, mode 0600); an existing file is never overwritten."""
-    from leaderboard import keys
-
-    _print_key(_keyed(lambda: keys.generate(path, _passphrase(passphrase_file))))
-
-
-@keys_app.command("show")
-def keys_show(path: Annotated[Path, typer.Argument(help="Private key.")], passphrase_file: PassphraseOption = None) -> None:
-    """Print a key's id and public half, as a trust file wants them."""
-    from leaderboard import keys
-
-    _print_key(_keyed(lambda: keys.load(path, _passphrase(passphrase_file))))
-
-
-def _print_key(key: Any) -> None:
-    typer.echo(f"key id:     {key.key_id}\npublic key: {key.public_hex}")
-
-
-def _passphrase(path: Path | None) -> bytes | None:
-    """From a file's first line, or MST_BENCH_PASSPHRASE."""
-    if path is None:
-        given = os.environ.get("MST_BENCH_PASSPHRASE")
-        return given.encode() if given else None
-    try:
-        return path.read_bytes().splitlines()[0]
-    except (OSError, IndexError):
-        raise UserError(f"--passphrase-file {path}: cannot be read, or is empty.") from None
-
-
-def _signing_key(path: Path | None) -> Any:
-    from leaderboard import keys
-
-    return keys.one_use_key() if path is None else _keyed(lambda: keys.load(path, _passphrase(None)))
-
-
-def _keyed(make: Any) -> Any:
-    """Key files are the user's: their defects are one sentence."""
-    from leaderboard.keys import KeyFileError
-
-    try:
-        return make()
-    except KeyFileError as error:
-        raise UserError(str(error)) from None
-
-
-def _print_json(document: Any) -> None:
-    typer.echo(json.dumps(document, indent=2, sort_keys=True, allow_nan=False))
-
-
-def _print_summary(document: dict[str, Any]) -> None:
-    from leaderboard.table import comparison
-
-    typer.echo(f"plan {document['plan']}, suite {document['suite']}: {document['folder']}")
-    typer.echo(comparison(document["runs"]))
-    for run in document["runs"]:
-        if run["failure"]:
-            typer.echo(
-                f"{run['task']}/{run['regime']}/{run['seed']}: {run['failure']['kind']} failure: {run['failure']['reason']}"
-            )
-    if not document["ranked"]:
-        typer.echo(f"unranked: {'; '.join(document['unranked_because'])}")
-
-
-def _print_verdict(verdict: Any) -> None:
-    for check in verdict.checks:
-        typer.echo(f"{check.name + ':':<12}{check.status:<8} {check.detail}")
-    typer.echo(f"{verdict.entry}: {'accepted' if verdict.accepted else 'REFUSED'}")
 
 
 def main() -> NoReturn:

@@ -57,7 +57,7 @@ def write_manifest(folder: Path, plan: Plan, started: float) -> None:
             "versions": provenance.versions(),
             "hardware": provenance.hardware(),
             "fingerprints": fingerprints,
-            "unranked_because": provenance.unranked_because(plan, any(timing["drifted"] for timing in timings)),
+            "unranked_because": provenance.unranked_because(plan, any(timing["drifted"] for timing in timings), fingerprints),
         },
     )
 

@@ -7,11 +7,13 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from envs.fingerprint import reference
 from harness import __version__
 from harness.plan import Plan
 from harness.seeding import SUITE_SOURCE
@@ -88,15 +90,21 @@ def identity() -> dict[str, str]:
     return {"code": source()["code_sha256"], **{name: found[name] for name in ("python", "libc", *NUMERICAL)}}
 
 
-def unranked_because(plan: Plan, drifted: bool = False) -> list[str]:
-    """Why an entry of this plan from this machine cannot be ranked; empty if it can."""
+def unranked_because(plan: Plan, drifted: bool = False, simulated: Mapping[str, str] | None = None) -> list[str]:
+    """Why an entry of this plan from this machine cannot be ranked; empty if it can. `simulated`: fingerprints by task."""
     reasons = ["code or libraries changed during a run (--allow-drift)"] if drifted else []
     if plan.changes:
         reasons.append(f"the suite was changed: {' '.join(plan.changes)}")
     if plan.seed_source == SUITE_SOURCE:
         reasons.append("seeds come from the suite, not from the log")
+    reasons += [f"{task} is simulated with other bits than recorded" for task in other_bits(simulated or {})]
     reasons.append("environment: not the reference image")
     return reasons
+
+
+def other_bits(simulated: Mapping[str, str]) -> list[str]:
+    """Tasks whose fingerprint is not the one recorded for this instruction set."""
+    return [task for task, found in simulated.items() if reference(task) not in (None, found)]
 
 
 def command_line() -> str:

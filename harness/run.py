@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,13 @@ from typing import Any
 
 from agents.lazy import load
 from envs.worker import PATIENCE
-from harness import provenance
+from harness import machine, provenance
 from harness import suite as suites
 from harness.entry import ENTRY, stated_runs, write_entry, write_manifest
 from harness.errors import Incomplete, NonConforming
+from harness.estimate import estimate
 from harness.executors import EXECUTORS
-from harness.partition import frozen_cohorts
+from harness.partition import Cohort, frozen_cohorts
 from harness.plan import Plan, make_plan, write_plan
 from harness.records import read_json
 from harness.unit import Options, finished
@@ -83,7 +83,7 @@ def execute(request: Request, key: SigningKey) -> dict[str, Any]:
     wrong: list[str] = []
     executing = bool(open_cohorts) or not (folder / "manifest.json").exists()
     if executing:
-        jobs = request.jobs or (len(os.sched_getaffinity(0)) if device == "cpu" else 1)
+        jobs = _jobs(request, plan, open_cohorts, device)
         limits = (request.checkpoint_seconds, request.max_wall, request.allow_drift, request.retries, request.watchdog_seconds)
         options = Options(device, jobs, *limits)
         wrong = load(EXECUTORS[request.executor][0])(folder, plan, open_cohorts, options)
@@ -95,6 +95,26 @@ def execute(request: Request, key: SigningKey) -> dict[str, Any]:
     if wrong or any(run["status"] == "missing" for run in document["runs"]):
         raise Incomplete("; ".join(wrong or ["some runs have no result"]) + ". The same command goes on.")
     return document
+
+
+def _jobs(request: Request, plan: Plan, cohorts: list[Cohort], device: str) -> int:
+    """Cohorts at a time: as asked, else one a core as far as memory goes. NonConforming if memory or disk do not suffice."""
+    needs = estimate(plan, cohorts)
+    memory, disk = machine.memory_gib(), machine.disk_gib(request.out)
+    fitting = int(memory / needs.memory_gib) if cohorts else 1
+    jobs = request.jobs or (max(1, min(machine.cores(), fitting)) if device == "cpu" else 1)
+    if jobs > max(1, fitting) or not fitting:
+        raise NonConforming(
+            f"{jobs} cohorts at a time need about {jobs * needs.memory_gib:.1f} GiB of memory, and {memory:.1f} GiB are free."
+            " Give fewer --jobs, fewer --members (the cohorts are then others), or a machine with more memory."
+        )
+    wanted = needs.disk_gib + jobs * needs.checkpoint_gib
+    if wanted > disk:
+        raise NonConforming(
+            f"--out {request.out}: results and checkpoints need about {wanted:.1f} GiB of disk, and {disk:.1f} GiB are free."
+            " Make room, or give another --out."
+        )
+    return jobs
 
 
 def summary(folder: Path, plan: Plan) -> dict[str, Any]:

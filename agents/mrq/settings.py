@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 
@@ -86,6 +86,10 @@ class MRQSettings:
         for name in ("encoder_lr", "critic_lr", "actor_lr", "critic_clip", "reward_bound", "min_priority"):
             if getattr(self, name) <= 0.0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected above 0")
+
+    def rehearsal(self) -> MRQSettings:
+        """The same work in each agent step, at once and evenly spread: what a rate is measured with."""
+        return replace(self, warmup=2 * self.horizon, target_cycle=1)
 
     @property
     def horizon(self) -> int:

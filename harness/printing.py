@@ -1,0 +1,48 @@
+"""What commands print on stdout for people; `--json` prints the same documents as they are."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import typer
+from tabulate import tabulate
+
+
+def print_json(document: Any) -> None:
+    """One document."""
+    typer.echo(json.dumps(document, indent=2, sort_keys=True, allow_nan=False))
+
+
+def print_summary(document: dict[str, Any]) -> None:
+    """The comparison of a plan folder, what failed, and why it is unranked."""
+    from leaderboard.table import comparison
+
+    typer.echo(f"plan {document['plan']}, suite {document['suite']}: {document['folder']}")
+    typer.echo(comparison(document["runs"]))
+    for run in document["runs"]:
+        if run["failure"]:
+            typer.echo(
+                f"{run['task']}/{run['regime']}/{run['seed']}: {run['failure']['kind']} failure: {run['failure']['reason']}"
+            )
+    if not document["ranked"]:
+        typer.echo(f"unranked: {'; '.join(document['unranked_because'])}")
+
+
+def print_verdict(verdict: Any) -> None:
+    """A line for each check."""
+    for check in verdict.checks:
+        typer.echo(f"{check.name + ':':<12}{check.status:<8} {check.detail}")
+    typer.echo(f"{verdict.entry}: {'accepted' if verdict.accepted else 'REFUSED'}")
+
+
+def print_diagnosis(diagnosis: Any) -> None:
+    """A line for each finding, and a table of suites."""
+    for finding in diagnosis.findings:
+        typer.echo(f"{finding.name + ':':<24}{finding.status:<6} {finding.detail}")
+    rows = [
+        [s.suite, s.runs, s.device, f"{s.memory_gib:.1f}", f"{s.disk_gib:.2f}", f"{s.hours:.2f}", s.runs_here]
+        for s in diagnosis.suites
+    ]
+    headers = ["suite", "runs", "device", "GiB a cohort", "GiB of disk", "hours on this CPU", "runs here"]
+    typer.echo("\n" + tabulate(rows, headers=headers, disable_numparse=True))
