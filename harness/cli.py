@@ -200,6 +200,18 @@ def status(folder: Annotated[Path, typer.Argument(help="OUT/<plan id>.")], as_js
 
 
 @app.command()
+def report(folder: Annotated[Path, typer.Argument(help="OUT/<plan id>, or the folder of an entry.")]) -> None:
+    """Draw report.html of a plan folder: one offline page. An entry is verified first; without one, the figures so far."""
+    from harness.report import Refused, write_report
+
+    try:
+        typer.echo(write_report(folder))
+    except Refused as refused:
+        print_verdict(refused.verdict)
+        raise typer.Exit(errors.UNVERIFIED) from None
+
+
+@app.command()
 def doctor(
     names: Annotated[list[str] | None, typer.Argument(help="Suites to look at. Default: all that are shipped.")] = None,
     out: OutOption = Path("out"),

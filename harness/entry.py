@@ -14,13 +14,13 @@ from envs.worker import Worker
 from harness import provenance
 from harness.faults import Fault, all_faults
 from harness.plan import Plan, Run
-from harness.records import digest_file, dump_json, read_json, write_atomic, write_json
+from harness.records import digest_file, dump_json, read_json, write_atomic
 from harness.results import Failure, read_results
 from leaderboard import envelope
 from leaderboard.keys import SigningKey
 from leaderboard.statement import RUN_TYPE, STATEMENT_TYPE, results_csv
 
-ENTRY = "entry.dsse.json"
+ENTRY, MANIFEST = "entry.dsse.json", "manifest.json"
 MANIFEST_SCHEMA = "urn:mst-bench:manifest:v1"
 
 
@@ -38,28 +38,25 @@ def _missing(run: Run, fault: Fault | None) -> dict[str, Any]:
     return {**where, **nothing, "score": None, "final_returns": [], "environment_steps": 0, "members": 0}
 
 
-def write_manifest(folder: Path, plan: Plan, started: float) -> None:
+def manifest(folder: Path, plan: Plan, started: float) -> dict[str, Any]:
     """manifest.json: when, where and with what this plan was carried out."""
     with Worker() as worker:
         fingerprints = {task: fingerprint(TASKS[task], worker) for task in plan.observations}
     timings = [read_json(path) for run in plan.runs if (path := folder / "runs" / run.name / "timing.json").exists()]
-    write_json(
-        folder / "manifest.json",
-        {
-            "schema": MANIFEST_SCHEMA,
-            "plan": plan.id,
-            "nonce": secrets.token_hex(16),
-            "command": provenance.command_line(),
-            "times": {"started": _iso(started), "ended": _iso(datetime.now(UTC).timestamp())},
-            "faults": sum(len(noted) for noted in all_faults(folder).values()),
-            "resumes": max((timing["resumes"] for timing in timings), default=0),
-            "source": provenance.source(),
-            "versions": provenance.versions(),
-            "hardware": provenance.hardware(),
-            "fingerprints": fingerprints,
-            "unranked_because": provenance.unranked_because(plan, any(timing["drifted"] for timing in timings), fingerprints),
-        },
-    )
+    return {
+        "schema": MANIFEST_SCHEMA,
+        "plan": plan.id,
+        "nonce": secrets.token_hex(16),
+        "command": provenance.command_line(),
+        "times": {"started": _iso(started), "ended": _iso(datetime.now(UTC).timestamp())},
+        "faults": sum(len(noted) for noted in all_faults(folder).values()),
+        "resumes": max((timing["resumes"] for timing in timings), default=0),
+        "source": provenance.source(),
+        "versions": provenance.versions(),
+        "hardware": provenance.hardware(),
+        "fingerprints": fingerprints,
+        "unranked_because": provenance.unranked_because(plan, any(timing["drifted"] for timing in timings), fingerprints),
+    }
 
 
 def _iso(seconds: float) -> str:
@@ -70,7 +67,7 @@ def write_entry(folder: Path, plan: Plan, key: SigningKey) -> Path:
     """Sign what lies in a plan folder (its manifest must be there); returns the entry's path."""
     runs = stated_runs(folder, plan)
     write_atomic(folder / "results.csv", results_csv(runs))
-    names = ["plan.json", "manifest.json", "results.csv"]
+    names = ["plan.json", MANIFEST, "results.csv"]
     for run in plan.runs:
         present = folder / "runs" / run.name
         if (present / "result.json").exists():
@@ -79,23 +76,25 @@ def write_entry(folder: Path, plan: Plan, key: SigningKey) -> Path:
         "_type": STATEMENT_TYPE,
         "subject": [{"name": name, "digest": {"sha256": digest_file(folder / name)}} for name in names],
         "predicateType": RUN_TYPE,
-        "predicate": _predicate(folder, plan, runs, key),
+        "predicate": predicate(folder, plan, runs, read_json(folder / MANIFEST), key),
     }
     path = folder / ENTRY
     write_atomic(path, dump_json(envelope.sign(dump_json(statement), key)))
     return path
 
 
-def _predicate(folder: Path, plan: Plan, runs: list[dict[str, Any]], key: SigningKey) -> dict[str, Any]:
-    manifest = read_json(folder / "manifest.json")
+def predicate(
+    folder: Path, plan: Plan, runs: list[dict[str, Any]], made: dict[str, Any], key: SigningKey | None
+) -> dict[str, Any]:
+    """What an entry states; `made` is the manifest. Without a key it has no signer and cannot become an entry."""
     document = plan.document()
     shared = ("nonce", "source", "versions", "hardware", "fingerprints", "times", "resumes", "unranked_because")
     return {
-        **{name: manifest[name] for name in shared},
+        **{name: made[name] for name in shared},
         "suite": {"name": plan.suite, "version": plan.version, "changes": list(plan.changes)},
         "plan": {"id": plan.id, "sha256": digest_file(folder / "plan.json"), "log_index": None},
-        "ranked": not manifest["unranked_because"],
+        "ranked": not made["unranked_because"],
         "budget": document["budget"],
         "runs": runs,
-        "signer": {"key_id": key.key_id, "public_key": key.public_hex, "one_use": key.one_use},
+        "signer": key and {"key_id": key.key_id, "public_key": key.public_hex, "one_use": key.one_use},
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -109,4 +110,4 @@ def other_bits(simulated: Mapping[str, str]) -> list[str]:
 
 def command_line() -> str:
     """The command as typed, for whoever wants to repeat it."""
-    return " ".join(["mst-bench", *sys.argv[1:]])
+    return shlex.join(["mst-bench", *sys.argv[1:]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ from agents.lazy import load
 from envs.worker import PATIENCE
 from harness import machine, provenance
 from harness import suite as suites
-from harness.entry import ENTRY, stated_runs, write_entry, write_manifest
+from harness.entry import ENTRY, MANIFEST, manifest, stated_runs, write_entry
 from harness.errors import Incomplete, NonConforming
 from harness.estimate import estimate
 from harness.executors import EXECUTORS
 from harness.partition import Cohort, frozen_cohorts
 from harness.plan import Plan, make_plan, write_plan
-from harness.records import read_json
+from harness.records import read_json, write_json
+from harness.report import REPORT, Refused, write_report
 from harness.unit import Options, finished
 from leaderboard.keys import SigningKey
 
@@ -81,16 +83,18 @@ def execute(request: Request, key: SigningKey) -> dict[str, Any]:
     cohorts = frozen_cohorts(folder, plan, device.partition(":")[0], request.members)
     open_cohorts = [cohort for cohort in cohorts.cohorts if not finished(folder, cohort)]
     wrong: list[str] = []
-    executing = bool(open_cohorts) or not (folder / "manifest.json").exists()
+    executing = bool(open_cohorts) or not (folder / MANIFEST).exists()
     if executing:
         jobs = _jobs(request, plan, open_cohorts, device)
         limits = (request.checkpoint_seconds, request.max_wall, request.allow_drift, request.retries, request.watchdog_seconds)
         options = Options(device, jobs, *limits)
         wrong = load(EXECUTORS[request.executor][0])(folder, plan, open_cohorts, options)
-        write_manifest(folder, plan, started)
+        write_json(folder / MANIFEST, manifest(folder, plan, started))
     entry = folder / ENTRY
     if executing or not entry.exists() or not key.one_use:  # a one-use key never replaces a signature
         write_entry(folder, plan, key)
+        with suppress(Refused):  # whoever asked for the run verifies the entry next, and hears of it
+            write_report(folder)
     document = summary(folder, plan)
     if wrong or any(run["status"] == "missing" for run in document["runs"]):
         raise Incomplete("; ".join(wrong or ["some runs have no result"]) + ". The same command goes on.")
@@ -120,8 +124,8 @@ def _jobs(request: Request, plan: Plan, cohorts: list[Cohort], device: str) -> i
 def summary(folder: Path, plan: Plan) -> dict[str, Any]:
     """Plan id, folder, entry, ranked or why not, and every run with its status and score."""
     runs = stated_runs(folder, plan)
-    manifest = folder / "manifest.json"
-    reasons = read_json(manifest)["unranked_because"] if manifest.exists() else provenance.unranked_because(plan)
+    made, drawn = folder / MANIFEST, folder / REPORT
+    reasons = read_json(made)["unranked_because"] if made.exists() else provenance.unranked_because(plan)
     shown = ("task", "regime", "seed", "status", "score", "failure", "weights")
     entry = folder / ENTRY
     return {
@@ -129,6 +133,7 @@ def summary(folder: Path, plan: Plan) -> dict[str, Any]:
         "suite": plan.suite,
         "folder": str(folder),
         "entry": str(entry) if entry.exists() else None,
+        "report": str(drawn) if drawn.exists() else None,
         "ranked": not reasons,
         "unranked_because": reasons,
         "runs": [{name: run[name] for name in shown} for run in runs],

@@ -10,9 +10,16 @@ from tabulate import tabulate
 from leaderboard.statement import MODULES
 from leaderboard.stats import mean_interval
 
+HEADERS = ("task", "regime", "mean score", "95% t interval", "min", "max", "seeds", "density e/c/a", "failed", "missing")
+
 
 def comparison(runs: list[dict[str, Any]]) -> str:
-    """A plain-text table of planned runs (as an entry states them); missing and failed ones stay in the denominator."""
+    """`comparison_rows` as plain text."""
+    return tabulate(comparison_rows(runs), headers=HEADERS, disable_numparse=True, colalign=("left", "left", *["right"] * 8))
+
+
+def comparison_rows(runs: list[dict[str, Any]]) -> list[list[Any]]:
+    """A row for each task and regime of planned runs (as an entry states them); lost ones stay in the denominator."""
     rows = []
     for task, regime in dict.fromkeys((run["task"], run["regime"]) for run in runs):
         mine = [run for run in runs if (run["task"], run["regime"]) == (task, regime)]
@@ -21,8 +28,7 @@ def comparison(runs: list[dict[str, Any]]) -> str:
         rows.append(
             [task, regime, *_figures(scores), f"{len(scores)}/{len(mine)}", _density(mine), lost["failed"], lost["missing"]]
         )
-    headers = ["task", "regime", "mean score", "95% t interval", "min", "max", "seeds", "density e/c/a", "failed", "missing"]
-    return tabulate(rows, headers=headers, disable_numparse=True, colalign=("left", "left", *["right"] * 8))
+    return rows
 
 
 def _figures(scores: list[float]) -> list[str]:

@@ -1,0 +1,44 @@
+"""report.html of a plan folder: from its verified entry, or from what is there so far."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from harness.entry import ENTRY, MANIFEST, manifest, predicate, stated_runs
+from harness.errors import UserError
+from harness.plan import read_plan
+from harness.records import read_json, write_atomic
+from leaderboard import report
+from leaderboard.verify import Verdict, verify
+
+REPORT = "report.html"
+
+
+class Refused(Exception):
+    """An entry that does not verify has no report; `verdict` says why."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.entry)
+        self.verdict = verdict
+
+
+def write_report(folder: Path) -> Path:
+    """Write report.html into a plan folder, and return its path. Raises Refused if its entry does not verify.
+
+    A folder whose entry is not there yet is drawn from its plan, records and results, and the page says so.
+    """
+    entry = folder / ENTRY
+    if not folder.is_dir():
+        raise UserError(f"{folder}: is not a folder; name OUT/<plan id>, or the folder of an entry.")
+    if entry.exists():
+        verdict = verify(entry)
+        if not verdict.accepted:
+            raise Refused(verdict)
+        page = report.render(report.signed_predicate(entry), read_json(folder / MANIFEST), folder, verdict)
+    else:
+        plan = read_plan(folder / "plan.json")
+        made = manifest(folder, plan, time.time())
+        page = report.render(predicate(folder, plan, stated_runs(folder, plan), made, None), made, folder, None)
+    write_atomic(folder / REPORT, page.encode())
+    return folder / REPORT

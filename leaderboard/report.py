@@ -1,0 +1,94 @@
+"""The report of an entry: one HTML file that needs nothing else, neither network nor script."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from leaderboard import charts, envelope, strict_json
+from leaderboard.curves import Panel, diagnostics_panels, returns_panel
+from leaderboard.table import HEADERS, comparison_rows
+from leaderboard.verify import Verdict
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A chart and what it says to those who do not see it."""
+
+    svg: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class TaskSection:
+    """The drawings of one task."""
+
+    name: str
+    scores: Drawing
+    overview: Drawing | None
+    regimes: list[Drawing]
+    diagnostics: list[Drawing]
+
+
+def signed_predicate(entry: Path) -> dict[str, Any]:
+    """What an entry states; give its verdict beside it, since nothing is checked here."""
+    statement = strict_json.parse(envelope.payload(envelope.open_envelope(entry.read_bytes())))
+    predicate: dict[str, Any] = statement["predicate"]
+    return predicate
+
+
+def render(predicate: dict[str, Any], manifest: dict[str, Any], folder: Path, verdict: Verdict | None) -> str:
+    """The page. Curves come from the records under `folder`; without a verdict it says that nothing is signed yet.
+
+    `predicate` and `manifest` are those of the entry, or of what is there so far.
+    """
+    runs = predicate["runs"]
+    tasks = list(dict.fromkeys(run["task"] for run in runs))
+    environment = Environment(
+        loader=PackageLoader("leaderboard"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    regimes = list(dict.fromkeys(run["regime"] for run in runs))
+    told = [run for run in runs if run["failure"]]
+    counts = {status: sum(run["status"] == status for run in runs) for status in ("finished", "failed", "missing")}
+    return environment.get_template("report.html").render(
+        entry=predicate,
+        manifest=manifest,
+        verdict=verdict,
+        headers=HEADERS,
+        rows=comparison_rows(runs),
+        counts=counts,
+        told=told,
+        sections=[_section(number, task, regimes, folder, runs) for number, task in enumerate(tasks)],
+        legend=[(regime, number % charts.HUES) for number, regime in enumerate(regimes)],
+        members=sorted({run["members"] for run in runs if run["members"]}),
+    )
+
+
+def _section(number: int, task: str, regimes: list[str], folder: Path, runs: list[dict[str, Any]]) -> TaskSection:
+    mine = [run for run in runs if run["task"] == task]
+    panel = returns_panel(folder, mine)
+    scores = Drawing(
+        charts.scores(mine, regimes, f"s{number}"),
+        "Scores of the seeds (dots), mean and 95% t interval (diamond, bar; it may reach out of the chart)",
+    )
+    overview, single = None, []
+    if panel.curves:
+        overview = Drawing(charts.lines(panel, regimes, f"c{number}"), "All regimes: mean return over the seeds")
+        single = [
+            Drawing(charts.lines(panel, regimes, f"c{number}r{at}", regime), _seeds(panel, regime))
+            for at, regime in enumerate(regimes)
+            if any(band.regime == regime for band in panel.bands)
+        ]
+    diagnostics = [
+        Drawing(charts.lines(found, regimes, f"d{number}n{at}"), found.title)
+        for at, found in enumerate(diagnostics_panels(folder, mine))
+    ]
+    return TaskSection(task, scores, overview, single, diagnostics)
+
+
+def _seeds(panel: Panel, regime: str) -> str:
+    count = sum(curve.regime == regime for curve in panel.curves)
+    return f"{regime}: {count} seeds, their mean, its 95% t interval" if count > 1 else f"{regime}: one seed"
