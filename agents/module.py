@@ -52,8 +52,11 @@ class Module:
         self.frozen: Tensor | None = None
         """Flat bool, True where a failed member's parameters must not be written; None while all are well."""
         self.updates = 0
-        self.optimiser = torch.optim.AdamW([self.flat], lr=optimiser.lr, weight_decay=optimiser.weight_decay, fused=True)
-        self._start_moments()
+        self.optimiser = optimiser
+        self.moments = torch.zeros_like(self.target), torch.zeros_like(self.target)
+        """First and second Adam moments, flat [size] each."""
+        self.steps = torch.zeros((), dtype=torch.float32, device=device)
+        """Adam's step count, shared by all members."""
         views = self.layout.views(self.flat.detach())
         for layer in linears:
             weights = [xavier_uniform(layer, copies, generator) for generator in generators]
@@ -61,19 +64,6 @@ class Module:
         self.parameters = {name: view.requires_grad_() for name, view in views.items()}
         """Leaves that share memory with `flat`: what losses read and gradients are taken for."""
         self.target_parameters = self.layout.views(self.target)
-
-    def _start_moments(self) -> None:
-        """Create the Adam state at once, so that masks and checkpoints find it before the first step."""
-        state = self.optimiser.state[self.flat]
-        state["step"] = torch.zeros((), dtype=torch.float32, device=self.flat.device)
-        state["exp_avg"] = torch.zeros_like(self.flat, requires_grad=False)
-        state["exp_avg_sq"] = torch.zeros_like(self.flat, requires_grad=False)
-
-    @property
-    def moments(self) -> tuple[Tensor, Tensor]:
-        """First and second Adam moments, flat [size] each."""
-        state = self.optimiser.state[self.flat]
-        return state["exp_avg"], state["exp_avg_sq"]
 
     def gradients(self, loss: Tensor) -> Tensor:
         """Dense gradient of `loss` [members], summed over members, for this module's parameters alone: flat [size]."""
@@ -88,14 +78,32 @@ class Module:
         if self.clip is not None:
             gradient = gradient * self.layout.expand(self._clip_scale(gradient))
         before = self.flat.clone() if self.frozen is not None else None
-        self.flat.grad = gradient
-        self.optimiser.step()
-        self.flat.grad = None
+        self._adamw(gradient)
         if self.mask is not None:
             self.flat.mul_(self.mask)
         if before is not None and self.frozen is not None:
             self.flat.copy_(torch.where(self.frozen, before, self.flat))
         self.updates += 1
+
+    def _adamw(self, gradient: Tensor) -> None:
+        """One step of `torch.optim.AdamW(fused=True)`: its kernel, without its class, whose import takes seconds."""
+        (first, second), settings = self.moments, self.optimiser
+        self.steps += 1.0
+        torch._fused_adamw_(
+            [self.flat],
+            [gradient],
+            [first],
+            [second],
+            [],
+            [self.steps],
+            lr=settings.lr,
+            beta1=0.9,
+            beta2=0.999,
+            weight_decay=settings.weight_decay,
+            eps=1e-8,
+            amsgrad=False,
+            maximize=False,
+        )
 
     def _clip_scale(self, gradient: Tensor) -> Tensor:
         """Factor [G] that brings each member's gradient norm, over all its copies, down to `clip`."""
@@ -128,7 +136,7 @@ class Module:
             "target": self.target.clone(),
             "exp_avg": first.clone(),
             "exp_avg_sq": second.clone(),
-            "step": self.optimiser.state[self.flat]["step"].clone(),
+            "step": self.steps.clone(),
             "mask": None if self.mask is None else self.mask.clone(),
             "updates": self.updates,
         }
@@ -139,7 +147,7 @@ class Module:
         first, second = self.moments
         for tensor, key in ((self.flat, "flat"), (self.target, "target"), (first, "exp_avg"), (second, "exp_avg_sq")):
             tensor.copy_(_tensor(state[key]))
-        self.optimiser.state[self.flat]["step"].copy_(_tensor(state["step"]))
+        self.steps.copy_(_tensor(state["step"]))
         if self.mask is not None:
             self.mask.copy_(_tensor(state["mask"]))
         updates = state["updates"]

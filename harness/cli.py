@@ -186,15 +186,17 @@ def list_(what: Annotated[Listed, typer.Argument(help="What to list.")], as_json
 
 @app.command()
 def status(folder: Annotated[Path, typer.Argument(help="OUT/<plan id>.")], as_json: JsonOption = False) -> None:
-    """The runs of a plan folder and the comparison so far; exit 3 while some have no result."""
+    """The runs of a plan folder, where unfinished ones are, and the comparison so far; exit 3 while some have no result."""
     from harness.plan import read_plan
-    from harness.run import summary
+    from harness.run import summary, unfinished
 
-    document = summary(folder, read_plan(folder / "plan.json"))
+    document = {**summary(folder, read_plan(folder / "plan.json")), "unfinished": unfinished(folder)}
     if as_json:
         print_json(document)
     else:
         print_summary(document)
+        for cohort in document["unfinished"]:
+            typer.echo(cohort["line"])
     if any(run["status"] == "missing" for run in document["runs"]):
         raise typer.Exit(errors.INCOMPLETE)
 

@@ -25,7 +25,7 @@ from harness.evaluation import Evaluator
 from harness.partition import Cohort
 from harness.plan import Plan
 from harness.records import Records
-from harness.results import Failure, write_result
+from harness.results import TIMING_SCHEMA, Failure, Timing, write_result
 from harness.seeding import environment_seed, generator
 
 if TYPE_CHECKING:
@@ -295,11 +295,7 @@ class Training:
                 failure=failed,
                 environment_steps=self.step * self.plan.budget.action_repeat,
                 chain_head=self.records[member].head,
-                timing={
-                    "started": self.clock.started,
-                    "ended": time.time(),
-                    "seconds": dict(self.clock.seconds),
-                    "resumes": self.resumes,
-                    "drifted": self.drifted,
-                },
+                timing=Timing(
+                    TIMING_SCHEMA, self.clock.started, time.time(), dict(self.clock.seconds), self.resumes, self.drifted
+                ),
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,11 @@ from envs.fingerprint import fingerprint
 from envs.tasks import TASKS
 from envs.worker import Worker
 from harness import provenance
+from harness.config import build
 from harness.faults import Fault, all_faults
 from harness.plan import Plan, Run
 from harness.records import digest_file, dump_json, read_json, write_atomic
-from harness.results import Failure, read_results
+from harness.results import Failure, read_results, read_timings
 from leaderboard import envelope
 from leaderboard.keys import SigningKey
 from leaderboard.statement import RUN_TYPE, STATEMENT_TYPE, results_csv
@@ -38,25 +39,51 @@ def _missing(run: Run, fault: Fault | None) -> dict[str, Any]:
     return {**where, **nothing, "score": None, "final_returns": [], "environment_steps": 0, "members": 0}
 
 
-def manifest(folder: Path, plan: Plan, started: float) -> dict[str, Any]:
-    """manifest.json: when, where and with what this plan was carried out."""
+@dataclass(frozen=True)
+class Manifest:
+    """manifest.json: when, where and with what a plan was carried out. None of it decides a number."""
+
+    schema: str
+    plan: str
+    nonce: str
+    command: str
+    """As typed."""
+    times: dict[str, str]
+    resumes: int
+    faults: int
+    """Infrastructure faults of all cohorts."""
+    source: dict[str, Any]
+    versions: dict[str, str]
+    hardware: dict[str, Any]
+    fingerprints: dict[str, str]
+    """Of each task, as this machine simulates it."""
+    unranked_because: tuple[str, ...]
+
+
+def manifest(folder: Path, plan: Plan, started: float) -> Manifest:
+    """The manifest of a plan folder as it is now."""
     with Worker() as worker:
         fingerprints = {task: fingerprint(TASKS[task], worker) for task in plan.observations}
-    timings = [read_json(path) for run in plan.runs if (path := folder / "runs" / run.name / "timing.json").exists()]
-    return {
-        "schema": MANIFEST_SCHEMA,
-        "plan": plan.id,
-        "nonce": secrets.token_hex(16),
-        "command": provenance.command_line(),
-        "times": {"started": _iso(started), "ended": _iso(datetime.now(UTC).timestamp())},
-        "faults": sum(len(noted) for noted in all_faults(folder).values()),
-        "resumes": max((timing["resumes"] for timing in timings), default=0),
-        "source": provenance.source(),
-        "versions": provenance.versions(),
-        "hardware": provenance.hardware(),
-        "fingerprints": fingerprints,
-        "unranked_because": provenance.unranked_because(plan, any(timing["drifted"] for timing in timings), fingerprints),
-    }
+    timings = read_timings(folder, plan.runs)
+    return Manifest(
+        schema=MANIFEST_SCHEMA,
+        plan=plan.id,
+        nonce=secrets.token_hex(16),
+        command=provenance.command_line(),
+        times={"started": _iso(started), "ended": _iso(datetime.now(UTC).timestamp())},
+        resumes=max((timing.resumes for timing in timings), default=0),
+        faults=sum(len(noted) for noted in all_faults(folder).values()),
+        source=provenance.source(),
+        versions=provenance.versions(),
+        hardware=provenance.hardware(),
+        fingerprints=fingerprints,
+        unranked_because=tuple(provenance.unranked_because(plan, any(timing.drifted for timing in timings), fingerprints)),
+    )
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """manifest.json of a plan folder."""
+    return build(Manifest, read_json(folder / MANIFEST), str(folder / MANIFEST))
 
 
 def _iso(seconds: float) -> str:
@@ -76,24 +103,22 @@ def write_entry(folder: Path, plan: Plan, key: SigningKey) -> Path:
         "_type": STATEMENT_TYPE,
         "subject": [{"name": name, "digest": {"sha256": digest_file(folder / name)}} for name in names],
         "predicateType": RUN_TYPE,
-        "predicate": predicate(folder, plan, runs, read_json(folder / MANIFEST), key),
+        "predicate": predicate(folder, plan, runs, read_manifest(folder), key),
     }
     path = folder / ENTRY
     write_atomic(path, dump_json(envelope.sign(dump_json(statement), key)))
     return path
 
 
-def predicate(
-    folder: Path, plan: Plan, runs: list[dict[str, Any]], made: dict[str, Any], key: SigningKey | None
-) -> dict[str, Any]:
-    """What an entry states; `made` is the manifest. Without a key it has no signer and cannot become an entry."""
+def predicate(folder: Path, plan: Plan, runs: list[dict[str, Any]], made: Manifest, key: SigningKey | None) -> dict[str, Any]:
+    """What an entry states. Without a key it has no signer and cannot become an entry."""
     document = plan.document()
     shared = ("nonce", "source", "versions", "hardware", "fingerprints", "times", "resumes", "unranked_because")
     return {
-        **{name: made[name] for name in shared},
+        **{name: value for name, value in asdict(made).items() if name in shared},
         "suite": {"name": plan.suite, "version": plan.version, "changes": list(plan.changes)},
         "plan": {"id": plan.id, "sha256": digest_file(folder / "plan.json"), "log_index": None},
-        "ranked": not made["unranked_because"],
+        "ranked": not made.unranked_because,
         "budget": document["budget"],
         "runs": runs,
         "signer": key and {"key_id": key.key_id, "public_key": key.public_hex, "one_use": key.one_use},

@@ -92,10 +92,8 @@ class Display:
                 self._bar(index, standing)
         elif time.monotonic() - self._line_at >= LINE_EVERY and standings:
             self._line_at = time.monotonic()
-            for index, standing in standings.items():
-                self.console.print(
-                    f"{self._name(index)}: {standing.step}/{standing.total} agent steps, {_rate(standing)}", soft_wrap=True
-                )
+            for index in standings:
+                self.console.print(line(self.folder, self.cohorts[index], running=True), soft_wrap=True)
 
     def step(self, index: int) -> int:
         """Agent steps that a cohort had done when it last said so."""
@@ -105,17 +103,26 @@ class Display:
     def _bar(self, index: int, standing: Standing) -> None:
         assert self.bars is not None
         if index not in self._tasks:
-            self._tasks[index] = self.bars.add_task(self._name(index), total=standing.total, rate="")
+            self._tasks[index] = self.bars.add_task(_name(self.cohorts[index]), total=standing.total, rate="")
         self.bars.update(self._tasks[index], completed=standing.step, rate=_rate(standing))
-
-    def _name(self, index: int) -> str:
-        cohort = self.cohorts[index]
-        return f"cohort {index} ({cohort.task}, {len(cohort.runs)} runs)"
 
     def close(self) -> None:
         """Leave the terminal as it was."""
         if self.bars:
             self.bars.stop()
+
+
+def line(folder: Path, cohort: Cohort, running: bool) -> str:
+    """Where a cohort is, in one line."""
+    standing = standing_of(folder, cohort.index)
+    if standing is None:
+        return f"{_name(cohort)}: not begun"
+    where = f"{_name(cohort)}: {standing.step}/{standing.total} agent steps"
+    return f"{where}, {_rate(standing)}" if running else f"{where}, not running"
+
+
+def _name(cohort: Cohort) -> str:
+    return f"cohort {cohort.index} ({cohort.task}, {len(cohort.runs)} runs)"
 
 
 def _rate(standing: Standing) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 
-from harness.entry import ENTRY, MANIFEST, manifest, predicate, stated_runs
+from harness.entry import ENTRY, manifest, predicate, read_manifest, stated_runs
 from harness.errors import UserError
 from harness.plan import read_plan
-from harness.records import read_json, write_atomic
-from leaderboard import report
+from harness.records import write_atomic
 from leaderboard.verify import Verdict, verify
 
 REPORT = "report.html"
@@ -28,6 +28,8 @@ def write_report(folder: Path) -> Path:
 
     A folder whose entry is not there yet is drawn from its plan, records and results, and the page says so.
     """
+    from leaderboard import report  # matplotlib is slow to import, and only needed where a page is drawn
+
     entry = folder / ENTRY
     if not folder.is_dir():
         raise UserError(f"{folder}: is not a folder; name OUT/<plan id>, or the folder of an entry.")
@@ -35,10 +37,10 @@ def write_report(folder: Path) -> Path:
         verdict = verify(entry)
         if not verdict.accepted:
             raise Refused(verdict)
-        page = report.render(report.signed_predicate(entry), read_json(folder / MANIFEST), folder, verdict)
+        page = report.render(report.signed_predicate(entry), asdict(read_manifest(folder)), folder, verdict)
     else:
         plan = read_plan(folder / "plan.json")
         made = manifest(folder, plan, time.time())
-        page = report.render(predicate(folder, plan, stated_runs(folder, plan), made, None), made, folder, None)
+        page = report.render(predicate(folder, plan, stated_runs(folder, plan), made, None), asdict(made), folder, None)
     write_atomic(folder / REPORT, page.encode())
     return folder / REPORT

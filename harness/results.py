@@ -12,9 +12,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from agents.base import Agent
+from harness.config import build
+from harness.errors import UserError
 from harness.plan import Run
 from harness.records import dump_json, read_json, write_atomic, write_json
-from leaderboard.statement import score
+from leaderboard.statement import run_defects, score
 
 SCHEMA = "urn:mst-bench:result:v1"
 TIMING_SCHEMA = "urn:mst-bench:timing:v1"
@@ -29,6 +31,21 @@ class Failure:
     agent_step: int
 
 
+@dataclass(frozen=True)
+class Timing:
+    """timing.json: what of a run is not the same on every machine."""
+
+    schema: str
+    started: float
+    """Seconds since 1970."""
+    ended: float
+    seconds: dict[str, float]
+    """Of the whole cohort, by what it did: train, env, eval, checkpoint."""
+    resumes: int
+    drifted: bool
+    """Whether code or libraries changed on the way."""
+
+
 def write_result(
     folder: Path,
     *,
@@ -41,7 +58,7 @@ def write_result(
     failure: Failure | None,
     environment_steps: int,
     chain_head: str,
-    timing: dict[str, Any],
+    timing: Timing,
 ) -> None:
     """Write one run's files. Tensors are one member's, with the copies axis kept: NAME.weight [copies, in, out]."""
     modules = agent.modules()
@@ -50,7 +67,7 @@ def write_result(
     last_masks = {name: module.masks.member_masks(member) for name, module in modules.items()}
     digests = {name: module.masks.chains[member] for name, module in modules.items()}
     write_atomic(folder / "masks.safetensors", _masks(first_masks, last_masks, digests))
-    write_json(folder / "timing.json", {"schema": TIMING_SCHEMA, **timing})
+    write_json(folder / "timing.json", asdict(timing))
     result = {
         "schema": SCHEMA,
         **asdict(run),
@@ -96,6 +113,20 @@ def _masks(first: dict[str, dict[str, Tensor]], last: dict[str, dict[str, Tensor
 
 
 def read_results(folder: Path, runs: tuple[Run, ...]) -> dict[Run, dict[str, Any]]:
-    """result.json of every run that has one."""
+    """result.json of every run that has one; UserError if one was edited."""
     paths = {run: folder / "runs" / run.name / "result.json" for run in runs}
-    return {run: read_json(path) for run, path in paths.items() if path.exists()}
+    return {run: _result(path) for run, path in paths.items() if path.exists()}
+
+
+def _result(path: Path) -> dict[str, Any]:
+    result = read_json(path)
+    found = run_defects(result)
+    if found:
+        raise UserError(f"{path}: was edited ({found[0]}). Remove it; the same command makes it again.")
+    return dict(result)
+
+
+def read_timings(folder: Path, runs: tuple[Run, ...]) -> list[Timing]:
+    """timing.json of every run that has one."""
+    paths = [folder / "runs" / run.name / "timing.json" for run in runs]
+    return [build(Timing, read_json(path), str(path)) for path in paths if path.exists()]

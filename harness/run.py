@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,17 @@ from agents.lazy import load
 from envs.worker import PATIENCE
 from harness import machine, provenance
 from harness import suite as suites
-from harness.entry import ENTRY, MANIFEST, manifest, stated_runs, write_entry
+from harness.entry import ENTRY, MANIFEST, manifest, read_manifest, stated_runs, write_entry
 from harness.errors import Incomplete, NonConforming
 from harness.estimate import estimate
 from harness.executors import EXECUTORS
-from harness.partition import Cohort, frozen_cohorts
+from harness.faults import faults
+from harness.partition import Cohort, frozen_cohorts, read_cohorts
 from harness.plan import Plan, make_plan, write_plan
-from harness.records import read_json, write_json
+from harness.progress import line, standing_of
+from harness.records import write_json
 from harness.report import REPORT, Refused, write_report
-from harness.unit import Options, finished
+from harness.unit import Options, finished, running
 from leaderboard.keys import SigningKey
 
 
@@ -89,7 +91,7 @@ def execute(request: Request, key: SigningKey) -> dict[str, Any]:
         limits = (request.checkpoint_seconds, request.max_wall, request.allow_drift, request.retries, request.watchdog_seconds)
         options = Options(device, jobs, *limits)
         wrong = load(EXECUTORS[request.executor][0])(folder, plan, open_cohorts, options)
-        write_json(folder / MANIFEST, manifest(folder, plan, started))
+        write_json(folder / MANIFEST, asdict(manifest(folder, plan, started)))
     entry = folder / ENTRY
     if executing or not entry.exists() or not key.one_use:  # a one-use key never replaces a signature
         write_entry(folder, plan, key)
@@ -99,6 +101,23 @@ def execute(request: Request, key: SigningKey) -> dict[str, Any]:
     if wrong or any(run["status"] == "missing" for run in document["runs"]):
         raise Incomplete("; ".join(wrong or ["some runs have no result"]) + ". The same command goes on.")
     return document
+
+
+def unfinished(folder: Path) -> list[dict[str, Any]]:
+    """Cohorts that have no results yet: where each is, whether a process has it, and its faults."""
+    cohorts = read_cohorts(folder)
+    return [_place(folder, cohort) for cohort in (cohorts.cohorts if cohorts else ()) if not finished(folder, cohort)]
+
+
+def _place(folder: Path, cohort: Cohort) -> dict[str, Any]:
+    alive, standing, noted = running(folder, cohort), standing_of(folder, cohort.index), faults(folder, cohort)
+    return {
+        "cohort": cohort.index,
+        "running": alive,
+        "standing": asdict(standing) if standing else None,
+        "faults": [asdict(fault) for fault in noted],
+        "line": line(folder, cohort, alive) + (f", {len(noted)} infrastructure faults" if noted else ""),
+    }
 
 
 def _jobs(request: Request, plan: Plan, cohorts: list[Cohort], device: str) -> int:
@@ -125,7 +144,7 @@ def summary(folder: Path, plan: Plan) -> dict[str, Any]:
     """Plan id, folder, entry, ranked or why not, and every run with its status and score."""
     runs = stated_runs(folder, plan)
     made, drawn = folder / MANIFEST, folder / REPORT
-    reasons = read_json(made)["unranked_because"] if made.exists() else provenance.unranked_because(plan)
+    reasons = list(read_manifest(folder).unranked_because) if made.exists() else provenance.unranked_because(plan)
     shown = ("task", "regime", "seed", "status", "score", "failure", "weights")
     entry = folder / ENTRY
     return {

@@ -115,6 +115,18 @@ def _stop(asked: Callable[[], bool], max_wall: float | None) -> Callable[[], Use
     return stop
 
 
+def running(folder: Path, cohort: Cohort) -> bool:
+    """Whether a process is carrying the cohort out now."""
+    try:
+        with open(folder / "cohorts" / str(cohort.index) / "lease") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
 @contextmanager
 def _lease(path: Path) -> Iterator[None]:
     """Hold a cohort: the lock goes with the process, however it ends."""

@@ -14,6 +14,8 @@ from leaderboard.stats import mean_interval
 
 DIAGNOSTICS = {"srank": ("srank of the features", 1.0), "dormant_ratio": ("share of dormant units", 0.25)}
 """Diagnostics that are drawn: title, and the least that their axis reaches up to from zero."""
+LARGEST = 1e12
+"""Figures and steps beyond it are none."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +88,11 @@ def _curve(folder: Path, run: dict[str, Any], figure: Callable[[dict[str, Any]],
     curve = Curve(run["regime"], run["seed"])
     for record in _evaluations(folder / "runs" / run["task"] / run["regime"] / str(run["seed"]) / "records.jsonl"):
         try:
-            value = float(figure(record))
-        except KeyError:
-            continue  # nothing is diagnosed before the warm-up is over
-        if math.isfinite(value):
-            curve.steps.append(record["environment_step"])
+            step, value = record["environment_step"], float(figure(record))
+        except (KeyError, TypeError, ValueError, ArithmeticError):
+            continue  # nothing is diagnosed before the warm-up is over; and a forger shapes a signed record at will
+        if type(step) is int and 0 <= step <= LARGEST and abs(value) <= LARGEST:
+            curve.steps.append(step)
             curve.values.append(value)
     return curve
 
@@ -101,7 +103,7 @@ def _evaluations(path: Path) -> Iterable[dict[str, Any]]:
             record = strict_json.parse(line)
         except ValueError:
             continue
-        if record.get("kind") == "evaluation":
+        if isinstance(record, dict) and record.get("kind") == "evaluation":
             yield record
 
 

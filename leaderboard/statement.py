@@ -27,10 +27,19 @@ def schema() -> dict[str, Any]:
 
 def defects(statement: Any) -> list[str]:
     """What keeps a document from being a run statement, in words; empty if nothing does."""
-    errors = sorted(
-        Draft202012Validator(schema()).iter_errors(statement), key=lambda error: list(map(str, error.absolute_path))
-    )
-    return [f"{'.'.join(map(str, error.absolute_path)) or 'statement'}: {error.message[:200]}" for error in errors]
+    return _defects(schema(), statement, "statement")
+
+
+def run_defects(run: Any) -> list[str]:
+    """The same for one run of a statement, which is also what result.json holds."""
+    definitions = schema()["$defs"]
+    return _defects({**definitions["run"], "$defs": definitions}, run, "result")
+
+
+def _defects(wanted: dict[str, Any], document: Any, name: str) -> list[str]:
+    errors = Draft202012Validator(wanted).iter_errors(document)
+    ordered = sorted(errors, key=lambda error: list(map(str, error.absolute_path)))
+    return [f"{'.'.join(map(str, error.absolute_path)) or name}: {error.message[:200]}" for error in ordered]
 
 
 def score(returns: list[float]) -> float | None:

@@ -11,11 +11,17 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from harness.checkpoint import Checkpoints
+from harness.entry import stated_runs
 from harness.errors import UserError
 from harness.partition import frozen_cohorts
 from harness.plan import make_plan, read_plan
+from harness.progress import standing_of
+from harness.results import read_timings
+from harness.run import summary
 from harness.suite import load
 from leaderboard import envelope, keys
+from leaderboard.charts import lines
+from leaderboard.curves import diagnostics_panels, returns_panel
 from leaderboard.statement import defects
 from leaderboard.strict_json import parse
 from leaderboard.verify import verify
@@ -136,6 +142,57 @@ def test_cohorts_read_or_are_refused_in_one_sentence(tiny_suite, tmp_path, data)
     plan = make_plan(load(str(tiny_suite)))
     (tmp_path / "cohorts.json").write_bytes(data)
     refused(lambda: frozen_cohorts(tmp_path, plan, "cpu", None))
+
+
+@pytest.fixture(scope="module")
+def finished_folder(tiny_entry, tmp_path_factory):
+    return shutil.copytree(tiny_entry.parent, tmp_path_factory.mktemp("fuzzed") / tiny_entry.parent.name)
+
+
+@FUZZ
+@given(st.sampled_from(["runs/cartpole-swingup/sst/0/result.json", "manifest.json", "cohorts/0/progress.json"]), PATHS, VALUES)
+def test_what_a_run_left_reads_or_is_refused_in_one_sentence(finished_folder, name, path, value):
+    place = finished_folder / name
+    original = place.read_bytes()
+    try:
+        place.write_text(json.dumps(replaced(json.loads(original), path, value)))
+        refused(lambda: (summary(finished_folder, read_plan(finished_folder / "plan.json")), standing_of(finished_folder, 0)))
+    finally:
+        place.write_bytes(original)
+
+
+@FUZZ
+@given(
+    st.binary(max_size=200)
+    | VALUES.map(lambda value: json.dumps({"schema": "urn:mst-bench:faults:v1", "faults": value}).encode())
+)
+@example(b'{"schema":"s","faults":[],"faults":[]}')
+def test_faults_and_timings_read_or_are_refused_in_one_sentence(finished_folder, data):
+    plan = read_plan(finished_folder / "plan.json")
+    for name in ("cohorts/0/faults.json", "runs/cartpole-swingup/sst/0/timing.json"):
+        place = finished_folder / name
+        original = place.read_bytes() if place.exists() else None
+        try:
+            place.write_bytes(data)
+            refused(lambda: (stated_runs(finished_folder, plan), read_timings(finished_folder, plan.runs)))
+        finally:
+            place.write_bytes(original) if original else place.unlink()
+
+
+@settings(parent=FUZZ, max_examples=(EXAMPLES or 120) // 6)  # drawing is slow
+@given(PATHS, VALUES)
+@example([3], 10**400)
+@example([6, 0], 1e300)
+@example([6, 0], -1e300)
+def test_curves_of_forged_records_are_drawn_or_left_out(tiny_entry, tmp_path, path, value):
+    record = json.loads((tiny_entry.parent / "runs/cartpole-swingup/sst/0/records.jsonl").read_text().splitlines()[-2])
+    place = tmp_path / "runs/t/r/0/records.jsonl"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(json.dumps(replaced(record, path, value)) + "\n" + json.dumps(value) + "\n")
+    runs = [{"task": "t", "regime": "r", "seed": 0}]
+    for panel in (returns_panel(tmp_path, runs), *diagnostics_panels(tmp_path, runs)[:1]):
+        if panel.curves:
+            assert lines(panel, ["r"], "x", "r").startswith("<svg")
 
 
 @FUZZ
