@@ -10,9 +10,10 @@ from typing import Any
 
 from envs.fingerprint import fingerprint
 from envs.tasks import TASKS
-from envs.worker import Worker
+from envs.worker import EnvironmentFault, Worker
 from harness import provenance
 from harness.config import build
+from harness.errors import Incomplete
 from harness.faults import Fault, all_faults
 from harness.plan import Plan, Run
 from harness.records import digest_file, dump_json, read_json, write_atomic
@@ -61,9 +62,12 @@ class Manifest:
 
 
 def manifest(folder: Path, plan: Plan, started: float) -> Manifest:
-    """The manifest of a plan folder as it is now."""
-    with Worker() as worker:
-        fingerprints = {task: fingerprint(TASKS[task], worker) for task in plan.observations}
+    """The manifest of a plan folder as it is now. Raises Incomplete if the environments break."""
+    try:
+        with Worker() as worker:
+            fingerprints = {task: fingerprint(TASKS[task], worker) for task in plan.observations}
+    except EnvironmentFault as fault:
+        raise Incomplete(f"no fingerprint could be taken: {fault}. All results are kept; the same command goes on.") from None
     timings = read_timings(folder, plan.runs)
     return Manifest(
         schema=MANIFEST_SCHEMA,

@@ -25,6 +25,8 @@ def print_summary(document: dict[str, Any]) -> None:
             typer.echo(
                 f"{run['task']}/{run['regime']}/{run['seed']}: {run['failure']['kind']} failure: {run['failure']['reason']}"
             )
+    if document["faults"]:
+        typer.echo(f"infrastructure faults on the way: {document['faults']}")
     if document["report"]:
         typer.echo(f"report: {document['report']}")
     if not document["ranked"]:

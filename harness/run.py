@@ -16,7 +16,7 @@ from harness.entry import ENTRY, MANIFEST, manifest, read_manifest, stated_runs,
 from harness.errors import Incomplete, NonConforming
 from harness.estimate import estimate
 from harness.executors import EXECUTORS
-from harness.faults import faults
+from harness.faults import all_faults, faults
 from harness.partition import Cohort, frozen_cohorts, read_cohorts
 from harness.plan import Plan, make_plan, write_plan
 from harness.progress import line, standing_of
@@ -125,8 +125,9 @@ def _jobs(request: Request, plan: Plan, cohorts: list[Cohort], device: str) -> i
     needs = estimate(plan, cohorts)
     memory, disk = machine.memory_gib(), machine.disk_gib(request.out)
     fitting = int(memory / needs.memory_gib) if cohorts else 1
-    jobs = request.jobs or (max(1, min(machine.cores(), fitting)) if device == "cpu" else 1)
-    if jobs > max(1, fitting) or not fitting:
+    wanted_jobs = request.jobs or (min(machine.cores(), max(1, fitting)) if device == "cpu" else 1)
+    jobs = min(wanted_jobs, max(1, len(cohorts)))
+    if jobs > fitting:
         raise NonConforming(
             f"{jobs} cohorts at a time need about {jobs * needs.memory_gib:.1f} GiB of memory, and {memory:.1f} GiB are free."
             " Give fewer --jobs, fewer --members (the cohorts are then others), or a machine with more memory."
@@ -153,6 +154,7 @@ def summary(folder: Path, plan: Plan) -> dict[str, Any]:
         "folder": str(folder),
         "entry": str(entry) if entry.exists() else None,
         "report": str(drawn) if drawn.exists() else None,
+        "faults": sum(len(noted) for noted in all_faults(folder).values()),
         "ranked": not reasons,
         "unranked_because": reasons,
         "runs": [{name: run[name] for name in shown} for run in runs],

@@ -101,6 +101,7 @@ def test_jobs_are_as_many_as_memory_and_cores_allow(tiny_suite, tmp_path, monkey
     monkeypatch.setattr(machine, "cores", lambda: 16)
     monkeypatch.setattr(machine, "memory_gib", lambda: 3.5 * needed)
     assert run._jobs(request, plan, cohorts, "cpu") == 3
+    assert run._jobs(Request(str(tiny_suite), tmp_path, jobs=16), plan, cohorts[:2], "cpu") == 2
 
 
 def test_a_containers_limits_count(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ through a module that Python loads at its start; nothing in the project knows of
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,9 @@ from test_resume import carry_out, command, fresh, newest, promised, results  # 
 from envs.pool import Pool
 from envs.tasks import TASKS
 from envs.worker import EnvironmentFault, Worker, serve
+from harness import entry
 from harness.entry import stated_runs
+from harness.errors import Incomplete
 from harness.plan import read_plan
 from leaderboard.verify import verify
 
@@ -133,6 +136,7 @@ def test_a_training_process_that_is_killed_is_started_again(tiny_suite, tiny_ent
     assert promised(folder) == promised(tiny_entry.parent)
     assert [found["reason"] for found in noted(folder)] == ["its process was ended by SIGKILL"]
     assert json.loads((folder / "manifest.json").read_bytes())["faults"] == 1
+    assert "infrastructure faults on the way: 1" in out
     assert "accepted" in out
 
 
@@ -143,10 +147,21 @@ def test_what_breaks_for_good_stays_in_the_denominator_of_a_valid_entry(tiny_sui
     assert process.returncode == 3
     assert "was ended by SIGKILL" in errors
     assert "The same command goes on." in errors
-    entry = next(tmp_path.glob("*/entry.dsse.json"))
-    verdict = verify(entry)
+    verdict = verify(next(tmp_path.glob("*/entry.dsse.json")))
     assert verdict.accepted
     assert next(check.detail for check in verdict.checks if check.name == "runs") == "0 finished, 0 failed, 4 missing"
+
+
+def test_a_fault_while_the_entry_is_made_keeps_all_results(fresh, tiny_entry, monkeypatch):  # noqa: F811
+    shutil.copytree(tiny_entry.parent / "runs", fresh / "runs")
+
+    def broken(task, worker):
+        os.kill(worker.pid, signal.SIGKILL)
+        return worker.pool(task, [1])
+
+    monkeypatch.setattr(entry, "fingerprint", broken)
+    with pytest.raises(Incomplete, match="no fingerprint could be taken: the environments' process was ended by SIGKILL"):
+        entry.manifest(fresh, read_plan(fresh / "plan.json"), 0.0)
 
 
 def test_a_watched_pool_gives_the_numbers_of_a_pool():
