@@ -32,7 +32,7 @@ from leaderboard.verify import verify
 
 TASK = TASKS["cartpole-swingup"]
 TIMES = int(os.environ.get("MST_BENCH_FAULTS", "1"))
-"""How often each fault is injected, at random moments where more than once."""
+"""How often all faults are injected into a run; at random moments from the second run on."""
 FAULTS = {
     "segfault": "self._pool.send(np.zeros((1, 1)), np.array([1 << 20], dtype=np.int32)); time.sleep(5)",
     "abort": "self._pool.send(np.zeros((1, 1)), np.arange(4, dtype=np.int32)); time.sleep(5)",
@@ -54,15 +54,15 @@ if "envs.worker" in sys.orig_argv:
     import ctypes, os, pathlib, time
     import numpy as np
     from envs.pool import Pool
-    recv, steps = Pool.recv, 0
+    recv = Pool.recv
 
     def faulty(self):
-        global steps
-        steps += self.auto_reset
-        tokens = sorted(pathlib.Path({tokens!r}).iterdir())
-        if self.auto_reset and steps == {step} and tokens:
-            tokens[0].unlink()
-            {fault}
+        steps = sum(len(actions) for actions in self._taken[:1])
+        planned = sorted(pathlib.Path({place!r}).glob("*.fault"))
+        if self.auto_reset and planned and steps + 1 >= int(planned[0].name.split("-")[0]):
+            code = planned[0].read_text()
+            planned[0].unlink()
+            exec(code)
         return recv(self)
 
     Pool.recv = faulty
@@ -71,39 +71,40 @@ if "envs.worker" in sys.orig_argv:
 
 @pytest.fixture
 def inject(tmp_path, monkeypatch):
-    """Give the next `times` training workers this fault at their `step`th agent step."""
+    """Plan faults of the training environments: (agent step, fault), each to happen once when that step is reached."""
+    place = tmp_path / "injected"
+    place.mkdir()
+    (place / "sitecustomize.py").write_text(INJECTED.format(place=str(place)))
+    monkeypatch.setenv("PYTHONPATH", str(place))
 
-    def make(fault, times, step=50):
-        place, tokens = tmp_path / "injected", tmp_path / "tokens"
-        place.mkdir(exist_ok=True)
-        tokens.mkdir(exist_ok=True)
-        for token in range(times):
-            (tokens / f"{token}").touch()
-        (place / "sitecustomize.py").write_text(INJECTED.format(tokens=str(tokens), step=step, fault=FAULTS[fault]))
-        monkeypatch.setenv("PYTHONPATH", str(place))
+    def plan(faults):
+        for number, (step, fault) in enumerate(faults):
+            (place / f"{step:04}-{number:04}.fault").write_text(FAULTS[fault])
 
-    return make
+    return plan
 
 
 def noted(folder):
     return json.loads((folder / "cohorts/0/faults.json").read_bytes())["faults"]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_of_the_environments_is_retried_and_loses_nothing(fresh, tiny_entry, inject, fault):  # noqa: F811
-    for step in [50] if TIMES == 1 else random.Random(fault).choices(range(1, 121), k=TIMES):
-        inject(fault, 1, step)
-        carry_out(fresh, watchdog_seconds=10.0, checkpoint_seconds=0.2)
+def test_faults_of_the_environments_are_retried_and_lose_nothing(fresh, tiny_entry, inject):  # noqa: F811
+    draw = random.Random(1)
+    for trial in range(TIMES):
+        steps = sorted(draw.sample(range(1, 121), len(FAULTS))) if trial else range(20, 120, 20)
+        faults = list(zip(steps, draw.sample(list(FAULTS), len(FAULTS)) if trial else FAULTS, strict=True))
+        inject(faults)
+        carry_out(fresh, watchdog_seconds=10.0, checkpoint_seconds=0.2, retries=len(FAULTS))
         assert promised(fresh) == results(tiny_entry)
-        (found,) = noted(fresh)
-        assert SAID[fault] in found["reason"]
-        assert found["agent_step"] == step - 1
+        assert [found["agent_step"] for found in noted(fresh)] == [step - 1 for step, _ in faults]
+        for found, (_, fault) in zip(noted(fresh), faults, strict=True):
+            assert SAID[fault] in found["reason"]
         for place in ("runs", "cohorts"):
             shutil.rmtree(fresh / place)
 
 
 def test_a_fault_that_stays_is_reported_and_the_next_try_goes_on(fresh, tiny_entry, inject, monkeypatch):  # noqa: F811
-    inject("abort", 99)
+    inject([(50, "abort")] * 9)
     broken = subprocess.run([*command(fresh), "--retries", "1"], capture_output=True, text=True)
     assert broken.returncode == 3
     assert "Traceback" not in broken.stderr
@@ -148,7 +149,7 @@ def test_a_training_process_that_is_killed_is_started_again(tiny_suite, tiny_ent
 
 
 def test_what_breaks_for_good_stays_in_the_denominator_of_a_valid_entry(tiny_suite, tmp_path, inject):
-    inject("killed", 99)
+    inject([(50, "killed")] * 9)
     with whole_run(tiny_suite, tmp_path, "--retries", "0") as process:
         _, errors = process.communicate()
     assert process.returncode == 3

@@ -109,26 +109,37 @@ def newest(folder):
     return max((int(path.stem) for path in folder.glob("cohorts/0/checkpoint/*.json")), default=0)
 
 
-def interrupted(fresh, monkeypatch):
-    stop_at(monkeypatch, [55, 30])
-    for _ in range(2):
-        with pytest.raises(Incomplete):
-            carry_out(fresh)
-    return fresh / "cohorts/0/checkpoint"
+@pytest.fixture(scope="module")
+def broken_off(tiny_entry, tmp_path_factory):
+    """A folder whose cohort was stopped twice, so that it has two checkpoints."""
+    folder = tmp_path_factory.mktemp("broken") / tiny_entry.parent.name
+    folder.mkdir()
+    for name in ("plan.json", "cohorts.json"):
+        shutil.copy(tiny_entry.parent / name, folder / name)
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, [55, 30])
+        for _ in range(2):
+            with pytest.raises(Incomplete):
+                carry_out(folder)
+    return folder
 
 
-def test_a_broken_checkpoint_is_passed_over_for_the_one_before(fresh, tiny_entry, monkeypatch):
-    place = interrupted(fresh, monkeypatch)
-    state = place / "2.safetensors"
+@pytest.fixture
+def interrupted(broken_off, tmp_path):
+    """A copy of it."""
+    return shutil.copytree(broken_off, tmp_path / broken_off.name)
+
+
+def test_a_broken_checkpoint_is_passed_over_for_the_one_before(interrupted, tiny_entry):
+    state = interrupted / "cohorts/0/checkpoint/2.safetensors"
     state.write_bytes(state.read_bytes()[:-7] + b"garbage")
-    carry_out(fresh)
-    assert promised(fresh) == results(tiny_entry)
+    carry_out(interrupted)
+    assert promised(interrupted) == results(tiny_entry)
 
 
 @pytest.mark.parametrize("damage", ["truncate", "empty", "not json", "gone"])
-def test_without_a_whole_checkpoint_one_sentence_says_what_to_do(fresh, monkeypatch, damage):
-    place = interrupted(fresh, monkeypatch)
-    for note in place.glob("*.json"):
+def test_without_a_whole_checkpoint_one_sentence_says_what_to_do(interrupted, damage):
+    for note in interrupted.glob("cohorts/0/checkpoint/*.json"):
         state = note.with_suffix(".safetensors")
         if damage == "truncate":
             state.write_bytes(state.read_bytes()[:1000])
@@ -139,37 +150,35 @@ def test_without_a_whole_checkpoint_one_sentence_says_what_to_do(fresh, monkeypa
         else:
             note.write_text("{")
     with pytest.raises(UserError, match=r"no checkpoint is whole .*Remove this folder") as caught:
-        carry_out(fresh)
+        carry_out(interrupted)
     assert "\n" not in str(caught.value)
 
 
-def test_records_that_were_changed_or_cut_are_noticed(fresh, monkeypatch):
-    interrupted(fresh, monkeypatch)
-    path = fresh / "runs/cartpole-swingup/sst/0/records.jsonl"
+def test_records_that_were_changed_or_cut_are_noticed(interrupted):
+    path = interrupted / "runs/cartpole-swingup/sst/0/records.jsonl"
     original = path.read_bytes()
     path.write_bytes(original.replace(b'"agent_step":0', b'"agent_step":9', 1))
     with pytest.raises(UserError, match="chain of records is broken"):
-        carry_out(fresh)
+        carry_out(interrupted)
     path.write_bytes(original.replace(b'"agent_step":60', b'"agent_step":90', 1))
     with pytest.raises(UserError, match="its last record is another"):
-        carry_out(fresh)
+        carry_out(interrupted)
     path.write_bytes(original[:-5])
     with pytest.raises(UserError, match="the checkpoint goes on after"):
-        carry_out(fresh)
+        carry_out(interrupted)
     path.unlink()
     with pytest.raises(UserError, match="is gone"):
-        carry_out(fresh)
+        carry_out(interrupted)
 
 
-def test_changed_code_is_refused_unless_drift_is_allowed(fresh, monkeypatch):
-    interrupted(fresh, monkeypatch)
+def test_changed_code_is_refused_unless_drift_is_allowed(interrupted, monkeypatch):
     before = provenance.identity()
     monkeypatch.setattr(provenance, "identity", lambda: {**before, "torch": "9.9"})
     with pytest.raises(NonConforming, match=r"another torch.*--allow-drift"):
-        carry_out(fresh)
-    carry_out(fresh, allow_drift=True)
-    assert json.loads((fresh / "runs/cartpole-swingup/mst/0/timing.json").read_bytes())["drifted"] is True
-    reasons = provenance.unranked_because(read_plan(fresh / "plan.json"), drifted=True)
+        carry_out(interrupted)
+    carry_out(interrupted, allow_drift=True)
+    assert json.loads((interrupted / "runs/cartpole-swingup/mst/0/timing.json").read_bytes())["drifted"] is True
+    reasons = provenance.unranked_because(read_plan(interrupted / "plan.json"), drifted=True)
     assert "code or libraries changed" in reasons[0]
 
 
@@ -222,17 +231,17 @@ def test_cohorts_save_and_stop_when_the_process_that_started_them_is_killed(tiny
     assert list(lease.parent.glob("checkpoint/*.json")), (lease.parent / "log.txt").read_text()
 
 
-@pytest.mark.parametrize("room", [2_000, 400_000], ids="{} bytes".format)
-def test_without_room_it_says_so_and_goes_on_when_there_is_some(fresh, tiny_entry, room):
+def test_without_room_it_says_so_and_goes_on_when_there_is_some(fresh, tiny_entry):
     """A limit on file size stands for a full disk: records, replay rows or states break off in the middle."""
-    limited = ["prlimit", f"--fsize={room}", *command(fresh)]
     uncovered = {name: value for name, value in os.environ.items() if not name.startswith("COV")}  # it writes files too
-    failed = subprocess.run(limited, capture_output=True, text=True, env=uncovered)
-    assert failed.returncode == 3, failed.stderr
-    assert "make room and give the same command again" in failed.stderr
-    assert "Traceback" not in failed.stderr
-    assert not list(fresh.rglob(".*")), "no half-written file is left"
-    assert subprocess.run(command(fresh)).returncode == 0
+    for room in (2_000, 60_000):
+        limited = ["prlimit", f"--fsize={room}", *command(fresh)]
+        failed = subprocess.run(limited, capture_output=True, text=True, env=uncovered)
+        assert failed.returncode == 3, failed.stderr
+        assert "make room and give the same command again" in failed.stderr
+        assert "Traceback" not in failed.stderr
+        assert not list(fresh.rglob(".*")), "no half-written file is left"
+    carry_out(fresh)
     assert promised(fresh) == results(tiny_entry)
 
 
