@@ -62,10 +62,7 @@ def run_cohort(folder: Path, plan: Plan, cohort: Cohort, options: Options) -> No
             fault = _attempt(folder, plan, cohort, options, stop)
             if fault is None:
                 return
-        raise Incomplete(
-            f"cohort {cohort.index}: {fault}; tried {options.retries} times more in vain. What was saved is whole; the same"
-            " command tries again."
-        )
+        raise Incomplete(f"{fault}; tried {options.retries} times more in vain. What was saved is whole.")
 
 
 def _attempt(

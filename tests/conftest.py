@@ -34,6 +34,11 @@ def chromium():
     return driver and (shutil.which("chromium") or shutil.which("chromium-browser"))
 
 
+def pytest_xdist_auto_num_workers():
+    """One more than there are cores: the tests wait for processes now and then."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 def pytest_collection_modifyitems(items):
     """Without a browser its tests do not run, unless they are required to."""
     if chromium() is None and os.environ.get("MST_BENCH_BROWSER") != "required":

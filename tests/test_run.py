@@ -14,8 +14,10 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from harness.listing import rows
 from harness.plan import read_plan
 from harness.run import Request, execute, summary
+from harness.suite import shipped
 from leaderboard.keys import one_use_key
 
 REGIMES = ("dense", "sst", "dst", "mst")
@@ -165,8 +167,14 @@ def test_no_arguments_and_h_print_help():
 
 @pytest.mark.parametrize("what", ["suites", "tasks", "regimes", "blocks", "agents", "executors"])
 def test_every_table_can_be_listed(what):
-    assert json.loads(cli("list", what, "--json").stdout)
-    assert len(cli("list", what).stdout.splitlines()) > 2
+    headers, found = rows(what)
+    assert len(found) > 0
+    assert all(len(row) == len(headers) and all(isinstance(cell, str) for cell in row) for row in found)
+
+
+def test_a_table_is_printed_or_given_as_json():
+    assert [row["suite"] for row in json.loads(cli("list", "suites", "--json").stdout)] == list(shipped())
+    assert len(cli("list", "regimes").stdout.splitlines()) == 2 + len(REGIMES) + 1
 
 
 def test_the_help_of_the_command_line_stays_light():
