@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_resume import carry_out, command, fresh, newest, promised, results  # noqa: F401
+from test_resume import carry_out, fresh, newest, promised, results  # noqa: F401
 
 from envs.pool import Pool
 from envs.tasks import TASKS
