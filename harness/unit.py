@@ -65,10 +65,11 @@ def run_cohort(folder: Path, plan: Plan, cohort: Cohort, options: Options) -> No
         raise Incomplete(f"{fault}; tried {options.retries} times more in vain. What was saved is whole.")
 
 
-def _attempt(
-    folder: Path, plan: Plan, cohort: Cohort, options: Options, stop: Callable[[], UserError | None]
-) -> EnvironmentFault | None:
-    """Train from the last checkpoint to the results; returns the fault that broke it off, noted, if there was one."""
+def _attempt(folder: Path, plan: Plan, cohort: Cohort, options: Options, stop: Callable[[], UserError | None]) -> str | None:
+    """Train from the last checkpoint to the results; returns the fault that broke it off, noted, if there was one.
+
+    In words: the exception would keep the whole training alive beside the next one.
+    """
     import torch
 
     from harness.cohort import Training
@@ -86,7 +87,7 @@ def _attempt(
     except EnvironmentFault as fault:
         faults.note(folder, cohort, training.step, str(fault))
         print(f"agent step {training.step}: {fault}", file=sys.stderr)
-        return fault
+        return str(fault)
     checkpoints.clear()
     return None
 

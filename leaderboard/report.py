@@ -43,9 +43,11 @@ def signed_predicate(entry: Path) -> dict[str, Any]:
 def render(predicate: dict[str, Any], manifest: dict[str, Any], folder: Path, verdict: Verdict | None) -> str:
     """The page. Curves come from the records under `folder`; without a verdict it says that nothing is signed yet.
 
-    `predicate` and `manifest` are those of the entry, or of what is there so far.
+    `predicate` and `manifest` are those of the entry, or of what is there so far. Records of missing runs are not signed, and
+    not drawn beside signed ones.
     """
     runs = predicate["runs"]
+    recorded = [run for run in runs if verdict is None or run["status"] != "missing"]
     tasks = list(dict.fromkeys(run["task"] for run in runs))
     environment = Environment(
         loader=PackageLoader("leaderboard"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -61,7 +63,7 @@ def render(predicate: dict[str, Any], manifest: dict[str, Any], folder: Path, ve
         rows=comparison_rows(runs),
         counts=counts,
         told=told,
-        sections=[_section(number, task, regimes, folder, runs) for number, task in enumerate(tasks)],
+        sections=[_section(number, task, regimes, folder, recorded) for number, task in enumerate(tasks)],
         legend=[(regime, number % charts.HUES) for number, regime in enumerate(regimes)],
         members=sorted({run["members"] for run in runs if run["members"]}),
     )

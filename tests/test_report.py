@@ -119,7 +119,7 @@ def test_a_folder_without_an_entry_shows_the_figures_so_far(folder):
     assert "3 of 4 runs finished, 0 failed, 1 missing" in page
     assert page.count("<figure") == 12
     shutil.rmtree(folder / "runs")
-    assert "No evaluation is recorded yet." in write_report(folder).read_text()
+    assert "No evaluation of these runs is recorded yet." in write_report(folder).read_text()
 
 
 def test_a_changed_entry_has_no_report(folder):
