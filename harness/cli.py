@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -13,12 +15,14 @@ from harness import __version__, errors
 from harness.errors import UserError
 from harness.keys_cli import keys_app, signing_key
 from harness.printing import print_diagnosis, print_json, print_summary, print_verdict
+from harness.suites import shipped
 
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Reproducible deep-RL benchmarks whose numbers can be checked. `mst-bench --suite quick` means `run --suite quick`.",
+    epilog=f"Suites: {', '.join(shipped())}. What each is: `mst-bench list suites`.",
 )
 app.add_typer(keys_app, name="keys")
 
@@ -35,6 +39,11 @@ DriftOption = Annotated[bool, typer.Option("--allow-drift", help="Go on although
 RetriesOption = Annotated[int, typer.Option("--retries", min=0, help="Restarts of a cohort after infrastructure faults.")]
 WatchdogOption = Annotated[
     float, typer.Option("--watchdog-seconds", min=1.0, help="Silence after which the environments count as hung.")
+]
+ImageOption = Annotated[str, typer.Option("--image", help="For --executor docker: image of the containers.")]
+DevicesOption = Annotated[str, typer.Option("--devices", help="For --executor docker: GPUs to spread cohorts over, as 0,1.")]
+MemoryOption = Annotated[
+    float | None, typer.Option("--memory-gib", min=0.1, help="For --executor docker: memory limit of a container.")
 ]
 KeyOption = Annotated[Path | None, typer.Option("--key", envvar="MST_BENCH_KEY", help="Ed25519 key. Default: a one-use key.")]
 TrustOption = Annotated[Path | None, typer.Option("--trust", envvar="MST_BENCH_TRUST", help="Trust file: keys that are known.")]
@@ -79,20 +88,25 @@ def run(
     allow_drift: DriftOption = False,
     retries: RetriesOption = 3,
     watchdog_seconds: WatchdogOption = 120.0,
+    image: ImageOption = "mst-bench",
+    devices: DevicesOption = "",
+    memory_gib: MemoryOption = None,
     key: KeyOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Carry a suite out: plan, train, sign, verify, compare. The same command again does what is missing."""
     from harness.executors import EXECUTORS
     from harness.run import Request, execute
+    from harness.unit import Options
     from leaderboard.verify import verify
 
     if executor not in EXECUTORS:
         raise UserError(f"--executor {executor}: unknown executor.{errors.suggestion(executor, EXECUTORS)}")
     signing = signing_key(key)
-    how = (device, executor, jobs, members, checkpoint_seconds, max_wall, allow_drift, retries, watchdog_seconds)
-    request = Request(suite, out, tuple(overrides), budget_scale, *how)
-    document = execute(request, signing)
+    gpus = tuple(name.strip() for name in devices.split(",") if name.strip())
+    limits = (checkpoint_seconds, max_wall, allow_drift, retries, watchdog_seconds)
+    options = Options(device, jobs, *limits, image, gpus, memory_gib)
+    document = execute(Request(suite, out, tuple(overrides), budget_scale, executor, members, options), signing)
     verdict = verify(Path(document["entry"]))
     if as_json:
         print_json({**document, "accepted": verdict.accepted})
@@ -155,12 +169,14 @@ def run_cohort(
 ) -> None:
     """Carry out one cohort, or go on with it: the idempotent unit that every executor calls."""
     from harness import unit
+    from harness.device import choose_device
     from harness.executors.local import stop_with_parent
+    from harness.image import check_sample
     from harness.partition import frozen_cohorts
     from harness.plan import read_plan
-    from harness.run import choose_device
 
     stop_with_parent()
+    check_sample()
     made = read_plan(plan_file)
     chosen = choose_device(device, "any", made.suite)
     cohorts = frozen_cohorts(plan_file.parent, made, chosen.partition(":")[0], members).cohorts
@@ -168,6 +184,19 @@ def run_cohort(
         raise UserError(f"--index {index}: the plan has cohorts 0 to {len(cohorts) - 1}.")
     options = unit.Options(chosen, 1, checkpoint_seconds, max_wall, allow_drift, retries, watchdog_seconds)
     unit.run_cohort(plan_file.parent, made, cohorts[index], options)
+
+
+@app.command(hidden=True)
+def seal(
+    plan_file: Annotated[Path, typer.Option("--plan", help="plan.json in its folder.")],
+    started: Annotated[float, typer.Option("--started", help="When the work began, in seconds since 1970.")],
+    command: Annotated[str, typer.Option("--command", help="The command that someone typed.")],
+) -> None:
+    """Write manifest.json: what carried the plan out. Executors call it where the cohorts ran."""
+    from harness.entry import write_manifest
+    from harness.plan import read_plan
+
+    write_manifest(plan_file.parent, read_plan(plan_file), started, command)
 
 
 @app.command("list")
@@ -217,13 +246,13 @@ def report(folder: Annotated[Path, typer.Argument(help="OUT/<plan id>, or the fo
 def doctor(
     names: Annotated[list[str] | None, typer.Argument(help="Suites to look at. Default: all that are shipped.")] = None,
     out: OutOption = Path("out"),
+    full: Annotated[bool, typer.Option("--full", help="In the image: look at every file of it.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """What this machine can run: libraries, simulation to the bit, speed, and what each suite takes. Exit 7 if it deviates."""
     from harness.doctor import diagnose
-    from harness.suite import shipped
 
-    diagnosis = diagnose(out, names or list(shipped()))
+    diagnosis = diagnose(out, names or list(shipped()), full)
     if as_json:
         print_json(diagnosis.document())
     else:
@@ -257,6 +286,7 @@ def sign(
 def verify(
     entry: Annotated[Path, typer.Argument(help="entry.dsse.json, its files beside it.")],
     trust: TrustOption = None,
+    release: Annotated[Path | None, typer.Option("--release", help="Signed release statement of the entry's image.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check an entry, offline: one line a check. Exit 4 if any fails."""
@@ -264,9 +294,9 @@ def verify(
     from leaderboard.verify import verify as run_checks
 
     try:
-        verdict = run_checks(entry, trust)
+        verdict = run_checks(entry, trust, release)
     except OSError as error:
-        raise UserError(f"{entry}: cannot be read ({error.strerror}).") from None
+        raise UserError(f"{error.filename or entry}: cannot be read ({error.strerror}).") from None
     except KeyFileError as error:
         raise UserError(str(error)) from None
     if as_json:
@@ -278,8 +308,22 @@ def verify(
         raise typer.Exit(errors.UNVERIFIED)
 
 
+@app.command()
+def release(
+    image: Annotated[str, typer.Option("--image", help="The image, as the engine knows it.")] = "mst-bench",
+    out: Annotated[Path, typer.Option("--out", help="Folder of the statement and of what it binds.")] = Path("release"),
+    key: KeyOption = None,
+) -> None:
+    """Sign what an image is: its digests, content manifest, commit and lock. The image is read, not run."""
+    from harness.release import write_release
+
+    typer.echo(write_release(image, out, signing_key(key)))
+
+
 def main() -> NoReturn:
     """The console script. A first argument that is an option means `run`."""
+    if os.getpid() == 1:  # in a container: the kernel drops signals that the first process has no handler for
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     arguments = sys.argv[1:]
     if arguments and arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version"):
         arguments.insert(0, "run")

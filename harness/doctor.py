@@ -18,7 +18,7 @@ from envs.fingerprint import fingerprint, reference
 from envs.spec import Task
 from envs.tasks import TASKS
 from envs.worker import EnvironmentFault, Worker
-from harness import machine, provenance
+from harness import image, machine, provenance
 from harness import suite as suites
 from harness.estimate import Estimate, Rates, estimate
 from harness.partition import Cohort, partition
@@ -65,6 +65,8 @@ class Diagnosis:
 
     findings: tuple[Finding, ...]
     suites: tuple[SuiteNeed, ...]
+    run_line: str = image.RUN_LINE
+    """How to run the image with as few rights as it needs."""
 
     @property
     def conforms(self) -> bool:
@@ -75,8 +77,8 @@ class Diagnosis:
         return {"conforms": self.conforms, **asdict(self)}
 
 
-def diagnose(out: Path, names: list[str]) -> Diagnosis:
-    """Look at this machine for the suites of these names; takes a minute or two."""
+def diagnose(out: Path, names: list[str], full: bool = False) -> Diagnosis:
+    """Look at this machine for the suites of these names; takes a minute or two. `full`: at every file of the image, too."""
     torch.set_num_threads(1)
     plans = {name: make_plan(suites.load(name)) for name in names}
     tasks = {name: TASKS[name] for plan in plans.values() for name in plan.observations}
@@ -84,7 +86,7 @@ def diagnose(out: Path, names: list[str]) -> Diagnosis:
     rates = {name: _rates(plan, milliseconds) for name, plan in plans.items()}
     needs = [_need(suites.load(name), plan, rates[name], out) for name, plan in plans.items()]
     speed = Finding("training", "ok", f"{max(rate.gflops for rate in rates.values()):.0f} GFLOP/s on one thread, float32")
-    return Diagnosis((*_machine(out), *_libraries(), *findings, speed), tuple(needs))
+    return Diagnosis((*_machine(out), *_libraries(), _image(full), *findings, speed), tuple(needs))
 
 
 def _machine(out: Path) -> list[Finding]:
@@ -108,8 +110,19 @@ def _libraries() -> list[Finding]:
     return [
         Finding("libraries", "wrong" if other else "ok", "; ".join(other) or f"all {len(pins)} pinned ones as pinned"),
         Finding("code", "note" if source["dirty"] else "ok", code),
-        Finding("image", "note", "not the reference image: entries from here are unranked"),
     ]
+
+
+def _image(full: bool) -> Finding:
+    """Whether this is the reference image, and unchanged."""
+    content, digest = image.content(), image.content_sha256()
+    if content is None or digest is None:
+        return Finding("image", "note", "not the reference image: entries from here are unranked")
+    called = f"{content.variant} image, content {digest[:16]}, commit {content.commit[:12]}"
+    changes = image.all_changes() if full else image.sampled_changes()
+    looked = f"all {len(content.files)} files" if full else "ours and a sample of the files (--full: all)"
+    said = f"{changes[0]}, and {len(changes) - 1} more" if len(changes) > 1 else "".join(changes)
+    return Finding("image", "wrong" if changes else "ok", f"{called}; {said or f'{looked} as built'}")
 
 
 def _same(version: str, pin: str) -> bool:

@@ -16,7 +16,7 @@ from harness.config import build
 from harness.errors import Incomplete
 from harness.faults import Fault, all_faults
 from harness.plan import Plan, Run
-from harness.records import digest_file, dump_json, read_json, write_atomic
+from harness.records import digest_file, dump_json, read_json, write_atomic, write_json
 from harness.results import Failure, read_results, read_timings
 from leaderboard import envelope
 from leaderboard.keys import SigningKey
@@ -56,12 +56,14 @@ class Manifest:
     source: dict[str, Any]
     versions: dict[str, str]
     hardware: dict[str, Any]
+    image: dict[str, str] | None
+    """Variant and content digest of the reference image; None outside one."""
     fingerprints: dict[str, str]
     """Of each task, as this machine simulates it."""
     unranked_because: tuple[str, ...]
 
 
-def manifest(folder: Path, plan: Plan, started: float) -> Manifest:
+def manifest(folder: Path, plan: Plan, started: float, command: str) -> Manifest:
     """The manifest of a plan folder as it is now. Raises Incomplete if the environments break."""
     try:
         with Worker() as worker:
@@ -73,16 +75,22 @@ def manifest(folder: Path, plan: Plan, started: float) -> Manifest:
         schema=MANIFEST_SCHEMA,
         plan=plan.id,
         nonce=secrets.token_hex(16),
-        command=provenance.command_line(),
+        command=command,
         times={"started": _iso(started), "ended": _iso(datetime.now(UTC).timestamp())},
         resumes=max((timing.resumes for timing in timings), default=0),
         faults=sum(len(noted) for noted in all_faults(folder).values()),
         source=provenance.source(),
         versions=provenance.versions(),
         hardware=provenance.hardware(),
+        image=provenance.image_facts(),
         fingerprints=fingerprints,
         unranked_because=tuple(provenance.unranked_because(plan, any(timing.drifted for timing in timings), fingerprints)),
     )
+
+
+def write_manifest(folder: Path, plan: Plan, started: float, command: str) -> None:
+    """Write the manifest of a plan folder."""
+    write_json(folder / MANIFEST, asdict(manifest(folder, plan, started, command)))
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -117,7 +125,7 @@ def write_entry(folder: Path, plan: Plan, key: SigningKey) -> Path:
 def predicate(folder: Path, plan: Plan, runs: list[dict[str, Any]], made: Manifest, key: SigningKey | None) -> dict[str, Any]:
     """What an entry states. Without a key it has no signer and cannot become an entry."""
     document = plan.document()
-    shared = ("nonce", "source", "versions", "hardware", "fingerprints", "times", "resumes", "unranked_because")
+    shared = ("nonce", "source", "versions", "hardware", "image", "fingerprints", "times", "resumes", "unranked_because")
     return {
         **{name: value for name, value in asdict(made).items() if name in shared},
         "suite": {"name": plan.suite, "version": plan.version, "changes": list(plan.changes)},

@@ -7,7 +7,8 @@ from agents.catalog import AGENTS
 from agents.sparsity.regime import REGIMES
 from envs.tasks import TASKS
 from harness.executors import EXECUTORS
-from harness.suite import load, shipped
+from harness.suite import load
+from harness.suites import shipped
 
 
 def rows(what: str) -> tuple[list[str], list[list[str]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -112,6 +113,20 @@ def make_plan(suite: suites.Suite, changes: tuple[str, ...] = ()) -> Plan:
     )
 
 
+def check_writable(out: Path) -> None:
+    """At second 0: UserError if nothing can be written under OUT."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise _unwritable(out, error) from None
+
+
+def _unwritable(out: Path, error: OSError) -> UserError:
+    return UserError(f"--out {out}: cannot be written ({error.strerror}); choose a folder of yours.")
+
+
 def write_plan(plan: Plan, out: Path) -> Path:
     """Write OUT/<plan id>/plan.json before the first step; returns the folder."""
     folder = out / plan.id
@@ -121,7 +136,7 @@ def write_plan(plan: Plan, out: Path) -> Path:
     try:
         write_atomic(path, plan.canonical())
     except OSError as error:
-        raise UserError(f"--out {out}: cannot be written ({error.strerror}); choose a folder of yours.") from None
+        raise _unwritable(out, error) from None
     return folder
 
 

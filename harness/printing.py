@@ -48,5 +48,6 @@ def print_diagnosis(diagnosis: Any) -> None:
         [s.suite, s.runs, s.device, f"{s.memory_gib:.1f}", f"{s.disk_gib:.2f}", f"{s.hours:.2f}", s.runs_here]
         for s in diagnosis.suites
     ]
+    typer.echo(f"\nthe image, hardened: {diagnosis.run_line}")
     headers = ["suite", "runs", "device", "GiB a cohort", "GiB of disk", "hours on this CPU", "runs here"]
     typer.echo("\n" + tabulate(rows, headers=headers, disable_numparse=True))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from envs.fingerprint import reference
-from harness import __version__
+from harness import __version__, image
 from harness.plan import Plan
 from harness.seeding import SUITE_SOURCE
 
@@ -69,9 +69,17 @@ def source() -> dict[str, Any]:
             if path.suffix in (".py", ".yaml", ".json"):
                 digest.update(f"{path.relative_to(root).as_posix()}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
     found: dict[str, Any] = {"code_sha256": digest.hexdigest(), "commit": None, "dirty": None}
-    if (root / ".git").exists():
+    if content := image.content():
+        found |= {"commit": content.commit, "dirty": False}
+    elif (root / ".git").exists():
         found |= _git(root)
     return found
+
+
+def image_facts() -> dict[str, str] | None:
+    """What an entry states of the reference image; None outside one."""
+    content, digest = image.content(), image.content_sha256()
+    return {"variant": content.variant, "content_sha256": digest} if content and digest else None
 
 
 def _git(root: Path) -> dict[str, Any]:
@@ -99,7 +107,8 @@ def unranked_because(plan: Plan, drifted: bool = False, simulated: Mapping[str, 
     if plan.seed_source == SUITE_SOURCE:
         reasons.append("seeds come from the suite, not from the log")
     reasons += [f"{task} is simulated with other bits than recorded" for task in other_bits(simulated or {})]
-    reasons.append("environment: not the reference image")
+    if image.content() is None:
+        reasons.append("environment: not the reference image")
     return reasons
 
 
@@ -109,5 +118,8 @@ def other_bits(simulated: Mapping[str, str]) -> list[str]:
 
 
 def command_line() -> str:
-    """The command as typed, for whoever wants to repeat it."""
-    return shlex.join(["mst-bench", *sys.argv[1:]])
+    """The command that repeats this one: as typed, or inside a container what `docker run` was given."""
+    content = image.content()
+    gpus = ["--gpus", "all"] if content and content.variant == "cuda" else []
+    program = ["docker", "run", "--rm", *gpus, "-v", "./out:/out", "mst-bench"] if content else ["mst-bench"]
+    return shlex.join([*program, *sys.argv[1:]])

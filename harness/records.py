@@ -51,6 +51,11 @@ def read_json(path: Path) -> Any:
         ) from None
 
 
+def digest_bytes(data: bytes) -> str:
+    """sha256."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def digest_file(path: Path) -> str:
     """sha256 of the bytes on disk."""
     with open(path, "rb") as file:

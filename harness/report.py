@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.entry import ENTRY, manifest, predicate, read_manifest, stated_runs
 from harness.errors import UserError
 from harness.plan import read_plan
+from harness.provenance import command_line
 from harness.records import write_atomic
 from leaderboard.verify import Verdict, verify
 
@@ -40,7 +41,7 @@ def write_report(folder: Path) -> Path:
         page = report.render(report.signed_predicate(entry), asdict(read_manifest(folder)), folder, verdict)
     else:
         plan = read_plan(folder / "plan.json")
-        made = manifest(folder, plan, time.time())
+        made = manifest(folder, plan, time.time(), command_line())
         page = report.render(predicate(folder, plan, stated_runs(folder, plan), made, None), asdict(made), folder, None)
     write_atomic(folder / REPORT, page.encode())
     return folder / REPORT

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from agents.lazy import load
-from envs.worker import PATIENCE
-from harness import machine, provenance
+from harness import image, machine, provenance
 from harness import suite as suites
-from harness.entry import ENTRY, MANIFEST, manifest, read_manifest, stated_runs, write_entry
+from harness.entry import ENTRY, MANIFEST, read_manifest, stated_runs, write_entry
 from harness.errors import Incomplete, NonConforming
 from harness.estimate import estimate
-from harness.executors import EXECUTORS
+from harness.executors import executor
 from harness.faults import all_faults, faults
 from harness.partition import Cohort, frozen_cohorts, read_cohorts
-from harness.plan import Plan, make_plan, write_plan
+from harness.plan import Plan, check_writable, make_plan, write_plan
 from harness.progress import line, standing_of
-from harness.records import write_json
 from harness.report import REPORT, Refused, write_report
+from harness.suites import shipped
 from harness.unit import Options, finished, running
 from leaderboard.keys import SigningKey
 
@@ -34,22 +33,16 @@ class Request:
     out: Path
     overrides: tuple[str, ...] = ()
     budget_scale: float = 1.0
-    device: str = "auto"
     executor: str = "local"
-    jobs: int | None = None
     members: int | None = None
-    checkpoint_seconds: float = 300.0
-    max_wall: float | None = None
-    allow_drift: bool = False
-    retries: int = 3
-    watchdog_seconds: float = PATIENCE
+    options: Options = field(default_factory=lambda: Options(device="auto"))
 
 
 def plan_of(request: Request) -> tuple[suites.Suite, Plan]:
     """The suite and its plan, with overrides and budget scale applied and written down as changes."""
     suite = suites.load(request.suite, request.overrides)
     changes = tuple(f"--set {override}" for override in request.overrides)
-    if request.suite not in suites.shipped():
+    if request.suite not in shipped():
         changes = (*changes, "own suite file")
     if request.budget_scale != 1.0:
         repeat = suite.action_repeat
@@ -59,39 +52,28 @@ def plan_of(request: Request) -> tuple[suites.Suite, Plan]:
     return suite, make_plan(suite, changes)
 
 
-def choose_device(wanted: str, need: str, suite: str) -> str:
-    """The torch device: `auto` takes a GPU where there is one; NonConforming if what is needed is not there."""
-    if wanted == "cpu":
-        return "cpu"
-    import torch
-
-    if torch.cuda.is_available():
-        return "cuda" if wanted == "auto" else wanted
-    if wanted == "auto" and need == "any":
-        return "cpu"
-    asked = f"suite {suite} needs" if wanted == "auto" else f"--device {wanted} asks for"
-    raise NonConforming(
-        f"{asked} a CUDA device, and none is visible. In a container add `--gpus all`; to run on the CPU all the same, add"
-        " `--device cpu` (slow: `mst-bench plan` tells how slow)."
-    )
-
-
 def execute(request: Request, key: SigningKey) -> dict[str, Any]:
     """Carry a request out; returns the one document that `--json` prints. Raises Incomplete if runs are missing at the end."""
     started = time.time()
     suite, plan = plan_of(request)
-    device = choose_device(request.device, suite.device, suite.suite)
+    check_writable(request.out)
+    image.check_sample()
+    if advice := image.unkept(request.out):
+        print(f"mst-bench: {advice}", file=sys.stderr)
+    carrier = executor(request.executor)
+    device = carrier.choose_device(request.options, suite.device, suite.suite)
     folder = write_plan(plan, request.out)
     cohorts = frozen_cohorts(folder, plan, device.partition(":")[0], request.members)
     open_cohorts = [cohort for cohort in cohorts.cohorts if not finished(folder, cohort)]
     wrong: list[str] = []
     executing = bool(open_cohorts) or not (folder / MANIFEST).exists()
     if executing:
-        jobs = _jobs(request, plan, open_cohorts, device)
-        limits = (request.checkpoint_seconds, request.max_wall, request.allow_drift, request.retries, request.watchdog_seconds)
-        options = Options(device, jobs, *limits)
-        wrong = load(EXECUTORS[request.executor][0])(folder, plan, open_cohorts, options)
-        write_json(folder / MANIFEST, asdict(manifest(folder, plan, started)))
+        options = replace(request.options, device=device, jobs=_jobs(request, plan, open_cohorts, device))
+        wrong = carrier.execute(folder, plan, open_cohorts, options)
+        try:
+            carrier.seal(folder, plan, started, options)
+        except Incomplete as error:
+            raise Incomplete("; ".join([*wrong, str(error)])) from None
     entry = folder / ENTRY
     if executing or not entry.exists() or not key.one_use:  # a one-use key never replaces a signature
         write_entry(folder, plan, key)
@@ -125,7 +107,8 @@ def _jobs(request: Request, plan: Plan, cohorts: list[Cohort], device: str) -> i
     needs = estimate(plan, cohorts)
     memory, disk = machine.memory_gib(), machine.disk_gib(request.out)
     fitting = int(memory / needs.memory_gib) if cohorts else 1
-    wanted_jobs = request.jobs or (min(machine.cores(), max(1, fitting)) if device == "cpu" else 1)
+    asked, gpus = request.options.jobs, max(1, len(request.options.devices))
+    wanted_jobs = asked or (min(machine.cores(), max(1, fitting)) if device == "cpu" else gpus)
     jobs = min(wanted_jobs, max(1, len(cohorts)))
     if jobs > fitting:
         raise NonConforming(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from agents.sparsity.regime import MODULES, REGIMES, TRIPLES, ModuleRegime
 from envs.tasks import TASKS
 from harness.config import apply_overrides, build, read_yaml
 from harness.errors import UserError, suggestion
+from harness.suites import shipped
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,6 @@ class Suite:
     @property
     def agent_steps(self) -> int:
         return self.environment_steps // self.action_repeat
-
-
-def shipped() -> dict[str, Path]:
-    """Names and files of the suites that come with the package."""
-    folder = Path(str(resources.files("harness"))) / "suites"
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
 def load(name: str, overrides: tuple[str, ...] = ()) -> Suite:

@@ -32,8 +32,8 @@ class Options:
 
     device: str = "cpu"
     """Torch device."""
-    jobs: int = 1
-    """Cohorts at a time."""
+    jobs: int | None = None
+    """Cohorts at a time, or None: as many as cores and memory allow."""
     checkpoint_seconds: float = 300.0
     """Seconds between checkpoints."""
     max_wall: float | None = None
@@ -44,6 +44,19 @@ class Options:
     """Infrastructure faults after which a cohort goes on from its last checkpoint, before it is left incomplete."""
     watchdog_seconds: float = PATIENCE
     """Seconds without an answer from the environments after which they count as hung."""
+    image: str = "mst-bench"
+    """Image of the containers, where cohorts run in containers."""
+    devices: tuple[str, ...] = ()
+    """GPUs, by index or UUID, that containers are spread over; none: each may use all."""
+    memory_gib: float | None = None
+    """Limit of a container's memory, or None: an equal share of what is free."""
+
+    def arguments(self, max_wall: float | None) -> list[str]:
+        """Options of `run-cohort` that say the same, with so much wall time left."""
+        told = ["--device", self.device, "--checkpoint-seconds", str(self.checkpoint_seconds), "--retries", str(self.retries)]
+        told += ["--watchdog-seconds", str(self.watchdog_seconds)]
+        told += ["--max-wall", str(max_wall)] if max_wall is not None else []
+        return [*told, "--allow-drift"] if self.allow_drift else told
 
 
 def run_cohort(folder: Path, plan: Plan, cohort: Cohort, options: Options) -> None:

@@ -18,16 +18,21 @@ MODULES = ("encoder", "critic", "actor")
 CSV_COLUMNS = ("task", "regime", "seed", "status", "score", "environment_steps", *(f"{name}_updates" for name in MODULES))
 
 
-def schema() -> dict[str, Any]:
-    """JSON Schema of a run statement."""
-    text = resources.files("leaderboard").joinpath("schemas/run.v1.json").read_text(encoding="utf-8")
+def schema(name: str = "run.v1.json") -> dict[str, Any]:
+    """JSON Schema of a run statement, or of another document."""
+    text = resources.files("leaderboard").joinpath(f"schemas/{name}").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
 
 def defects(statement: Any) -> list[str]:
     """What keeps a document from being a run statement, in words; empty if nothing does."""
-    return _defects(schema(), statement, "statement")
+    return schema_defects("run.v1.json", statement, "statement")
+
+
+def schema_defects(name: str, document: Any, called: str) -> list[str]:
+    """The same for any document with a schema here; the whole of it is `called` so in messages."""
+    return _defects(schema(name), document, called)
 
 
 def run_defects(run: Any) -> list[str]:

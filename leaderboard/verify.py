@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from leaderboard import envelope, keys, strict_json
+from leaderboard.release import ReleaseError, read_release
 from leaderboard.statement import defects, results_csv, score
 
 CHAIN_START = "0" * 64
@@ -47,8 +48,8 @@ class Defect(ValueError):
 class _Entry:
     """What the checks share: the parsed entry and its folder. Later checks rely on earlier ones having passed."""
 
-    def __init__(self, path: Path, trust: Path | None) -> None:
-        self.path, self.folder, self.trust = path, path.parent, trust
+    def __init__(self, path: Path, trust: Path | None, release: Path | None) -> None:
+        self.path, self.folder, self.trust, self.release = path, path.parent, trust, release
         self.envelope: dict[str, Any] = {}
         self.statement: dict[str, Any] = {}
         self.subjects: dict[str, str] = {}
@@ -68,18 +69,19 @@ class _Entry:
             raise Defect(f"{name}: {error}") from None
 
 
-def verify(path: Path, trust: Path | None = None) -> Verdict:
+def verify(path: Path, trust: Path | None = None, release: Path | None = None) -> Verdict:
     """Run every check on the entry at `path`, whose files lie beside it. Stops at the first check that fails.
 
-    `trust`: a trust file; without it the signer's key is reported as unknown. Raises OSError if the entry cannot be read
-    and KeyFileError for a bad trust file.
+    `trust`: a trust file; without it the signer's key is reported as unknown. `release`: the release statement of an image;
+    without it nobody vouches for the image that the entry names. Raises OSError if one of the three cannot be read and
+    KeyFileError for a bad trust file.
     """
-    entry = _Entry(path, trust)
+    entry = _Entry(path, trust, release)
     verdict = Verdict(str(path))
     for name, check in CHECKS.items():
         try:
             status, detail = check(entry)
-        except (Defect, envelope.EnvelopeError) as error:
+        except (Defect, envelope.EnvelopeError, ReleaseError) as error:
             verdict.checks.append(Check(name, "failed", str(error)))
             break
         except (KeyError, TypeError, AttributeError) as error:
@@ -167,6 +169,21 @@ def _plan(entry: _Entry) -> Outcome:
     if (plan["changes"] or plan["seed_source"] == "suite") and entry.predicate["ranked"]:
         raise Defect("the entry calls itself ranked, but its suite was changed or its seeds are not from the log")
     return "passed", f"{stated['id']}, suite {suite['name']} version {suite['version']}"
+
+
+def _image(entry: _Entry) -> Outcome:
+    stated = entry.predicate["image"]
+    if stated is None:
+        if entry.predicate["ranked"] or entry.release is not None:
+            raise Defect("the entry does not come from a reference image")
+        return "unknown", "not from a reference image"
+    digest = stated["content_sha256"]
+    if entry.release is None:
+        return "unknown", f"{stated['variant']} image of content {digest[:16]}, no --release file was given"
+    released = read_release(entry.release, entry.trust)
+    if (released["content_sha256"], released["variant"]) != (digest, stated["variant"]):
+        raise Defect(f"{entry.release}: is the release of another image than the entry's, content {digest[:16]}")
+    return "passed", f"release {released['version']} ({released['variant']}), commit {released['commit'][:12]}"
 
 
 def _runs(entry: _Entry) -> Outcome:
@@ -259,6 +276,7 @@ CHECKS: dict[str, Callable[[_Entry], Outcome]] = {
     "key": _key,
     "files": _files,
     "plan": _plan,
+    "image": _image,
     "runs": _runs,
     "records": _records,
     "budgets": _budgets,

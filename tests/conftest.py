@@ -7,8 +7,10 @@ os.environ.setdefault("OPENBLAS_CORETYPE", "Nehalem")  # before numpy is loaded:
 import fcntl
 import importlib.util
 import shutil
+from functools import cache
 from pathlib import Path
 
+import docker
 import pytest
 import torch
 
@@ -34,23 +36,41 @@ def chromium():
     return driver and (shutil.which("chromium") or shutil.which("chromium-browser"))
 
 
+def image():
+    """The image that the tests marked `container` run, or None if they cannot run here."""
+    return os.environ.get("MST_BENCH_TEST_IMAGE")
+
+
+@cache
+def engine():
+    """The container engine."""
+    return docker.from_env(timeout=300)
+
+
 def pytest_xdist_auto_num_workers():
     """One more than there are cores: the tests wait for processes now and then."""
     return len(os.sched_getaffinity(0)) + 1
 
 
 def pytest_collection_modifyitems(items):
-    """Without a browser its tests do not run, unless they are required to."""
+    """Without a browser or an image their tests do not run, unless they are required to."""
+    missing = {}
     if chromium() is None and os.environ.get("MST_BENCH_BROWSER") != "required":
-        for item in items:
-            if item.get_closest_marker("browser"):
-                item.add_marker(pytest.mark.skip(reason="no chromium"))
+        missing["browser"] = "no chromium"
+    if image() is None:
+        missing["container"] = "no image"
+    for item in items:
+        for marker, reason in missing.items():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_terminal_summary(terminalreporter):
-    """One line says so."""
+    """One line each says so."""
     if chromium() is None:
         terminalreporter.write_line("The report was not opened in a browser: those tests need chromium, Debian's package.")
+    if image() is None:
+        terminalreporter.write_line("The image was not run: those tests need MST_BENCH_TEST_IMAGE, an image of `make image`.")
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +98,6 @@ def tiny_entry(tiny_suite, shared) -> Path:
     with open(shared / "tiny-entry.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the first process makes it, the others find it
         if not made.exists():
-            document = execute(Request(str(tiny_suite), shared / "out", executor="inline", device="cpu"), one_use_key())
+            document = execute(Request(str(tiny_suite), shared / "out", executor="inline"), one_use_key())
             made.write_text(document["entry"])
     return Path(made.read_text())

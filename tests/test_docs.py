@@ -10,7 +10,7 @@ from typer.main import get_command
 from agents.blocks import BLOCKS
 from agents.sparsity.regime import REGIMES
 from harness.cli import app
-from harness.suite import shipped
+from harness.suites import shipped
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]

@@ -11,6 +11,7 @@ from envs.tasks import TASKS
 from harness import doctor, machine, provenance, run
 from harness.errors import NonConforming
 from harness.run import Request, execute
+from harness.unit import Options
 from leaderboard.keys import one_use_key
 
 
@@ -62,7 +63,7 @@ def test_an_environment_that_breaks_is_a_finding(monkeypatch):
 
 
 def test_too_little_memory_or_disk_is_refused_before_anything_runs(tiny_suite, tmp_path, monkeypatch):
-    request = Request(str(tiny_suite), tmp_path, executor="inline", device="cpu", overrides=("settings.buffer_size=1000000",))
+    request = Request(str(tiny_suite), tmp_path, executor="inline", overrides=("settings.buffer_size=1000000",))
     monkeypatch.setattr(machine, "memory_gib", lambda: 0.5)
     with pytest.raises(NonConforming, match=r"1 cohorts at a time need about 1\.\d GiB of memory, and 0\.5 GiB are free"):
         execute(request, one_use_key())
@@ -101,7 +102,7 @@ def test_jobs_are_as_many_as_memory_and_cores_allow(tiny_suite, tmp_path, monkey
     monkeypatch.setattr(machine, "cores", lambda: 16)
     monkeypatch.setattr(machine, "memory_gib", lambda: 3.5 * needed)
     assert run._jobs(request, plan, cohorts, "cpu") == 3
-    assert run._jobs(Request(str(tiny_suite), tmp_path, jobs=16), plan, cohorts[:2], "cpu") == 2
+    assert run._jobs(Request(str(tiny_suite), tmp_path, options=Options(jobs=16)), plan, cohorts[:2], "cpu") == 2
 
 
 def test_a_containers_limits_count(tmp_path, monkeypatch):

@@ -169,7 +169,7 @@ def test_a_fault_while_the_entry_is_made_keeps_all_results(fresh, tiny_entry, mo
 
     monkeypatch.setattr(entry, "fingerprint", broken)
     with pytest.raises(Incomplete, match="no fingerprint could be taken: the environments' process was ended by SIGKILL"):
-        entry.manifest(fresh, read_plan(fresh / "plan.json"), 0.0)
+        entry.manifest(fresh, read_plan(fresh / "plan.json"), 0.0, "mst-bench")
 
 
 def test_a_watched_pool_gives_the_numbers_of_a_pool():

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from harness.listing import rows
 from harness.plan import read_plan
 from harness.run import Request, execute, summary
-from harness.suite import shipped
+from harness.suites import shipped
 from leaderboard.keys import one_use_key
 
 REGIMES = ("dense", "sst", "dst", "mst")
@@ -244,7 +244,7 @@ def test_a_member_that_fails_is_counted_and_the_others_finish(tiny_suite, tiny_e
                 first[2 * parameters.copies] = float("nan")
 
     monkeypatch.setattr(loop.Training, "evaluate", poison)
-    document = execute(Request(str(tiny_suite), tmp_path / "poisoned", executor="inline", device="cpu"), one_use_key())
+    document = execute(Request(str(tiny_suite), tmp_path / "poisoned", executor="inline"), one_use_key())
     by_regime = {run["regime"]: run for run in document["runs"]}
     assert by_regime["dst"]["status"] == "failed"
     assert "not finite" in by_regime["dst"]["failure"]["reason"]

@@ -12,7 +12,8 @@ from harness.errors import UserError
 from harness.partition import partition
 from harness.plan import make_plan, read_plan, write_plan
 from harness.seeding import environment_seed, stream_seed
-from harness.suite import load, resolve_regime, shipped
+from harness.suite import load, resolve_regime
+from harness.suites import shipped
 
 
 def mistake(tmp_path, text, *overrides):

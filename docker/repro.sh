@@ -1,0 +1,21 @@
+#!/bin/sh
+# Builds the image twice without any cache and compares: the same layers and the same image, to the bit, or exit 1.
+# The engine must use the containerd image store, which alone rewrites the times of files; each build takes as long as the first.
+# Usage: docker/repro.sh BUILD-FLAG...   (make image-repro gives them)
+set -eu
+cd "$(dirname "$0")/.."
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+for round in first second; do
+  docker buildx build --no-cache --quiet --output "type=oci,dest=$scratch/$round.tar,rewrite-timestamp=true" "$@" . > /dev/null
+  mkdir "$scratch/$round"
+  tar -xf "$scratch/$round.tar" -C "$scratch/$round" index.json blobs
+  rm "$scratch/$round.tar"
+  manifest=$(sed -n 's/.*"digest":"sha256:\([0-9a-f]*\)".*/\1/p' "$scratch/$round/index.json")
+  python3 -m json.tool "$scratch/$round/blobs/sha256/$manifest" > "$scratch/$round.json"
+  echo "$round: image sha256:$manifest"
+  rm -r "$scratch/$round"
+  docker builder prune --all --force > /dev/null
+done
+grep '"digest"' "$scratch/first.json"
+diff "$scratch/first.json" "$scratch/second.json" && echo "identical"

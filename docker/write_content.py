@@ -1,0 +1,8 @@
+"""While the image is built: write down the digest of every file that was installed. Usage: write_content.py VARIANT REVISION"""
+
+import sys
+from pathlib import Path
+
+from harness.image import write_content
+
+write_content(Path(sys.prefix), variant=sys.argv[1], commit=sys.argv[2])
