@@ -1,0 +1,62 @@
+"""From nothing to the first environment step of Dog Run: in a container of the image, and with this installation.
+
+    python benchmarks/container_start.py --image mst-bench [--rounds 25]
+
+Each round does both, and this installation once more as a control; the first round is left out. Prints medians of the seconds
+and of the ratio, with its 5 to 95 percent range.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+
+import numpy as np
+from tabulate import tabulate
+
+STEP = """
+import numpy as np
+import torch
+from envs.tasks import TASKS
+from envs.worker import Worker
+task = TASKS["dog-run"]
+with Worker() as worker:
+    pool = worker.pool(task, [1])
+    pool.reset()
+    pool.step(np.zeros((1, task.action)))
+"""
+HULL = ["docker", "run", "--rm", "--init", "--network", "none", "--read-only", "--tmpfs", "/tmp", "--entrypoint", "python"]
+
+
+def seconds(python: list[str]) -> float:
+    """Wall time of the first step."""
+    begin = time.perf_counter()
+    subprocess.run([*python, "-P", "-c", STEP], check=True, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - begin
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--image", default="mst-bench")
+    parser.add_argument("--rounds", type=int, default=25)
+    arguments = parser.parse_args()
+    ways = {"host": [sys.executable], "host again (A/A)": [sys.executable], "container": [*HULL, arguments.image]}
+    times = np.array([[seconds(python) for python in ways.values()] for _ in range(1 + arguments.rounds)][1:])
+    ratios = times / times[:, :1]
+    rows = [
+        [
+            name,
+            *(
+                f"{value:.2f}"
+                for value in (np.median(times[:, i]), np.median(ratios[:, i]), *np.quantile(ratios[:, i], [0.05, 0.95]))
+            ),
+        ]
+        for i, name in enumerate(ways)
+    ]
+    print(tabulate(rows, headers=["", "seconds", "ratio to host", "5 %", "95 %"], disable_numparse=True))
+
+
+if __name__ == "__main__":
+    main()
