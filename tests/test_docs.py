@@ -19,7 +19,8 @@ EVERYTHING = "\n".join(page.read_text() for page in PAGES)
 
 
 def commands(group=None, prefix=()):
-    for name, command in (group or get_command(app)).commands.items():
+    shown = {name: command for name, command in (group or get_command(app)).commands.items() if not command.hidden}
+    for name, command in shown.items():
         yield from commands(command, (*prefix, name)) if hasattr(command, "commands") else [(*prefix, name)]
 
 
