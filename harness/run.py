@@ -58,10 +58,10 @@ def execute(request: Request, key: SigningKey) -> dict[str, Any]:
     suite, plan = plan_of(request)
     check_writable(request.out)
     image.check_sample()
-    if advice := image.unkept(request.out):
-        print(f"mst-bench: {advice}", file=sys.stderr)
     carrier = executor(request.executor)
     device = carrier.choose_device(request.options, suite.device, suite.suite)
+    if advice := image.unkept(request.out):
+        print(f"mst-bench: {advice}", file=sys.stderr)
     folder = write_plan(plan, request.out)
     cohorts = frozen_cohorts(folder, plan, device.partition(":")[0], request.members)
     open_cohorts = [cohort for cohort in cohorts.cohorts if not finished(folder, cohort)]
