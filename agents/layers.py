@@ -69,6 +69,11 @@ def normalise(x: Tensor) -> Tensor:
     return F.layer_norm(x, (x.shape[-1],))
 
 
+def activate(z: Tensor, block: BlockType) -> Tensor:
+    """act([LN](z)) of a hidden layer's pre-activation."""
+    return ACTIVATIONS[block.activation](normalise(z) if block.norm else z)
+
+
 def shortcut(x: Tensor, y: Tensor, block: BlockType) -> Tensor:
     """The pre-layer residual: the layer's input is added past norm and activation, where the widths agree."""
     return x + y if block.residual and x.shape[-1] == y.shape[-1] else y
@@ -82,7 +87,7 @@ def hidden(x: Tensor, parameters: Parameters, name: str, block: BlockType, trace
     z = linear(x, parameters, name)
     if trace is not None:
         trace.append(z)
-    return shortcut(x, ACTIVATIONS[block.activation](normalise(z) if block.norm else z), block)
+    return shortcut(x, activate(z, block), block)
 
 
 def mlp(

@@ -18,6 +18,9 @@ from torch import Tensor
 
 ONE = 1 << 32
 """Fixed-point 1.0 of a priority. Up to 2^21 rows of priority 2^10 fit a 64-bit sum."""
+BLOCK = 64
+"""Rows that share a partial sum. Drawing a batch of B reads capacity / BLOCK sums and B * BLOCK rows; which rows it draws does
+not depend on BLOCK."""
 LARGEST_PRIORITY = float(1 << 10)
 
 
@@ -41,7 +44,7 @@ class Replay:
         self.members, self.observation, self.action = members, observation, action
         self.capacity, self.horizon = capacity, horizon
         self.device = torch.device(device)
-        self.block = 1 << max(6, (int(capacity**0.5)).bit_length())
+        self.block = BLOCK
         self.blocks = -(-capacity // self.block)
         padded = self.blocks * self.block
         self.rows = torch.zeros((members, capacity, observation + action + 2), dtype=dtype, device=device)
@@ -140,13 +143,14 @@ class Replay:
     def windows(self, index: Tensor, length: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Sub-trajectories that begin at rows [P, B].
 
-        Returns observations [P, B, length + 1, obs], actions [P, B, length, act], rewards and not-done [P, B, length].
+        Returns observations [P, length + 1, B, obs], actions [P, length, B, act], rewards and not-done [P, length, B]: step
+        after step, as an unrolled model reads them.
         """
-        steps = torch.arange(length + 1, device=self.device)
-        rows = (index[..., None] + steps) % self.capacity + self._member[:, None, None] * self.capacity
+        steps = torch.arange(length + 1, device=self.device)[:, None]
+        rows = (index[:, None] + steps) % self.capacity + self._member[:, None, None] * self.capacity
         flat = self.rows.view(-1, self.rows.shape[-1]).index_select(0, rows.reshape(-1))
         window = flat.view(*rows.shape, -1)
-        observation, rest = window[..., : self.observation], window[..., :length, self.observation :]
+        observation, rest = window[..., : self.observation], window[:, :length, :, self.observation :]
         return observation, rest[..., :-2], rest[..., -2], rest[..., -1]
 
     def update_priority(self, index: Tensor, priority: Tensor) -> None:

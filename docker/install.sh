@@ -21,4 +21,4 @@ find envpool_assets/atari envpool_assets/gfootball envpool_assets/procgen envpoo
   -type f ! -name '*.py' ! -name '*.json' -delete
 
 # unchecked-hash: a read-only image can never write these later, and the clock of a build does not get into them
-"$environment/bin/python" -m compileall -q -j 1 --invalidation-mode unchecked-hash . || true
+PYTHONDONTWRITEBYTECODE=1 PYTHONHASHSEED=0 "$environment/bin/python" -m compileall -q -f -j 1 --invalidation-mode unchecked-hash . || true

@@ -24,6 +24,7 @@ from harness.errors import UserError
 from harness.evaluation import Evaluator
 from harness.partition import Cohort
 from harness.plan import Plan
+from harness.profiling import traced
 from harness.records import Records
 from harness.results import TIMING_SCHEMA, Failure, Timing, write_result
 from harness.seeding import environment_seed, generator
@@ -108,29 +109,40 @@ class Training:
 
     # -- the loop --
 
-    def run(self, checkpoints: Checkpoints, found: Checkpoint | None, every: float, report: Report, stop: Stop) -> None:
+    def run(
+        self,
+        checkpoints: Checkpoints,
+        found: Checkpoint | None,
+        every: float,
+        report: Report,
+        stop: Stop,
+        trace: Path | None = None,
+    ) -> None:
         """Begin, or go on from `found`; train to the end of the budget and write every run's result.
 
-        A checkpoint is written every `every` seconds and when `stop` returns an error, which is then raised.
+        A checkpoint is written every `every` seconds and when `stop` returns an error, which is then raised. `trace`: where a
+        trace of some agent steps goes.
         """
         report(self.step)
         observation = self._begin() if found is None else self.restore(found)
         report(self.step)
         saved = time.monotonic()
-        for step in range(self.step + 1, self.plan.budget.agent_steps + 1):
-            observation = self.agent_step(observation)
-            self.step = step
-            if step % CHECK_EVERY == 0:
-                self.freeze_failed()
-            if step % self.plan.evaluation.every == 0:
-                self.evaluate()
-            report(step)
-            reason = stop()
-            if reason is not None or time.monotonic() - saved >= every:
-                self.save(checkpoints)
-                saved = time.monotonic()
-            if reason is not None:
-                raise reason
+        with traced(trace, max(0, self.settings.warmup - self.step)) as one_more:
+            for step in range(self.step + 1, self.plan.budget.agent_steps + 1):
+                observation = self.agent_step(observation)
+                one_more()
+                self.step = step
+                if step % CHECK_EVERY == 0:
+                    self.freeze_failed()
+                if step % self.plan.evaluation.every == 0:
+                    self.evaluate()
+                report(step)
+                reason = stop()
+                if reason is not None or time.monotonic() - saved >= every:
+                    self.save(checkpoints)
+                    saved = time.monotonic()
+                if reason is not None:
+                    raise reason
         self.finish()
 
     def __enter__(self) -> Self:

@@ -11,8 +11,8 @@ from harness.evaluation import ENVIRONMENT_MIB, MEMORY_MIB
 from harness.partition import Cohort
 from harness.plan import Plan
 
-BYTES_PER_PARAMETER = 24
-"""Weight, target, two moments, gradient and its masked copy in float32."""
+BYTES_PER_PARAMETER = 28
+"""Weight, target, two moments, mask, gradient and its masked copy in float32."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ FILE = "cohorts.json"
 
 MEMBERS = {"cpu": 4, "cuda": 8}
 """Members of a cohort by device class. On the CPU one seed under four regimes; what other sizes gain is measured by
-`benchmarks/cohort_size.py`. On a GPU, until measured, the size of the pilot suite."""
+`benchmarks/core.py`. On a GPU, until measured, the size of the pilot suite."""
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,8 @@ def print_summary(document: dict[str, Any]) -> None:
             )
     if document["faults"]:
         typer.echo(f"infrastructure faults on the way: {document['faults']}")
+    if document["time"]:
+        typer.echo("time: " + ", ".join(f"{kind} {share:.1%}" for kind, share in document["time"].items()))
     if document["report"]:
         typer.echo(f"report: {document['report']}")
     if not document["ranked"]:

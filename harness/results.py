@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -124,6 +126,17 @@ def _result(path: Path) -> dict[str, Any]:
     if found:
         raise UserError(f"{path}: was edited ({found[0]}). Remove it; the same command makes it again.")
     return dict(result)
+
+
+def time_shares(folder: Path, cohorts: Iterable[tuple[Run, ...]]) -> dict[str, float]:
+    """Where the time of finished cohorts went: shares of their wall time, by kind, and the `rest`. Empty without any."""
+    spent, wall = Counter[str](), 0.0
+    for runs in cohorts:
+        for timing in read_timings(folder, runs[:1]):  # the runs of a cohort share their time
+            spent.update(timing.seconds)
+            wall += timing.ended - timing.started
+    shares = {kind: seconds / wall for kind, seconds in spent.most_common()} if wall else {}
+    return {**shares, "rest": 1.0 - sum(shares.values())} if shares else {}
 
 
 def read_timings(folder: Path, runs: tuple[Run, ...]) -> list[Timing]:

@@ -20,6 +20,7 @@ from harness.partition import Cohort, frozen_cohorts, read_cohorts
 from harness.plan import Plan, check_writable, make_plan, write_plan
 from harness.progress import line, standing_of
 from harness.report import REPORT, Refused, write_report
+from harness.results import time_shares
 from harness.suites import shipped
 from harness.unit import Options, finished, running
 from leaderboard.keys import SigningKey
@@ -130,7 +131,7 @@ def summary(folder: Path, plan: Plan) -> dict[str, Any]:
     made, drawn = folder / MANIFEST, folder / REPORT
     reasons = list(read_manifest(folder).unranked_because) if made.exists() else provenance.unranked_because(plan)
     shown = ("task", "regime", "seed", "status", "score", "failure", "weights")
-    entry = folder / ENTRY
+    entry, cohorts = folder / ENTRY, read_cohorts(folder)
     return {
         "plan": plan.id,
         "suite": plan.suite,
@@ -138,6 +139,7 @@ def summary(folder: Path, plan: Plan) -> dict[str, Any]:
         "entry": str(entry) if entry.exists() else None,
         "report": str(drawn) if drawn.exists() else None,
         "faults": sum(len(noted) for noted in all_faults(folder).values()),
+        "time": time_shares(folder, (cohort.runs for cohort in cohorts.cohorts)) if cohorts else {},
         "ranked": not reasons,
         "unranked_because": reasons,
         "runs": [{name: run[name] for name in shown} for run in runs],

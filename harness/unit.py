@@ -44,6 +44,8 @@ class Options:
     """Infrastructure faults after which a cohort goes on from its last checkpoint, before it is left incomplete."""
     watchdog_seconds: float = PATIENCE
     """Seconds without an answer from the environments after which they count as hung."""
+    profile: bool = False
+    """Write a trace of some agent steps, cohorts/<i>/trace.json."""
     image: str = "mst-bench"
     """Image of the containers, where cohorts run in containers."""
     devices: tuple[str, ...] = ()
@@ -56,6 +58,7 @@ class Options:
         told = ["--device", self.device, "--checkpoint-seconds", str(self.checkpoint_seconds), "--retries", str(self.retries)]
         told += ["--watchdog-seconds", str(self.watchdog_seconds)]
         told += ["--max-wall", str(max_wall)] if max_wall is not None else []
+        told += ["--profile"] if self.profile else []
         return [*told, "--allow-drift"] if self.allow_drift else told
 
 
@@ -96,7 +99,8 @@ def _attempt(folder: Path, plan: Plan, cohort: Cohort, options: Options, stop: C
     training.drifted = drifted
     try:
         with training:
-            training.run(checkpoints, found, options.checkpoint_seconds, report, stop)
+            trace = place / "trace.json" if options.profile else None
+            training.run(checkpoints, found, options.checkpoint_seconds, report, stop, trace)
     except EnvironmentFault as fault:
         faults.note(folder, cohort, training.step, str(fault))
         print(f"agent step {training.step}: {fault}", file=sys.stderr)

@@ -58,8 +58,8 @@ def test_members_share_a_clip_only_with_themselves():
     view = layout.views(gradient)["q.0.weight"]
     view[2, 0, 0], view[3, 0, 0] = 30.0, 40.0  # member 1's two networks: norm 50
     view[4, 0, 0] = 10.0  # member 2: below the clip
-    scale = layout.views(agent.critic.layout.expand(agent.critic._clip_scale(gradient)))["q.0.weight"][:, 0, 0]
-    assert scale.tolist() == pytest.approx([1.0, 1.0, 0.4, 0.4, 1.0, 1.0])
+    clipped = layout.views(agent.critic._clipped(gradient))["q.0.weight"][:, 0, 0]
+    assert clipped.tolist() == pytest.approx([0.0, 0.0, 12.0, 16.0, 10.0, 0.0])
 
 
 def test_a_restored_agent_goes_on_bitwise():

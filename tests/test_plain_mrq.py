@@ -59,14 +59,14 @@ def follow(agent, plains):
         start_cycle()
 
     def encoder(index):
-        observation, action, reward, not_done = replay.windows(index, s.encoder_horizon)
+        observation, action, reward, not_done = (part.transpose(1, 2) for part in replay.windows(index, s.encoder_horizon))
         for m, plain in enumerate(plains):
             plain.encoder_update(observation[m], action[m], reward[m], not_done[m], bool(replay.terminates[m]))
         encoder_update(index)
 
     def rl(index):
         priority = rl_update(index)
-        observation, action, reward, not_done = replay.windows(index, s.q_horizon)
+        observation, action, reward, not_done = (part.transpose(1, 2) for part in replay.windows(index, s.q_horizon))
         for m, plain in enumerate(plains):
             ends = observation[m][:, [0, -1]]
             expected = plain.rl_update(ends, action[m][:, 0], reward[m], not_done[m], drawn[-1][m])

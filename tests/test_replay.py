@@ -93,7 +93,7 @@ def test_windows_hold_states_actions_and_rewards_in_their_order():
     for step in range(30):
         replay.begin(torch.full((2, OBS), float(step)), torch.full((2, ACT), step / 100))
         replay.complete(torch.tensor([step * 1.0, -step]), torch.zeros(2, OBS), np.zeros(2, bool), np.zeros(2, bool))
-    observation, action, reward, not_done = replay.windows(torch.tensor([[4], [9]]), 3)
+    observation, action, reward, not_done = (part.transpose(1, 2) for part in replay.windows(torch.tensor([[4], [9]]), 3))
     assert observation[:, 0, :, 0].tolist() == [[4, 5, 6, 7], [9, 10, 11, 12]]
     torch.testing.assert_close(action[:, 0, :, 0], torch.tensor([[0.04, 0.05, 0.06], [0.09, 0.10, 0.11]]))
     assert reward[:, 0].tolist() == [[4, 5, 6], [-9, -10, -11]]

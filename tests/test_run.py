@@ -16,6 +16,7 @@ from safetensors import safe_open
 
 from harness.listing import rows
 from harness.plan import read_plan
+from harness.profiling import STEPS
 from harness.run import Request, execute, summary
 from harness.suites import shipped
 from leaderboard.keys import one_use_key
@@ -73,6 +74,16 @@ def test_records_hold_the_curve_the_counts_and_the_diagnostics(tiny_entry):
             assert found["density"] == pytest.approx(0.4 if sparse else 1.0, abs=1e-3)
             assert 1 <= found["srank"] <= 16
             assert 0 <= found["dormant_ratio"] <= 1
+
+
+def test_a_profile_is_a_trace_of_agent_steps_and_changes_nothing(tiny_entry, tiny_suite, tmp_path):
+    found = cli("--suite", tiny_suite, "--device", "cpu", "--out", tmp_path, "--profile")
+    assert found.returncode == 0, found.stderr
+    assert re.search(r"^time: [a-z]+ [\d.]+%.*, rest [\d.]+%$", found.stdout, re.MULTILINE)
+    (trace,) = tmp_path.glob("*/cohorts/0/trace.json")
+    steps = {event["name"] for event in json.loads(trace.read_text())["traceEvents"] if event.get("cat") == "user_annotation"}
+    assert len([name for name in steps if name.startswith("ProfilerStep")]) == STEPS
+    assert (trace.parent.parent.parent / "results.csv").read_bytes() == (tiny_entry.parent / "results.csv").read_bytes()
 
 
 def test_regimes_of_one_seed_start_alike_and_end_apart(tiny_entry):

@@ -17,7 +17,7 @@ from torch import Tensor
 from agents.base import Setup, TrainedModule
 from agents.blocks import BLOCKS
 from agents.draws import Draws
-from agents.layers import Parameters
+from agents.layers import Parameters, linear
 from agents.module import AdamWSettings, Module
 from agents.mrq import losses, networks
 from agents.mrq.settings import MRQSettings
@@ -168,7 +168,8 @@ class MRQ:
 
     def _joint_embedding(self, zs: Tensor, action: Tensor, parameters: Parameters) -> Tensor:
         za = networks.action_embedding(action, parameters, self.blocks["encoder"])
-        return networks.joint_embedding(zs, za, parameters, self.settings, self.blocks["encoder"])
+        divided = networks.divided(parameters, self.settings)
+        return networks.joint_embedding(zs, za, divided, self.settings, self.blocks["encoder"])
 
     def _policy(self, zs: Tensor, parameters: Parameters) -> tuple[Tensor, Tensor]:
         return networks.policy(zs, parameters, self.settings, self.blocks["actor"])
@@ -178,26 +179,26 @@ class MRQ:
 
     def _encoder_loss(self, index: Tensor) -> Tensor:
         """Unrolled dynamics, reward and termination losses of sub-trajectories at rows [P, B]: [P]."""
-        s, block, parameters = self.settings, self.blocks["encoder"], self.encoder.parameters
+        s, block, parameters = self.settings, self.blocks["encoder"], networks.divided(self.encoder.parameters, self.settings)
+        model = networks.divided_model(parameters, s)
         observation, action, reward, not_done = self.replay.windows(index, s.encoder_horizon)
         with torch.no_grad():
-            after = observation[:, :, 1:].flatten(1, 2)
-            target = self._state_embedding(after, self.encoder.target_parameters)
-        target = target.view(*index.shape, s.encoder_horizon, s.zs_dim)
-        zs = self._state_embedding(observation[:, :, 0], parameters)
+            target = self._state_embedding(observation[:, 1:].flatten(1, 2), self.encoder.target_parameters)
+        zs = self._state_embedding(observation[:, 0], parameters)
         za = networks.action_embedding(action.flatten(1, 2), parameters, block)
-        za = za.view(*index.shape, s.encoder_horizon, s.za_dim)
+        begun = linear(za, parameters, "zsa.action")
+        states, joints = list[Tensor](), list[Tensor]()
+        for za_now, begun_now in zip(za.chunk(s.encoder_horizon, 1), begun.chunk(s.encoder_horizon, 1), strict=True):
+            joints.append(networks.joint_embedding(zs, za_now, parameters, s, block, begun_now))
+            zs = linear(joints[-1], model, "state")
+            states.append(zs)
+        rest = linear(torch.cat(joints, 1), model, "rest")
         alive = losses.alive_before(not_done)
-        terminates = self.replay.terminates.to(zs.dtype)
-        total = torch.zeros(self.members, dtype=zs.dtype, device=zs.device)
-        for step in range(s.encoder_horizon):
-            zsa = networks.joint_embedding(zs, za[:, :, step], parameters, s, block)
-            done, zs, logits = networks.predictions(zsa, parameters, s)
-            dynamics = losses.dynamics_loss(zs, target[:, :, step], alive[..., step])
-            rewards = losses.reward_loss(logits, reward[..., step], alive[..., step], self.bins)
-            dones = losses.done_loss(done[..., 0], not_done[..., step], alive[..., step]) * terminates
-            total = total + s.dynamics_weight * dynamics + s.reward_weight * rewards + s.done_weight * dones
-        return total
+        dynamics = losses.dynamics_loss(torch.cat(states, 1).view_as(target), target, alive.flatten(1))
+        rewards = losses.reward_loss(rest[..., 1:], reward.flatten(1), alive.flatten(1), self.bins)
+        dones = losses.done_loss(rest[..., 0], not_done.flatten(1), alive.flatten(1)) * self.replay.terminates
+        mean = s.dynamics_weight * dynamics + s.reward_weight * rewards + s.done_weight * dones
+        return mean * s.encoder_horizon
 
     def _encoder_update(self, index: Tensor) -> None:
         self._learn("encoder", self._encoder_loss(index))
@@ -208,14 +209,14 @@ class MRQ:
         observation, action, reward, not_done = self.replay.windows(index, s.q_horizon)
         reward, discount = losses.multi_step_return(reward, not_done, s.discount)
         with torch.no_grad():
-            next_zs = self._state_embedding(observation[:, :, -1], self.encoder.target_parameters)
+            next_zs = self._state_embedding(observation[:, -1], self.encoder.target_parameters)
             noise = (self.draws["target-noise"].next() * s.target_noise).clamp(-s.target_noise_clip, s.target_noise_clip)
             next_action = (self._policy(next_zs, self.actor.target_parameters)[0] + noise).clamp(-1.0, 1.0)
             next_zsa = self._joint_embedding(next_zs, next_action, self.encoder.target_parameters)
             next_q = self._q_values(next_zsa, self.critic.target_parameters)
             target = losses.q_target(reward, discount, next_q, self.reward_scale, self.target_reward_scale)
-            zs = self._state_embedding(observation[:, :, 0], self.encoder.parameters)
-            zsa = self._joint_embedding(zs, action[:, :, 0], self.encoder.parameters)
+            zs = self._state_embedding(observation[:, 0], self.encoder.parameters)
+            zsa = self._joint_embedding(zs, action[:, 0], self.encoder.parameters)
         q_taken = self._q_values(zsa, self.critic.parameters)
         self._learn("critic", losses.critic_loss(q_taken, target))
         policy_action, pre_activation = self._policy(zs, self.actor.parameters)
@@ -259,9 +260,9 @@ class MRQ:
         index = self.replay.sample(self.draws["probe"].next())
         observation, action, _, _ = self.replay.windows(index, 1)
         found: dict[str, tuple[list[Tensor], list[Tensor]]] = {name: ([], []) for name in MODULES}
-        zs = self._state_embedding(observation[:, :, 0], self.encoder.parameters, found["encoder"][1])
+        zs = self._state_embedding(observation[:, 0], self.encoder.parameters, found["encoder"][1])
         found["encoder"][0].append(zs)
-        zsa = self._joint_embedding(zs, action[:, :, 0], self.encoder.parameters)
+        zsa = self._joint_embedding(zs, action[:, 0], self.encoder.parameters)
         networks.q_values(zsa, self.critic.parameters, self.settings, self.blocks["critic"], *found["critic"])
         networks.policy(zs, self.actor.parameters, self.settings, self.blocks["actor"], *found["actor"])
         by_member = {name: lambda x: x.unflatten(0, (self.members, -1)) for name in MODULES}

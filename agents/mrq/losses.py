@@ -24,34 +24,34 @@ def two_hot(x: Tensor, bins: Tensor) -> Tensor:
 
 
 def alive_before(not_done: Tensor) -> Tensor:
-    """1 while no earlier step of the sub-trajectory ended: not_done [P, B, H] -> [P, B, H]."""
-    first = torch.ones_like(not_done[..., :1])
-    return torch.cat([first, not_done[..., :-1]], -1).cumprod(-1)
+    """1 while no earlier step of the sub-trajectory ended: not_done [P, H, B] -> [P, H, B]."""
+    first = torch.ones_like(not_done[:, :1])
+    return torch.cat([first, not_done[:, :-1]], 1).cumprod(1)
 
 
 def dynamics_loss(predicted: Tensor, target: Tensor, alive: Tensor) -> Tensor:
-    """Masked mean squared error of one unrolled step: [P, B, zs], [P, B, zs], [P, B] -> [P]."""
+    """Masked mean squared error of predicted states: [P, N, zs], [P, N, zs], [P, N] -> [P]."""
     return ((predicted - target).square() * alive[..., None]).mean((1, 2))
 
 
 def reward_loss(logits: Tensor, reward: Tensor, alive: Tensor, bins: Tensor) -> Tensor:
-    """Masked two-hot cross-entropy of one unrolled step: [P, B, bins], [P, B], [P, B] -> [P]."""
+    """Masked two-hot cross-entropy of predicted rewards: [P, N, bins], [P, N], [P, N] -> [P]."""
     cross_entropy = -(two_hot(reward, bins) * F.log_softmax(logits, -1)).sum(-1)
     return (cross_entropy * alive).mean(1)
 
 
 def done_loss(predicted: Tensor, not_done: Tensor, alive: Tensor) -> Tensor:
-    """Masked squared error of the predicted termination: [P, B], [P, B], [P, B] -> [P]."""
+    """Masked squared error of the predicted termination: [P, N], [P, N], [P, N] -> [P]."""
     return ((predicted - (1.0 - not_done)).square() * alive).mean(1)
 
 
 def multi_step_return(reward: Tensor, not_done: Tensor, discount: float) -> tuple[Tensor, Tensor]:
-    """Discounted n-step reward and the discount of what follows: [P, B, n] -> [P, B], [P, B]."""
-    total = torch.zeros_like(reward[..., 0])
+    """Discounted n-step reward and the discount of what follows: [P, n, B] -> [P, B], [P, B]."""
+    total = torch.zeros_like(reward[:, 0])
     scale = torch.ones_like(total)
-    for step in range(reward.shape[-1]):
-        total = total + scale * reward[..., step]
-        scale = scale * discount * not_done[..., step]
+    for step in range(reward.shape[1]):
+        total = total + scale * reward[:, step]
+        scale = scale * discount * not_done[:, step]
     return total, scale
 
 

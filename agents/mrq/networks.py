@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from agents.blocks import BlockType, Linear
-from agents.layers import ACTIVATIONS, Parameters, hidden, linear, mlp, shortcut
+from agents.layers import ACTIVATIONS, Parameters, activate, hidden, linear, mlp, shortcut
 from agents.mrq.settings import MRQSettings
 
 
@@ -81,17 +81,36 @@ def action_embedding(action: Tensor, parameters: Parameters, block: BlockType) -
     return ACTIVATIONS[block.activation](linear(action, parameters, "za"))
 
 
-def joint_embedding(zs: Tensor, za: Tensor, parameters: Parameters, s: MRQSettings, block: BlockType) -> Tensor:
-    """zsa = g(zs, za), its output neither normalised nor activated: -> [P, B, zsa]."""
-    x = mlp(torch.cat([zs, za], -1), parameters, "zsa", s.depth, block)
+def divided(parameters: Parameters, s: MRQSettings) -> Parameters:
+    """The encoder's parameters, `zsa.0` divided into `zsa.action`, which whole horizons of actions go through at once, and the
+    weights `zsa.state`, which the states of an unrolled model go through one step after the other."""
+    of_state, of_action = torch.split(parameters["zsa.0.weight"], [s.zs_dim, s.za_dim], dim=1)
+    parts = {"zsa.state.weight": of_state, "zsa.action.weight": of_action, "zsa.action.bias": parameters["zsa.0.bias"]}
+    return {**parameters, **parts}
+
+
+def divided_model(parameters: Parameters, s: MRQSettings) -> Parameters:
+    """The model's linear predictions, divided into `state`, which the next step needs, and `rest`: termination and rewards."""
+    parts = dict[str, Tensor]()
+    for kind in ("weight", "bias"):
+        done, state, reward = torch.split(parameters[f"model.{kind}"], [1, s.zs_dim, s.reward_bins], dim=2)
+        parts |= {f"state.{kind}": state, f"rest.{kind}": torch.cat([done, reward], 2)}
+    return parts
+
+
+def joint_embedding(
+    zs: Tensor, za: Tensor, parameters: Parameters, s: MRQSettings, block: BlockType, begun: Tensor | None = None
+) -> Tensor:
+    """zsa = g(zs, za), its output neither normalised nor activated: -> [P, B, zsa].
+
+    `parameters`: divided. `begun`: za through `zsa.action`, where that was computed for several steps at once.
+    """
+    z = torch.baddbmm(linear(za, parameters, "zsa.action") if begun is None else begun, zs, parameters["zsa.state.weight"])
+    y = activate(z, block)
+    x = shortcut(torch.cat([zs, za], -1), y, block) if zs.shape[-1] + za.shape[-1] == y.shape[-1] else y
+    for index in range(1, s.depth):
+        x = hidden(x, parameters, f"zsa.{index}", block)
     return shortcut(x, linear(x, parameters, "zsa.out"), block)
-
-
-def predictions(zsa: Tensor, parameters: Parameters, s: MRQSettings) -> tuple[Tensor, Tensor, Tensor]:
-    """Linear predictions of (done [P, B, 1], next zs [P, B, zs], reward logits [P, B, bins])."""
-    head = linear(zsa, parameters, "model")
-    done, zs, reward = torch.split(head, [1, s.zs_dim, s.reward_bins], dim=-1)
-    return done, zs, reward
 
 
 def q_values(

@@ -50,7 +50,7 @@ class Masks:
     @torch.no_grad()
     def _draw(self, generators: Sequence[torch.Generator]) -> None:
         """Exact counts at random places; no rescaling of the weights that stay."""
-        flat = torch.ones(self.module.layout.size, dtype=torch.bool, device=self.module.flat.device)
+        flat = torch.ones_like(self.module.target)
         views = self.module.layout.views(flat)
         for member, generator in enumerate(generators):
             for layer, count in zip(self.layers, self.counts[member], strict=True):
@@ -59,8 +59,8 @@ class Masks:
                     row = torch.zeros(layer.size, dtype=torch.bool)
                     row[order[:count]] = True
                     group = member * self.module.copies + copy
-                    views[f"{layer.name}.weight"][group] = row.view(layer.fan_in, layer.fan_out).to(flat.device)
-        self.module.mask = flat
+                    views[f"{layer.name}.weight"][group] = row.view(layer.fan_in, layer.fan_out).to(flat)
+        self.module.keep = flat
         self.module.flat.mul_(flat)
 
     def due(self, update: int) -> bool:
@@ -76,42 +76,42 @@ class Masks:
         """
         update = self.module.updates
         members = [m for m in range(self.module.members) if healthy[m] and self.schedules[m].drop_fraction(update) > 0.0]
-        assert self.module.mask is not None or not members
+        assert self.module.keep is not None or not members
         for member in members:
             self._rewire_member(member, update, gradient)
             self.rewires[member] += 1
             self._extend_chain(member)
 
     def _rewire_member(self, member: int, update: int, gradient: Tensor) -> None:
-        assert self.module.mask is not None
+        assert self.module.keep is not None
         layout = self.module.layout
         rows = slice(member * self.module.copies, (member + 1) * self.module.copies)
         fraction = self.schedules[member].drop_fraction(update)
         place = RULES[self.regimes[member].rule]
         assert place is not None
         score_of = load(place)
-        vectors = [layout.views(flat) for flat in (self.module.flat.detach(), self.module.mask, gradient, *self.module.moments)]
+        vectors = [layout.views(flat) for flat in (self.module.flat.detach(), self.module.keep, gradient, *self.module.moments)]
         for layer, active in zip(self.layers, self.counts[member], strict=True):
             k = min(int(fraction * active), layer.size - active)
             if k == 0:
                 continue
             tensors = [views[f"{layer.name}.weight"][rows] for views in vectors]
-            weight, mask, score, first, second = [tensor.reshape(self.module.copies, -1) for tensor in tensors]
+            weight, keep, score, first, second = [tensor.reshape(self.module.copies, -1) for tensor in tensors]
             amounts = torch.full((self.module.copies,), k, device=weight.device)
-            new_mask, grown = rewire(weight, mask, score_of(score), amounts)
+            new_mask, grown = rewire(weight, keep.bool(), score_of(score), amounts)
             stays = new_mask & ~grown
             for tensor in (weight, first, second):
                 tensor.masked_fill_(~stays, 0.0)
-            mask.copy_(new_mask)
+            keep.copy_(new_mask)
 
     def member_masks(self, member: int) -> dict[str, Tensor]:
         """One member's masks on the CPU: NAME.weight [copies, in, out] bool (all True where dense)."""
         rows = slice(member * self.module.copies, (member + 1) * self.module.copies)
-        if self.module.mask is None:
+        if self.module.keep is None:
             shapes = ((self.module.copies, layer.fan_in, layer.fan_out) for layer in self.layers)
             return {f"{n.name}.weight": torch.ones(s, dtype=torch.bool) for n, s in zip(self.layers, shapes, strict=True)}
-        views = self.module.layout.views(self.module.mask)
-        return {f"{layer.name}.weight": views[f"{layer.name}.weight"][rows].cpu().clone() for layer in self.layers}
+        views = self.module.layout.views(self.module.keep)
+        return {f"{layer.name}.weight": views[f"{layer.name}.weight"][rows].bool().cpu() for layer in self.layers}
 
     def _extend_chain(self, member: int) -> None:
         self.chains[member].append(mask_digest(self.member_masks(member)))
