@@ -194,7 +194,7 @@ class MRQ:
             states.append(zs)
         rest = linear(torch.cat(joints, 1), model, "rest")
         alive = losses.alive_before(not_done)
-        dynamics = losses.dynamics_loss(torch.cat(states, 1).view_as(target), target, alive.flatten(1))
+        dynamics = losses.dynamics_loss(torch.cat(states, 1), target, alive.flatten(1))
         rewards = losses.reward_loss(rest[..., 1:], reward.flatten(1), alive.flatten(1), self.bins)
         dones = losses.done_loss(rest[..., 0], not_done.flatten(1), alive.flatten(1)) * self.replay.terminates
         mean = s.dynamics_weight * dynamics + s.reward_weight * rewards + s.done_weight * dones
