@@ -290,6 +290,7 @@ def verify(
     entry: Annotated[Path, typer.Argument(help="entry.dsse.json, its files beside it.")],
     trust: TrustOption = None,
     release: Annotated[Path | None, typer.Option("--release", help="Signed release statement of the entry's image.")] = None,
+    complete: Annotated[bool, typer.Option("--complete", help="Refuse an entry whose tensors are not there.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check an entry, offline: one line a check. Exit 4 if any fails."""
@@ -297,7 +298,7 @@ def verify(
     from leaderboard.verify import verify as run_checks
 
     try:
-        verdict = run_checks(entry, trust, release)
+        verdict = run_checks(entry, trust, release, complete)
     except OSError as error:
         raise UserError(f"{error.filename or entry}: cannot be read ({error.strerror}).") from None
     except KeyFileError as error:

@@ -48,8 +48,8 @@ class Defect(ValueError):
 class _Entry:
     """What the checks share: the parsed entry and its folder. Later checks rely on earlier ones having passed."""
 
-    def __init__(self, path: Path, trust: Path | None, release: Path | None) -> None:
-        self.path, self.folder, self.trust, self.release = path, path.parent, trust, release
+    def __init__(self, path: Path, trust: Path | None, release: Path | None, complete: bool) -> None:
+        self.path, self.folder, self.trust, self.release, self.complete = path, path.parent, trust, release, complete
         self.envelope: dict[str, Any] = {}
         self.statement: dict[str, Any] = {}
         self.subjects: dict[str, str] = {}
@@ -69,14 +69,14 @@ class _Entry:
             raise Defect(f"{name}: {error}") from None
 
 
-def verify(path: Path, trust: Path | None = None, release: Path | None = None) -> Verdict:
+def verify(path: Path, trust: Path | None = None, release: Path | None = None, complete: bool = False) -> Verdict:
     """Run every check on the entry at `path`, whose files lie beside it. Stops at the first check that fails.
 
     `trust`: a trust file; without it the signer's key is reported as unknown. `release`: the release statement of an image;
-    without it nobody vouches for the image that the entry names. Raises OSError if one of the three cannot be read and
-    KeyFileError for a bad trust file.
+    without it nobody vouches for the image that the entry names. `complete`: tensors that are not there are a failure. Raises
+    OSError if one of the three files cannot be read and KeyFileError for a bad trust file.
     """
-    entry = _Entry(path, trust, release)
+    entry = _Entry(path, trust, release, complete)
     verdict = Verdict(str(path))
     for name, check in CHECKS.items():
         try:
@@ -197,7 +197,7 @@ def _runs(entry: _Entry) -> Outcome:
             if result in entry.subjects or run["final_returns"] or run["score"] is not None:
                 raise Defect(f"{_run_name(run)}: is called missing, but has a result")
             continue
-        for name in ("result.json", "records.jsonl", "policy.safetensors", "critic.safetensors", "masks.safetensors"):
+        for name in ("result.json", "records.jsonl"):
             if _run_name(run, name) not in entry.subjects:
                 raise Defect(f"{_run_name(run, name)}: is not among the signed files")
         if entry.json(result) != run:
@@ -260,6 +260,28 @@ def _scores(entry: _Entry) -> Outcome:
     return "passed", "recomputed from the episodes' returns"
 
 
+def _tensors(entry: _Entry) -> Outcome:
+    from leaderboard.audit import TENSORS, AuditError, audit  # arrays are not needed for the other checks
+
+    regimes, absent = entry.json("plan.json")["regimes"], 0
+    for run in _present(entry):
+        there = [name for name in TENSORS if _run_name(run, name) in entry.subjects]
+        if not there:
+            absent += 1
+            continue
+        if len(there) < len(TENSORS):
+            raise Defect(f"{_run_name(run)}: has {', '.join(there)}, but not all of {', '.join(TENSORS)}")
+        try:
+            audit(entry.folder / _run_name(run), run, regimes[run["regime"]])
+        except AuditError as error:
+            raise Defect(f"{_run_name(run)}: {error}") from None
+    if absent and entry.complete:
+        raise Defect(f"absent for {absent} runs")
+    if absent:
+        return "unknown", f"absent, not checked, for {absent} of {len(_present(entry))} runs"
+    return "passed", "densities, masks and rewires recomputed from the tensors"
+
+
 def _run_name(run: dict[str, Any], file: str = "") -> str:
     name = f"runs/{run['task']}/{run['regime']}/{run['seed']}"
     return f"{name}/{file}" if file else name
@@ -281,5 +303,6 @@ CHECKS: dict[str, Callable[[_Entry], Outcome]] = {
     "records": _records,
     "budgets": _budgets,
     "scores": _scores,
+    "tensors": _tensors,
 }
 """Check name -> check, in the order they run."""

@@ -133,9 +133,9 @@ class Masks:
 
 
 def mask_digest(masks: dict[str, Tensor]) -> str:
-    """sha256 over the masks' names, shapes and bits, in the order of the layers."""
+    """sha256 over the masks' names, shapes and bits, in the order of the names (leaderboard/audit.py recomputes it)."""
     digest = hashlib.sha256()
-    for name, mask in masks.items():
+    for name, mask in sorted(masks.items()):
         digest.update(f"{name} {tuple(mask.shape)}\n".encode())
         digest.update(mask.to(torch.uint8).contiguous().numpy().tobytes())
     return digest.hexdigest()
