@@ -86,8 +86,21 @@ class _Hull:
             wanted = self.options.devices
             which = {"device_ids": [wanted[place % len(wanted)]]} if wanted else {"count": -1}
             gpus = [DeviceRequest(**which, capabilities=[["gpu"]])]
+        container = None
+        try:
+            container = self._create(command, gpus)
+            container.start()
+        except BaseException as error:
+            if container is not None:
+                self.remove(container)
+            if isinstance(error, APIError):
+                raise _cannot_start(error, self.options) from None
+            raise
+        return container
+
+    def _create(self, command: list[str], gpus: list[DeviceRequest]) -> Any:
         memory = int(self.memory_gib * GIB)
-        container = self.engine.containers.create(
+        return self.engine.containers.create(
             self.image,
             command,
             init=True,
@@ -106,15 +119,6 @@ class _Hull:
             device_requests=gpus,
             labels=self.labels,
         )
-        try:
-            container.start()
-        except APIError as error:
-            self.remove(container)
-            raise _cannot_start(error, self.options) from None
-        except BaseException:
-            self.remove(container)
-            raise
-        return container
 
     def remove(self, container: Any) -> None:
         """Also while it runs; an engine that does not answer is not asked twice."""
