@@ -15,6 +15,7 @@ import rfc8785
 from agents.catalog import AGENTS, settings_class
 from agents.sparsity.regime import MODULES, ModuleRegime
 from envs.tasks import TASKS
+from harness import image
 from harness import suite as suites
 from harness.config import build
 from harness.errors import UserError, suggestion
@@ -124,7 +125,8 @@ def check_writable(out: Path) -> None:
 
 
 def _unwritable(out: Path, error: OSError) -> UserError:
-    return UserError(f"--out {out}: cannot be written ({error.strerror}); choose a folder of yours.")
+    in_container = " In a container: `mkdir -p out` before, and `--user $(id -u):$(id -g)`." if image.content() else ""
+    return UserError(f"--out {out}: cannot be written ({error.strerror}); choose a folder of yours.{in_container}")
 
 
 def write_plan(plan: Plan, out: Path) -> Path:

@@ -97,7 +97,12 @@ def test_it_trains_for_any_user_without_network_or_rights_and_the_entry_verifies
     ("arguments", "options", "code", "sentences"),
     [
         (["--suite", "dmc-hard"], (), 7, ["dmc-hard needs a CUDA device", "--gpus all", "--device cpu"]),
-        (["--suite", "smoke"], ("-v", "/usr:/out:ro"), 2, ["--out /out: cannot be written (Read-only file system)"]),
+        (
+            ["--suite", "smoke"],
+            ("-v", "/usr:/out:ro"),
+            2,
+            ["/out: cannot be written (Read-only file system)", "mkdir -p out"],
+        ),
         (["--suite", "smok"], (), 2, ["unknown suite", "Did you mean 'smoke'?"]),
         (["--executor", "docker", "--suite", "smoke"], (), 2, ["this is inside a container already"]),
     ],
