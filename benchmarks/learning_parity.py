@@ -18,7 +18,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from harness.plan import read_plan
-from leaderboard.curves import returns_panel
+from leaderboard.curves import read_evaluations, returns_panel
 
 
 def main() -> int:
@@ -29,7 +29,8 @@ def main() -> int:
     arguments = parser.parse_args()
     plan = read_plan(arguments.folder / "plan.json")
     runs = [{"task": run.task, "regime": run.regime, "seed": run.seed} for run in plan.runs if run.regime == "stock"]
-    curves = [dict(zip(curve.steps, curve.values, strict=True)) for curve in returns_panel(arguments.folder, runs).curves]
+    panel = returns_panel(read_evaluations(arguments.folder, runs))
+    curves = [dict(zip(curve.steps, curve.values, strict=True)) for curve in panel.curves]
     rows, judged = [], None
     with open(arguments.published, encoding="utf-8") as file:
         for row in csv.DictReader(file):

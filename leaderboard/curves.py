@@ -57,13 +57,28 @@ class Panel:
         return low - room, high + room
 
 
-def returns_panel(folder: Path, runs: list[dict[str, Any]]) -> Panel:
-    """Mean return of each scheduled evaluation, for the runs of one task. Lines that are not whole records are passed over:
-    a run that is under way may be writing one."""
-    return _panel("mean return", None, folder, runs, lambda record: math.fsum(record["returns"]) / len(record["returns"]))
+@dataclass(frozen=True)
+class Recorded:
+    """The evaluations of one run, as recorded."""
+
+    regime: str
+    seed: int
+    evaluations: list[dict[str, Any]]
 
 
-def diagnostics_panels(folder: Path, runs: list[dict[str, Any]]) -> list[Panel]:
+def read_evaluations(folder: Path, runs: list[dict[str, Any]]) -> list[Recorded]:
+    """What the runs of a plan folder recorded at each scheduled evaluation. Lines that are not whole records are passed over: a
+    run that is under way may be writing one."""
+    places = [folder / "runs" / run["task"] / run["regime"] / str(run["seed"]) / "records.jsonl" for run in runs]
+    return [Recorded(run["regime"], run["seed"], list(_evaluations(path))) for run, path in zip(runs, places, strict=True)]
+
+
+def returns_panel(runs: list[Recorded]) -> Panel:
+    """Mean return of each scheduled evaluation, for the runs of one task."""
+    return _panel("mean return", None, runs, lambda record: math.fsum(record["returns"]) / len(record["returns"]))
+
+
+def diagnostics_panels(runs: list[Recorded]) -> list[Panel]:
     """A panel for each module and diagnostic of the runs of one task."""
     panels = []
     for name, (title, reach) in DIAGNOSTICS.items():
@@ -72,21 +87,19 @@ def diagnostics_panels(folder: Path, runs: list[dict[str, Any]]) -> list[Panel]:
             def figure(record: dict[str, Any], module: str = module, name: str = name) -> float:
                 return float(record["diagnostics"][module][name])
 
-            panels.append(_panel(f"{module}: {title}", reach, folder, runs, figure))
+            panels.append(_panel(f"{module}: {title}", reach, runs, figure))
     return [panel for panel in panels if panel.curves]
 
 
-def _panel(
-    title: str, reach: float | None, folder: Path, runs: list[dict[str, Any]], figure: Callable[[dict[str, Any]], float]
-) -> Panel:
-    curves = [_curve(folder, run, figure) for run in runs]
+def _panel(title: str, reach: float | None, runs: list[Recorded], figure: Callable[[dict[str, Any]], float]) -> Panel:
+    curves = [_curve(run, figure) for run in runs]
     drawn = [curve for curve in curves if curve.steps]
     return Panel(title, drawn, [_band(regime, drawn) for regime in dict.fromkeys(curve.regime for curve in drawn)], reach)
 
 
-def _curve(folder: Path, run: dict[str, Any], figure: Callable[[dict[str, Any]], float]) -> Curve:
-    curve = Curve(run["regime"], run["seed"])
-    for record in _evaluations(folder / "runs" / run["task"] / run["regime"] / str(run["seed"]) / "records.jsonl"):
+def _curve(run: Recorded, figure: Callable[[dict[str, Any]], float]) -> Curve:
+    curve = Curve(run.regime, run.seed)
+    for record in run.evaluations:
         try:
             step, value = record["environment_step"], float(figure(record))
         except (KeyError, TypeError, ValueError, ArithmeticError):

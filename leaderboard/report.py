@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from leaderboard import charts, envelope, strict_json
-from leaderboard.curves import Panel, diagnostics_panels, returns_panel
+from leaderboard.curves import Panel, diagnostics_panels, read_evaluations, returns_panel
 from leaderboard.table import HEADERS, comparison_rows
 from leaderboard.verify import Verdict
 
@@ -71,7 +71,8 @@ def render(predicate: dict[str, Any], manifest: dict[str, Any], folder: Path, ve
 
 def _section(number: int, task: str, regimes: list[str], folder: Path, runs: list[dict[str, Any]]) -> TaskSection:
     mine = [run for run in runs if run["task"] == task]
-    panel = returns_panel(folder, mine)
+    recorded = read_evaluations(folder, mine)
+    panel = returns_panel(recorded)
     scores = Drawing(
         charts.scores(mine, regimes, f"s{number}"),
         "Scores of the seeds (dots), mean and 95% t interval (diamond, bar; it may reach out of the chart)",
@@ -86,7 +87,7 @@ def _section(number: int, task: str, regimes: list[str], folder: Path, runs: lis
         ]
     diagnostics = [
         Drawing(charts.lines(found, regimes, f"d{number}n{at}"), found.title)
-        for at, found in enumerate(diagnostics_panels(folder, mine))
+        for at, found in enumerate(diagnostics_panels(recorded))
     ]
     return TaskSection(task, scores, overview, single, diagnostics)
 

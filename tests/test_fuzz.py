@@ -21,7 +21,7 @@ from harness.run import summary
 from harness.suite import load
 from leaderboard import envelope, keys
 from leaderboard.charts import lines
-from leaderboard.curves import diagnostics_panels, returns_panel
+from leaderboard.curves import diagnostics_panels, read_evaluations, returns_panel
 from leaderboard.statement import defects
 from leaderboard.strict_json import parse
 from leaderboard.verify import verify
@@ -189,8 +189,8 @@ def test_curves_of_forged_records_are_drawn_or_left_out(tiny_entry, tmp_path, pa
     place = tmp_path / "runs/t/r/0/records.jsonl"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(json.dumps(replaced(record, path, value)) + "\n" + json.dumps(value) + "\n")
-    runs = [{"task": "t", "regime": "r", "seed": 0}]
-    for panel in (returns_panel(tmp_path, runs), *diagnostics_panels(tmp_path, runs)[:1]):
+    recorded = read_evaluations(tmp_path, [{"task": "t", "regime": "r", "seed": 0}])
+    for panel in (returns_panel(recorded), *diagnostics_panels(recorded)[:1]):
         if panel.curves:
             assert lines(panel, ["r"], "x", "r").startswith("<svg")
 

@@ -10,7 +10,7 @@ import pytest
 
 from harness.report import Refused, write_report
 from leaderboard import report
-from leaderboard.curves import returns_panel
+from leaderboard.curves import read_evaluations, returns_panel
 from leaderboard.verify import verify
 
 HOSTILE = "<script>window.hacked=1</script>\"'&$x_1$"
@@ -61,7 +61,7 @@ def test_nothing_is_loaded_and_every_id_is_there_once(tiny_entry):
 
 
 def test_curves_are_those_of_the_records(tiny_entry, stated):
-    panel = returns_panel(tiny_entry.parent, stated[0]["runs"])
+    panel = returns_panel(read_evaluations(tiny_entry.parent, stated[0]["runs"]))
     lines = (tiny_entry.parent / "runs/cartpole-swingup/mst/0/records.jsonl").read_text().splitlines()
     records = [record for line in lines if (record := json.loads(line))["kind"] == "evaluation"]
     curve = next(curve for curve in panel.curves if curve.regime == "mst")
