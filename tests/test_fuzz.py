@@ -16,12 +16,14 @@ from harness.errors import UserError
 from harness.partition import frozen_cohorts
 from harness.plan import make_plan, read_plan
 from harness.progress import standing_of
+from harness.records import digest_bytes
 from harness.results import read_timings
 from harness.run import summary
 from harness.suite import load
 from leaderboard import envelope, keys
 from leaderboard.charts import lines
 from leaderboard.curves import diagnostics_panels, read_evaluations, returns_panel
+from leaderboard.release import ReleaseError, read_release
 from leaderboard.statement import defects
 from leaderboard.strict_json import parse
 from leaderboard.verify import verify
@@ -99,6 +101,38 @@ def test_any_signed_statement_gets_a_verdict(statement, tiny_entry, tmp_path, pa
     verdict = verify(folder / "entry.dsse.json")
     assert verdict.checks
     assert all(check.detail for check in verdict.checks)
+
+
+@FUZZ
+@given(path=PATHS, value=VALUES | st.sampled_from([0, -1, 1e308, float("inf"), float("nan")]))
+def test_any_signed_regimes_get_a_verdict(statement, tiny_entry, tmp_path, path, value):
+    folder = tmp_path / "entry"
+    if not folder.exists():
+        shutil.copytree(tiny_entry.parent, folder)
+    plan, key, changed = (
+        json.loads((tiny_entry.parent / "plan.json").read_bytes()),
+        keys.one_use_key(),
+        replaced(statement, [], 0),
+    )
+    data = json.dumps(plan | {"regimes": replaced(plan["regimes"], path, value)}).encode()
+    (folder / "plan.json").write_bytes(data)
+    digest = digest_bytes(data)
+    changed["predicate"]["plan"] |= {"sha256": digest, "id": digest[:16]}
+    changed["predicate"]["signer"] = {"key_id": key.key_id, "public_key": key.public_hex, "one_use": True}
+    for subject in changed["subject"]:
+        if subject["name"] == "plan.json":
+            subject["digest"]["sha256"] = digest
+    (folder / "entry.dsse.json").write_text(json.dumps(envelope.sign(json.dumps(changed).encode(), key)))
+    assert all(check.detail for check in verify(folder / "entry.dsse.json").checks)
+
+
+@FUZZ
+@given(st.binary(max_size=300) | VALUES.map(lambda value: json.dumps(value).encode()), st.booleans())
+def test_a_release_reads_or_is_refused_in_words(tmp_path, data, signed):
+    path = tmp_path / "release.dsse.json"
+    path.write_bytes(json.dumps(envelope.sign(data, keys.one_use_key())).encode() if signed else data)
+    with pytest.raises(ReleaseError, match=r"release\.dsse\.json: ."):
+        read_release(path, None)
 
 
 @FUZZ
