@@ -1,6 +1,7 @@
 """What can be said of the image without an engine: its manifest, its locks, its sentences."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -160,3 +161,31 @@ def test_the_dockerfile_is_clean():
     text = (ROOT / "Dockerfile").read_text()
     assert "# syntax" not in text
     assert re.search(r"^ARG BASE_IMAGE=debian:bookworm-\d{8}-slim@sha256:[0-9a-f]{64}$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        ([], 7, "no container engine answers at unix:///nowhere/engine.sock"),
+        (["--device", "cuda:1"], 2, "with --executor docker, name GPUs by --devices 1"),
+        (["--device", "gpu"], 2, "expected auto, cpu, cuda or cuda:<index>"),
+    ],
+)
+def test_the_docker_executor_says_what_is_missing(tiny_suite, tmp_path, arguments, code, sentence):
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "harness.cli",
+        "run",
+        "--suite",
+        tiny_suite,
+        "--out",
+        tmp_path,
+        "--executor",
+        "docker",
+    ]
+    environment = {**os.environ, "DOCKER_HOST": "unix:///nowhere/engine.sock"}
+    found = subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment)
+    assert (found.returncode, "Traceback" in found.stderr) == (code, False), found.stderr
+    assert sentence in found.stderr
