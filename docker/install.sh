@@ -21,4 +21,5 @@ find envpool_assets/atari envpool_assets/gfootball envpool_assets/procgen envpoo
   -type f ! -name '*.py' ! -name '*.json' -delete
 
 # unchecked-hash: a read-only image can never write these later, and the clock of a build does not get into them
+# One of torch's files is written for Python 3.12 and does not compile: hence the exit code that is let pass
 PYTHONDONTWRITEBYTECODE=1 PYTHONHASHSEED=0 "$environment/bin/python" -m compileall -q -f -j 1 --invalidation-mode unchecked-hash . || true
