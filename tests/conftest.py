@@ -84,7 +84,9 @@ def shared(tmp_path_factory):
 def tiny_suite(shared):
     """The path of a suite file that takes seconds."""
     path = shared / "tiny.yaml"
-    path.write_text(TINY)
+    part = path.with_suffix(f".{os.getpid()}")
+    part.write_text(TINY)
+    part.replace(path)  # whole at every moment: another process may be reading it
     return path
 
 
