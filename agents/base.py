@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.blocks import Linear
 from agents.module import Module
 from agents.sparsity.masks import Masks
 from agents.sparsity.regime import Regime
@@ -35,7 +34,7 @@ class Setup:
     terminates: bool
     """Whether the task can end an episode before its time limit."""
     blocks: Mapping[str, str]
-    """Block type of each module, T1 to T6."""
+    """Block type of each module, T1 to T6, and the kind of `residual`."""
     regimes: Sequence[Regime]
     """One regime for each member."""
     streams: Streams
@@ -52,6 +51,22 @@ class TrainedModule:
 
     parameters: Module
     masks: Masks
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One module of all members on a batch of the replay."""
+
+    features: Tensor
+    """[P, copies, B, d], what the module hands on: an embedding, or the layer before the head."""
+    pre_activations: Sequence[Tensor]
+    """[P, copies, b, units] of each hidden layer, on the first rows of the batch."""
+    activations: Sequence[Tensor]
+    """The same after norm and activation, before any shortcut is added."""
+    gradient_norm: Tensor
+    """[P], L2 norm of the masked gradient of the module's own loss on b rows."""
+    cosines: Tensor | None = None
+    """[P, copies, n, n], between gradients of n single samples; None where that is not measured."""
 
 
 class Agent(Protocol):
@@ -90,11 +105,12 @@ class Agent(Protocol):
     def freeze(self, member: int) -> None:
         """A failed member: nothing of it is written any more and its actions are zero."""
 
-    def probe(self) -> Mapping[str, Mapping[str, Any]]:
-        """For each module, activations on a probe batch of the replay, for diagnostics."""
+    def probe(self) -> Mapping[str, Probe]:
+        """For each module what diagnostics look at, measured on a batch of the replay."""
 
     def state(self) -> dict[str, Any]:
-        """Everything but the replay's rows, generators included: nested dicts of tensors, numbers, text, lists and None."""
+        """Everything but the replay's rows, generators included: nested dicts of tensors, numbers, text, lists and None.
+        Tensors are the agent's own: they change as it goes on."""
 
     def replay_rows(self, since: Sequence[int]) -> list[Tensor]:
         """For each member the replay rows from number `since` on: [n, row] each, on the CPU."""
@@ -104,15 +120,11 @@ class Agent(Protocol):
 
 
 class AgentKind(Protocol):
-    """What the catalogue holds for each algorithm. Its settings have `updates(agent_steps)`, `warmup` and `rehearsal()`."""
+    """What the catalogue holds for each algorithm.
 
-    @staticmethod
-    def shapes(settings: Any, observation: int, action: int) -> dict[str, tuple[list[Linear], int]]:
-        """For each module its Linear layers and how many copies of them a member has."""
-
-    @staticmethod
-    def flops(settings: Any, observation: int, action: int) -> float:
-        """Floating-point operations of the learning that belongs to one agent step of one member."""
+    Its settings have `width`, `warmup`, `target_cycle`, `updates(agent_steps)`, `rehearsal()`, `scaled(width, depth, za)` and
+    `with_width(width)`.
+    """
 
     def __call__(self, setup: Setup, settings: Any) -> Agent:
         """Build P members."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -11,18 +12,30 @@ class BlockType:
 
     activation: str
     norm: bool
-    residual: bool
+    residual: Literal["none", "pre", "post"]
+    """pre: y = x + act(LN(W x + b)), the shortcut goes around norm and activation; post: y = act(LN(W x + b + x))."""
     meaning: str
 
 
 BLOCKS: dict[str, BlockType] = {
-    "T1": BlockType("relu", norm=False, residual=False, meaning="ReLU"),
-    "T2": BlockType("elu", norm=False, residual=False, meaning="ELU"),
-    "T3": BlockType("relu", norm=True, residual=False, meaning="ReLU + LayerNorm"),
-    "T4": BlockType("elu", norm=True, residual=False, meaning="ELU + LayerNorm"),
-    "T5": BlockType("relu", norm=True, residual=True, meaning="ReLU + LayerNorm + pre-layer residual"),
-    "T6": BlockType("elu", norm=True, residual=True, meaning="ELU + LayerNorm + pre-layer residual"),
+    "T1": BlockType("relu", norm=False, residual="none", meaning="ReLU"),
+    "T2": BlockType("elu", norm=False, residual="none", meaning="ELU"),
+    "T3": BlockType("relu", norm=True, residual="none", meaning="ReLU + LayerNorm"),
+    "T4": BlockType("elu", norm=True, residual="none", meaning="ELU + LayerNorm"),
+    "T5": BlockType(
+        "relu",
+        norm=True,
+        residual="pre",
+        meaning="ReLU + LayerNorm + residual, pre-layer unless a suite says post",
+    ),
+    "T6": BlockType("elu", norm=True, residual="pre", meaning="ELU + LayerNorm + residual, pre-layer unless a suite says post"),
 }
+
+
+def block_type(name: str, residual: Literal["pre", "post"] = "pre") -> BlockType:
+    """A row of BLOCKS with the kind of residual that is asked for, where it has one."""
+    block = BLOCKS[name]
+    return block if block.residual == "none" else replace(block, residual=residual)
 
 
 @dataclass(frozen=True)
@@ -37,3 +50,8 @@ class Linear:
     def size(self) -> int:
         """Number of weights, biases not counted."""
         return self.fan_in * self.fan_out
+
+    @property
+    def part(self) -> str:
+        """The part of its module that it belongs to: the first word of its name."""
+        return self.name.partition(".")[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -69,29 +70,53 @@ def normalise(x: Tensor) -> Tensor:
     return F.layer_norm(x, (x.shape[-1],))
 
 
-def activate(z: Tensor, block: BlockType) -> Tensor:
-    """act([LN](z)) of a hidden layer's pre-activation."""
+@dataclass(frozen=True)
+class Traced:
+    """What went through one Linear layer, for diagnostics."""
+
+    name: str
+    input: Tensor
+    """[G, B, in]"""
+    output: Tensor
+    """[G, B, out], the pre-activation of a hidden layer."""
+    activation: Tensor | None
+    """act(LN(output)) of a hidden layer, before any shortcut is added; None for a head."""
+
+
+def activate(z: Tensor, block: BlockType, x: Tensor | None = None) -> Tensor:
+    """act([LN](z)) of a hidden layer's pre-activation; `x`: its input, which a post-layer residual adds before."""
+    if block.residual == "post" and x is not None and x.shape[-1] == z.shape[-1]:
+        z = z + x
     return ACTIVATIONS[block.activation](normalise(z) if block.norm else z)
 
 
 def shortcut(x: Tensor, y: Tensor, block: BlockType) -> Tensor:
     """The pre-layer residual: the layer's input is added past norm and activation, where the widths agree."""
-    return x + y if block.residual and x.shape[-1] == y.shape[-1] else y
+    return x + y if block.residual == "pre" and x.shape[-1] == y.shape[-1] else y
 
 
-def hidden(x: Tensor, parameters: Parameters, name: str, block: BlockType, trace: list[Tensor] | None = None) -> Tensor:
-    """One hidden layer y = [x +] act([LN](x W + b)): [G, B, in] -> [G, B, out].
+def hidden(x: Tensor, parameters: Parameters, name: str, block: BlockType, trace: list[Traced] | None = None) -> Tensor:
+    """One hidden layer, [G, B, in] -> [G, B, out]: y = [x +] act([LN](x W + b)), or the post-layer kind of it.
 
-    `trace`, if given, receives the layer's pre-activation [G, B, out] (what the dormant ratio counts).
+    `trace`, if given, receives what went through the layer.
     """
     z = linear(x, parameters, name)
+    y = activate(z, block, x)
     if trace is not None:
-        trace.append(z)
-    return shortcut(x, activate(z, block), block)
+        trace.append(Traced(name, x, z, y))
+    return shortcut(x, y, block)
+
+
+def head(x: Tensor, parameters: Parameters, name: str, trace: list[Traced] | None = None) -> Tensor:
+    """A last layer, without norm and activation: [G, B, in] -> [G, B, out]."""
+    z = linear(x, parameters, name)
+    if trace is not None:
+        trace.append(Traced(name, x, z, None))
+    return z
 
 
 def mlp(
-    x: Tensor, parameters: Parameters, name: str, depth: int, block: BlockType, trace: list[Tensor] | None = None
+    x: Tensor, parameters: Parameters, name: str, depth: int, block: BlockType, trace: list[Traced] | None = None
 ) -> Tensor:
     """`depth` hidden layers NAME.0 .. NAME.(depth-1): [G, B, in] -> [G, B, width]."""
     for index in range(depth):

@@ -114,10 +114,22 @@ class Module:
     def _clipped(self, gradient: Tensor) -> Tensor:
         """Each member's gradient, its norm over all its copies brought down to `clip`."""
         assert self.clip is not None
+        scale = (self.clip / (self._norm(gradient) + 1e-6)).clamp(max=1.0)[:, None]
         views = [view.view(self.members, -1) for view in self.layout.views(gradient).values()]
-        norm = torch.stack([torch.linalg.vector_norm(view, dim=1) for view in views]).square().sum(0).sqrt()
-        scale = (self.clip / (norm + 1e-6)).clamp(max=1.0)[:, None]
         return torch.cat([(view * scale).view(-1) for view in views])
+
+    def _norm(self, flat: Tensor) -> Tensor:
+        """L2 norm of each member's part of a flat vector, over all its copies: [P]."""
+        views = [view.reshape(self.members, -1) for view in self.layout.views(flat).values()]
+        return torch.stack([torch.linalg.vector_norm(view, dim=1) for view in views]).square().sum(0).sqrt()
+
+    def gradient_norm(self, gradient: Tensor) -> Tensor:
+        """L2 norm of each member's masked gradient; `gradient` is flat [size]: [P]."""
+        return self._norm(gradient if self.keep is None else gradient * self.keep)
+
+    def parameter_norm(self) -> Tensor:
+        """L2 norm of each member's parameters: [P]."""
+        return self._norm(self.flat.detach())
 
     @torch.no_grad()
     def copy_to_target(self) -> None:
@@ -136,14 +148,14 @@ class Module:
         return {name: view.detach()[rows].cpu().clone() for name, view in self.parameters.items()}
 
     def state(self) -> dict[str, object]:
-        """Everything a resumed run needs: parameters, target, moments, step counts, mask."""
+        """Everything a resumed run needs: parameters, target, moments, step counts, mask. Tensors are live, not copies."""
         first, second = self.moments
         return {
-            "flat": self.flat.detach().clone(),
-            "target": self.target.clone(),
-            "exp_avg": first.clone(),
-            "exp_avg_sq": second.clone(),
-            "step": self.steps.clone(),
+            "flat": self.flat.detach(),
+            "target": self.target,
+            "exp_avg": first,
+            "exp_avg_sq": second,
+            "step": self.steps,
             "mask": self.mask,
             "updates": self.updates,
         }

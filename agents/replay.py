@@ -157,7 +157,7 @@ class Replay:
         """Replace the priorities of rows [P, B] by `priority` [P, B]; of duplicate rows the largest value stays."""
         fixed = to_fixed_tensor(priority)
         self.priority.scatter_reduce_(1, index, fixed, "amax", include_self=False)
-        self.max_priority = torch.maximum(self.max_priority, fixed.amax(1))
+        torch.maximum(self.max_priority, fixed.amax(1), out=self.max_priority)
         self._refresh_blocks(self._member, index // self.block)
 
     def reward_scale(self) -> Tensor:
@@ -176,9 +176,9 @@ class Replay:
         return [self.rows[member, torch.from_numpy(span).to(self.device)].cpu() for member, span in enumerate(spans)]
 
     def state(self) -> dict[str, object]:
-        """Everything but the rows: priorities, masks, sums, cursors."""
+        """Everything but the rows: priorities, masks, sums, cursors. Tensors are live, not copies."""
         return {
-            **{name: getattr(self, name).clone() for name in self._DEVICE_STATE},
+            **{name: getattr(self, name) for name in self._DEVICE_STATE},
             **{name: torch.from_numpy(getattr(self, name).copy()) for name in self._HOST_STATE},
         }
 

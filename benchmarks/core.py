@@ -23,12 +23,15 @@ from tabulate import tabulate
 from agents.base import Setup
 from agents.mrq.agent import MRQ
 from agents.mrq.settings import MRQSettings
+from agents.mrq.shapes import module_shapes, update_flops
+from agents.sparsity.counting import dense_weights
 from agents.sparsity.regime import MODULES, ModuleRegime
 
 OBSERVATION, ACTION, CYCLE, FILL = 223, 38, 5, 600
 """Dog's sizes; encoder updates in a block; rows in the replay."""
 DENSE = dict.fromkeys(MODULES, ModuleRegime())
-STATIC, RIGL = ModuleRegime("er", "none", 0.6), ModuleRegime("er", "rigl", 0.6, interval=CYCLE)
+STATIC = ModuleRegime.of("static", sparsity=0.6)
+RIGL = ModuleRegime.of("rigl", sparsity=0.6, interval=CYCLE)
 MST = {"encoder": ModuleRegime(), "critic": RIGL, "actor": STATIC}
 
 
@@ -84,7 +87,7 @@ def products(agent: MRQ) -> float:
     for _ in range(count):
         torch.baddbmm(bias, x, weight)
     rate = 2.0 * x.numel() * s.width * count / (time.perf_counter() - begin)
-    return agent.flops(s, OBSERVATION, ACTION) / rate
+    return update_flops(s, dense_weights(module_shapes(s, OBSERVATION, ACTION))) / rate
 
 
 def main() -> None:

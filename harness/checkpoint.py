@@ -11,21 +11,22 @@ it, so what was written after it never happened. A state that does not fit its d
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 from torch import Tensor
 
 from harness.errors import NonConforming, UserError
-from harness.records import dump_json, read_json, write_atomic, write_json
+from harness.records import digest_file, dump_json, read_json, write_atomic, write_json
 
 SCHEMA = "urn:mst-bench:checkpoint:v1"
 KEPT = 2
@@ -64,14 +65,13 @@ class Checkpoints:
                 file.write(new.contiguous().numpy().tobytes())
                 file.flush()
                 os.fsync(file.fileno())
-        data = pack(state)
         number = self.number + 1
-        write_atomic(self._path(number, "safetensors"), data)
+        digest = write_state(self._path(number, "safetensors"), state)
         lengths = [saved + len(new) for saved, new in zip(self.saved, rows, strict=True)]
         note = {
             "schema": SCHEMA,
             "step": step,
-            "sha256": hashlib.sha256(data).hexdigest(),
+            "sha256": digest,
             "rows": lengths,
             "row_width": int(rows[0].shape[1]),
             "dtype": str(rows[0].dtype).removeprefix("torch."),
@@ -116,8 +116,8 @@ class Checkpoints:
         note = read_json(self._path(number, "json"))
         if note["schema"] != SCHEMA:
             raise ValueError(f"schema is {note['schema']}, this version reads {SCHEMA}")
-        data = self._path(number, "safetensors").read_bytes()
-        if hashlib.sha256(data).hexdigest() != note["sha256"]:
+        path = self._path(number, "safetensors")
+        if digest_file(path) != note["sha256"]:
             raise ValueError("the state does not fit its digest")
         width, dtype = note["row_width"], getattr(torch, note["dtype"])
         rows = []
@@ -128,7 +128,7 @@ class Checkpoints:
             if len(raw) != size:
                 raise ValueError(f"{self._rows(member).name} is shorter than it was")
             rows.append(torch.frombuffer(raw, dtype=dtype).view(length, width) if raw else torch.zeros(0, width, dtype=dtype))
-        return Checkpoint(number, int(note["step"]), unpack(data), rows), note
+        return Checkpoint(number, int(note["step"]), read_state(path), rows), note
 
     def clear(self) -> None:
         """The cohort is finished: nothing is left to go on from."""
@@ -146,15 +146,29 @@ class Checkpoints:
         return self.folder / f"rows-{member}.bin"
 
 
-def pack(state: dict[str, Any]) -> bytes:
-    """Nested dicts, lists, numbers, text, None and tensors as one safetensors file: tensors by number, the tree in metadata."""
-    tensors: dict[str, Tensor] = {}
+TYPES = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+"""torch's types -> safetensors' names."""
+
+
+def write_state(path: Path, state: dict[str, Any]) -> str:
+    """Nested dicts, lists, numbers, text, None and tensors as one safetensors file; returns its sha256.
+
+    Tensors are numbered, the tree is in the metadata. Written tensor by tensor: the library's own writer holds two more copies
+    of all of them, which large networks have no memory for.
+    """
+    tensors: list[Tensor] = []
 
     def replace(value: Any) -> Any:
         if isinstance(value, Tensor):
-            name = f"t{len(tensors)}"
-            tensors[name] = value.detach().cpu().contiguous()
-            return {"tensor": name}
+            tensors.append(value.detach())
+            return {"tensor": f"t{len(tensors) - 1}"}
         if isinstance(value, dict):
             return {"dict": {key: replace(item) for key, item in value.items()}}
         if isinstance(value, list):
@@ -162,14 +176,34 @@ def pack(state: dict[str, Any]) -> bytes:
         assert value is None or isinstance(value, bool | int | float | str), f"a checkpoint cannot hold {type(value)}"
         return {"value": value}
 
-    tree = replace(state)
-    return save(tensors, metadata={"tree": dump_json(tree).decode()})
+    header: dict[str, Any] = {"__metadata__": {"tree": dump_json(replace(state)).decode()}}
+    end = 0
+    for number, tensor in enumerate(tensors):
+        begin, end = end, end + tensor.numel() * tensor.element_size()
+        header[f"t{number}"] = {"dtype": TYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
+    head = json.dumps(header).encode()
+    head += b" " * (-len(head) % 8)  # what follows is aligned
+    digest = hashlib.sha256()
+
+    def parts() -> Iterator[bytes | memoryview]:
+        begins: list[bytes | memoryview] = [len(head).to_bytes(8, "little"), head]
+        for part in itertools.chain(begins, (_bytes_of(tensor) for tensor in tensors)):
+            digest.update(part)
+            yield part
+
+    write_atomic(path, parts())
+    return digest.hexdigest()
 
 
-def unpack(data: bytes) -> dict[str, Any]:
-    """Inverse of `pack`."""
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    tensors = load(data)
+def _bytes_of(tensor: Tensor) -> memoryview:
+    return memoryview(tensor.cpu().contiguous().view(-1).view(torch.uint8).numpy())
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """Inverse of `write_state`."""
+    tensors = load_file(path)
+    with safe_open(path, framework="pt") as file:
+        tree = json.loads(file.metadata()["tree"])
 
     def restore(node: dict[str, Any]) -> Any:
         ((kind, value),) = node.items()
@@ -179,5 +213,5 @@ def unpack(data: bytes) -> dict[str, Any]:
             return {key: restore(item) for key, item in value.items()}
         return [restore(item) for item in value] if kind == "list" else value
 
-    state: dict[str, Any] = restore(json.loads(header["__metadata__"]["tree"]))
+    state: dict[str, Any] = restore(tree)
     return state

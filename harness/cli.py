@@ -7,14 +7,14 @@ import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from harness import __version__, errors
 from harness.errors import UserError
 from harness.keys_cli import keys_app, signing_key
-from harness.printing import print_diagnosis, print_json, print_summary, print_verdict
+from harness.printing import print_diagnosis, print_json, print_summary, print_verdict, sizes_table
 from harness.suites import shipped
 
 app = typer.Typer(
@@ -56,6 +56,7 @@ class Listed(StrEnum):
     suites = "suites"
     tasks = "tasks"
     regimes = "regimes"
+    triples = "triples"
     blocks = "blocks"
     agents = "agents"
     executors = "executors"
@@ -142,7 +143,12 @@ def plan(
     cohorts = partition(made, device, members)
     needs = estimate(made, cohorts.cohorts)
     if as_json:
-        figures = {"memory_gib": needs.memory_gib, "disk_gib": needs.disk_gib, "cpu_core_hours": needs.core_hours}
+        figures: dict[str, Any] = {
+            "memory_gib": needs.memory_gib,
+            "disk_gib": needs.disk_gib,
+            "cpu_core_hours": needs.core_hours,
+        }
+        figures |= {"sizes": made.document()["sizes"]}
         print_json({"plan": made.id, "folder": str(folder), "runs": len(made.runs), "cohorts": len(cohorts.cohorts), **figures})
         return
     updates = ", ".join(f"{count} {module}" for module, count in made.budget.updates.items())
@@ -151,6 +157,7 @@ def plan(
         f"each run: {made.budget.environment_steps} environment steps = {made.budget.agent_steps} agent steps;"
         f" updates: {updates}"
     )
+    typer.echo(sizes_table(made))
     typer.echo(
         f"needs about {needs.memory_gib:.1f} GiB of memory a cohort, {needs.disk_gib:.2f} GiB of disk,"
         f" {needs.core_hours:.1f} CPU core hours in all (estimate, good to a factor of two)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ from harness.profiling import traced
 from harness.records import Records
 from harness.results import TIMING_SCHEMA, Failure, Timing, write_result
 from harness.seeding import environment_seed, generator
+from harness.signatures import SIGNATURES, new_signs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,8 +53,8 @@ class Clock:
             self.seconds[kind] = self.seconds.get(kind, 0.0) + time.perf_counter() - begin
 
 
-Report = Callable[[int], None]
-"""Called with the number of finished agent steps."""
+Report = Callable[[int, Sequence[str]], None]
+"""Called with the number of finished agent steps, and the signs of failure that showed so far."""
 Stop = Callable[[], UserError | None]
 """Asked after every agent step: the error to stop with, or None to go on."""
 
@@ -69,11 +70,12 @@ class Training:
         self.plan, self.cohort, self.folder, self.device = plan, cohort, folder, device
         self.task = TASKS[cohort.task]
         self.members = len(cohort.runs)
-        self.settings = plan.agent_settings()
+        self.settings = plan.agent_settings(cohort.runs[0])
         self.agent = self._build_agent()
         self.patience = patience
         self.records: list[Records] = []
         self.failures: list[Failure | None] = [None] * self.members
+        self.signs: list[str] = []
         self.first_masks = [self._masks(member) for member in range(self.members)]
         self.evaluations = 0
         self.step = 0
@@ -88,7 +90,7 @@ class Training:
             agent_steps=plan.budget.agent_steps,
             episode_steps=self.task.horizon // plan.budget.action_repeat,
             terminates=self.task.terminates,
-            blocks=plan.blocks,
+            blocks=plan.blocks_of(runs[0]),
             regimes=[plan.regimes[run.regime] for run in runs],
             streams=lambda member, word: generator(plan.seed_source, runs[member].task, runs[member].seed, word),
             device=self.device,
@@ -123,9 +125,9 @@ class Training:
         A checkpoint is written every `every` seconds and when `stop` returns an error, which is then raised. `trace`: where a
         trace of some agent steps goes.
         """
-        report(self.step)
+        report(self.step, self.signs)
         observation = self._begin() if found is None else self.restore(found)
-        report(self.step)
+        report(self.step, self.signs)
         saved = time.monotonic()
         with traced(trace, max(0, self.settings.warmup - self.step)) as one_more:
             for step in range(self.step + 1, self.plan.budget.agent_steps + 1):
@@ -136,7 +138,7 @@ class Training:
                     self.freeze_failed()
                 if step % self.plan.evaluation.every == 0:
                     self.evaluate()
-                report(step)
+                report(step, self.signs)
                 reason = stop()
                 if reason is not None or time.monotonic() - saved >= every:
                     self.save(checkpoints)
@@ -194,6 +196,9 @@ class Training:
         state = found.state
         self.records = [Records.resume(path, *end) for path, end in zip(self._record_paths(), state["records"], strict=True)]
         self.agent.restore(state["agent"], found.rows)
+        self.signs = [
+            self._sign_in_words(member, sign) for member, records in enumerate(self.records) for sign in records.read("sign")
+        ]
         self.step, self.evaluations = found.step, state["evaluations"]
         self.failures = [None if failure is None else Failure(**failure) for failure in state["failures"]]
         self.resumes, self.drifted = state["resumes"] + 1, self.drifted or state["drifted"]
@@ -275,13 +280,26 @@ class Training:
                     "rewires": {name: module.masks.rewires[member] for name, module in self.agent.modules().items()},
                 }
             )
+            self._look_for_signs(member)
         self.evaluations += 1
 
-    def _diagnostics(self) -> list[dict[str, Mapping[str, float]]]:
+    def _look_for_signs(self, member: int) -> None:
+        """Note what the papers call signs of failure, when they first show."""
+        records = self.records[member]
+        known = [record["name"] for record in records.read("sign")]
+        for sign in new_signs(records.read("evaluation"), known):
+            records.append({"kind": "sign", **sign})
+            self.signs.append(self._sign_in_words(member, sign))
+
+    def _sign_in_words(self, member: int, sign: dict[str, Any]) -> str:
+        meaning = SIGNATURES[sign["name"]][1]
+        return f"{self.cohort.runs[member].name}: agent step {sign['agent_step']}: {meaning} ({sign['value']:.2f})"
+
+    def _diagnostics(self) -> list[dict[str, dict[str, float | None]]]:
         """Networks are probed on replayed states, so there is nothing to probe before the warm-up is over."""
         if self.step < self.settings.warmup:
             return [{} for _ in range(self.members)]
-        return [dict(found) for found in diagnose(self.agent.modules(), self.agent.probe())]
+        return diagnose(self.agent.modules(), self.agent.probe())
 
     def _healthy(self) -> list[int]:
         return [member for member in range(self.members) if self.failures[member] is None]
@@ -302,6 +320,8 @@ class Training:
                 agent=self.agent,
                 member=member,
                 members=self.members,
+                size=self.plan.sizes[run.kind],
+                signs=self.records[member].read("sign"),
                 first_masks=self.first_masks[member],
                 final_returns=returns[member].tolist() if failed is None else [],
                 failure=failed,

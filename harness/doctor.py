@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from agents.base import Setup
-from agents.catalog import agent_class
+from agents.catalog import agent_class, shapes
+from agents.sparsity.counting import dense_weights
 from envs.fingerprint import fingerprint, reference
 from envs.spec import Task
 from envs.tasks import TASKS
@@ -83,7 +84,9 @@ def diagnose(out: Path, names: list[str], full: bool = False) -> Diagnosis:
     plans = {name: make_plan(suites.load(name)) for name in names}
     tasks = {name: TASKS[name] for plan in plans.values() for name in plan.observations}
     findings, milliseconds = _environments(tasks)
-    rates = {name: _rates(plan, milliseconds) for name, plan in plans.items()}
+    measured = {_typical(plan): plan for plan in plans.values()}
+    gflops = {settings: _gflops(plan, settings) for settings, plan in measured.items()}
+    rates = {name: Rates(gflops[_typical(plan)], milliseconds) for name, plan in plans.items()}
     needs = [_need(suites.load(name), plan, rates[name], out) for name, plan in plans.items()]
     speed = Finding("training", "ok", f"{max(rate.gflops for rate in rates.values()):.0f} GFLOP/s on one thread, float32")
     return Diagnosis((*_machine(out), *_libraries(), _image(full), *findings, speed), tuple(needs))
@@ -175,11 +178,16 @@ def _milliseconds(task: Task, worker: Worker) -> float:
     return (time.perf_counter() - begin) / (2 * STREAMS * steps) * 1000.0
 
 
-def _rates(plan: Plan, milliseconds: dict[str, float]) -> Rates:
-    """This machine's rates for a plan: its agent is trained on random numbers for a few agent steps."""
+def _typical(plan: Plan) -> Any:
+    """A plan's agent settings, its networks no larger than is needed to see how fast this machine multiplies."""
+    settings = plan.agent_settings().rehearsal()
+    return replace(settings.with_width(min(settings.width, 512)), depth=2)
+
+
+def _gflops(plan: Plan, settings: Any) -> float:
+    """This machine's rate: an agent of these settings is trained on random numbers for a few agent steps."""
     cohort = max(partition(plan, "cpu").cohorts, key=lambda cohort: TASKS[cohort.task].observation_size)
     task, members = TASKS[cohort.task], len(cohort.runs)
-    settings = plan.agent_settings().rehearsal()
     setup = Setup(
         observation=task.observation_size,
         action=task.action,
@@ -203,8 +211,9 @@ def _rates(plan: Plan, milliseconds: dict[str, float]) -> Rates:
         agent.complete(torch.rand(members, 1, generator=draws), seen, ends, ends)
         agent.update()
     seconds = (time.perf_counter() - begin) / TIMED
-    work = members * agent_class(plan.agent).flops(settings, task.observation_size, task.action)
-    return replace(Rates(), gflops=work / seconds / 1e9, environment_ms=milliseconds)
+    kind = shapes(plan.agent)
+    weights = dense_weights(kind.module_shapes(settings, task.observation_size, task.action))
+    return float(members * kind.update_flops(settings, weights) / seconds / 1e9)
 
 
 def _need(suite: suites.Suite, plan: Plan, rates: Rates, out: Path) -> SuiteNeed:

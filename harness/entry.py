@@ -34,7 +34,8 @@ def stated_runs(folder: Path, plan: Plan) -> list[dict[str, Any]]:
 
 
 def _missing(run: Run, fault: Fault | None) -> dict[str, Any]:
-    nothing: dict[str, Any] = {name: {} for name in ("updates", "weights", "rewires", "mask_first", "mask_last")}
+    names = ("updates", "weights", "parameters", "flops", "rewires", "mask_first", "mask_last")
+    nothing: dict[str, Any] = {**{name: {} for name in names}, "signs": []}
     broken = Failure("infrastructure", fault.reason, fault.agent_step) if fault else None
     where = {**asdict(run), "status": "missing", "failure": asdict(broken) if broken else None, "chain_head": None}
     return {**where, **nothing, "score": None, "final_returns": [], "environment_steps": 0, "members": 0}

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agents.catalog import agent_class
 from envs.tasks import TASKS
 from harness.evaluation import ENVIRONMENT_MIB, MEMORY_MIB
 from harness.partition import Cohort
 from harness.plan import Plan
 
-BYTES_PER_PARAMETER = 28
-"""Weight, target, two moments, mask, gradient and its masked copy in float32."""
+BYTES_PER_PARAMETER = 32
+"""Weight, target, two moments, mask, gradient, its parts and its masked copy in float32."""
 
 
 @dataclass(frozen=True)
@@ -45,22 +44,21 @@ class Estimate:
 
 def estimate(plan: Plan, cohorts: Sequence[Cohort], rates: Rates = Rates()) -> Estimate:
     """From shapes and budgets; nothing is run."""
-    kind, settings, budget = agent_class(plan.agent), plan.agent_settings(), plan.budget
+    budget = plan.budget
     largest_parameters, memory, disk, checkpoint, hours = 0, 0.0, 0.0, 0.0, 0.0
     for cohort in cohorts:
         task = TASKS[cohort.task]
-        shapes = kind.shapes(settings, task.observation_size, task.action).values()
-        parameters = sum(copies * sum(linear.size + linear.fan_out for linear in linears) for linears, copies in shapes)
+        settings, size = plan.agent_settings(cohort.runs[0]), plan.sizes[cohort.runs[0].kind]
+        parameters = size.parameters
         members = len(cohort.runs)
         row = 4 * (task.observation_size + task.action + 2) + 9
         replay = row * min(settings.buffer_size, budget.agent_steps + budget.environment_steps // task.horizon)
         environment = ENVIRONMENT_MIB.get(task.domain, 13) << 20
         evaluating = min(MEMORY_MIB << 20, environment * plan.evaluation.environments * members)
         needs = members * (BYTES_PER_PARAMETER * parameters + replay + environment) + evaluating + (900 << 20)
-        flops = kind.flops(settings, task.observation_size, task.action)
         evaluated = budget.agent_steps // plan.evaluation.every * plan.evaluation.episodes * task.horizon
         simulating = (budget.environment_steps + evaluated) * rates.environment_ms.get(task.domain, rates.other_ms) / 1000.0
-        hours += members * (flops * budget.updates["critic"] / (rates.gflops * 1e9) + simulating) / 3600.0
+        hours += members * (size.flops * budget.updates["critic"] / (rates.gflops * 1e9) + simulating) / 3600.0
         largest_parameters = max(largest_parameters, parameters)
         memory = max(memory, needs / 2**30)
         checkpoint = max(checkpoint, members * (replay + 2 * 16 * parameters) / 2**30)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agents.blocks import BLOCKS
 from agents.catalog import AGENTS
-from agents.sparsity.regime import REGIMES
+from agents.sparsity.regime import REGIMES, TRIPLES
 from envs.tasks import TASKS
 from harness.executors import EXECUTORS
 from harness.suite import load
@@ -23,7 +23,10 @@ def rows(what: str) -> tuple[list[str], list[list[str]]]:
         return headers, [[t.name, str(t.observation_size), str(t.action), t.differs] for t in TASKS.values()]
     if what == "regimes":
         headers = ["regime", "encoder", "critic", "actor", "meaning"]
-        return headers, [[name, *modules.values(), meaning] for name, (modules, meaning) in REGIMES.items()]
+        return headers, [[name, *regime.modules.values(), regime.meaning] for name, regime in REGIMES.items()]
+    if what == "triples":
+        headers = ["triple", "how much", "when", "meaning"]
+        return headers, [[name, t.distribution, t.schedule, t.meaning] for name, t in TRIPLES.items()]
     if what == "blocks":
         return ["block", "meaning"], [[name, block.meaning] for name, block in BLOCKS.items()]
     meanings = {name: row[-1] for name, row in AGENTS.items()} if what == "agents" else _executors()

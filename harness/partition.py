@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from harness.config import build
 from harness.errors import UserError
@@ -25,7 +26,7 @@ MEMBERS = {"cpu": 4, "cuda": 8}
 
 @dataclass(frozen=True)
 class Cohort:
-    """Runs of one task that are trained along one member axis."""
+    """Runs of one task and one network that are trained along one member axis."""
 
     index: int
     task: str
@@ -43,11 +44,12 @@ class Cohorts:
 
 
 def partition(plan: Plan, device_class: str, members: int | None = None) -> Cohorts:
-    """Seeds complete before the next begins, and tasks take turns, so that every task starts early."""
+    """Seeds complete before the next begins, and tasks and networks take turns, so that each of them starts early."""
     size = members or MEMBERS[device_class]
-    tasks = list(dict.fromkeys(run.task for run in plan.runs))
-    by_task = [[run for run in plan.runs if run.task == task] for task in tasks]
-    chunks = [[tuple(runs[at : at + size]) for at in range(0, len(runs), size)] for runs in by_task]
+    alike = dict[tuple[Any, ...], list[Run]]()
+    for run in plan.runs:
+        alike.setdefault((run.task, plan.agent_settings(run), *plan.blocks_of(run).items()), []).append(run)
+    chunks = [[tuple(runs[at : at + size]) for at in range(0, len(runs), size)] for runs in alike.values()]
     turns = [chunk for turn in zip_longest(*chunks) for chunk in turn if chunk]
     cohorts = tuple(Cohort(index, chunk[0].task, chunk) for index, chunk in enumerate(turns))
     return Cohorts(SCHEMA, device_class, size, cohorts)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import hashlib
+import itertools
 import json
 import tempfile
 from dataclasses import dataclass
@@ -12,7 +14,8 @@ from typing import Any, Literal
 
 import rfc8785
 
-from agents.catalog import AGENTS, settings_class
+from agents.catalog import AGENTS, settings_class, shapes
+from agents.sparsity.counting import Size, size
 from agents.sparsity.regime import MODULES, ModuleRegime
 from envs.tasks import TASKS
 from harness import image
@@ -39,6 +42,19 @@ class Run:
         """`task/regime/seed`, also its folder under runs/."""
         return f"{self.task}/{self.regime}/{self.seed}"
 
+    @property
+    def kind(self) -> str:
+        """`task/regime`"""
+        return f"{self.task}/{self.regime}"
+
+
+@dataclass(frozen=True)
+class Own:
+    """Settings and blocks in which a regime's network differs from the suite's."""
+
+    settings: dict[str, Any]
+    blocks: dict[str, str]
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -64,7 +80,13 @@ class Plan:
     agent: str
     settings: dict[str, Any]
     blocks: dict[str, str]
+    own: dict[str, Own]
+    """`task/regime` -> what its network has of its own."""
     regimes: dict[str, dict[str, ModuleRegime]]
+    sizes: dict[str, Size]
+    """`task/regime` -> parameters and operations, dense and active."""
+    claims: tuple[suites.Claim, ...]
+    """What a study tests."""
     budget: Budget
     evaluation: suites.Evaluation
     observations: dict[str, dict[str, int]]
@@ -84,11 +106,16 @@ class Plan:
         """First 16 hexadecimal digits of the sha256 of the canonical bytes."""
         return hashlib.sha256(self.canonical()).hexdigest()[:16]
 
-    def agent_settings(self) -> Any:
-        """The agent's settings dataclass."""
+    def agent_settings(self, run: Run | None = None) -> Any:
+        """The agent's settings dataclass, as the suite has it or as a run has it."""
         if self.agent not in AGENTS:
             raise UserError(f"plan.json: agent: unknown agent '{self.agent}'.{suggestion(self.agent, AGENTS)}")
-        return build(settings_class(self.agent), self.settings, "plan.json: settings")
+        own = self.own[run.kind].settings if run and run.kind in self.own else {}
+        return build(settings_class(self.agent), {**self.settings, **own}, "plan.json: settings")
+
+    def blocks_of(self, run: Run) -> dict[str, str]:
+        """Block types of a run's modules, and its kind of residual."""
+        return {**self.blocks, **(self.own[run.kind].blocks if run.kind in self.own else {})}
 
 
 def make_plan(suite: suites.Suite, changes: tuple[str, ...] = ()) -> Plan:
@@ -96,6 +123,13 @@ def make_plan(suite: suites.Suite, changes: tuple[str, ...] = ()) -> Plan:
     settings = suites.agent_settings(suite, suite.suite)
     regimes = {name: suites.resolve_regime(suite, name, suite.suite) for name in suite.regimes}
     runs = (Run(task, regime, seed) for task in suite.tasks for seed in range(suite.seeds) for regime in suite.regimes)
+    own, sizes = dict[str, Own](), dict[str, Size]()
+    for task, regime in itertools.product(suite.tasks, suite.regimes):
+        network = _network(suite, regime, task)
+        sizes[f"{task}/{regime}"] = _size(suite, network.settings, regimes[regime], task)
+        different = Own(_different(settings, network.settings), _different(suite.blocks, network.blocks))
+        if different != Own({}, {}):
+            own[f"{task}/{regime}"] = different
     return Plan(
         schema=SCHEMA,
         suite=suite.suite,
@@ -106,12 +140,44 @@ def make_plan(suite: suites.Suite, changes: tuple[str, ...] = ()) -> Plan:
         agent=suite.agent,
         settings=dataclasses.asdict(settings),
         blocks=dataclasses.asdict(suite.blocks),
+        own=own,
         regimes=regimes,
+        sizes=sizes,
+        claims=suite.claims,
         budget=Budget(suite.environment_steps, suite.agent_steps, suite.action_repeat, settings.updates(suite.agent_steps)),
         evaluation=suite.evaluation,
         observations={task: dict(TASKS[task].observation) for task in suite.tasks},
         runs=tuple(runs),
     )
+
+
+def _network(suite: suites.Suite, name: str, task: str) -> suites.Network:
+    """A regime's network on one task: the widest one with no more parameters than the regime it matches has active ones."""
+    found = suites.network(suite, name, suite.suite)
+    if found.match is None:
+        return found
+    regime = suites.resolve_regime(suite, found.match, suite.suite)
+    target = _size(suite, suites.network(suite, found.match, suite.suite).settings, regime, task).active
+    dense = suites.resolve_regime(suite, name, suite.suite)
+
+    def fits(width: int) -> bool:
+        return _size(suite, found.settings.with_width(width), dense, task).active <= target
+
+    widths = range(1, found.settings.width + 1)
+    width = bisect.bisect_left(widths, True, key=lambda width: not fits(width))
+    return dataclasses.replace(found, settings=found.settings.with_width(max(1, width)))
+
+
+def _size(suite: suites.Suite, settings: Any, regime: dict[str, ModuleRegime], task: str) -> Size:
+    kind, of = shapes(suite.agent), TASKS[task]
+    layers = kind.module_shapes(settings, of.observation_size, of.action)
+    return size(layers, regime, lambda weights: kind.update_flops(settings, weights))
+
+
+def _different(base: Any, own: Any) -> dict[str, Any]:
+    """Fields of a dataclass in which `own` differs from `base`."""
+    before = dataclasses.asdict(base)
+    return {name: value for name, value in dataclasses.asdict(own).items() if value != before[name]}
 
 
 def check_writable(out: Path) -> None:
@@ -156,6 +222,9 @@ def read_plan(path: Path) -> Plan:
     for run in plan.runs:
         if run.task not in TASKS or run.regime not in plan.regimes or run.seed < 0:
             raise UserError(f"{path}: run {run.name} names an unknown task or regime.")
+        if run.kind not in plan.sizes:
+            raise UserError(f"{path}: sizes: states none of {run.kind}.")
+        plan.agent_settings(run)
     for name, regime in plan.regimes.items():
         if set(regime) != set(MODULES):
             raise UserError(f"{path}: regime {name} must state {', '.join(MODULES)}.")

@@ -35,6 +35,16 @@ def print_summary(document: dict[str, Any]) -> None:
         typer.echo(f"unranked: {'; '.join(document['unranked_because'])}")
 
 
+def sizes_table(plan: Any) -> str:
+    """Parameters and operations of every regime on every task."""
+    rows = [
+        [*kind.split("/"), s.parameters, s.active, f"{s.flops / 1e9:.2f}", f"{s.active_flops / 1e9:.2f}"]
+        for kind, s in plan.sizes.items()
+    ]
+    headers = ["task", "regime", "parameters", "active", "GFLOP an agent step", "active"]
+    return tabulate(rows, headers=headers, intfmt=",", disable_numparse=[1])
+
+
 def print_verdict(verdict: Any) -> None:
     """A line for each check."""
     for check in verdict.checks:

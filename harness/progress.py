@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -33,6 +34,8 @@ class Standing:
     """False while the cohort acts at random: its rate then says nothing about what follows."""
     seconds_left: float
     """At this rate; while not learning, an estimate from counted arithmetic. -1 when not known yet."""
+    signs: tuple[str, ...] = ()
+    """Signs of failure that its runs showed, in words."""
 
 
 def standing_of(folder: Path, index: int) -> Standing | None:
@@ -51,7 +54,7 @@ class Writer:
         self._called = time.monotonic()
         self._since: tuple[int, float, bool] | None = None
 
-    def __call__(self, step: int) -> None:
+    def __call__(self, step: int, signs: Sequence[str] = ()) -> None:
         before, now = self._called, time.monotonic()
         self._called = now
         learning = step > self.warmup
@@ -63,7 +66,7 @@ class Writer:
         done, seconds = step - self._since[0], now - self._since[1]
         rate = done / seconds if seconds > 0 else 0.0
         left = self.expected if not learning else (self.total - step) / rate if rate > 0 else -1.0
-        write_json(self.path, asdict(Standing(SCHEMA, step, self.total, rate, learning, left)))
+        write_json(self.path, asdict(Standing(SCHEMA, step, self.total, rate, learning, left, tuple(signs))))
         self._written = now
 
 
@@ -75,6 +78,7 @@ class Display:
         self.console = Console(stderr=True)
         self._line_at = time.monotonic() - LINE_EVERY + 5.0  # the first line soon, so that a rate is seen early
         self._tasks: dict[int, TaskID] = {}
+        self._told: set[str] = set()
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -87,6 +91,10 @@ class Display:
     def refresh(self, running: list[int]) -> None:
         """Look at the standing files of the running cohorts again."""
         standings = {index: standing for index in running if (standing := standing_of(self.folder, index))}
+        for sign in dict.fromkeys(sign for standing in standings.values() for sign in standing.signs):
+            if sign not in self._told:
+                self._told.add(sign)
+                self.console.print(f"sign of failure: {sign}", soft_wrap=True, highlight=False, markup=False)
         if self.bars:
             for index, standing in standings.items():
                 self._bar(index, standing)
@@ -118,6 +126,7 @@ def line(folder: Path, cohort: Cohort, running: bool) -> str:
     if standing is None:
         return f"{_name(cohort)}: not begun"
     where = f"{_name(cohort)}: {standing.step}/{standing.total} agent steps"
+    where += f", {len(standing.signs)} signs of failure" if standing.signs else ""
     return f"{where}, {_rate(standing)}" if running else f"{where}, not running"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ def dump_json(document: Any) -> bytes:
     return text.encode() + b"\n"
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:
     """Write under a temporary name in the same folder, then rename: a reader sees the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(temporary, "wb") as file:
-            file.write(data)
+            for part in [data] if isinstance(data, bytes) else data:
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -102,6 +104,12 @@ class Records:
         self.length += len(line)
         self._file.write(line)
         self._file.flush()
+
+    def read(self, kind: str) -> list[dict[str, Any]]:
+        """All records of a kind, in their order."""
+        self._file.seek(0)
+        found = [json.loads(line) for line in self._file]
+        return [record for record in found if record["kind"] == kind]
 
     def sync(self) -> None:
         """Push everything to disk."""

@@ -14,6 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from agents.base import Agent
+from agents.sparsity.counting import Size
 from harness.config import build
 from harness.errors import UserError
 from harness.plan import Run
@@ -55,6 +56,8 @@ def write_result(
     agent: Agent,
     member: int,
     members: int,
+    size: Size,
+    signs: list[dict[str, Any]],
     first_masks: dict[str, dict[str, Tensor]],
     final_returns: list[float],
     failure: Failure | None,
@@ -67,6 +70,9 @@ def write_result(
     write_atomic(folder / "policy.safetensors", _tensors(agent, member, ("encoder", "actor")))
     write_atomic(folder / "critic.safetensors", _tensors(agent, member, ("critic",)))
     last_masks = {name: module.masks.member_masks(member) for name, module in modules.items()}
+    parameters = [tensor for module in modules.values() for tensor in module.parameters.member_parameters(member).values()]
+    masked = sum(int((~mask).sum()) for masks in last_masks.values() for mask in masks.values())
+    total = sum(tensor.numel() for tensor in parameters)
     digests = {name: module.masks.chains[member] for name, module in modules.items()}
     write_atomic(folder / "masks.safetensors", _masks(first_masks, last_masks, digests))
     write_json(folder / "timing.json", asdict(timing))
@@ -87,6 +93,9 @@ def write_result(
             }
             for name in modules
         },
+        "parameters": {"total": total, "active": total - masked},
+        "flops": {"total": size.flops, "active": size.active_flops},
+        "signs": [{key: sign[key] for key in ("name", "agent_step", "value")} for sign in signs],
         "rewires": {name: module.masks.rewires[member] for name, module in modules.items()},
         "mask_first": {name: chain[0] for name, chain in digests.items()},
         "mask_last": {name: chain[-1] for name, chain in digests.items()},

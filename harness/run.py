@@ -46,9 +46,7 @@ def plan_of(request: Request) -> tuple[suites.Suite, Plan]:
     if request.suite not in shipped():
         changes = (*changes, "own suite file")
     if request.budget_scale != 1.0:
-        repeat = suite.action_repeat
-        steps = max(repeat, int(suite.environment_steps * request.budget_scale) // repeat * repeat)
-        suite = suites.load(request.suite, (*request.overrides, f"environment_steps={steps}"))
+        suite = suites.checked(suites.shortened(suite, request.budget_scale), request.suite)
         changes = (*changes, f"--budget-scale {request.budget_scale:g}")
     return suite, make_plan(suite, changes)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from agents.blocks import BLOCKS
-from agents.catalog import AGENTS, settings_class
+from agents.catalog import AGENTS, settings_class, shapes
 from agents.sparsity.regime import MODULES, REGIMES, TRIPLES, ModuleRegime
+from agents.sparsity.schedule import Move
 from envs.tasks import TASKS
 from harness.config import apply_overrides, build, read_yaml
 from harness.errors import UserError, suggestion
 from harness.suites import shipped
+from leaderboard.references import METHODS
 
 
 @dataclass(frozen=True)
@@ -24,23 +26,65 @@ class Sparsity:
     interval: int = 1000
     """Updates of a module between its rewires."""
     drop_fraction: float = 0.3
-    """Share of active weights dropped at the start of the cosine."""
-    end: float = 0.75
-    """Share of the run after which masks stay."""
+    """Share of active weights exchanged at the start of the cosine."""
+    start: float | None = None
+    """Share of the run before the first change; None: as the rule's row of TRIPLES says."""
+    end: float | None = None
+    """Share of the run after which masks stay; None: as the rule's row says."""
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """Block type of each module, the same for all runs of a suite."""
+    """Block type of each module, and how residuals are built where a type has them."""
 
     encoder: str = "T6"
     critic: str = "T6"
     actor: str = "T5"
+    residual: Literal["pre", "post"] = "pre"
+    """pre: y = x + act(LN(W x + b)); post: y = act(LN(W x + b + x)). The paper found pre better; its formulas are unknown."""
 
     def __post_init__(self) -> None:
         for module in MODULES:
             if getattr(self, module) not in BLOCKS:
                 raise ValueError(f"{module}: unknown block type '{getattr(self, module)}', expected one of {', '.join(BLOCKS)}")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much larger than the agent's settings the networks are."""
+
+    width: int = 1
+    """Factor of every hidden layer's and embedding's width."""
+    depth: int = 1
+    """Factor of the number of hidden layers of each MLP."""
+    za: Literal["half", "full"] = "half"
+    """The action embedding: scaled like the others, or as wide as a hidden layer."""
+
+    def __post_init__(self) -> None:
+        for name in ("width", "depth"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a study tests. Its verdict is worked out in the report (leaderboard/claims.py)."""
+
+    claim: str
+    """In words, with its source."""
+    regime: str
+    """The regime that the claim is about."""
+    than: str
+    """The regime it is compared with, or a method of the reference rows."""
+    relation: Literal["above", "below", "agrees"] = "above"
+    """What is claimed of the regime's figure; `agrees`: with a method's published mean, within both standard errors."""
+    figure: str = "score"
+    """`score`, `last` (the last scheduled evaluation's mean return), `spread` (standard deviation of the score over seeds), or
+    MODULE.DIAGNOSTIC at the last evaluation."""
+
+    def __post_init__(self) -> None:
+        if self.figure not in ("score", "last", "spread") and self.figure.partition(".")[0] not in MODULES:
+            raise ValueError(f"figure: unknown figure '{self.figure}', expected score, last, spread or MODULE.DIAGNOSTIC")
 
 
 @dataclass(frozen=True)
@@ -93,12 +137,17 @@ class Suite:
     """Block types."""
     sparsity: Sparsity = field(default_factory=Sparsity)
     """Defaults of sparse modules."""
+    scale: Scale = field(default_factory=Scale)
+    """Size of the networks, as factors of the settings."""
     evaluation: Evaluation = field(default_factory=Evaluation)
     """Evaluation protocol."""
+    claims: tuple[Claim, ...] = ()
+    """What the suite tests, for a study."""
     settings: dict[str, Any] = field(default_factory=dict)
     """The agent's settings that differ from its defaults."""
     define: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Own regimes: name -> {encoder, critic, actor: dense | static | rigl, or a mapping with rule, level, interval ..}."""
+    """Own regimes: name -> {encoder, critic, actor: a row of TRIPLES, or a mapping with rule, level, interval .., and for a
+    network of its own: blocks, scale, settings, or match: the regime whose active weights a narrower network has}."""
 
     @property
     def agent_steps(self) -> int:
@@ -112,9 +161,7 @@ def load(name: str, overrides: tuple[str, ...] = ()) -> Suite:
     if not isinstance(document, dict):
         raise UserError(f"{path}: expected a mapping that begins with 'suite:', found {type(document).__name__}.")
     place = path.name
-    suite = build(Suite, apply_overrides(document, overrides), place)
-    _check(suite, place)
-    return suite
+    return checked(build(Suite, apply_overrides(document, overrides), place), place)
 
 
 def _find(name: str) -> Path:
@@ -129,8 +176,8 @@ def _find(name: str) -> Path:
     raise UserError(f"--suite {name}: unknown suite.{suggestion(name, known)} A file is named by its path, as ./my.yaml.")
 
 
-def _check(suite: Suite, place: str) -> None:
-    """Names and limits that concern more than one field."""
+def checked(suite: Suite, place: str) -> Suite:
+    """The suite, if names and limits that concern more than one field are right."""
     _names(suite.tasks, TASKS, f"{place}: tasks", "task")
     _names(suite.regimes, (*REGIMES, *suite.define), f"{place}: regimes", "regime")
     _names((suite.agent,), AGENTS, f"{place}: agent", "agent")
@@ -143,16 +190,47 @@ def _check(suite: Suite, place: str) -> None:
             f"{place}: environment_steps is {suite.environment_steps}, expected a positive multiple of action_repeat."
         )
     settings = agent_settings(suite, place)
-    if settings.updates(suite.agent_steps)["critic"] < 1:
+    updates = settings.updates(suite.agent_steps)
+    if updates["critic"] < 1:
         raise UserError(f"{place}: {suite.agent_steps} agent steps end before the warm-up does; nothing would be learned.")
     for name in suite.regimes:
-        regime = resolve_regime(suite, name, place)
-        for module, part in regime.items():
-            if part.rule != "none" and part.interval % settings.target_cycle:
-                raise UserError(
-                    f"{place}: regimes.{name}.{module}: interval {part.interval} is not a multiple of target_cycle"
-                    f" {settings.target_cycle}; masks change just before targets are copied."
-                )
+        own = network(suite, name, place)
+        if own.settings.updates(suite.agent_steps) != updates:
+            raise UserError(f"{place}: define.{name}.settings: changes how often networks learn; regimes must do equal work.")
+        layers = {module: linears for module, (linears, _) in _any_shapes(suite, own.settings).items()}
+        for module, part in resolve_regime(suite, name, place).items():
+            _check_times(f"{place}: regimes.{name}.{module}", part, updates[module], settings.target_cycle)
+            try:
+                part.counts(layers[module])
+            except ValueError as error:
+                raise UserError(f"{place}: regimes.{name}.{module}: {error}.") from None
+    for claim in suite.claims:
+        _names((claim.regime,), suite.regimes, f"{place}: claims", "regime of the suite")
+        _names((claim.than,), (*suite.regimes, *METHODS), f"{place}: claims", "regime of the suite or reference method")
+    return suite
+
+
+def _check_times(place: str, part: ModuleRegime, updates: int, target_cycle: int) -> None:
+    """Masks change just before targets are copied, and what is to become sparse or dense gets there."""
+    if part.schedule == "never":
+        return
+    if part.interval % target_cycle:
+        raise UserError(
+            f"{place}: interval {part.interval} is not a multiple of target_cycle {target_cycle}; masks change just before"
+            " targets are copied."
+        )
+    times = part.times(updates)
+    if isinstance(times, Move) and times.last <= times.start:
+        raise UserError(
+            f"{place}: no update between {times.start} and {times.end} is a multiple of interval {part.interval}; the module"
+            f" would never {part.schedule}. Make the run longer or the interval shorter."
+        )
+
+
+def _any_shapes(suite: Suite, settings: Any) -> Any:
+    """Shapes of the networks on the suite's first task: the names of the layers are those of every task."""
+    task = TASKS[suite.tasks[0]]
+    return shapes(suite.agent).module_shapes(settings, task.observation_size, task.action)
 
 
 def _names(names: tuple[str, ...], known: Any, place: str, what: str) -> None:
@@ -166,19 +244,55 @@ def _names(names: tuple[str, ...], known: Any, place: str, what: str) -> None:
 
 
 def agent_settings(suite: Suite, place: str) -> Any:
-    """The agent's settings with all defaults resolved."""
-    return build(settings_class(suite.agent), suite.settings, f"{place}: settings")
+    """The agent's settings with all defaults resolved, at the suite's scale."""
+    return _scaled(build(settings_class(suite.agent), suite.settings, f"{place}: settings"), suite.scale)
+
+
+def _scaled(settings: Any, scale: Scale) -> Any:
+    return settings.scaled(scale.width, scale.depth, scale.za)
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a regime's runs train, before it is narrowed to match another one."""
+
+    settings: Any
+    blocks: Blocks
+    match: str | None
+
+
+def network(suite: Suite, name: str, place: str) -> Network:
+    """A regime's agent settings and blocks: the suite's own, unless it is defined with others."""
+    own = suite.define.get(name)
+    if own is None:
+        return Network(agent_settings(suite, place), suite.blocks, REGIMES[name].match)
+    where = f"{place}: define.{name}"
+    parts = {key: own.get(key, {}) for key in ("settings", "scale", "blocks")}
+    for key, value in parts.items():
+        if not isinstance(value, dict):
+            raise UserError(f"{where}.{key}: expected a mapping, found {type(value).__name__}.")
+    settings = build(settings_class(suite.agent), {**suite.settings, **parts["settings"]}, f"{where}.settings")
+    scale = build(Scale, {**asdict(suite.scale), **parts["scale"]}, f"{where}.scale")
+    blocks = build(Blocks, {**asdict(suite.blocks), **parts["blocks"]}, f"{where}.blocks")
+    match = own.get("match")
+    if match is not None:
+        _names((str(match),), suite.regimes, f"{where}.match", "regime of the suite")
+    return Network(_scaled(settings, scale), blocks, match)
 
 
 def resolve_regime(suite: Suite, name: str, place: str) -> dict[str, ModuleRegime]:
     """The triple of each module, with the suite's sparsity defaults filled in."""
-    source: dict[str, Any] = suite.define[name] if name in suite.define else dict(REGIMES[name][0])
-    for module in source:
-        if module not in MODULES:
-            raise UserError(f"{place}: define.{name}.{module}: unknown module.{suggestion(module, MODULES)}")
+    source: dict[str, Any] = suite.define[name] if name in suite.define else dict(REGIMES[name].modules)
+    for key in source:
+        if key not in (*MODULES, *OWN_NETWORK):
+            raise UserError(f"{place}: define.{name}.{key}: unknown key.{suggestion(key, (*MODULES, *OWN_NETWORK))}")
     return {
         module: _resolve_module(suite, source.get(module, "dense"), f"{place}: define.{name}.{module}") for module in MODULES
     }
+
+
+OWN_NETWORK = ("settings", "scale", "blocks", "match")
+"""Keys of a defined regime that are no module."""
 
 
 @dataclass(frozen=True)
@@ -189,17 +303,54 @@ class _Own(Sparsity):
     """A row of TRIPLES."""
     distribution: str | None = None
     """How much per layer, if not the row's own."""
+    parts: tuple[str, ...] = ()
+    """Parts of the module that are sparse, if not all: of the encoder zs, za, zsa, model."""
 
 
 def _resolve_module(suite: Suite, value: Any, place: str) -> ModuleRegime:
-    defaults = {name: getattr(suite.sparsity, name) for name in ("level", "interval", "drop_fraction", "end")}
     given = value if isinstance(value, dict) else {"rule": value}
-    own = build(_Own, {**defaults, **given}, place)
+    own = build(_Own, {**asdict(suite.sparsity), **given}, place)
     if own.rule not in TRIPLES:
         raise UserError(f"{place}: unknown regime '{own.rule}'.{suggestion(own.rule, TRIPLES)}")
-    distribution, rule, _ = TRIPLES[own.rule]
-    if distribution == "dense":
+    triple = TRIPLES[own.rule]
+    if triple.distribution == "dense":
         return ModuleRegime()
-    wanted = {"distribution": own.distribution or distribution, "rule": rule, "sparsity": own.level}
-    timing = {"interval": own.interval, "drop_fraction": own.drop_fraction, "end": own.end} if rule != "none" else {}
-    return build(ModuleRegime, {**wanted, **timing}, place)
+    distribution = own.distribution or triple.distribution
+    wanted: dict[str, Any] = {"sparsity": own.level, "distribution": distribution, "parts": own.parts}
+    if triple.schedule != "never":
+        wanted |= {"interval": own.interval, "drop_fraction": own.drop_fraction}
+        wanted |= {name: getattr(own, name) for name in ("start", "end") if getattr(own, name) is not None}
+    try:
+        return ModuleRegime.of(own.rule, **wanted)
+    except ValueError as error:
+        raise UserError(f"{place}: {error}.") from None
+
+
+FEWEST = 10
+"""Target cycles and rewire intervals that a shortened run has, if it has as many steps."""
+
+
+def shortened(suite: Suite, share: float) -> Suite:
+    """The suite with a share of its budget. The warm-up shrinks with it; the time between evaluations, the target cycle and
+    rewire intervals only as far as to keep two, and FEWEST of each."""
+    steps = max(1, int(suite.agent_steps * share))
+    settings = agent_settings(suite, suite.suite)
+    warmup = max(2 * settings.horizon, min(settings.warmup, int(settings.warmup * share)))
+    cycle = min(settings.target_cycle, max(1, (steps - warmup) // FEWEST))
+    most = max(1, (steps - warmup) // FEWEST // cycle) * cycle
+
+    def faster(source: dict[str, Any]) -> dict[str, Any]:
+        return {**source, "interval": min(source["interval"], most)} if "interval" in source else source
+
+    define = {
+        name: {key: faster(value) if key in MODULES and isinstance(value, dict) else value for key, value in own.items()}
+        for name, own in suite.define.items()
+    }
+    return replace(
+        suite,
+        environment_steps=steps * suite.action_repeat,
+        settings={**suite.settings, "warmup": warmup, "target_cycle": cycle},
+        sparsity=Sparsity(**faster(asdict(suite.sparsity))),
+        evaluation=replace(suite.evaluation, every=min(suite.evaluation.every, max(1, steps // 2))),
+        define=define,
+    )

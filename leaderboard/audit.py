@@ -49,7 +49,7 @@ def audit(folder: Path, run: dict[str, Any], regime: dict[str, Any]) -> None:
             raise AuditError(f"{module}: states the digests of other masks than those in its file")
         if run["rewires"].get(module) != len(chain) - 1:
             raise AuditError(f"{module}: states {run['rewires'].get(module)} rewires, its chain has {len(chain) - 1}")
-        _check_density(module, first, last, run["weights"].get(module), regime[module])
+        _check_density(module, first, last, run["weights"].get(module), regime[module], run["status"] == "finished")
         if run["status"] == "finished":  # a failed one stopped early, and its weights may be NaN
             _check_rewires(module, len(chain) - 1, run["updates"][module], regime[module])
             _check_dead(module, weights[module], last)
@@ -108,26 +108,34 @@ def _digest(layers: Layers) -> str:
     return digest.hexdigest()
 
 
-def _check_density(module: str, first: Layers, last: Layers, stated: Any, regime: dict[str, Any]) -> None:
+def _check_density(module: str, first: Layers, last: Layers, stated: Any, regime: dict[str, Any], finished: bool) -> None:
     """Counted weights are the stated ones, and as many in each copy as the regime keeps: exactly, before and after."""
     total, copies = sum(mask.size for mask in last.values()), next(iter(last.values())).shape[0]
     active = sum(int(mask.sum()) for mask in last.values())
     if stated != {"total": total, "active": active}:
         raise AuditError(f"{module}: states weights {stated}, its last masks have {active} active of {total}")
+    parts = regime["parts"]
+    dense = total // copies
+    chosen = sum(mask.size // copies for name, mask in last.items() if not parts or name.partition(".")[0] in parts)
     sparsity = 0.0 if regime["distribution"] == "dense" else regime["sparsity"]
-    kept = round((1.0 - sparsity) * (total // copies))
-    for when, layers in (("first", first), ("last", last)):
+    sparse = dense - chosen + round((1.0 - sparsity) * chosen)
+    begins = dense if regime["schedule"] == "prune" else sparse
+    ends = dense if regime["schedule"] == "grow" else sparse
+    for when, layers, kept in (("first", first, begins), ("last", last, ends)):
         counts = [sum(int(mask[copy].sum()) for mask in layers.values()) for copy in range(copies)]
-        if counts != [kept] * copies:
+        on_its_way = when == "last" and begins != ends and not finished
+        if counts != [kept] * copies and not on_its_way:
             raise AuditError(f"{module}: its {when} masks keep {counts} weights, its regime keeps {kept} in each network")
-    if any(int(first[name].sum()) != int(last[name].sum()) for name in last):
+    if begins == ends and any(int(first[name].sum()) != int(last[name].sum()) for name in last):
         raise AuditError(f"{module}: a layer has another number of active weights at the end than at the beginning")
 
 
 def _check_rewires(module: str, found: int, updates: int, regime: dict[str, Any]) -> None:
-    """As many as the plan's schedule makes: at every interval before the end."""
-    end = int(regime["end"] * updates)
-    expected = 0 if regime["rule"] == "none" else max(0, (end - 1) // regime["interval"])
+    """As many as the plan's schedule makes: at every interval after the start and before the end, or, for one that prunes or
+    grows, up to it."""
+    start, end = int(regime["start"] * updates), int(regime["end"] * updates)
+    last = end - 1 if regime["schedule"] == "exchange" else end
+    expected = 0 if regime["schedule"] == "never" else max(0, last // regime["interval"] - start // regime["interval"])
     if found != expected:
         raise AuditError(f"{module}: was rewired {found} times, its regime rewires {expected} times")
 

@@ -12,7 +12,12 @@ from leaderboard import strict_json
 from leaderboard.statement import MODULES
 from leaderboard.stats import mean_interval
 
-DIAGNOSTICS = {"srank": ("srank of the features", 1.0), "dormant_ratio": ("share of dormant units", 0.25)}
+DIAGNOSTICS = {
+    "srank": ("srank of the features", 1.0),
+    "dormant_ratio": ("share of dormant units", 0.25),
+    "parameter_norm": ("norm of the parameters", 1.0),
+    "gradient_conflicts": ("share of opposed gradients", 0.5),
+}
 """Diagnostics that are drawn: title, and the least that their axis reaches up to from zero."""
 LARGEST = 1e12
 """Figures and steps beyond it are none."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from leaderboard import charts, envelope, strict_json
+from leaderboard import charts, claims, envelope, references, strict_json
 from leaderboard.curves import Panel, diagnostics_panels, read_evaluations, returns_panel
 from leaderboard.table import HEADERS, comparison_rows
 from leaderboard.verify import Verdict
@@ -54,6 +54,8 @@ def render(predicate: dict[str, Any], manifest: dict[str, Any], folder: Path, ve
     )
     regimes = list(dict.fromkeys(run["regime"] for run in runs))
     told = [run for run in runs if run["failure"]]
+    plan = strict_json.parse((folder / "plan.json").read_bytes())
+    budget = predicate["budget"]["environment_steps"]
     counts = {status: sum(run["status"] == status for run in runs) for status in ("finished", "failed", "missing")}
     return environment.get_template("report.html").render(
         entry=predicate,
@@ -61,12 +63,26 @@ def render(predicate: dict[str, Any], manifest: dict[str, Any], folder: Path, ve
         verdict=verdict,
         headers=HEADERS,
         rows=comparison_rows(runs),
+        claims=claims.findings(plan["claims"], recorded, folder, budget) if plan["claims"] else [],
+        published=published_rows(tasks) if budget == references.ENVIRONMENT_STEPS else [],
+        tasks=tasks,
+        signs=[(run, sign) for run in runs for sign in run["signs"]],
         counts=counts,
         told=told,
         sections=[_section(number, task, regimes, folder, recorded) for number, task in enumerate(tasks)],
         legend=[(regime, number % charts.HUES) for number, regime in enumerate(regimes)],
         members=sorted({run["members"] for run in runs if run["members"]}),
     )
+
+
+def published_rows(tasks: list[str]) -> list[tuple[str, references.Method, list[str]]]:
+    """Published methods with a figure for one of these tasks: name, method, and mean and interval of each task."""
+    rows = []
+    for name, method in references.METHODS.items():
+        if any(task in method.returns for task in tasks):
+            cells = [f"{mean} +- {half}" for mean, half in (method.returns.get(task, ("-", "-")) for task in tasks)]
+            rows.append((name, method, cells))
+    return rows
 
 
 def _section(number: int, task: str, regimes: list[str], folder: Path, runs: list[dict[str, Any]]) -> TaskSection:

@@ -41,6 +41,14 @@ class Verdict:
         return all(check.status != "failed" for check in self.checks)
 
 
+CLAIM = {"claim", "regime", "than", "relation", "figure"}
+"""Keys of a claim in a plan."""
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 1000
+
+
 class Defect(ValueError):
     """A check failed; the text says how."""
 
@@ -164,6 +172,9 @@ def _plan(entry: _Entry) -> Outcome:
     suite = entry.predicate["suite"]
     if (plan["suite"], plan["version"], plan["changes"]) != (suite["name"], suite["version"], suite["changes"]):
         raise Defect("suite, version or changes are not those of plan.json")
+    claims = plan["claims"]
+    if not isinstance(claims, list) or any(set(claim) != CLAIM or not all(map(_text, claim.values())) for claim in claims):
+        raise Defect("plan.json: its claims are not made of texts")
     if plan["budget"] != entry.predicate["budget"]:
         raise Defect("the budget is not that of plan.json")
     if (plan["changes"] or plan["seed_source"] == "suite") and entry.predicate["ranked"]:
@@ -241,6 +252,10 @@ def _budgets(entry: _Entry) -> Outcome:
             )
         if run["updates"] != budget["updates"]:
             raise Defect(f"{_run_name(run)}: updates {run['updates']}, planned {budget['updates']}")
+        size = plan["sizes"][f"{run['task']}/{run['regime']}"]
+        for stated, planned in (("parameters", ("parameters", "active")), ("flops", ("flops", "active_flops"))):
+            if [run[stated].get(key) for key in ("total", "active")] != [size[key] for key in planned]:
+                raise Defect(f"{_run_name(run)}: {stated} {run[stated]}, planned {[size[key] for key in planned]}")
         if len(run["final_returns"]) != episodes:
             raise Defect(f"{_run_name(run)}: {len(run['final_returns'])} final episodes, planned {episodes}")
     return "passed", f"{budget['environment_steps']} environment steps, {budget['updates']['critic']} critic updates each"

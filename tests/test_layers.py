@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from agents.blocks import BLOCKS, Linear
+from agents.blocks import BLOCKS, Linear, block_type
 from agents.layers import Layout, hidden, mlp, xavier_uniform
 
 
@@ -33,12 +33,21 @@ def test_the_residual_is_left_out_where_widths_differ():
     assert torch.equal(hidden(x, p, "l", BLOCKS["T6"]), hidden(x, p, "l", BLOCKS["T4"]))
 
 
-def test_a_trace_holds_each_layers_pre_activation():
+def test_the_post_layer_residual_goes_through_norm_and_activation():
+    p, x = parameters(1, Linear("l", 5, 5)), torch.randn(1, 4, 5, dtype=torch.float64)
+    z = torch.baddbmm(p["l.bias"], x, p["l.weight"])
+    expected = F.elu(F.layer_norm(z + x, (5,)))
+    torch.testing.assert_close(hidden(x, p, "l", block_type("T6", "post")), expected, rtol=1e-12, atol=1e-12)
+    assert block_type("T4", "post") == BLOCKS["T4"], "a type without a residual has no kind of it"
+
+
+def test_a_trace_holds_what_went_through_each_layer():
     p = parameters(2, Linear("m.0", 3, 4), Linear("m.1", 4, 4))
     x, trace = torch.randn(2, 6, 3, dtype=torch.float64), []
     mlp(x, p, "m", 2, BLOCKS["T6"], trace)
-    assert [tuple(z.shape) for z in trace] == [(2, 6, 4), (2, 6, 4)]
-    torch.testing.assert_close(trace[0], torch.baddbmm(p["m.0.bias"], x, p["m.0.weight"]))
+    assert [layer.name for layer in trace] == ["m.0", "m.1"]
+    torch.testing.assert_close(trace[0].output, torch.baddbmm(p["m.0.bias"], x, p["m.0.weight"]))
+    torch.testing.assert_close(trace[1].input, trace[0].activation, msg="widths differ: no shortcut into the second layer")
 
 
 def test_initial_weights_fill_the_xavier_bound_with_gain_sqrt_two():

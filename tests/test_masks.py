@@ -7,8 +7,6 @@ import pytest
 import torch
 from toy import HEADLINE, SMALL, Loop, assert_same
 
-from agents.sparsity.distribution import DISTRIBUTIONS, exact_counts
-
 REGIMES = list(HEADLINE)
 
 
@@ -28,7 +26,7 @@ def checked_loop():
         for name, module in loop.agent.modules().items():
             for member, regime in enumerate(REGIMES):
                 layers, triple = module.masks.layers, HEADLINE[regime][name]
-                counts = exact_counts(layers, DISTRIBUTIONS[triple.distribution](layers, triple.sparsity))
+                counts, _ = triple.counts(layers)
                 found = active_by_copy(module, member)
                 assert found.tolist() == [[count] * module.parameters.copies for count in counts], (name, regime)
                 seen.add((name, regime, module.masks.rewires[member]))

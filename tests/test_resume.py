@@ -15,10 +15,11 @@ import pytest
 import torch
 
 from harness import provenance, unit
-from harness.checkpoint import Checkpoints, pack, unpack
+from harness.checkpoint import Checkpoints, read_state, write_state
 from harness.errors import Incomplete, NonConforming, UserError
 from harness.partition import frozen_cohorts
 from harness.plan import read_plan
+from harness.records import digest_file
 
 KILLS = int(os.environ.get("MST_BENCH_KILLS", "1"))
 """Moments of death that the kill test tries; set the variable for a longer hunt."""
@@ -243,13 +244,16 @@ def test_without_room_it_says_so_and_goes_on_when_there_is_some(fresh, tiny_entr
     assert promised(fresh) == results(tiny_entry)
 
 
-def test_a_packed_state_is_what_it_was():
-    state = {"a": torch.arange(5), "b": [None, True, 1.5, "x", {"c/d": torch.zeros(0, 3)}], "e": {}}
-    found = unpack(pack(state))
+def test_a_written_state_is_what_it_was(tmp_path):
+    state = {"a": torch.arange(5), "b": [None, True, 1.5, "x", {"c/d": torch.zeros(0, 3)}], "e": {}, "f": torch.tensor(2.5)}
+    digest = write_state(tmp_path / "state", state)
+    assert digest == digest_file(tmp_path / "state")
+    found = read_state(tmp_path / "state")
     assert torch.equal(found["a"], state["a"])
     assert found["b"][:4] == state["b"][:4]
     assert found["b"][4]["c/d"].shape == (0, 3)
     assert found["e"] == {}
+    assert torch.equal(found["f"], state["f"])
 
 
 def test_rows_after_the_last_checkpoint_never_happened(tmp_path):

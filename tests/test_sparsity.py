@@ -1,5 +1,6 @@
 """Hand-computed densities, schedules and rewires."""
 
+import itertools
 import math
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from agents.blocks import Linear
 from agents.sparsity.distribution import DISTRIBUTIONS, erdos_renyi, exact_counts
 from agents.sparsity.rewire import ranks, rewire
-from agents.sparsity.schedule import Cosine, Never
+from agents.sparsity.schedule import Exchange, Move, Never, cosine_rate, cubic
 
 LAYERS = [Linear("in", 4, 10), Linear("mid", 10, 10), Linear("out", 10, 1)]
 
@@ -48,18 +49,33 @@ def test_the_modules_total_is_exact(name, sparsity):
 
 
 def test_cosine_schedule_by_hand():
-    schedule = Cosine(interval=100, fraction=0.3, end=750)
-    assert [schedule.drop_fraction(t) for t in (0, 1, 99, 750, 800)] == [0.0] * 5
-    assert schedule.drop_fraction(100) == pytest.approx(0.15 * (1 + math.cos(math.pi * 100 / 750)))
-    assert schedule.drop_fraction(700) > 0
-    assert Never().drop_fraction(100) == 0.0
+    schedule = Exchange(interval=100, fraction=0.3, start=0, end=750)
+    assert [t for t in range(1000) if schedule.due(t)] == [100, 200, 300, 400, 500, 600, 700]
+    assert schedule.exchanged(100) == pytest.approx(0.15 * (1 + math.cos(math.pi * 100 / 750)))
+    assert Exchange(100, 0.3, 350, 750).exchanged(550) == pytest.approx(0.15), "half of the time: half of the fraction"
+    assert not Never().due(100)
+
+
+def test_cubic_schedule_by_hand():
+    assert [cubic(u) for u in (0.0, 0.5, 1.0)] == [0.0, 0.875, 1.0]
+    schedule = Move(interval=10, start=20, end=69, pruning=True)
+    assert [t for t in range(100) if schedule.due(t)] == [30, 40, 50, 60]
+    assert [schedule.progress(t) for t in (0, 20, 60, 69, 99)] == [0.0, 0.0, 1.0, 1.0, 1.0]
+    assert schedule.progress(40) == pytest.approx(1 - 0.5**3), "half way from 20 to the last update, 60"
+
+
+def test_growth_starts_fast_and_ends_slowly():
+    assert [cosine_rate(u) for u in (0.0, 0.5, 1.0)] == pytest.approx([0.0, 0.5 + 1 / math.pi, 1.0])
+    shares = [cosine_rate(u / 10) for u in range(11)]
+    steps = [after - before for before, after in itertools.pairwise(shares)]
+    assert all(later < earlier for earlier, later in itertools.pairwise(steps))
 
 
 def test_rewire_drops_small_weights_and_grows_by_score_with_ties_by_index():
     weight = torch.tensor([[0.5, -0.1, 0.0, 0.1, 0.0, 0.0]])
     mask = torch.tensor([[True, True, False, True, False, False]])
     score = torch.tensor([[9.0, 0.0, 2.0, 0.0, 2.0, 2.0]])
-    new, grown = rewire(weight, mask, score, torch.tensor([1]))
+    new, grown = rewire(weight, mask, score, torch.tensor([1]), torch.tensor([1]))
     # |w| ties at 0.1: index 1 goes before index 3; scores tie at 2: index 2 grows before 4 and 5
     assert new.tolist() == [[True, False, True, True, False, False]]
     assert grown.tolist() == [[False, False, True, False, False, False]]
@@ -67,7 +83,7 @@ def test_rewire_drops_small_weights_and_grows_by_score_with_ties_by_index():
 
 def test_a_weight_dropped_a_moment_ago_may_grow_again():
     weight, mask = torch.tensor([[0.5, 0.1, 0.0]]), torch.tensor([[True, True, False]])
-    new, grown = rewire(weight, mask, torch.tensor([[0.0, 5.0, 1.0]]), torch.tensor([1]))
+    new, grown = rewire(weight, mask, torch.tensor([[0.0, 5.0, 1.0]]), torch.tensor([1]), torch.tensor([1]))
     assert new.tolist() == [[True, True, False]]
     assert grown.tolist() == [[False, True, False]]
 
@@ -76,7 +92,7 @@ def test_members_that_are_not_due_keep_their_masks():
     generator = torch.Generator().manual_seed(0)
     weight, score = torch.randn(3, 50, generator=generator), torch.randn(3, 50, generator=generator).abs()
     mask = torch.rand(3, 50, generator=generator) < 0.4
-    new, grown = rewire(weight * mask, mask, score, torch.tensor([0, 5, 0]))
+    new, grown = rewire(weight * mask, mask, score, torch.tensor([0, 5, 0]), torch.tensor([0, 5, 0]))
     assert torch.equal(new[[0, 2]], mask[[0, 2]])
     assert not grown[[0, 2]].any()
     assert torch.equal(new.sum(1), mask.sum(1))

@@ -39,18 +39,18 @@ def test_dmc_hard_is_the_published_protocol():
     assert plan.budget.environment_steps == 1_000_000
     assert plan.budget.updates == {"encoder": 490_000, "critic": 490_000, "actor": 490_000}
     assert (plan.settings["width"], plan.settings["batch_size"], plan.settings["target_cycle"]) == (512, 256, 250)
-    assert plan.blocks == {"encoder": "T6", "critic": "T6", "actor": "T5"}
+    assert plan.blocks == {"encoder": "T6", "critic": "T6", "actor": "T5", "residual": "pre"}
     mst = plan.regimes["mst"]
     assert [(mst[m].distribution, mst[m].rule) for m in ("encoder", "critic", "actor")] == [
-        ("dense", "none"), ("er", "rigl"), ("er", "none"),
+        ("dense", "dense"), ("er", "rigl"), ("er", "static"),
     ]  # fmt: skip
     assert {run.seed for run in plan.runs} == set(range(10))
 
 
 def test_smoke_has_at_least_three_rewires_and_target_cycles():
     plan = make_plan(load("smoke"))
-    schedule = plan.regimes["dst"]["critic"].schedule(plan.budget.updates["critic"])
-    assert sum(schedule.drop_fraction(t) > 0 for t in range(1, plan.budget.updates["critic"] + 1)) >= 3
+    schedule = plan.regimes["dst"]["critic"].times(plan.budget.updates["critic"])
+    assert sum(schedule.due(t) > 0 for t in range(1, plan.budget.updates["critic"] + 1)) >= 3
     assert plan.budget.updates["critic"] // plan.settings["target_cycle"] >= 3
 
 
@@ -96,7 +96,7 @@ def test_an_own_regime_may_differ_per_module(tmp_path):
     regime = resolve_regime(load(str(path)), "own", "own.yaml")
     assert regime["encoder"].is_dense
     assert (regime["critic"].sparsity, regime["critic"].distribution, regime["critic"].interval) == (0.8, "uniform", 40)
-    assert (regime["actor"].sparsity, regime["actor"].rule) == (0.6, "none")
+    assert (regime["actor"].sparsity, regime["actor"].rule) == (0.6, "static")
 
 
 def test_overrides_reach_nested_keys_and_are_checked_alike(tmp_path):

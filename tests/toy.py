@@ -8,21 +8,26 @@ import torch
 from agents.base import Setup
 from agents.mrq.agent import MRQ
 from agents.mrq.settings import MRQSettings
-from agents.sparsity.regime import ModuleRegime
+from agents.sparsity.regime import MODULES, REGIMES, TRIPLES, ModuleRegime
 
 torch.set_num_threads(1)
 OBSERVATION, ACTION, EPISODE = 7, 2, 40
 SMALL = MRQSettings(width=16, zs_dim=16, za_dim=8, zsa_dim=16, batch_size=32, warmup=60, target_cycle=10)
 
-DENSE = ModuleRegime()
-STATIC = ModuleRegime("er", "none", 0.6)
-RIGL = ModuleRegime("er", "rigl", 0.6, interval=20)
-HEADLINE = {
-    "dense": {"encoder": DENSE, "critic": DENSE, "actor": DENSE},
-    "sst": {"encoder": STATIC, "critic": STATIC, "actor": STATIC},
-    "dst": {"encoder": RIGL, "critic": RIGL, "actor": RIGL},
-    "mst": {"encoder": DENSE, "critic": RIGL, "actor": STATIC},
-}
+
+def triples(name):
+    """The regime of a row of REGIMES, or a row of TRIPLES in every module, at the toy's interval; others as they are given."""
+    if not isinstance(name, str):
+        return name
+    rows = REGIMES[name].modules if name in REGIMES else dict.fromkeys(MODULES, name)
+    return {module: _triple(row) for module, row in rows.items()}
+
+
+def _triple(row):
+    return ModuleRegime() if TRIPLES[row].distribution == "dense" else ModuleRegime.of(row, sparsity=0.6, interval=20)
+
+
+HEADLINE = {name: triples(name) for name in ("dense", "sst", "dst", "mst")}
 
 
 def stream(key):
@@ -64,7 +69,7 @@ class Loop:
             episode_steps=EPISODE,
             terminates=False,
             blocks={"encoder": "T6", "critic": "T6", "actor": "T5"},
-            regimes=[HEADLINE[name] for name in regimes],
+            regimes=[triples(name) for name in regimes],
             streams=lambda member, word: streams[member](word),
             dtype=dtype,
         )

@@ -7,40 +7,41 @@ the steps that copy targets: those read the newest reward for the reward scale.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.base import Setup, TrainedModule
-from agents.blocks import BLOCKS
+from agents.base import Probe, Setup, TrainedModule
+from agents.blocks import block_type
 from agents.draws import Draws
-from agents.layers import Parameters, linear
+from agents.interference import sample_cosines
+from agents.layers import Parameters, Traced, linear
 from agents.module import AdamWSettings, Module
 from agents.mrq import losses, networks
 from agents.mrq.settings import MRQSettings
+from agents.mrq.shapes import module_shapes
 from agents.replay import Replay
 from agents.sparsity.masks import Masks
 from agents.sparsity.regime import MODULES
 
-PROBE_BATCH = 256
-"""Observations in a diagnostics probe (arXiv 2506.17204's code uses 256)."""
+PROBE_BATCH, PROBE_ROWS, PROBE_SAMPLES = 2048, 256, 64
+"""Rows in a diagnostics probe; rows of them on which units and gradients are looked at (arXiv 2506.17204's code uses 256 for
+all); rows whose gradients are compared one by one."""
 
 
 class MRQ:
     """P members of MR.Q."""
-
-    shapes = staticmethod(networks.module_shapes)
-    flops = staticmethod(networks.update_flops)
 
     def __init__(self, setup: Setup, settings: MRQSettings, always_mask: bool = False) -> None:
         """`always_mask` sends dense modules through the masked path too: a test proves that it changes nothing."""
         s = self.settings = settings
         self.setup = setup
         self.members = len(setup.regimes)
-        self.blocks = {module: BLOCKS[setup.blocks[module]] for module in MODULES}
+        residual = cast(Literal["pre", "post"], setup.blocks.get("residual", "pre"))
+        self.blocks = {module: block_type(setup.blocks[module], residual) for module in MODULES}
         optimisers = {
             "encoder": AdamWSettings(s.encoder_lr, s.weight_decay),
             "critic": AdamWSettings(s.critic_lr, s.weight_decay, s.critic_clip),
@@ -48,7 +49,7 @@ class MRQ:
         }
         self.parts = {
             name: Module(linears, self._generators(f"init/{name}"), optimisers[name], copies, setup.dtype, setup.device)
-            for name, (linears, copies) in self.shapes(s, setup.observation, setup.action).items()
+            for name, (linears, copies) in module_shapes(s, setup.observation, setup.action).items()
         }
         self.encoder, self.critic, self.actor = (self.parts[name] for name in MODULES)
         self.masks = self._draw_masks(always_mask)
@@ -79,6 +80,7 @@ class MRQ:
                 module,
                 [regime[name] for regime in self.setup.regimes],
                 self._generators(f"mask/{name}"),
+                self._generators(f"rewire/{name}"),
                 totals[name],
                 always_mask,
             )
@@ -101,6 +103,7 @@ class MRQ:
             "replay/rl": ((s.batch_size,), "uniform", torch.float64),
             "target-noise": ((s.batch_size, action), "normal", self.setup.dtype),
             "probe": ((PROBE_BATCH,), "uniform", torch.float64),
+            "probe-noise": ((PROBE_ROWS, action), "normal", self.setup.dtype),
         }
         return {word: Draws(self._generators(word), *kind, self.setup.device) for word, kind in shapes.items()}
 
@@ -158,12 +161,12 @@ class MRQ:
     def _start_cycle(self) -> None:
         for module in self.parts.values():
             module.copy_to_target()
-        self.target_reward_scale = self.reward_scale
-        self.reward_scale = self.replay.reward_scale()
+        self.target_reward_scale.copy_(self.reward_scale)
+        self.reward_scale.copy_(self.replay.reward_scale())
         for _ in range(self.settings.target_cycle):
             self._encoder_update(self.replay.sample(self.draws["replay/encoder"].next()))
 
-    def _state_embedding(self, observation: Tensor, parameters: Parameters, trace: list[Tensor] | None = None) -> Tensor:
+    def _state_embedding(self, observation: Tensor, parameters: Parameters, trace: list[Traced] | None = None) -> Tensor:
         return networks.state_embedding(observation, parameters, self.settings, self.blocks["encoder"], trace)
 
     def _joint_embedding(self, zs: Tensor, action: Tensor, parameters: Parameters) -> Tensor:
@@ -206,29 +209,35 @@ class MRQ:
     def _rl_update(self, index: Tensor) -> Tensor:
         """One critic and one actor update on rows [P, B]; returns their priorities [P, B]."""
         s = self.settings
-        observation, action, reward, not_done = self.replay.windows(index, s.q_horizon)
-        reward, discount = losses.multi_step_return(reward, not_done, s.discount)
-        with torch.no_grad():
-            next_zs = self._state_embedding(observation[:, -1], self.encoder.target_parameters)
-            noise = (self.draws["target-noise"].next() * s.target_noise).clamp(-s.target_noise_clip, s.target_noise_clip)
-            next_action = (self._policy(next_zs, self.actor.target_parameters)[0] + noise).clamp(-1.0, 1.0)
-            next_zsa = self._joint_embedding(next_zs, next_action, self.encoder.target_parameters)
-            next_q = self._q_values(next_zsa, self.critic.target_parameters)
-            target = losses.q_target(reward, discount, next_q, self.reward_scale, self.target_reward_scale)
-            zs = self._state_embedding(observation[:, 0], self.encoder.parameters)
-            zsa = self._joint_embedding(zs, action[:, 0], self.encoder.parameters)
+        zs, zsa, target = self._td_target(index, self.draws["target-noise"].next())
         q_taken = self._q_values(zsa, self.critic.parameters)
-        self._learn("critic", losses.critic_loss(q_taken, target))
+        self._learn("critic", losses.critic_loss(q_taken, target).mean(1))
         policy_action, pre_activation = self._policy(zs, self.actor.parameters)
         q_policy = self._q_values(self._joint_embedding(zs, policy_action, self.encoder.parameters), self.critic.parameters)
-        self._learn("actor", losses.actor_loss(q_policy, pre_activation, s.pre_activation_weight))
+        self._learn("actor", losses.actor_loss(q_policy, pre_activation, s.pre_activation_weight).mean(1))
         q = q_taken if s.lap_q == "taken" else q_policy
         return losses.lap_priority(q.detach(), target, s.min_priority, s.priority_exponent)
+
+    @torch.no_grad()
+    def _td_target(self, index: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """At rows [P, B], with standard normal noise [P, B, act]: embeddings zs and zsa of what was seen and done, the critic's
+        target [P, B]."""
+        s = self.settings
+        observation, action, reward, not_done = self.replay.windows(index, s.q_horizon)
+        reward, discount = losses.multi_step_return(reward, not_done, s.discount)
+        next_zs = self._state_embedding(observation[:, -1], self.encoder.target_parameters)
+        smooth = (noise * s.target_noise).clamp(-s.target_noise_clip, s.target_noise_clip)
+        next_action = (self._policy(next_zs, self.actor.target_parameters)[0] + smooth).clamp(-1.0, 1.0)
+        next_zsa = self._joint_embedding(next_zs, next_action, self.encoder.target_parameters)
+        next_q = self._q_values(next_zsa, self.critic.target_parameters)
+        target = losses.q_target(reward, discount, next_q, self.reward_scale, self.target_reward_scale)
+        zs = self._state_embedding(observation[:, 0], self.encoder.parameters)
+        return zs, self._joint_embedding(zs, action[:, 0], self.encoder.parameters), target
 
     def _learn(self, name: str, loss: Tensor) -> None:
         """One optimiser step of a module on its own loss [P], then its rewire where one is due."""
         module, masks = self.parts[name], self.masks[name]
-        self.finite[name] = self.finite[name] & loss.detach().isfinite()
+        self.finite[name] &= loss.detach().isfinite()
         gradient = module.gradients(loss)
         module.step(gradient)
         if masks.due(module.updates):
@@ -254,33 +263,60 @@ class MRQ:
         for module in self.parts.values():
             module.freeze([m for m in range(self.members) if not self.healthy[m]])
 
-    @torch.no_grad()
-    def probe(self) -> Mapping[str, Mapping[str, Any]]:
-        """Features [P, copies, B, d] and pre-activations (a list of the same) of each module on 256 sampled rows."""
+    def probe(self) -> Mapping[str, Probe]:
+        """Every module on sampled rows: features on all, units and gradients on the first 256, single gradients on 64."""
         index = self.replay.sample(self.draws["probe"].next())
-        observation, action, _, _ = self.replay.windows(index, 1)
-        found: dict[str, tuple[list[Tensor], list[Tensor]]] = {name: ([], []) for name in MODULES}
-        zs = self._state_embedding(observation[:, 0], self.encoder.parameters, found["encoder"][1])
-        found["encoder"][0].append(zs)
-        zsa = self._joint_embedding(zs, action[:, 0], self.encoder.parameters)
-        networks.q_values(zsa, self.critic.parameters, self.settings, self.blocks["critic"], *found["critic"])
-        networks.policy(zs, self.actor.parameters, self.settings, self.blocks["actor"], *found["actor"])
-        by_member = {name: lambda x: x.unflatten(0, (self.members, -1)) for name in MODULES}
-        return {
-            name: {"features": by_member[name](features[0]), "pre_activations": [by_member[name](z) for z in trace]}
-            for name, (features, trace) in found.items()
+        few = index[:, :PROBE_ROWS]
+        zs, zsa, target = self._td_target(few, self.draws["probe-noise"].next())
+        traces: dict[str, list[Traced]] = {name: [] for name in MODULES}
+        self._state_embedding(self.replay.windows(few, 1)[0][:, 0], self.encoder.parameters, traces["encoder"])
+        q = networks.q_values(zsa, self.critic.parameters, self.settings, self.blocks["critic"], trace=traces["critic"])
+        action, u = networks.policy(zs, self.actor.parameters, self.settings, self.blocks["actor"], trace=traces["actor"])
+        q_policy = self._q_values(self._joint_embedding(zs, action, self.encoder.parameters), self.critic.parameters)
+        each = {
+            "critic": losses.critic_loss(q, target),
+            "actor": losses.actor_loss(q_policy, u, self.settings.pre_activation_weight),
         }
+        features = self._features(index)
+        found = dict[str, Probe]()
+        for name, module in self.parts.items():
+            loss = each[name].mean(1) if name in each else self._encoder_loss(few)
+            compared = sample_cosines(module, each[name], traces[name], PROBE_SAMPLES) if name in each else None
+            hidden = [(layer.output, layer.activation) for layer in traces[name] if layer.activation is not None]
+            found[name] = Probe(
+                self._by_member(features[name]),
+                [self._by_member(output) for output, _ in hidden],
+                [self._by_member(activation) for _, activation in hidden],
+                module.gradient_norm(module.gradients(loss)),
+                compared,
+            )
+        return found
+
+    def _by_member(self, x: Tensor) -> Tensor:
+        """[G, B, d] -> [P, copies, B, d]"""
+        return x.detach().view(self.members, -1, *x.shape[1:])
+
+    @torch.no_grad()
+    def _features(self, index: Tensor) -> dict[str, Tensor]:
+        """What each module hands on at rows [P, B]: [G, B, d]."""
+        s, observation, action, _, _ = self.settings, *self.replay.windows(index, 1)
+        zs = self._state_embedding(observation[:, 0], self.encoder.parameters)
+        zsa = self._joint_embedding(zs, action[:, 0], self.encoder.parameters)
+        critic, actor = list[Tensor](), list[Tensor]()
+        networks.q_values(zsa, self.critic.parameters, s, self.blocks["critic"], critic)
+        networks.policy(zs, self.actor.parameters, s, self.blocks["actor"], actor)
+        return {"encoder": zs, "critic": critic[0], "actor": actor[0]}
 
     def state(self) -> dict[str, Any]:
-        """Everything but the replay's rows that a resumed run needs to go on as if it had not stopped."""
+        """Everything but the replay's rows that a resumed run needs to go on as if it had not stopped; live, not a copy."""
         return {
             "modules": {name: module.parameters.state() for name, module in self.modules().items()},
             "masks": {name: masks.state() for name, masks in self.masks.items()},
             "replay": self.replay.state(),
             "draws": {word: draws.state() for word, draws in self.draws.items()},
-            "finite": {name: flags.clone() for name, flags in self.finite.items()},
-            "reward_scale": self.reward_scale.clone(),
-            "target_reward_scale": self.target_reward_scale.clone(),
+            "finite": dict(self.finite),
+            "reward_scale": self.reward_scale,
+            "target_reward_scale": self.target_reward_scale,
             "healthy": list(self.healthy),
             "agent_steps": self.agent_steps,
             "rl_updates": self.rl_updates,
@@ -298,9 +334,10 @@ class MRQ:
         self.replay.restore(state["replay"], rows)
         for word, draws in self.draws.items():
             draws.restore(state["draws"][word])
-        self.finite = {name: flags.clone() for name, flags in state["finite"].items()}
-        self.reward_scale = state["reward_scale"].clone()
-        self.target_reward_scale = state["target_reward_scale"].clone()
+        for name, flags in state["finite"].items():
+            self.finite[name].copy_(flags)
+        self.reward_scale.copy_(state["reward_scale"])
+        self.target_reward_scale.copy_(state["target_reward_scale"])
         self.agent_steps, self.rl_updates = state["agent_steps"], state["rl_updates"]
         for member in [m for m, fine in enumerate(state["healthy"]) if not fine]:
             self.freeze(member)

@@ -1,4 +1,4 @@
-"""MR.Q's losses and targets as functions of tensors. Every loss is a mean within a member: it returns [P]."""
+"""MR.Q's losses and targets as functions of tensors. Losses are means within a member, [P], or of each sample, [P, B]."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def q_target(reward: Tensor, discount: Tensor, next_q: Tensor, scale: Tensor, ta
 
 
 def critic_loss(q: Tensor, target: Tensor) -> Tensor:
-    """Huber loss of both networks: [P, 2, B], [P, B] -> [P]."""
-    return F.smooth_l1_loss(q, target[:, None].expand_as(q), reduction="none").mean((1, 2))
+    """Huber loss of both networks, of each sample: [P, 2, B], [P, B] -> [P, B]."""
+    return F.smooth_l1_loss(q, target[:, None].expand_as(q), reduction="none").mean(1)
 
 
 def actor_loss(q: Tensor, pre_activation: Tensor, weight: float) -> Tensor:
-    """-mean Q plus the penalty on the policy's pre-activation: [P, 2, B], [P, B, act] -> [P]."""
-    return -q.mean((1, 2)) + weight * pre_activation.square().mean((1, 2))
+    """-mean Q plus the penalty on the policy's pre-activation, of each sample: [P, 2, B], [P, B, act] -> [P, B]."""
+    return -q.mean(1) + weight * pre_activation.square().mean(2)
 
 
 def lap_priority(q: Tensor, target: Tensor, minimum: float, exponent: float) -> Tensor:

@@ -45,7 +45,9 @@ DISTRIBUTIONS: dict[str, Callable[[Sequence[Linear], float], list[float]]] = {
     "dense": dense,
     "uniform": uniform,
     "er": erdos_renyi,
+    "erk": erdos_renyi,
 }
+"""Name -> densities. `erk` adds the kernel's sides to the fans; a Linear layer has none, so there it is `er`."""
 
 
 def exact_counts(layers: Sequence[Linear], densities: Sequence[float]) -> list[int]:

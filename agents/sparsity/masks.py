@@ -10,8 +10,7 @@ from torch import Tensor
 
 from agents.lazy import load
 from agents.module import Module
-from agents.sparsity.distribution import DISTRIBUTIONS, exact_counts
-from agents.sparsity.regime import RULES, ModuleRegime
+from agents.sparsity.regime import TRIPLES, ModuleRegime
 from agents.sparsity.rewire import rewire
 
 
@@ -26,21 +25,25 @@ class Masks:
         module: Module,
         regimes: Sequence[ModuleRegime],
         generators: Sequence[torch.Generator],
+        growth: Sequence[torch.Generator],
         total_updates: int,
         always_mask: bool = False,
     ) -> None:
         """Draws initial masks and applies them. `always_mask` sends an all-dense module through the masked path too.
 
-        `regimes` and `generators` have one for each member; `total_updates` is the module's updates in the whole run.
+        `regimes`, `generators` (initial masks) and `growth` (what is random in rewires) have one for each member;
+        `total_updates` is the module's updates in the whole run.
         """
         self.module = module
         self.regimes = list(regimes)
-        self.schedules = [regime.schedule(total_updates) for regime in regimes]
+        self.schedules = [regime.times(total_updates) for regime in regimes]
         self.layers = module.layout.linears
-        self.counts = [
-            exact_counts(self.layers, DISTRIBUTIONS[regime.distribution](self.layers, regime.sparsity)) for regime in regimes
-        ]
+        self.counts = [regime.counts(self.layers) for regime in regimes]
+        """For each member the active weights of each layer in the first and in the last mask."""
+        self.growth = list(growth)
         self.rewires = [0] * module.members
+        self.exchanged = [0] * module.members
+        """For each member the weights that grew since the beginning."""
         self.chains: list[list[str]] = [[] for _ in regimes]
         if always_mask or not all(regime.is_dense for regime in regimes):
             self._draw(generators)
@@ -53,7 +56,7 @@ class Masks:
         flat = torch.ones_like(self.module.target)
         views = self.module.layout.views(flat)
         for member, generator in enumerate(generators):
-            for layer, count in zip(self.layers, self.counts[member], strict=True):
+            for layer, count in zip(self.layers, self.counts[member][0], strict=True):
                 for copy in range(self.module.copies):
                     order = torch.randperm(layer.size, generator=generator)
                     row = torch.zeros(layer.size, dtype=torch.bool)
@@ -65,7 +68,7 @@ class Masks:
 
     def due(self, update: int) -> bool:
         """Whether any member rewires after module update `update`: ask before the gradient is let go."""
-        return any(schedule.drop_fraction(update) > 0.0 for schedule in self.schedules)
+        return any(schedule.due(update) for schedule in self.schedules)
 
     @torch.no_grad()
     def rewire(self, gradient: Tensor, healthy: Sequence[bool]) -> None:
@@ -75,7 +78,7 @@ class Masks:
         are zero, and so are those of weights that were dropped.
         """
         update = self.module.updates
-        members = [m for m in range(self.module.members) if healthy[m] and self.schedules[m].drop_fraction(update) > 0.0]
+        members = [m for m in range(self.module.members) if healthy[m] and self.schedules[m].due(update)]
         assert self.module.keep is not None or not members
         for member in members:
             self._rewire_member(member, update, gradient)
@@ -86,23 +89,32 @@ class Masks:
         assert self.module.keep is not None
         layout = self.module.layout
         rows = slice(member * self.module.copies, (member + 1) * self.module.copies)
-        fraction = self.schedules[member].drop_fraction(update)
-        place = RULES[self.regimes[member].rule]
-        assert place is not None
-        score_of = load(place)
+        place = TRIPLES[self.regimes[member].rule].score
         vectors = [layout.views(flat) for flat in (self.module.flat.detach(), self.module.keep, gradient, *self.module.moments)]
-        for layer, active in zip(self.layers, self.counts[member], strict=True):
-            k = min(int(fraction * active), layer.size - active)
-            if k == 0:
+        for layer, (drop, grow) in zip(self.layers, self._amounts(member, update), strict=True):
+            if drop == grow == 0:
                 continue
             tensors = [views[f"{layer.name}.weight"][rows] for views in vectors]
-            weight, keep, score, first, second = [tensor.reshape(self.module.copies, -1) for tensor in tensors]
-            amounts = torch.full((self.module.copies,), k, device=weight.device)
-            new_mask, grown = rewire(weight, keep.bool(), score_of(score), amounts)
+            weight, keep, slope, first, second = [tensor.reshape(self.module.copies, -1) for tensor in tensors]
+            score = load(place)(weight, slope, self.growth[member]) if place else torch.zeros_like(weight)
+            dropped, grows = (torch.full((self.module.copies,), k, device=weight.device) for k in (drop, grow))
+            mask = keep.bool()
+            new_mask, grown = rewire(weight, mask, score, dropped, grows)
             stays = new_mask & ~grown
             for tensor in (weight, first, second):
                 tensor.masked_fill_(~stays, 0.0)
+            self.exchanged[member] += int((new_mask & ~mask).sum())
             keep.copy_(new_mask)
+
+    def _amounts(self, member: int, update: int) -> list[tuple[int, int]]:
+        """For each layer how many weights a copy drops and how many it grows after a due update."""
+        schedule, interval = self.schedules[member], self.regimes[member].interval
+        fraction, amounts = schedule.exchanged(update), list[tuple[int, int]]()
+        for layer, first, last in zip(self.layers, *self.counts[member], strict=True):
+            had, wanted = (round(first + (last - first) * schedule.progress(at)) for at in (update - interval, update))
+            swapped = min(int(fraction * had), layer.size - had)
+            amounts.append((swapped + max(0, had - wanted), swapped + max(0, wanted - had)))
+        return amounts
 
     def member_masks(self, member: int) -> dict[str, Tensor]:
         """One member's masks on the CPU: NAME.weight [copies, in, out] bool (all True where dense)."""
@@ -116,20 +128,32 @@ class Masks:
     def _extend_chain(self, member: int) -> None:
         self.chains[member].append(mask_digest(self.member_masks(member)))
 
+    def churn(self, member: int) -> float:
+        """Weights that grew since the beginning, in units of the member's active weights."""
+        return self.exchanged[member] / sum(int(mask.sum()) for mask in self.member_masks(member).values())
+
     def density(self, member: int) -> float:
         """Active share of a member's Linear weights, counted from its mask."""
         masks = self.member_masks(member).values()
         return sum(int(mask.sum()) for mask in masks) / sum(mask.numel() for mask in masks)
 
     def state(self) -> dict[str, object]:
-        """Rewire counts and digest chains; the masks themselves are in the module's state."""
-        return {"rewires": list(self.rewires), "chains": [list(chain) for chain in self.chains]}
+        """Counts, digest chains and generators; the masks themselves are in the module's state."""
+        return {
+            "rewires": list(self.rewires),
+            "exchanged": list(self.exchanged),
+            "chains": [list(chain) for chain in self.chains],
+            "growth": torch.stack([generator.get_state() for generator in self.growth]),
+        }
 
     def restore(self, state: dict[str, object]) -> None:
         """Inverse of `state`."""
-        rewires, chains = state["rewires"], state["chains"]
-        assert isinstance(rewires, list) and isinstance(chains, list)
-        self.rewires, self.chains = list(rewires), [list(chain) for chain in chains]
+        rewires, exchanged, chains, growth = (state[key] for key in ("rewires", "exchanged", "chains", "growth"))
+        assert isinstance(rewires, list) and isinstance(exchanged, list) and isinstance(chains, list)
+        assert isinstance(growth, Tensor)
+        self.rewires, self.exchanged, self.chains = list(rewires), list(exchanged), [list(chain) for chain in chains]
+        for generator, found in zip(self.growth, growth, strict=True):
+            generator.set_state(found.clone())  # of its own memory: a row of a larger tensor crashes torch 2.13
 
 
 def mask_digest(masks: dict[str, Tensor]) -> str:

@@ -1,74 +1,163 @@
-"""A regime: for each module a triple (distribution, schedule, rewire rule). `dense` is the null triple."""
+"""A regime: for each module a triple (how much per layer, when, which weights). `dense` is the null triple.
+
+A new way to train one module is a row of TRIPLES, with a grow score of its own if it needs one (docs/regimes.md).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from agents.sparsity.distribution import DISTRIBUTIONS
-from agents.sparsity.schedule import Cosine, Never, Schedule
+from agents.blocks import Linear
+from agents.sparsity.distribution import DISTRIBUTIONS, exact_counts
+from agents.sparsity.schedule import Exchange, Move, Never, Schedule
 
 MODULES = ("encoder", "critic", "actor")
 
-RULES: dict[str, str | None] = {"none": None, "rigl": "agents.sparsity.rewire:gradient_magnitude"}
-"""Rewire rule -> place of its grow score; `none` never rewires."""
+
+@dataclass(frozen=True)
+class Triple:
+    """One way to train a module."""
+
+    distribution: str
+    """How much per layer: a row of DISTRIBUTIONS."""
+    schedule: str
+    """When: never; exchange (as many grow as are dropped); prune (dense to sparse); grow (sparse to dense)."""
+    score: str | None
+    """Which weights grow: place of a grow score, None where none do. Dropped is always the smallest magnitude."""
+    meaning: str
+    start: float = 0.0
+    """Share of the module's updates before the first change, unless a suite says otherwise."""
+    end: float = 0.75
+    """Share of the module's updates after which the mask stays, unless a suite says otherwise."""
+
+
+_GRADIENT = "agents.sparsity.rewire:gradient_magnitude"
+
+TRIPLES: dict[str, Triple] = {
+    "dense": Triple("dense", "never", None, "every weight, always"),
+    "static": Triple("er", "never", None, "Erdos-Renyi, drawn once before training (SST, arXiv 2506.17204)"),
+    "rigl": Triple("er", "exchange", _GRADIENT, "Erdos-Renyi, drop by magnitude, grow by gradient (DST, arXiv 1911.11134)"),
+    "set": Triple("er", "exchange", "agents.sparsity.rewire:chance", "the same, grow by chance (SET, Mocanu et al. 2018)"),
+    "d2s": Triple("er", "prune", None, "dense to sparse, cubic magnitude pruning (Zhu and Gupta 2017)", start=0.2, end=0.8),
+    "s2d": Triple("er", "grow", _GRADIENT, "sparse to dense, grow by gradient at a cosine-decayed rate"),
+}
+"""Name in a suite file -> how a module is trained."""
+
+SCHEDULES = ("never", "exchange", "prune", "grow")
+"""When masks change."""
 
 
 @dataclass(frozen=True)
 class ModuleRegime:
-    """How one module of one member is trained."""
+    """How one module of one member is trained: a triple with all its numbers."""
 
+    rule: str = "dense"
+    """A row of TRIPLES."""
     distribution: str = "dense"
-    """How much per layer: dense, uniform or er."""
-    rule: str = "none"
-    """Which weights change: none (a fixed mask) or rigl."""
+    """How much per layer: dense, uniform, er or erk."""
+    schedule: str = "never"
+    """When masks change: never, exchange, prune or grow."""
     sparsity: float = 0.0
-    """Share of the module's Linear weights that is zero."""
+    """Share of the sparse parts' weights that is zero: of the first masks, for `prune` of the last."""
     interval: int = 1000
     """Updates of this module between rewires (this project's choice; the paper's is unknown)."""
     drop_fraction: float = 0.3
-    """Share of active weights dropped at the first rewire, before cosine decay."""
+    """Share of active weights exchanged at the first rewire, before cosine decay."""
+    start: float = 0.0
+    """Share of the module's updates before the first change."""
     end: float = 0.75
     """Share of the module's updates after which the mask stays."""
+    parts: tuple[str, ...] = ()
+    """Parts of the module that are sparse, by the first word of their layers' names (zs, za, zsa, model); none: all."""
 
     def __post_init__(self) -> None:
-        if self.distribution not in DISTRIBUTIONS:
-            raise ValueError(f"unknown distribution '{self.distribution}', expected one of {', '.join(DISTRIBUTIONS)}")
-        if self.rule not in RULES:
-            raise ValueError(f"unknown rewire rule '{self.rule}', expected one of {', '.join(RULES)}")
+        tables: dict[str, Collection[str]] = {"rule": TRIPLES, "distribution": DISTRIBUTIONS, "schedule": SCHEDULES}
+        for what, known in tables.items():
+            if getattr(self, what) not in known:
+                raise ValueError(f"unknown {what} '{getattr(self, what)}', expected one of {', '.join(known)}")
         if not 0.0 <= self.sparsity < 1.0:
             raise ValueError(f"sparsity is {self.sparsity}, expected at least 0 and below 1")
         if self.interval < 1:
             raise ValueError(f"interval is {self.interval}, expected at least 1 update")
         if not 0.0 < self.drop_fraction <= 1.0:
             raise ValueError(f"drop_fraction is {self.drop_fraction}, expected above 0 and at most 1")
-        if not 0.0 < self.end <= 1.0:
-            raise ValueError(f"end is {self.end}, expected above 0 and at most 1 (a share of the run)")
+        if not 0.0 <= self.start < self.end <= 1.0:
+            raise ValueError(f"start is {self.start} and end {self.end}, expected 0 <= start < end <= 1 (shares of the run)")
+
+    @classmethod
+    def of(cls, rule: str, **numbers: Any) -> ModuleRegime:
+        """A row of TRIPLES, with the numbers that are given."""
+        triple = TRIPLES[rule]
+        row = {"distribution": triple.distribution, "schedule": triple.schedule, "start": triple.start, "end": triple.end}
+        return cls(rule, **{**row, **numbers})
 
     @property
     def is_dense(self) -> bool:
+        """Whether no weight is ever masked."""
         return self.distribution == "dense"
 
-    def schedule(self, updates: int) -> Schedule:
+    def times(self, updates: int) -> Schedule:
         """When masks change, for a run of `updates` updates of this module."""
-        return Never() if self.rule == "none" else Cosine(self.interval, self.drop_fraction, int(self.end * updates))
+        start, end = int(self.start * updates), int(self.end * updates)
+        if self.schedule == "never":
+            return Never()
+        if self.schedule == "exchange":
+            return Exchange(self.interval, self.drop_fraction, start, end)
+        return Move(self.interval, start, end, pruning=self.schedule == "prune")
+
+    def counts(self, layers: Sequence[Linear]) -> tuple[list[int], list[int]]:
+        """Active weights of each layer in the first and in the last mask. ValueError if a part is no part of the module."""
+        known = list(dict.fromkeys(layer.part for layer in layers))
+        for part in self.parts:
+            if part not in known:
+                raise ValueError(f"parts: '{part}' is no part of this module, expected some of {', '.join(known)}")
+        chosen = [layer for layer in layers if not self.parts or layer.part in self.parts]
+        found = exact_counts(chosen, DISTRIBUTIONS[self.distribution](chosen, self.sparsity))
+        by_name = dict(zip([layer.name for layer in chosen], found, strict=True))
+        dense = [layer.size for layer in layers]
+        sparse = [by_name.get(layer.name, layer.size) for layer in layers]
+        return (dense if self.schedule == "prune" else sparse), (dense if self.schedule == "grow" else sparse)
 
 
 Regime = Mapping[str, ModuleRegime]
 """One triple for each of `MODULES`."""
 
-TRIPLES: dict[str, tuple[str, str, str]] = {
-    "dense": ("dense", "none", "every weight, always"),
-    "static": ("er", "none", "Erdos-Renyi, drawn once before training (SST, arXiv 2506.17204)"),
-    "rigl": ("er", "rigl", "Erdos-Renyi, drop by magnitude and grow by gradient (DST, arXiv 1911.11134)"),
-}
-"""Name in a suite file -> (distribution, rewire rule, meaning)."""
 
-REGIMES: dict[str, tuple[dict[str, str], str]] = {
-    "dense": ({"encoder": "dense", "critic": "dense", "actor": "dense"}, "no sparsity: what the others are compared with"),
-    "sst": ({"encoder": "static", "critic": "static", "actor": "static"}, "static sparse everywhere"),
-    "dst": ({"encoder": "rigl", "critic": "rigl", "actor": "rigl"}, "dynamic sparse everywhere"),
-    "mst": ({"encoder": "dense", "critic": "rigl", "actor": "static"}, "module-specific: arXiv 2510.12096"),
-    "stock": ({"encoder": "dense", "critic": "dense", "actor": "dense"}, "MR.Q as published, with blocks T4, T4, T3"),
+@dataclass(frozen=True)
+class Named:
+    """A regime with a name of its own."""
+
+    meaning: str
+    encoder: str = "dense"
+    critic: str = "dense"
+    actor: str = "dense"
+    match: str | None = None
+    """The regime whose active weights a narrower network of this one has, or None."""
+    modules: dict[str, str] = field(init=False)
+    """Row of TRIPLES by module."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "modules", {name: getattr(self, name) for name in MODULES})
+
+
+def _everywhere(triple: str, meaning: str) -> Named:
+    return Named(meaning, triple, triple, triple)
+
+
+REGIMES: dict[str, Named] = {
+    "dense": _everywhere("dense", "no sparsity: what the others are compared with"),
+    "sst": _everywhere("static", "static sparse everywhere"),
+    "dst": _everywhere("rigl", "dynamic sparse everywhere"),
+    "mst": Named("module-specific: arXiv 2510.12096", critic="rigl", actor="static"),
+    "sst-ac": Named("control at MST's density: static critic and actor", critic="static", actor="static"),
+    "dst-ac": Named("control at MST's density: dynamic critic and actor", critic="rigl", actor="rigl"),
+    "swap": Named("control at MST's density: static critic, dynamic actor", critic="static", actor="rigl"),
+    "dense-matched": Named("control: a dense, narrower network with as many parameters as MST has active ones", match="mst"),
+    "stock": Named("MR.Q as published, with blocks T4, T4, T3"),
+    "set": _everywhere("set", "dynamic sparse everywhere, growing by chance"),
+    "d2s": _everywhere("d2s", "dense to sparse everywhere"),
+    "s2d": _everywhere("s2d", "sparse to dense everywhere"),
 }
-"""Regime -> (triple of each module, meaning)."""
+"""Regime -> triple of each module."""

@@ -1,4 +1,4 @@
-"""Which weights are dropped and which grow, as one pure function over a layer of all members."""
+"""Which weights are dropped and which grow, as pure functions over a layer of all members."""
 
 from __future__ import annotations
 
@@ -17,20 +17,29 @@ def ranks(score: Tensor) -> Tensor:
     return torch.empty_like(order).scatter_(-1, order, position)
 
 
-def rewire(weight: Tensor, mask: Tensor, score: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-    """Drop the `k` smallest |weight| among the active, then grow the `k` largest `score` among the inactive.
+def rewire(weight: Tensor, mask: Tensor, score: Tensor, drop: Tensor, grow: Tensor) -> tuple[Tensor, Tensor]:
+    """Drop the `drop` smallest |weight| among the active, then grow the `grow` largest `score` among the inactive.
 
-    weight, score: [G, n]; mask: [G, n] bool; k: [G], 0 for a member that is not due. A weight dropped a moment ago may
-    grow again. Returns (new mask, grown), both [G, n] bool; each row keeps its number of active weights.
-    Source: RigL, arXiv 1911.11134, algorithm 1.
+    weight, score: [G, n]; mask: [G, n] bool; drop, grow: [G], 0 for a member that is not due. A weight dropped a moment ago
+    may grow again. Returns (new mask, grown), both [G, n] bool; each row has grow - drop more active weights than before.
+    Source: RigL, arXiv 1911.11134, algorithm 1, where drop = grow.
     """
     infinity = torch.full((), float("inf"), dtype=weight.dtype, device=weight.device)
-    dropped = ranks(torch.where(mask, weight.abs(), infinity)) < k[:, None]
+    dropped = ranks(torch.where(mask, weight.abs(), infinity)) < drop[:, None]
     kept = mask & ~dropped
-    grown = ranks(torch.where(kept, infinity, -score)) < k[:, None]
+    grown = ranks(torch.where(kept, infinity, -score)) < grow[:, None]
     return kept | grown, grown
 
 
-def gradient_magnitude(gradient: Tensor) -> Tensor:
+# Grow scores. weight, gradient: [copies, n] of one layer and member; a score is larger where a weight should grow. What is
+# random comes from the member's own generator, which lives on the CPU.
+
+
+def gradient_magnitude(weight: Tensor, gradient: Tensor, generator: torch.Generator) -> Tensor:
     """RigL's grow score: |dense gradient| of the module's own loss on the current batch."""
     return gradient.abs()
+
+
+def chance(weight: Tensor, gradient: Tensor, generator: torch.Generator) -> Tensor:
+    """SET's grow score: every inactive weight is as likely (Mocanu et al. 2018)."""
+    return torch.rand(weight.shape, generator=generator).to(weight)

@@ -6,33 +6,92 @@ import math
 from dataclasses import dataclass
 
 
+def cubic(share: float) -> float:
+    """How far gradual pruning is after a share of its time: 1 - (1 - u)^3 (Zhu and Gupta 2017, equation 1)."""
+    return 1.0 - (1.0 - share) ** 3
+
+
+def cosine_rate(share: float) -> float:
+    """How far a growth is whose rate decays as a half cosine to zero: u + sin(pi u) / pi."""
+    return share + math.sin(math.pi * share) / math.pi
+
+
 @dataclass(frozen=True)
 class Never:
     """The mask stays as it was drawn."""
 
-    def drop_fraction(self, update: int) -> float:
+    def due(self, update: int) -> bool:
+        return False
+
+    def exchanged(self, update: int) -> float:
+        return 0.0
+
+    def progress(self, update: int) -> float:
         return 0.0
 
 
 @dataclass(frozen=True)
-class Cosine:
-    """RigL's schedule: every `interval` updates, a cosine-decayed share of each layer's active weights.
+class Exchange:
+    """RigL's schedule: every `interval` updates, a cosine-decayed share of each layer's active weights is exchanged.
 
-    f(t) = fraction / 2 (1 + cos(pi t / end)) for t = interval, 2 interval, .. < end (arXiv 1911.11134, section 3).
+    f(t) = fraction / 2 (1 + cos(pi (t - start) / (end - start))) for multiples t of `interval`, start < t < end
+    (arXiv 1911.11134, section 3, whose start is 0).
     """
 
     interval: int
     """Module updates between rewires."""
     fraction: float
-    """Share of a layer's active weights dropped at t = 0."""
+    """Share of a layer's active weights exchanged at the start."""
+    start: int
+    """Nothing changes up to this update."""
     end: int
-    """First update at which nothing is rewired any more."""
+    """First update at which nothing changes any more."""
 
-    def drop_fraction(self, update: int) -> float:
-        """Share of active weights to drop after module update `update` (counted from 1); 0 when not due."""
-        if update == 0 or update % self.interval or update >= self.end:
+    def due(self, update: int) -> bool:
+        """Whether masks change after module update `update` (counted from 1)."""
+        return update % self.interval == 0 and self.start < update < self.end
+
+    def exchanged(self, update: int) -> float:
+        """Share of active weights to drop, and to grow elsewhere, after a due update."""
+        return self.fraction / 2.0 * (1.0 + math.cos(math.pi * (update - self.start) / (self.end - self.start)))
+
+    def progress(self, update: int) -> float:
+        return 0.0
+
+
+@dataclass(frozen=True)
+class Move:
+    """The number of active weights goes from its first to its last value, at multiples of `interval`, start < t <= end.
+
+    The last of them arrives exactly, so `end` is counted as the last multiple that it allows.
+    """
+
+    interval: int
+    start: int
+    end: int
+    pruning: bool
+    """Along `cubic`, otherwise along `cosine_rate`."""
+
+    @property
+    def last(self) -> int:
+        """The update at which the last value is reached."""
+        return self.end // self.interval * self.interval
+
+    def due(self, update: int) -> bool:
+        """Whether masks change after module update `update` (counted from 1)."""
+        return update % self.interval == 0 and self.start < update <= self.last
+
+    def exchanged(self, update: int) -> float:
+        return 0.0
+
+    def progress(self, update: int) -> float:
+        """How far the counts are after module update `update`: 0 at the first, 1 at the last."""
+        if update <= self.start:
             return 0.0
-        return self.fraction / 2.0 * (1.0 + math.cos(math.pi * update / self.end))
+        if update >= self.last:
+            return 1.0
+        share = (update - self.start) / (self.last - self.start)
+        return cubic(share) if self.pruning else cosine_rate(share)
 
 
-Schedule = Never | Cosine
+Schedule = Never | Exchange | Move
