@@ -196,7 +196,7 @@ def write_state(path: Path, state: dict[str, Any]) -> str:
 
 
 def _bytes_of(tensor: Tensor) -> memoryview:
-    return memoryview(tensor.cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return tensor.cpu().contiguous().view(-1).view(torch.uint8).numpy().data
 
 
 def read_state(path: Path) -> dict[str, Any]:

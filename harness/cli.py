@@ -13,7 +13,8 @@ import typer
 
 from harness import __version__, errors
 from harness.errors import UserError
-from harness.keys_cli import keys_app, signing_key
+from harness.judge_cli import register
+from harness.keys_cli import KeyOption, keys_app, signing_key
 from harness.printing import print_diagnosis, print_json, print_summary, print_verdict, sizes_table
 from harness.suites import shipped
 
@@ -25,6 +26,7 @@ app = typer.Typer(
     epilog=f"Suites: {', '.join(shipped())}. What each is: `mst-bench list suites`.",
 )
 app.add_typer(keys_app, name="keys")
+register(app)
 
 SuiteOption = Annotated[str, typer.Option("--suite", help="A shipped suite's name, or the path of a suite file.")]
 OutOption = Annotated[Path, typer.Option("--out", envvar="MST_BENCH_OUT", help="Where results go: OUT/<plan id>/.")]
@@ -46,7 +48,6 @@ DevicesOption = Annotated[str, typer.Option("--devices", help="For --executor do
 MemoryOption = Annotated[
     float | None, typer.Option("--memory-gib", min=0.1, help="For --executor docker: memory limit of a container.")
 ]
-KeyOption = Annotated[Path | None, typer.Option("--key", envvar="MST_BENCH_KEY", help="Ed25519 key. Default: a one-use key.")]
 TrustOption = Annotated[Path | None, typer.Option("--trust", envvar="MST_BENCH_TRUST", help="Trust file: keys that are known.")]
 
 
@@ -131,13 +132,14 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Write the plan of a suite and say what it will take; nothing is run."""
+    from harness.cohort_size import GAINS
     from harness.estimate import estimate
-    from harness.partition import MEMBERS, partition
+    from harness.partition import partition
     from harness.plan import write_plan
     from harness.run import Request, plan_of
 
-    if device not in MEMBERS:
-        raise UserError(f"--device {device}: unknown device class.{errors.suggestion(device, MEMBERS)}")
+    if device not in GAINS:
+        raise UserError(f"--device {device}: unknown device class.{errors.suggestion(device, GAINS)}")
     _, made = plan_of(Request(suite, out, tuple(overrides), budget_scale))
     folder = write_plan(made, out)
     cohorts = partition(made, device, members)
@@ -152,7 +154,10 @@ def plan(
         print_json({"plan": made.id, "folder": str(folder), "runs": len(made.runs), "cohorts": len(cohorts.cohorts), **figures})
         return
     updates = ", ".join(f"{count} {module}" for module, count in made.budget.updates.items())
-    typer.echo(f"plan {made.id}: {len(made.runs)} runs in {len(cohorts.cohorts)} cohorts, written to {folder / 'plan.json'}")
+    sizes = sorted({len(cohort.runs) for cohort in cohorts.cohorts})
+    span = f"{sizes[0]} to {sizes[-1]}" if len(sizes) > 1 else str(sizes[0])
+    total = f"{len(made.runs)} runs in {len(cohorts.cohorts)} cohorts of {span} members"
+    typer.echo(f"plan {made.id}: {total}, written to {folder / 'plan.json'}")
     typer.echo(
         f"each run: {made.budget.environment_steps} environment steps = {made.budget.agent_steps} agent steps;"
         f" updates: {updates}"
@@ -298,6 +303,7 @@ def verify(
     trust: TrustOption = None,
     release: Annotated[Path | None, typer.Option("--release", help="Signed release statement of the entry's image.")] = None,
     complete: Annotated[bool, typer.Option("--complete", help="Refuse an entry whose tensors are not there.")] = False,
+    reeval: Annotated[Path | None, typer.Option("--reeval", help="Signed re-evaluation of the entry.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check an entry, offline: one line a check. Exit 4 if any fails."""
@@ -305,14 +311,14 @@ def verify(
     from leaderboard.verify import verify as run_checks
 
     try:
-        verdict = run_checks(entry, trust, release, complete)
+        verdict = run_checks(entry, trust, release, complete, reeval)
     except OSError as error:
         raise UserError(f"{error.filename or entry}: cannot be read ({error.strerror}).") from None
     except KeyFileError as error:
         raise UserError(str(error)) from None
     if as_json:
         checks = [{"name": check.name, "status": check.status, "detail": check.detail} for check in verdict.checks]
-        print_json({"entry": str(entry), "accepted": verdict.accepted, "checks": checks})
+        print_json({"entry": str(entry), "accepted": verdict.accepted, "level": verdict.level, "checks": checks})
     else:
         print_verdict(verdict)
     if not verdict.accepted:

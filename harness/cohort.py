@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
@@ -327,7 +328,10 @@ class Training:
                 failure=failed,
                 environment_steps=self.step * self.plan.budget.action_repeat,
                 chain_head=self.records[member].head,
-                timing=Timing(
-                    TIMING_SCHEMA, self.clock.started, time.time(), dict(self.clock.seconds), self.resumes, self.drifted
-                ),
+                timing=self._timing(),
             )
+
+    def _timing(self) -> Timing:
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+        ended, seconds = time.time(), dict(self.clock.seconds)
+        return Timing(TIMING_SCHEMA, self.clock.started, ended, seconds, self.resumes, self.drifted, memory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from harness.cohort_size import declared_gib
 from harness.errors import NonConforming, UserError
 
 DRIVER = Path("/proc/driver/nvidia/version")
@@ -42,6 +43,18 @@ def check_name(wanted: str) -> None:
     """UserError unless `wanted` is a device's name."""
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", wanted):
         raise UserError(f"--device {wanted}: expected auto, cpu, cuda or cuda:<index>.")
+
+
+def card_gib(device: str) -> float | None:
+    """Declared memory for the cohorts of a device: what its card holds, in shipped steps, or None for the default."""
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    if not torch.cuda.is_available():  # containers see cards that this process does not
+        return None
+    _, total = torch.cuda.mem_get_info(torch.device(device))
+    return declared_gib("cuda", total / 2**30)
 
 
 def driver_version() -> str | None:

@@ -12,6 +12,7 @@ from envs.fingerprint import fingerprint
 from envs.tasks import TASKS
 from envs.worker import EnvironmentFault, Worker
 from harness import provenance
+from harness.canary import canary
 from harness.config import build
 from harness.errors import Incomplete
 from harness.faults import Fault, all_faults
@@ -61,6 +62,8 @@ class Manifest:
     """Variant and content digest of the reference image; None outside one."""
     fingerprints: dict[str, str]
     """Of each task, as this machine simulates it."""
+    canary: str
+    """Digest of a short training by this code on this CPU (harness/canary.py)."""
     unranked_because: tuple[str, ...]
 
 
@@ -85,6 +88,7 @@ def manifest(folder: Path, plan: Plan, started: float, command: str) -> Manifest
         hardware=provenance.hardware(),
         image=provenance.image_facts(),
         fingerprints=fingerprints,
+        canary=canary(),
         unranked_because=tuple(provenance.unranked_because(plan, any(timing.drifted for timing in timings), fingerprints)),
     )
 
@@ -126,7 +130,18 @@ def write_entry(folder: Path, plan: Plan, key: SigningKey) -> Path:
 def predicate(folder: Path, plan: Plan, runs: list[dict[str, Any]], made: Manifest, key: SigningKey | None) -> dict[str, Any]:
     """What an entry states. Without a key it has no signer and cannot become an entry."""
     document = plan.document()
-    shared = ("nonce", "source", "versions", "hardware", "image", "fingerprints", "times", "resumes", "unranked_because")
+    shared = (
+        "nonce",
+        "source",
+        "versions",
+        "hardware",
+        "image",
+        "fingerprints",
+        "canary",
+        "times",
+        "resumes",
+        "unranked_because",
+    )
     return {
         **{name: value for name, value in asdict(made).items() if name in shared},
         "suite": {"name": plan.suite, "version": plan.version, "changes": list(plan.changes)},

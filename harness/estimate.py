@@ -6,12 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from envs.tasks import TASKS
-from harness.evaluation import ENVIRONMENT_MIB, MEMORY_MIB
+from harness.cohort_size import cohort_gib, replay_row
 from harness.partition import Cohort
 from harness.plan import Plan
-
-BYTES_PER_PARAMETER = 32
-"""Weight, target, two moments, mask, gradient, its parts and its masked copy in float32."""
 
 
 @dataclass(frozen=True)
@@ -47,20 +44,14 @@ def estimate(plan: Plan, cohorts: Sequence[Cohort], rates: Rates = Rates()) -> E
     budget = plan.budget
     largest_parameters, memory, disk, checkpoint, hours = 0, 0.0, 0.0, 0.0, 0.0
     for cohort in cohorts:
-        task = TASKS[cohort.task]
-        settings, size = plan.agent_settings(cohort.runs[0]), plan.sizes[cohort.runs[0].kind]
-        parameters = size.parameters
-        members = len(cohort.runs)
-        row = 4 * (task.observation_size + task.action + 2) + 9
-        replay = row * min(settings.buffer_size, budget.agent_steps + budget.environment_steps // task.horizon)
-        environment = ENVIRONMENT_MIB.get(task.domain, 13) << 20
-        evaluating = min(MEMORY_MIB << 20, environment * plan.evaluation.environments * members)
-        needs = members * (BYTES_PER_PARAMETER * parameters + replay + environment) + evaluating + (900 << 20)
+        task, run, members = TASKS[cohort.task], cohort.runs[0], len(cohort.runs)
+        settings, size = plan.agent_settings(run), plan.sizes[run.kind]
+        rows = min(settings.buffer_size, budget.agent_steps + budget.environment_steps // task.horizon)
         evaluated = budget.agent_steps // plan.evaluation.every * plan.evaluation.episodes * task.horizon
         simulating = (budget.environment_steps + evaluated) * rates.environment_ms.get(task.domain, rates.other_ms) / 1000.0
         hours += members * (size.flops * budget.updates["critic"] / (rates.gflops * 1e9) + simulating) / 3600.0
-        largest_parameters = max(largest_parameters, parameters)
-        memory = max(memory, needs / 2**30)
-        checkpoint = max(checkpoint, members * (replay + 2 * 16 * parameters) / 2**30)
-        disk += members * parameters * 4.3 / 2**30
+        largest_parameters = max(largest_parameters, size.parameters)
+        memory = max(memory, cohort_gib(plan, run, members))
+        checkpoint = max(checkpoint, members * (replay_row(plan, run) * rows + 2 * 16 * size.parameters) / 2**30)
+        disk += members * size.parameters * 4.3 / 2**30
     return Estimate(largest_parameters, memory, disk, checkpoint, hours)

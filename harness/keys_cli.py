@@ -12,6 +12,7 @@ from harness.errors import UserError
 
 keys_app = typer.Typer(no_args_is_help=True, help="Signing keys.")
 
+KeyOption = Annotated[Path | None, typer.Option("--key", envvar="MST_BENCH_KEY", help="Ed25519 key. Default: a one-use key.")]
 PassphraseOption = Annotated[Path | None, typer.Option("--passphrase-file", help="File whose first line is the passphrase.")]
 
 

@@ -11,6 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from harness.cohort_size import cohort_size, declared_gib
 from harness.config import build
 from harness.errors import UserError
 from harness.plan import Plan, Run
@@ -18,10 +19,6 @@ from harness.records import read_json, write_json
 
 SCHEMA = "urn:mst-bench:cohorts:v1"
 FILE = "cohorts.json"
-
-MEMBERS = {"cpu": 4, "cuda": 8}
-"""Members of a cohort by device class. On the CPU one seed under four regimes; what other sizes gain is measured by
-`benchmarks/core.py`. On a GPU, until measured, the size of the pilot suite."""
 
 
 @dataclass(frozen=True)
@@ -39,23 +36,36 @@ class Cohorts:
 
     schema: str
     device_class: str
-    members: int
+    members: int | None
+    """Members of a cohort as asked for; None: by harness/cohort_size.py."""
+    memory_gib: float
+    """What that counted with."""
     cohorts: tuple[Cohort, ...]
 
 
-def partition(plan: Plan, device_class: str, members: int | None = None) -> Cohorts:
+def partition(plan: Plan, device_class: str, members: int | None = None, memory_gib: float | None = None) -> Cohorts:
     """Seeds complete before the next begins, and tasks and networks take turns, so that each of them starts early."""
-    size = members or MEMBERS[device_class]
-    alike = dict[tuple[Any, ...], list[Run]]()
-    for run in plan.runs:
-        alike.setdefault((run.task, plan.agent_settings(run), *plan.blocks_of(run).items()), []).append(run)
-    chunks = [[tuple(runs[at : at + size]) for at in range(0, len(runs), size)] for runs in alike.values()]
+    memory = memory_gib or declared_gib(device_class)
+    chunks = []
+    for runs in alike(plan).values():
+        size = members or cohort_size(plan, runs[0], device_class, memory)
+        chunks.append([tuple(runs[at : at + size]) for at in range(0, len(runs), size)])
     turns = [chunk for turn in zip_longest(*chunks) for chunk in turn if chunk]
     cohorts = tuple(Cohort(index, chunk[0].task, chunk) for index, chunk in enumerate(turns))
-    return Cohorts(SCHEMA, device_class, size, cohorts)
+    return Cohorts(SCHEMA, device_class, members, memory, cohorts)
 
 
-def frozen_cohorts(folder: Path, plan: Plan, device_class: str, members: int | None) -> Cohorts:
+def alike(plan: Plan) -> dict[tuple[Any, ...], list[Run]]:
+    """Runs that could be one program: of one task and one network, in the plan's order."""
+    found = dict[tuple[Any, ...], list[Run]]()
+    for run in plan.runs:
+        found.setdefault((run.task, plan.agent_settings(run), *plan.blocks_of(run).items()), []).append(run)
+    return found
+
+
+def frozen_cohorts(
+    folder: Path, plan: Plan, device_class: str, members: int | None, memory_gib: float | None = None
+) -> Cohorts:
     """cohorts.json of a plan folder, made when it is not there yet."""
     path = folder / FILE
     found = read_cohorts(folder)
@@ -63,7 +73,7 @@ def frozen_cohorts(folder: Path, plan: Plan, device_class: str, members: int | N
         if sorted(run.name for cohort in found.cohorts for run in cohort.runs) != sorted(run.name for run in plan.runs):
             raise UserError(f"{path}: does not hold the runs of the plan beside it. Remove it; it is made again.")
         return found
-    cohorts = partition(plan, device_class, members)
+    cohorts = partition(plan, device_class, members, memory_gib)
     write_json(path, asdict(cohorts))
     return cohorts
 

@@ -122,7 +122,8 @@ def make_plan(suite: suites.Suite, changes: tuple[str, ...] = ()) -> Plan:
     """Resolve a suite; `changes` are the overrides it was read with."""
     settings = suites.agent_settings(suite, suite.suite)
     regimes = {name: suites.resolve_regime(suite, name, suite.suite) for name in suite.regimes}
-    runs = (Run(task, regime, seed) for task in suite.tasks for seed in range(suite.seeds) for regime in suite.regimes)
+    seeds = range(suite.first_seed, suite.first_seed + suite.seeds)
+    runs = (Run(task, regime, seed) for task in suite.tasks for seed in seeds for regime in suite.regimes)
     own, sizes = dict[str, Own](), dict[str, Size]()
     for task, regime in itertools.product(suite.tasks, suite.regimes):
         network = _network(suite, regime, task)

@@ -49,7 +49,7 @@ def print_verdict(verdict: Any) -> None:
     """A line for each check."""
     for check in verdict.checks:
         typer.echo(f"{check.name + ':':<12}{check.status:<8} {check.detail}")
-    typer.echo(f"{verdict.entry}: {'accepted' if verdict.accepted else 'REFUSED'}")
+    typer.echo(f"{verdict.entry}: {f'accepted, {verdict.level}' if verdict.accepted else 'REFUSED'}")
 
 
 def print_diagnosis(diagnosis: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness import image, machine, provenance
 from harness import suite as suites
+from harness.device import card_gib
 from harness.entry import ENTRY, MANIFEST, read_manifest, stated_runs, write_entry
 from harness.errors import Incomplete, NonConforming
 from harness.estimate import estimate
@@ -53,16 +54,21 @@ def plan_of(request: Request) -> tuple[suites.Suite, Plan]:
 
 def execute(request: Request, key: SigningKey) -> dict[str, Any]:
     """Carry a request out; returns the one document that `--json` prints. Raises Incomplete if runs are missing at the end."""
-    started = time.time()
     suite, plan = plan_of(request)
+    return carry_out(plan, suite.device, request, key)
+
+
+def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> dict[str, Any]:
+    """The same for a plan; `need`: the device that its suite asks for. Of the request, everything but the suite counts."""
+    started = time.time()
     check_writable(request.out)
     image.check_sample()
     carrier = executor(request.executor)
-    device = carrier.choose_device(request.options, suite.device, suite.suite)
+    device = carrier.choose_device(request.options, need, plan.suite)
     if advice := image.unkept(request.out):
         print(f"mst-bench: {advice}", file=sys.stderr)
     folder = write_plan(plan, request.out)
-    cohorts = frozen_cohorts(folder, plan, device.partition(":")[0], request.members)
+    cohorts = frozen_cohorts(folder, plan, device.partition(":")[0], request.members, card_gib(device))
     open_cohorts = [cohort for cohort in cohorts.cohorts if not finished(folder, cohort)]
     wrong: list[str] = []
     executing = bool(open_cohorts) or not (folder / MANIFEST).exists()

@@ -20,6 +20,8 @@ DORMANT = 0.2
 """Share of dormant units above which a critic has lost its plasticity (arXiv 2510.12096: more than 20 percent at scale)."""
 UNSTEADY, LOOKS = 0.5, 5
 """Standard deviation of the returns of so many evaluations, as a share of their mean, above which a policy is unsteady."""
+LEARNED = 2.0
+"""Times the untrained policy's return that a policy must have before its spread says anything."""
 
 
 def encoder_rank_collapse(evaluations: Evaluations) -> float | None:
@@ -37,9 +39,10 @@ def critic_dormant(evaluations: Evaluations) -> float | None:
 
 def actor_variance(evaluations: Evaluations) -> float | None:
     """Spread of the mean returns of the last LOOKS evaluations while learning, as a share of their mean, if above UNSTEADY."""
+    untrained = math.fsum(evaluations[0]["returns"]) / len(evaluations[0]["returns"])
     learned = [math.fsum(record["returns"]) / len(record["returns"]) for record in evaluations if record["diagnostics"]]
     last = learned[-LOOKS:]
-    if len(last) < LOOKS or statistics.fmean(last) <= 0.0:
+    if len(last) < LOOKS or statistics.fmean(last) <= LEARNED * untrained:
         return None
     share = statistics.stdev(last) / statistics.fmean(last)
     return share if share > UNSTEADY else None

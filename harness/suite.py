@@ -124,7 +124,9 @@ class Suite:
     regimes: tuple[str, ...]
     """Regimes to compare; `define` may add own ones."""
     seeds: int
-    """Seed indices 0 .. seeds - 1 of each task and regime."""
+    """Seeds of each task and regime."""
+    first_seed: int = 0
+    """Seed indices are first_seed .. first_seed + seeds - 1."""
     environment_steps: int = 1_000_000
     """Budget of one run: steps of the simulator."""
     action_repeat: int = 2
@@ -181,8 +183,8 @@ def checked(suite: Suite, place: str) -> Suite:
     _names(suite.tasks, TASKS, f"{place}: tasks", "task")
     _names(suite.regimes, (*REGIMES, *suite.define), f"{place}: regimes", "regime")
     _names((suite.agent,), AGENTS, f"{place}: agent", "agent")
-    if suite.seeds < 1:
-        raise UserError(f"{place}: seeds is {suite.seeds}, expected at least 1.")
+    if suite.seeds < 1 or suite.first_seed < 0:
+        raise UserError(f"{place}: seeds is {suite.seeds} and first_seed {suite.first_seed}, expected at least 1 and 0.")
     if suite.action_repeat < 1 or any(TASKS[task].horizon % suite.action_repeat for task in suite.tasks):
         raise UserError(f"{place}: action_repeat is {suite.action_repeat}, expected a divisor of every task's episode length.")
     if suite.environment_steps < 1 or suite.environment_steps % suite.action_repeat:

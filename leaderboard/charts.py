@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from leaderboard.curves import Panel
-from leaderboard.stats import mean_interval
+from leaderboard.stats import mean_interval, profile
 
 BANDED = 5
 """Seeds from which on the intervals of several regimes are readable in one chart."""
@@ -92,6 +92,24 @@ def scores(runs: list[dict[str, Any]], order: list[str], ident: str) -> str:
         axes.set_xlim(*_room([run["score"] for run in runs if run["score"] is not None]))
 
     return _svg(draw, ident, (4.2, 0.9 + 0.42 * len(order)))
+
+
+def profiles(cells: dict[str, list[list[float]]], order: list[str], ident: str) -> str:
+    """Performance profile of each regime: share of runs above a threshold."""
+    found = [score for tasks in cells.values() for scores_ in tasks for score in scores_]
+    low, high = _room(found)
+    thresholds = [low + (high - low) * step / 200 for step in range(201)]
+
+    def draw(axes: Axes) -> None:
+        for regime, tasks in cells.items():
+            shares = profile(tasks, thresholds)
+            axes.step(
+                thresholds, shares, color=_hue(order, regime), linewidth=1.7, linestyle=_dash(order, regime), where="post"
+            )
+        axes.set_xlabel("score")
+        axes.set_ylim(-0.03, 1.03)
+
+    return _svg(draw, ident, (4.2, 2.5))
 
 
 def _room(found: list[float]) -> tuple[float, float]:

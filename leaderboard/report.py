@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from leaderboard import charts, claims, envelope, references, strict_json
+from leaderboard import charts, claims, contrasts, envelope, references, strict_json
 from leaderboard.curves import Panel, diagnostics_panels, read_evaluations, returns_panel
+from leaderboard.stats import FEW, iqm_interval, pooled_iqm, suite_mean
 from leaderboard.table import HEADERS, comparison_rows
 from leaderboard.verify import Verdict
 
@@ -66,6 +68,10 @@ def render(predicate: dict[str, Any], manifest: dict[str, Any], folder: Path, ve
         claims=claims.findings(plan["claims"], recorded, folder, budget) if plan["claims"] else [],
         published=published_rows(tasks) if budget == references.ENVIRONMENT_STEPS else [],
         tasks=tasks,
+        contrasts=contrasts.contrasts(runs),
+        profile=_profile(runs, regimes),
+        few=_few(runs),
+        suite_means=_suite_means(runs, regimes, tasks),
         signs=[(run, sign) for run in runs for sign in run["signs"]],
         counts=counts,
         told=told,
@@ -82,6 +88,41 @@ def published_rows(tasks: list[str]) -> list[tuple[str, references.Method, list[
         if any(task in method.returns for task in tasks):
             cells = [f"{mean} +- {half}" for mean, half in (method.returns.get(task, ("-", "-")) for task in tasks)]
             rows.append((name, method, cells))
+    return rows
+
+
+def _profile(runs: list[dict[str, Any]], regimes: list[str]) -> Drawing | None:
+    """Performance profiles; None before two regimes have a score."""
+    cells = {name: _cells(runs, name) for name in regimes}
+    present = {name: found for name, found in cells.items() if found and all(found)}
+    if len(present) < 2:
+        return None
+    drawn = charts.profiles(present, regimes, "profile")
+    return Drawing(drawn, "Performance profiles: share of runs that score above a threshold, every task weighing the same")
+
+
+def _cells(runs: list[dict[str, Any]], regime: str) -> list[list[float]]:
+    tasks = dict.fromkeys(run["task"] for run in runs)
+    mine = [run for run in runs if run["regime"] == regime and run["score"] is not None]
+    return [[run["score"] for run in mine if run["task"] == task] for task in tasks]
+
+
+def _few(runs: list[dict[str, Any]]) -> bool:
+    """Whether some cell has too few seeds for a ranking."""
+    kinds = {(run["task"], run["regime"]) for run in runs}
+    return any(len({run["seed"] for run in runs if (run["task"], run["regime"]) == kind}) < FEW for kind in kinds)
+
+
+def _suite_means(runs: list[dict[str, Any]], regimes: list[str], tasks: list[str]) -> list[tuple[str, str, str]]:
+    """For each regime the mean over tasks and the pooled IQM, with their intervals; only where there are several tasks."""
+    rows = []
+    for regime in regimes if len(tasks) > 1 else []:
+        cells = _cells(runs, regime)
+        if all(cells):
+            mean, low_high = suite_mean(cells), iqm_interval(cells)
+            half = "" if math.isnan(mean.half_width) else f" +- {mean.half_width:.1f}"
+            iqm = f"{pooled_iqm(cells):.1f} ({low_high[0]:.1f} to {low_high[1]:.1f})"
+            rows.append((regime, f"{mean.mean:.1f}{half}", iqm))
     return rows
 
 

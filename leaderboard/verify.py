@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from leaderboard import envelope, keys, strict_json
+from leaderboard.reeval_statement import ReevalError, read_reeval
 from leaderboard.release import ReleaseError, read_release
 from leaderboard.statement import defects, results_csv, score
 
@@ -40,6 +41,12 @@ class Verdict:
     def accepted(self) -> bool:
         return all(check.status != "failed" for check in self.checks)
 
+    @property
+    def level(self) -> str:
+        """How far an accepted entry was checked: L0 signed and consistent, L1 re-evaluated, L2 partly retrained."""
+        found = [check.detail[:2] for check in self.checks if (check.name, check.status) == ("reeval", "passed")]
+        return found[0] if found else "L0"
+
 
 CLAIM = {"claim", "regime", "than", "relation", "figure"}
 """Keys of a claim in a plan."""
@@ -56,8 +63,9 @@ class Defect(ValueError):
 class _Entry:
     """What the checks share: the parsed entry and its folder. Later checks rely on earlier ones having passed."""
 
-    def __init__(self, path: Path, trust: Path | None, release: Path | None, complete: bool) -> None:
-        self.path, self.folder, self.trust, self.release, self.complete = path, path.parent, trust, release, complete
+    def __init__(self, path: Path, trust: Path | None, release: Path | None, complete: bool, reeval: Path | None) -> None:
+        self.path, self.folder, self.trust = path, path.parent, trust
+        self.release, self.complete, self.reeval = release, complete, reeval
         self.envelope: dict[str, Any] = {}
         self.statement: dict[str, Any] = {}
         self.subjects: dict[str, str] = {}
@@ -77,19 +85,26 @@ class _Entry:
             raise Defect(f"{name}: {error}") from None
 
 
-def verify(path: Path, trust: Path | None = None, release: Path | None = None, complete: bool = False) -> Verdict:
+def verify(
+    path: Path,
+    trust: Path | None = None,
+    release: Path | None = None,
+    complete: bool = False,
+    reeval: Path | None = None,
+) -> Verdict:
     """Run every check on the entry at `path`, whose files lie beside it. Stops at the first check that fails.
 
     `trust`: a trust file; without it the signer's key is reported as unknown. `release`: the release statement of an image;
-    without it nobody vouches for the image that the entry names. `complete`: tensors that are not there are a failure. Raises
-    OSError if one of the three files cannot be read and KeyFileError for a bad trust file.
+    without it nobody vouches for the image that the entry names. `complete`: tensors that are not there are a failure.
+    `reeval`: a re-evaluation of the entry, without which it is L0. Raises OSError if one of these files cannot be read and
+    KeyFileError for a bad trust file.
     """
-    entry = _Entry(path, trust, release, complete)
+    entry = _Entry(path, trust, release, complete, reeval)
     verdict = Verdict(str(path))
     for name, check in CHECKS.items():
         try:
             status, detail = check(entry)
-        except (Defect, envelope.EnvelopeError, ReleaseError) as error:
+        except (Defect, envelope.EnvelopeError, ReleaseError, ReevalError) as error:
             verdict.checks.append(Check(name, "failed", str(error)))
             break
         except (KeyError, TypeError, AttributeError) as error:
@@ -297,6 +312,17 @@ def _tensors(entry: _Entry) -> Outcome:
     return "passed", "densities, masks and rewires recomputed from the tensors"
 
 
+def _reeval(entry: _Entry) -> Outcome:
+    if entry.reeval is None:
+        return "unknown", "no --reeval file was given"
+    found = read_reeval(entry.reeval, hashlib.sha256(entry.path.read_bytes()).hexdigest(), entry.trust)
+    names = {_run_name(run, "policy.safetensors") for run in _present(entry)}
+    level = found["level"] if names <= set(entry.subjects) else "L0"
+    repeated = sum(run["repeated"] for run in found["runs"])
+    signer = found["signer"]["key_id"][:16]
+    return "passed", f"{level}, {repeated} of {len(found['runs'])} policies repeated to the bit, key {signer}"
+
+
 def _run_name(run: dict[str, Any], file: str = "") -> str:
     name = f"runs/{run['task']}/{run['regime']}/{run['seed']}"
     return f"{name}/{file}" if file else name
@@ -319,5 +345,6 @@ CHECKS: dict[str, Callable[[_Entry], Outcome]] = {
     "budgets": _budgets,
     "scores": _scores,
     "tensors": _tensors,
+    "reeval": _reeval,
 }
 """Check name -> check, in the order they run."""

@@ -134,6 +134,6 @@ def test_signs_show_once_and_where_they_should():
     dormant = [*calm, evaluation(6, 100, 0.21, 206.0)]
     assert [sign["name"] for sign in new_signs(dormant, [])] == ["critic-dormant"]
     assert new_signs(dormant, ["critic-dormant"]) == []
-    shaken = [evaluation(step, 100, 0.1, 300.0 * (step % 2)) for step in range(5)]
+    shaken = [evaluation(0, 100, 0.1, 20.0), *(evaluation(step, 100, 0.1, 300.0 * (step % 2)) for step in range(5))]
     assert [sign["name"] for sign in new_signs(shaken, [])] == ["actor-variance"]
     assert new_signs([{"agent_step": 0, "returns": [1.0], "diagnostics": {}}], []) == [], "nothing is measured before learning"

@@ -22,7 +22,9 @@ from harness.run import summary
 from harness.suite import load
 from leaderboard import envelope, keys
 from leaderboard.charts import lines
+from leaderboard.claims import findings
 from leaderboard.curves import diagnostics_panels, read_evaluations, returns_panel
+from leaderboard.reeval_statement import ReevalError, read_reeval
 from leaderboard.release import ReleaseError, read_release
 from leaderboard.statement import defects
 from leaderboard.strict_json import parse
@@ -255,3 +257,40 @@ def refused(read):
     except UserError as error:
         assert str(error).strip()
         assert "\n" not in str(error)
+
+
+@FUZZ
+@given(st.binary(max_size=100) | VALUES.map(lambda value: json.dumps(value).encode()), st.booleans())
+def test_a_re_evaluation_reads_or_is_refused_in_words(tmp_path, data, signed):
+    path = tmp_path / "reeval.dsse.json"
+    path.write_bytes(json.dumps(envelope.sign(data, keys.one_use_key())).encode() if signed else data)
+    try:
+        read_reeval(path, "0" * 64, None)
+    except ReevalError as error:
+        assert str(error)
+
+
+CLAIMS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "claim": st.text(max_size=8),
+            "regime": st.sampled_from(["dense", "mst", "nobody"]),
+            "than": st.sampled_from(["dense", "MR.Q", "nobody"]),
+            "relation": st.text(max_size=5) | st.sampled_from(["above", "below", "agrees"]),
+            "figure": st.text(max_size=8) | st.sampled_from(["score", "last", "spread", "critic.srank", "actor."]),
+        }
+    ),
+    max_size=3,
+)
+
+
+@FUZZ
+@given(CLAIMS, st.lists(st.none() | st.floats(-1e9, 1e9), min_size=4, max_size=4))
+def test_forged_claims_get_a_verdict(tmp_path, claims, scores):
+    kinds = [("dog-run", "dense"), ("dog-run", "dense"), ("dog-run", "mst"), ("dog-run", "mst")]
+    runs = [
+        {"task": task, "regime": regime, "seed": seed, "score": score}
+        for seed, ((task, regime), score) in enumerate(zip(kinds, scores, strict=True))
+    ]
+    for found in findings(claims, runs, tmp_path, 1_000_000):
+        assert found.verdict in ("supported", "refuted", "undecided")

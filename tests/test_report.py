@@ -42,8 +42,8 @@ def test_a_run_leaves_a_report_of_its_signed_figures(tiny_entry, stated):
     assert predicate["signer"]["key_id"][:16] in page
     for said in (manifest["command"], predicate["plan"]["sha256"], predicate["source"]["code_sha256"], "envpool 1.2.5"):
         assert said in page
-    # scores, the overview, four regimes; two diagnostics of three modules
-    assert page.count("<figure") == page.count("<svg") == 1 + 1 + 4 + 6
+    # the profile; scores, the overview, four regimes; three diagnostics of three modules and one of two
+    assert page.count("<figure") == page.count("<svg") == 1 + 1 + 1 + 4 + 11
     assert "mst-bench verify entry.dsse.json" in page
 
 
@@ -117,7 +117,7 @@ def test_a_folder_without_an_entry_shows_the_figures_so_far(folder):
     page = write_report(folder).read_text()
     assert "Not signed yet" in page
     assert "3 of 4 runs finished, 0 failed, 1 missing" in page
-    assert page.count("<figure") == 12
+    assert page.count("<figure") == 18
     shutil.rmtree(folder / "runs")
     assert "No evaluation of these runs is recorded yet." in write_report(folder).read_text()
 
@@ -168,7 +168,7 @@ def test_a_browser_shows_it_without_errors_or_requests(browser, tiny_entry, stat
     assert rows.count() == 4
     assert f"{stated[0]['runs'][0]['score']:.1f}" in rows.first.inner_text()
     boxes = [figure.bounding_box() for figure in page.locator("figure svg").all()]
-    assert len(boxes) == 12
+    assert len(boxes) == 18
     assert all(box["width"] > 200 and box["height"] > 100 for box in boxes)
     page.locator("summary", has_text="Checks").click()
     assert page.get_by_text("recomputed from the episodes' returns").is_visible()

@@ -3,16 +3,18 @@
 import dataclasses
 import hashlib
 import json
+import re
 
 import pytest
 from conftest import TINY
 
+from harness.cohort_size import declared_gib
 from harness.config import build, parse_yaml
 from harness.errors import UserError
 from harness.partition import partition
 from harness.plan import make_plan, read_plan, write_plan
 from harness.seeding import environment_seed, stream_seed
-from harness.suite import load, resolve_regime
+from harness.suite import checked, load, resolve_regime, shortened
 from harness.suites import shipped
 
 
@@ -151,7 +153,64 @@ def test_cohorts_hold_every_run_once_and_tasks_take_turns():
     assert sorted(run.name for cohort in cohorts for run in cohort.runs) == sorted(run.name for run in plan.runs)
     assert [cohort.task for cohort in cohorts[:3]] == ["dog-run", "humanoid-run", "dog-run"]
     assert all({run.task for run in cohort.runs} == {cohort.task} for cohort in cohorts)
-    assert [run.regime for run in cohorts[0].runs] == ["dense", "sst", "dst", "mst"]
+    four = partition(plan, "cpu", 4).cohorts
+    assert [run.regime for run in four[0].runs] == ["dense", "sst", "dst", "mst"]
+
+
+def test_cohorts_are_as_large_as_pays_and_as_declared_memory_allows():
+    wide, small, largest = (make_plan(load(name)) for name in ("dmc-hard", "quick", "dmc-hard-362m"))
+    sizes = {name: len(partition(plan, "cpu").cohorts[0].runs) for name, plan in (("wide", wide), ("small", small))}
+    assert sizes == {"wide": 1, "small": 4}, "at full width a cohort gains nothing on a CPU"
+    on_gpu = [len(partition(wide, "cuda", memory_gib=memory).cohorts[0].runs) for memory in (64.0, 16.0, 8.0)]
+    assert on_gpu[0] == 20 and on_gpu[0] > on_gpu[1] >= on_gpu[2] >= 1, "a smaller card has smaller cohorts"
+    assert len(partition(largest, "cuda", memory_gib=16.0).cohorts[0].runs) == 1
+    assert [declared_gib("cuda", card) for card in (140.0, 40.0, 12.0, 4.0)] == [64.0, 32.0, 8.0, 8.0]
+    assert partition(wide, "cuda").memory_gib == 64.0, "recorded"
+
+
+def test_networks_of_their_own_are_trained_apart(tmp_path):
+    plan = make_plan(load("dmc-hard-controls"))
+    for cohort in partition(plan, "cpu", 8).cohorts:
+        assert len({plan.agent_settings(run).width for run in cohort.runs}) == 1
+
+
+def test_a_shortened_suite_keeps_its_proportions(tmp_path):
+    plan = make_plan(checked(shortened(load("study-sparsity"), 0.0002), "study-sparsity"))
+    assert (plan.budget.environment_steps, plan.settings["warmup"], plan.settings["target_cycle"]) == (200, 10, 9)
+    intervals = {name: regime["critic"].interval for name, regime in plan.regimes.items() if name != "dense"}
+    assert set(intervals.values()) == {9}
+    half = make_plan(checked(shortened(load("dmc-hard"), 0.5), "dmc-hard"))
+    assert (half.settings["warmup"], half.settings["target_cycle"], half.regimes["mst"]["critic"].interval) == (5000, 250, 1000)
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [
+        ("{critic: {rule: rigl, parts: [zs]}}", "'zs' is no part of this module"),
+        ("{critic: {rule: d2s, start: 0.9, end: 0.91}}", "the module would never prune"),
+        ("{critic: {rule: rigl, start: 0.8, end: 0.2}}", "expected 0 <= start < end <= 1"),
+        ("{settings: {target_cycle: 30}}", "regimes must do equal work"),
+        ("{scale: {width: 0}}", "expected at least 1"),
+        ("{blocks: {critic: T9}}", "unknown block type 'T9'"),
+        ("{blocks: {residual: mid}}", "is not a choice"),
+        ("{match: nobody}", "unknown regime of the suite 'nobody'"),
+        ("{critics: dense}", "Did you mean 'critic'"),
+        ("{blocks: T6}", "expected a mapping"),
+    ],
+)
+def test_a_wrong_own_regime_is_one_sentence(tmp_path, own, words):
+    path = tmp_path / "own.yaml"
+    path.write_text(TINY.replace("dst, mst]", "own]") + f"define: {{own: {own}}}\n")
+    with pytest.raises(UserError, match=re.escape(words)):
+        load(str(path))
+
+
+def test_a_wrong_claim_is_one_sentence(tmp_path):
+    path = tmp_path / "claims.yaml"
+    for wrong, words in (("than: nobody", "'nobody'"), ("than: dense, figure: speed", "unknown figure 'speed'")):
+        path.write_text(TINY + f"claims: [{{claim: x, regime: mst, {wrong}}}]\n")
+        with pytest.raises(UserError, match=words):
+            load(str(path))
 
 
 def test_streams_are_named_and_do_not_depend_on_the_regime():

@@ -30,6 +30,6 @@ def test_failed_and_missing_runs_are_shown_and_stay_in_the_denominator():
     runs = [run("mst", 0, 10.0), run("mst", 1, None, "failed"), run("mst", 2, None, "missing"), run("sst", 0, None, "missing")]
     lines = comparison(runs).splitlines()
     mst = next(line.split() for line in lines if "mst" in line)
-    assert mst == ["dog-run", "mst", "10.0", "-", "10.0", "10.0", "1/3", "0.40/0.40/0.40", "1", "1"]
+    assert mst == ["dog-run", "mst", "10.0", "-", "10.0", "-", "10.0", "10.0", "0", "1/3", "0.40/0.40/0.40", "1", "1"]
     sst = next(line.split() for line in lines if "sst" in line)
-    assert sst == ["dog-run", "sst", "-", "-", "-", "-", "0/1", "-", "0", "1"]
+    assert sst == ["dog-run", "sst", "-", "-", "-", "-", "-", "-", "-", "0/1", "-", "0", "1"]

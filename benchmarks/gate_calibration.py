@@ -1,0 +1,99 @@
+"""How often the regression gate is wrong: measured on many seeds of `ci-tiny`, written to leaderboard/gate-calibration.json.
+
+    mst-bench run --suite ci-tiny --set seeds=256 --members 32 --out OUT
+    python benchmarks/gate_calibration.py OUT/<plan id> [--seeds 64] [--comparisons 300] [--write]
+
+Each comparison draws two disjoint sets of seeds from all that there are: nothing changed, so a FAIL is a false alarm. The same
+candidate with its scores brought down by 40 percent must FAIL. The canary is left out: it would pass everything. Comparisons
+share seeds with each other where the pool is smaller than all of them need, which does not bias their mean; the interval of
+the false alarms is Clopper and Pearson's, as if they were independent. A first FAIL is confirmed on seeds that neither side
+has, as `regress` does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import beta
+
+from harness.plan import read_plan
+from harness.results import read_results
+from leaderboard import gate
+
+DROP = 0.4
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", type=int, default=64, help="of each side")
+    parser.add_argument("--comparisons", type=int, default=300)
+    parser.add_argument("--write", action="store_true", help="leaderboard/gate-calibration.json")
+    arguments = parser.parse_args()
+    plan = read_plan(arguments.folder / "plan.json")
+    found = read_results(arguments.folder, plan.runs)
+    regimes = list(plan.regimes)
+    whole = [seed for seed in sorted({run.seed for run in found}) if sum(run.seed == seed for run in found) == len(regimes)]
+    scores = {(run.regime, run.seed): result["score"] or 0.0 for run, result in found.items()}
+    generator = np.random.default_rng(0)
+
+    def cells(seeds: list[int], share: float = 1.0) -> dict[str, list[float]]:
+        return {regime: [share * scores[regime, seed] for seed in seeds] for regime in regimes}
+
+    alarms: Counter[str] = Counter()
+    first: Counter[str] = Counter()
+    planted: Counter[str] = Counter()
+    n = arguments.seeds
+    if len(whole) < 2 * n:
+        raise SystemExit(f"{len(whole)} seeds are there, {2 * n} are needed for two disjoint sides")
+    for _ in range(arguments.comparisons):
+        drawn = generator.permutation(whole).tolist()
+        old, new, more = drawn[:n], drawn[n : 2 * n], drawn[2 * n : 3 * n]
+        word = gate.judge(cells(old), cells(new)).word
+        first[word] += 1
+        if word == "FAIL" and len(more) > 1:  # confirmed on fresh seeds, as far as there are any
+            again = gate.judge(cells(old), cells(more)).word
+            together = gate.judge(cells(old), cells(new + more)).word
+            word = "FAIL" if again == "FAIL" else "INCONCLUSIVE" if together == "FAIL" else together
+        alarms[word] += 1
+        planted[gate.judge(cells(old), cells(new, 1.0 - DROP)).word] += 1
+    count, total = alarms["FAIL"], arguments.comparisons
+    interval = [
+        float(beta.ppf(0.025, count, total - count + 1)) if count else 0.0,
+        float(beta.ppf(0.975, count + 1, total - count)) if count < total else 1.0,
+    ]
+    document = {
+        "suite": f"{plan.suite} version {plan.version}",
+        "pool_seeds": len(whole),
+        "baseline_seeds": n,
+        "candidate_seeds": n,
+        "comparisons": total,
+        "false_alarms": count,
+        "false_alarms_unconfirmed": first["FAIL"],
+        "false_alarm_interval": interval,
+        "inconclusive": alarms["INCONCLUSIVE"],
+        "planted_drop": DROP,
+        "found": planted["FAIL"],
+        "cells": {
+            regime: {
+                "mean": float(np.mean([scores[regime, seed] for seed in whole])),
+                "coefficient_of_variation": float(
+                    np.std([scores[regime, seed] for seed in whole], ddof=1) / np.mean([scores[regime, seed] for seed in whole])
+                ),
+            }
+            for regime in regimes
+        },
+    }
+    text = json.dumps(document, indent=2) + "\n"
+    print(text, end="")
+    print(f"A/A: {dict(alarms)}; first attempts: {dict(first)}; with a planted drop: {dict(planted)}")
+    if arguments.write:
+        (Path(gate.__file__).parent / "gate-calibration.json").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
