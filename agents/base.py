@@ -43,6 +43,8 @@ class Setup:
     """Torch device."""
     dtype: torch.dtype = torch.float32
     """Precision of parameters, replay and arithmetic."""
+    products: torch.dtype | None = None
+    """Type that matrix products are cast to, or None: `dtype`."""
 
 
 @dataclass(frozen=True)

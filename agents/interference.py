@@ -28,7 +28,7 @@ def sample_cosines(module: Module, loss: Tensor, trace: Sequence[Traced], sample
     keep = None if module.keep is None else module.layout.views(module.keep)
     total = torch.zeros((), dtype=loss.dtype, device=loss.device)
     for layer, back in zip(trace, returned, strict=True):
-        x, d = layer.input.detach()[:, :samples], back[:, :samples]
+        x, d = (side[:, :samples].to(loss.dtype) for side in (layer.input.detach(), back))
         bias = d @ d.mT
         weights = (x @ x.mT) * bias if keep is None else masked_products(x, d, keep[f"{layer.name}.weight"])
         total = total + weights + bias

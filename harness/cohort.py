@@ -25,6 +25,7 @@ from harness.errors import UserError
 from harness.evaluation import Evaluator
 from harness.partition import Cohort
 from harness.plan import Plan
+from harness.precision import product_type
 from harness.profiling import traced
 from harness.records import Records
 from harness.results import TIMING_SCHEMA, Failure, Timing, write_result
@@ -95,7 +96,7 @@ class Training:
             regimes=[plan.regimes[run.regime] for run in runs],
             streams=lambda member, word: generator(plan.seed_source, runs[member].task, runs[member].seed, word),
             device=self.device,
-            dtype=getattr(torch, plan.precision),
+            products=product_type(plan.precision),
         )
         return agent_class(plan.agent)(setup, self.settings)
 
@@ -334,4 +335,5 @@ class Training:
     def _timing(self) -> Timing:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
         ended, seconds = time.time(), dict(self.clock.seconds)
-        return Timing(TIMING_SCHEMA, self.clock.started, ended, seconds, self.resumes, self.drifted, memory)
+        exact = torch.are_deterministic_algorithms_enabled()
+        return Timing(TIMING_SCHEMA, self.clock.started, ended, seconds, self.resumes, self.drifted, exact, memory)

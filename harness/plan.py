@@ -76,7 +76,7 @@ class Plan:
     changes: tuple[str, ...]
     """How this differs from the shipped suite of that name: a changed plan cannot be ranked."""
     seed_source: str
-    precision: Literal["float32"]
+    precision: Literal["float32", "tf32", "bfloat16"]
     agent: str
     settings: dict[str, Any]
     blocks: dict[str, str]
@@ -137,7 +137,7 @@ def make_plan(suite: suites.Suite, changes: tuple[str, ...] = ()) -> Plan:
         version=suite.version,
         changes=changes,
         seed_source=SUITE_SOURCE,
-        precision="float32",
+        precision=suite.precision,
         agent=suite.agent,
         settings=dataclasses.asdict(settings),
         blocks=dataclasses.asdict(suite.blocks),

@@ -34,6 +34,7 @@ from harness.errors import Incomplete, UserError
 from harness.evaluation import Evaluator
 from harness.partition import Cohort, alike
 from harness.plan import Plan, Run, read_plan, write_plan
+from harness.precision import prepare, product_type
 from harness.records import digest_file, dump_json, write_atomic
 from harness.report import Refused
 from harness.seeding import environment_seed, generator
@@ -124,6 +125,7 @@ def reevaluate(
     plan = read_plan(folder / "plan.json")
     nonce = secrets.token_hex(16)
     torch.set_num_threads(1)
+    prepare(plan.precision, "cpu", deterministic=False)
     try:
         with Worker() as worker:
             prints = {task: fingerprint(TASKS[task], worker) for task in plan.observations}
@@ -229,7 +231,7 @@ def _policies(folder: Path, plan: Plan, runs: list[Run], members: int) -> Agent:
         blocks=plan.blocks_of(runs[0]),
         regimes=[dict.fromkeys(MODULES, ModuleRegime())] * members,
         streams=lambda member, word: generator("reeval", task.name, member, word),
-        dtype=getattr(torch, plan.precision),
+        products=product_type(plan.precision),
     )
     agent = agent_class(plan.agent)(setup, settings)
     for member in range(members):

@@ -47,6 +47,8 @@ class Timing:
     resumes: int
     drifted: bool
     """Whether code or libraries changed on the way."""
+    deterministic: bool
+    """Whether only deterministic algorithms were allowed on a GPU."""
     peak_memory_mib: float
     """Largest resident memory of the process that ended the cohort."""
 

@@ -135,6 +135,8 @@ class Suite:
     """What the suite needs; `--device` overrides."""
     agent: str = "mrq"
     """Algorithm."""
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    """Of matrix products: float32 is the reference; tf32 needs CUDA. Everything else is float32."""
     blocks: Blocks = field(default_factory=Blocks)
     """Block types."""
     sparsity: Sparsity = field(default_factory=Sparsity)

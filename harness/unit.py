@@ -44,6 +44,8 @@ class Options:
     """Infrastructure faults after which a cohort goes on from its last checkpoint, before it is left incomplete."""
     watchdog_seconds: float = PATIENCE
     """Seconds without an answer from the environments after which they count as hung."""
+    deterministic: bool = False
+    """On a GPU, only algorithms that give the same bits each time; on a CPU nothing else is ever used."""
     profile: bool = False
     """Write a trace of some agent steps, cohorts/<i>/trace.json."""
     image: str = "mst-bench"
@@ -59,6 +61,7 @@ class Options:
         told += ["--watchdog-seconds", str(self.watchdog_seconds)]
         told += ["--max-wall", str(max_wall)] if max_wall is not None else []
         told += ["--profile"] if self.profile else []
+        told += ["--deterministic"] if self.deterministic else []
         return [*told, "--allow-drift"] if self.allow_drift else told
 
 
@@ -89,8 +92,10 @@ def _attempt(folder: Path, plan: Plan, cohort: Cohort, options: Options, stop: C
     import torch
 
     from harness.cohort import Training
+    from harness.precision import prepare
 
     torch.set_num_threads(1)
+    prepare(plan.precision, options.device, options.deterministic)
     place = folder / "cohorts" / str(cohort.index)
     checkpoints = Checkpoints(place / "checkpoint", len(cohort.runs), provenance.identity())
     found, drifted = checkpoints.read(options.allow_drift) or (None, False)

@@ -7,6 +7,7 @@ the steps that copy targets: those read the newest reward for the reward scale.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -167,41 +168,66 @@ class MRQ:
             self._encoder_update(self.replay.sample(self.draws["replay/encoder"].next()))
 
     def _state_embedding(self, observation: Tensor, parameters: Parameters, trace: list[Traced] | None = None) -> Tensor:
-        return networks.state_embedding(observation, parameters, self.settings, self.blocks["encoder"], trace)
+        with self._products():
+            zs = networks.state_embedding(observation, parameters, self.settings, self.blocks["encoder"], trace)
+        return zs.to(self.setup.dtype)
 
     def _joint_embedding(self, zs: Tensor, action: Tensor, parameters: Parameters) -> Tensor:
-        za = networks.action_embedding(action, parameters, self.blocks["encoder"])
-        divided = networks.divided(parameters, self.settings)
-        return networks.joint_embedding(zs, za, divided, self.settings, self.blocks["encoder"])
+        with self._products():
+            za = networks.action_embedding(action, parameters, self.blocks["encoder"])
+            divided = networks.divided(parameters, self.settings)
+            zsa = networks.joint_embedding(zs, za, divided, self.settings, self.blocks["encoder"])
+        return zsa.to(self.setup.dtype)
 
-    def _policy(self, zs: Tensor, parameters: Parameters) -> tuple[Tensor, Tensor]:
-        return networks.policy(zs, parameters, self.settings, self.blocks["actor"])
+    def _policy(self, zs: Tensor, parameters: Parameters, trace: list[Traced] | None = None) -> tuple[Tensor, Tensor]:
+        with self._products():
+            _, u = networks.policy(zs, parameters, self.settings, self.blocks["actor"], trace=trace)
+        u = u.to(self.setup.dtype)
+        return torch.tanh(u), u
 
-    def _q_values(self, zsa: Tensor, parameters: Parameters) -> Tensor:
-        return networks.q_values(zsa, parameters, self.settings, self.blocks["critic"])
+    def _q_values(self, zsa: Tensor, parameters: Parameters, trace: list[Traced] | None = None) -> Tensor:
+        with self._products():
+            q = networks.q_values(zsa, parameters, self.settings, self.blocks["critic"], trace=trace)
+        return q.to(self.setup.dtype)
+
+    def _products(self) -> AbstractContextManager[object]:
+        """Where matrix products are cast, if they are. Nothing is cached: parameters change in place between products."""
+        kind = self.setup.products
+        if kind is None:
+            return nullcontext()
+        return torch.autocast(torch.device(self.setup.device).type, dtype=kind, cache_enabled=False)
 
     def _encoder_loss(self, index: Tensor) -> Tensor:
         """Unrolled dynamics, reward and termination losses of sub-trajectories at rows [P, B]: [P]."""
-        s, block, parameters = self.settings, self.blocks["encoder"], networks.divided(self.encoder.parameters, self.settings)
-        model = networks.divided_model(parameters, s)
+        s, parameters = self.settings, networks.divided(self.encoder.parameters, self.settings)
         observation, action, reward, not_done = self.replay.windows(index, s.encoder_horizon)
         with torch.no_grad():
             target = self._state_embedding(observation[:, 1:].flatten(1, 2), self.encoder.target_parameters)
         zs = self._state_embedding(observation[:, 0], parameters)
-        za = networks.action_embedding(action.flatten(1, 2), parameters, block)
-        begun = linear(za, parameters, "zsa.action")
-        states, joints = list[Tensor](), list[Tensor]()
-        for za_now, begun_now in zip(za.chunk(s.encoder_horizon, 1), begun.chunk(s.encoder_horizon, 1), strict=True):
-            joints.append(networks.joint_embedding(zs, za_now, parameters, s, block, begun_now))
-            zs = linear(joints[-1], model, "state")
-            states.append(zs)
-        rest = linear(torch.cat(joints, 1), model, "rest")
+        states, rest = self._unrolled(zs, action, parameters)
         alive = losses.alive_before(not_done)
-        dynamics = losses.dynamics_loss(torch.cat(states, 1), target, alive.flatten(1))
+        dynamics = losses.dynamics_loss(states, target, alive.flatten(1))
         rewards = losses.reward_loss(rest[..., 1:], reward.flatten(1), alive.flatten(1), self.bins)
         dones = losses.done_loss(rest[..., 0], not_done.flatten(1), alive.flatten(1)) * self.replay.terminates
         mean = s.dynamics_weight * dynamics + s.reward_weight * rewards + s.done_weight * dones
         return mean * s.encoder_horizon
+
+    def _unrolled(self, zs: Tensor, action: Tensor, parameters: Parameters) -> tuple[Tensor, Tensor]:
+        """The model from zs [P, B, zs] along actions [P, H, B, act]: states [P, H B, zs], and the rest of what it predicts.
+
+        `parameters`: divided. What does not depend on the step before is computed for all steps at once.
+        """
+        s, block, model = self.settings, self.blocks["encoder"], networks.divided_model(parameters, self.settings)
+        states, joints = list[Tensor](), list[Tensor]()
+        with self._products():
+            za = networks.action_embedding(action.flatten(1, 2), parameters, block)
+            begun = linear(za, parameters, "zsa.action")
+            for za_now, begun_now in zip(za.chunk(s.encoder_horizon, 1), begun.chunk(s.encoder_horizon, 1), strict=True):
+                joints.append(networks.joint_embedding(zs, za_now, parameters, s, block, begun_now))
+                zs = linear(joints[-1], model, "state")
+                states.append(zs)
+            rest = linear(torch.cat(joints, 1), model, "rest")
+        return torch.cat(states, 1).to(self.setup.dtype), rest.to(self.setup.dtype)
 
     def _encoder_update(self, index: Tensor) -> None:
         self._learn("encoder", self._encoder_loss(index))
@@ -270,8 +296,8 @@ class MRQ:
         zs, zsa, target = self._td_target(few, self.draws["probe-noise"].next())
         traces: dict[str, list[Traced]] = {name: [] for name in MODULES}
         self._state_embedding(self.replay.windows(few, 1)[0][:, 0], self.encoder.parameters, traces["encoder"])
-        q = networks.q_values(zsa, self.critic.parameters, self.settings, self.blocks["critic"], trace=traces["critic"])
-        action, u = networks.policy(zs, self.actor.parameters, self.settings, self.blocks["actor"], trace=traces["actor"])
+        q = self._q_values(zsa, self.critic.parameters, traces["critic"])
+        action, u = self._policy(zs, self.actor.parameters, traces["actor"])
         q_policy = self._q_values(self._joint_embedding(zs, action, self.encoder.parameters), self.critic.parameters)
         each = {
             "critic": losses.critic_loss(q, target),

@@ -1,0 +1,32 @@
+"""How numbers are computed: precision of matrix products, and determinism on a GPU."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+from harness.errors import NonConforming
+
+MEANINGS = {
+    "float32": "the reference: every product in float32",
+    "tf32": "products on tensor cores with 10 bits of mantissa, on CUDA alone; everything else in float32",
+    "bfloat16": "products in bfloat16; parameters, norms, losses and optimiser in float32",
+}
+
+
+def prepare(precision: str, device: str, deterministic: bool) -> None:
+    """Set torch up for a process that trains. NonConforming where the device has no such precision."""
+    on_cuda = device.startswith("cuda")
+    if precision == "tf32" and not on_cuda:
+        raise NonConforming("precision tf32 needs a CUDA device: a CPU has no such products. Use float32 or bfloat16.")
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    if deterministic and on_cuda:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS is first used
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def product_type(precision: str) -> torch.dtype | None:
+    """The type that matrix products are cast to, or None for the parameters' own."""
+    return torch.bfloat16 if precision == "bfloat16" else None
