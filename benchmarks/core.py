@@ -5,8 +5,8 @@
 One thread, learning only, no simulator; a step is one RL update and one encoder update. Each round times every row of the table
 in turn, a few steps each. `gain` is the ratio to one dense member, within a round and per member: its median, with its 5 to 95
 percent range; that member once more is the control. `floor` is the time of the step's matrix products alone, at the rate that
-one of them reaches here, as a share of the time that the step takes. `sparsity` compares MST with dense at the same size,
-without rewires; what a rewire of the critic costs stands apart, in steps.
+one of them reaches here, as a share of the time that the step takes. `sparsity` compares MST with dense at the same size, with
+a rewire of the critic every 1000 updates.
 """
 
 from __future__ import annotations
@@ -35,10 +35,17 @@ RIGL = ModuleRegime.of("rigl", sparsity=0.6, interval=CYCLE)
 MST = {"encoder": ModuleRegime(), "critic": RIGL, "actor": STATIC}
 
 
-def filled_agent(members: int, width: int, batch: int, regime: dict[str, ModuleRegime]) -> MRQ:
+def filled_agent(
+    members: int,
+    width: int,
+    batch: int,
+    regime: dict[str, ModuleRegime],
+    observation: int = OBSERVATION,
+    action: int = ACTION,
+) -> MRQ:
     """MRQ with random transitions, ready to learn."""
     setup = Setup(
-        observation=OBSERVATION, action=ACTION, agent_steps=100_000, episode_steps=500, terminates=False,
+        observation=observation, action=action, agent_steps=100_000, episode_steps=500, terminates=False,
         blocks={"encoder": "T6", "critic": "T6", "actor": "T5"}, regimes=[regime] * members,
         streams=lambda member, word: torch.Generator().manual_seed(1000 * member + sum(word.encode())),
     )  # fmt: skip
@@ -48,8 +55,8 @@ def filled_agent(members: int, width: int, batch: int, regime: dict[str, ModuleR
     agent = MRQ(setup, settings)
     flags = np.zeros((members, 1), dtype=bool)
     for _ in range(FILL + 1):
-        agent.begin(torch.randn(members, 1, OBSERVATION), torch.rand(members, 1, ACTION) * 2 - 1)
-        agent.complete(torch.rand(members, 1), torch.randn(members, 1, OBSERVATION), flags, flags)
+        agent.begin(torch.randn(members, 1, observation), torch.rand(members, 1, action) * 2 - 1)
+        agent.complete(torch.rand(members, 1), torch.randn(members, 1, observation), flags, flags)
     return agent
 
 
@@ -90,6 +97,43 @@ def products(agent: MRQ) -> float:
     return update_flops(s, dense_weights(module_shapes(s, OBSERVATION, ACTION))) / rate
 
 
+def measure(width: int, batch: int, members: list[int], rounds: int) -> dict[str, dict[str, list[float]]]:
+    """`seconds` per member and step of every row in every round but the first, and each step's `floor` as a share of it."""
+    agents = {"dense, P = 1": filled_agent(1, width, batch, DENSE)}
+    for size in members:
+        again = " again (A/A)" if size == 1 else ""
+        agents[f"dense, P = {size}{again}"] = filled_agent(size, width, batch, DENSE)
+    agents[f"mst, P = {members[-1]}"] = sparse = filled_agent(members[-1], width, batch, MST)
+    times: dict[str, list[float]] = {name: [] for name in (*agents, "rewire")}
+    floors: dict[str, list[float]] = {name: [] for name in agents}
+    for number in range(rounds + 1):
+        for name, agent in agents.items():
+            taken, least = learning(agent), products(agent)
+            if number:  # the first round warms up
+                times[name].append(taken)
+                floors[name].append(least / taken)
+        times["rewire"].append(rewiring(sparse))
+    return {"seconds": times, "floor": floors}
+
+
+def span(values: object) -> tuple[float, float, float]:
+    """Median, 5 and 95 percent."""
+    low, middle, high = np.quantile(np.asarray(values), (0.05, 0.5, 0.95))
+    return float(middle), float(low), float(high)
+
+
+def gain(found: dict[str, dict[str, list[float]]], name: str) -> tuple[float, float, float]:
+    """Ratio of one dense member's time to a row's, per member."""
+    return span(np.array(found["seconds"]["dense, P = 1"]) / np.array(found["seconds"][name]))
+
+
+def overhead(found: dict[str, dict[str, list[float]]], largest: int, interval: int = 1000) -> tuple[float, float, float]:
+    """What MST's masks cost beside dense, a rewire of the critic every `interval` updates included, as a share of a step."""
+    dense, masked = (np.array(found["seconds"][f"{name}, P = {largest}"]) for name in ("dense", "mst"))
+    rewire = float(np.median(found["seconds"]["rewire"])) / interval
+    return span((masked + rewire) / dense - 1.0)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--width", type=int, default=64)
@@ -99,34 +143,19 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="where every measured time goes, in seconds per member and step")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    agents = {"dense, P = 1": filled_agent(1, arguments.width, arguments.batch, DENSE)}
-    for size in arguments.members:
-        again = " again (A/A)" if size == 1 else ""
-        agents[f"dense, P = {size}{again}"] = filled_agent(size, arguments.width, arguments.batch, DENSE)
-    largest = arguments.members[-1]
-    agents[f"mst, P = {largest}"] = sparse = filled_agent(largest, arguments.width, arguments.batch, MST)
-    times: dict[str, list[float]] = {name: [] for name in (*agents, "floor", "rewire")}
-    floors: dict[str, list[float]] = {name: [] for name in agents}
-    for number in range(arguments.rounds + 1):
-        for name, agent in agents.items():
-            taken, least = learning(agent), products(agent)
-            if number:  # the first round warms up
-                times[name].append(taken)
-                floors[name].append(least / taken)
-        times["rewire"].append(rewiring(sparse))
-    first = np.array(times["dense, P = 1"])
-    rows = []
-    for name in agents:
-        ratios, took = first / np.array(times[name]), np.array(times[name])
-        low, high = np.quantile(ratios, (0.05, 0.95))
-        rows.append([name, 1e3 * np.median(took), np.median(ratios), low, high, np.median(floors[name])])
+    found = measure(arguments.width, arguments.batch, arguments.members, arguments.rounds)
+    rows = [
+        [name, 1e3 * np.median(times), *gain(found, name), np.median(found["floor"][name])]
+        for name, times in found["seconds"].items()
+        if name != "rewire"
+    ]
     print(tabulate(rows, headers=["", "ms a member and step", "gain", "5 %", "95 %", "floor"], floatfmt=".2f"))
-    dense, masked = (np.array(times[f"{name}, P = {largest}"]) for name in ("dense", "mst"))
-    low, middle, high = np.quantile(masked / dense - 1.0, (0.05, 0.5, 0.95))
-    print(f"\nsparsity at P = {largest}: {middle:+.1%} of a step ({low:+.1%} to {high:+.1%})", end="")
-    print(f"; one rewire of the critic: {np.median(times['rewire']) / np.median(dense):.2f} steps")
+    largest = arguments.members[-1]
+    middle, low, high = overhead(found, largest)
+    print(f"\nsparsity at P = {largest}, a rewire every 1000: {middle:+.1%} of a step ({low:+.1%} to {high:+.1%})")
     if arguments.json:
-        arguments.json.write_text(json.dumps({"arguments": vars(arguments) | {"json": str(arguments.json)}, "seconds": times}))
+        settings = vars(arguments) | {"json": str(arguments.json)}
+        arguments.json.write_text(json.dumps({"arguments": settings, "seconds": found["seconds"]}))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How often the regression gate is wrong: measured on many seeds of `ci-tiny`, written to leaderboard/gate-calibration.json.
 
     mst-bench run --suite ci-tiny --set seeds=256 --members 32 --out OUT
-    python benchmarks/gate_calibration.py OUT/<plan id> [--seeds 64] [--comparisons 300] [--write]
+    python benchmarks/gate_calibration.py OUT/<plan id> | results/ci-tiny-scores.csv [--seeds 80] [--comparisons 1000] [--write]
 
 Each comparison draws two disjoint sets of seeds from all that there are: nothing changed, so a FAIL is a false alarm. The same
 candidate with its scores brought down by 40 percent must FAIL. The canary is left out: it would pass everything. Comparisons
@@ -13,6 +13,7 @@ has, as `regress` does.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 from collections import Counter
 from pathlib import Path
@@ -27,18 +28,30 @@ from leaderboard import gate
 DROP = 0.4
 
 
+def read_scores(path: Path) -> tuple[str, dict[tuple[str, int], float]]:
+    """Name of the suite, and (regime, seed) -> score, a failed run scoring nothing."""
+    if path.suffix == ".csv":
+        with open(path, newline="") as file:
+            rows = list(csv.DictReader(file))
+        regimes = [name for name in rows[0] if name != "seed"]
+        return "ci-tiny version 1", {(name, int(row["seed"])): float(row[name]) for row in rows for name in regimes}
+    plan = read_plan(path / "plan.json")
+    found = read_results(path, plan.runs)
+    scores = {(run.regime, run.seed): result["score"] or 0.0 for run, result in found.items()}
+    return f"{plan.suite} version {plan.version}", scores
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--seeds", type=int, default=64, help="of each side")
-    parser.add_argument("--comparisons", type=int, default=300)
+    parser.add_argument("scores", type=Path, help="OUT/<plan id>, or a CSV of a column `seed` and one for each regime")
+    parser.add_argument("--seeds", type=int, default=80, help="of each side")
+    parser.add_argument("--comparisons", type=int, default=1000)
     parser.add_argument("--write", action="store_true", help="leaderboard/gate-calibration.json")
     arguments = parser.parse_args()
-    plan = read_plan(arguments.folder / "plan.json")
-    found = read_results(arguments.folder, plan.runs)
-    regimes = list(plan.regimes)
-    whole = [seed for seed in sorted({run.seed for run in found}) if sum(run.seed == seed for run in found) == len(regimes)]
-    scores = {(run.regime, run.seed): result["score"] or 0.0 for run, result in found.items()}
+    suite, scores = read_scores(arguments.scores)
+    regimes = list(dict.fromkeys(regime for regime, _ in scores))
+    seeds = sorted({seed for _, seed in scores})
+    whole = [seed for seed in seeds if all((regime, seed) in scores for regime in regimes)]
     generator = np.random.default_rng(0)
 
     def cells(seeds: list[int], share: float = 1.0) -> dict[str, list[float]]:
@@ -67,7 +80,7 @@ def main() -> None:
         float(beta.ppf(0.975, count + 1, total - count)) if count < total else 1.0,
     ]
     document = {
-        "suite": f"{plan.suite} version {plan.version}",
+        "suite": suite,
         "pool_seeds": len(whole),
         "baseline_seeds": n,
         "candidate_seeds": n,

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from leaderboard import envelope, keys, strict_json
-from leaderboard.reeval_statement import ReevalError, read_reeval
-from leaderboard.release import ReleaseError, read_release
+from leaderboard.reeval_statement import read_reeval
+from leaderboard.release import read_release
+from leaderboard.signed import SignedError
 from leaderboard.statement import defects, results_csv, score
 
 CHAIN_START = "0" * 64
@@ -104,7 +105,7 @@ def verify(
     for name, check in CHECKS.items():
         try:
             status, detail = check(entry)
-        except (Defect, envelope.EnvelopeError, ReleaseError, ReevalError) as error:
+        except (Defect, envelope.EnvelopeError, SignedError) as error:
             verdict.checks.append(Check(name, "failed", str(error)))
             break
         except (KeyError, TypeError, AttributeError) as error:

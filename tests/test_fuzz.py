@@ -24,8 +24,9 @@ from leaderboard import envelope, keys
 from leaderboard.charts import lines
 from leaderboard.claims import findings
 from leaderboard.curves import diagnostics_panels, read_evaluations, returns_panel
-from leaderboard.reeval_statement import ReevalError, read_reeval
-from leaderboard.release import ReleaseError, read_release
+from leaderboard.reeval_statement import read_reeval
+from leaderboard.release import read_release
+from leaderboard.signed import SignedError
 from leaderboard.statement import defects
 from leaderboard.strict_json import parse
 from leaderboard.verify import verify
@@ -133,7 +134,7 @@ def test_any_signed_regimes_get_a_verdict(statement, tiny_entry, tmp_path, path,
 def test_a_release_reads_or_is_refused_in_words(tmp_path, data, signed):
     path = tmp_path / "release.dsse.json"
     path.write_bytes(json.dumps(envelope.sign(data, keys.one_use_key())).encode() if signed else data)
-    with pytest.raises(ReleaseError, match=r"release\.dsse\.json: ."):
+    with pytest.raises(SignedError, match=r"release\.dsse\.json: ."):
         read_release(path, None)
 
 
@@ -266,7 +267,7 @@ def test_a_re_evaluation_reads_or_is_refused_in_words(tmp_path, data, signed):
     path.write_bytes(json.dumps(envelope.sign(data, keys.one_use_key())).encode() if signed else data)
     try:
         read_reeval(path, "0" * 64, None)
-    except ReevalError as error:
+    except SignedError as error:
         assert str(error)
 
 

@@ -9,7 +9,8 @@ from test_verify import failed, resign
 from harness.records import dump_json
 from leaderboard import envelope, keys
 from leaderboard.keys import KeyFileError
-from leaderboard.release import ReleaseError, read_release, statement
+from leaderboard.release import read_release, statement
+from leaderboard.signed import SignedError
 from leaderboard.verify import verify
 
 CONTENT = "c" * 64
@@ -95,13 +96,13 @@ def test_a_changed_release_is_refused(release):
     other = envelope.sign(envelope.payload(document).replace(b"c" * 64, b"b" * 64), keys.one_use_key())
     for change in ({"payload": other["payload"]}, {"signatures": other["signatures"]}, {"note": 1}):
         path.write_text(json.dumps(document | change))
-        with pytest.raises(ReleaseError):
+        with pytest.raises(SignedError):
             read_release(path, None)
 
 
 @pytest.mark.parametrize("changes", [{"variant": "rocm"}, {"lock_sha256": "d"}, {"note": "x"}])
 def test_a_release_out_of_form_is_refused(release, changes):
-    with pytest.raises(ReleaseError, match=r"release\.dsse\.json: "):
+    with pytest.raises(SignedError, match=r"release\.dsse\.json: "):
         read_release(release(**changes), None)
 
 

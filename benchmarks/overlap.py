@@ -1,0 +1,85 @@
+"""How well learning hides the simulator: wall time of both beside the larger of the two alone, in paired rounds.
+
+    python benchmarks/overlap.py [--task dog-run] [--width 64] [--batch 64] [--members 8] [--rounds 25]
+
+An agent step is one update and one step of every member's environment, in a worker process as in training. Each round times
+learning alone, simulating alone, both one after the other and both beside each other; 1.00 would be perfect. It needs two free
+cores. An evaluation (10 episodes a member) is timed once on 2 episodes, times 5, and given as a share of 5000 agent steps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+import torch
+from core import CYCLE, DENSE, filled_agent, span
+from tabulate import tabulate
+
+from envs.tasks import TASKS
+from envs.worker import Worker
+from harness.evaluation import Evaluator
+
+EVERY, EPISODES, TIMED = 5000, 10, 2
+
+
+def measure(task_name: str, width: int, batch: int, members: int, rounds: int) -> dict[str, list[float]]:
+    """Seconds an agent step: `train`, `env`, `after` (one after the other), `beside`; and of one `evaluation`."""
+    task, found = TASKS[task_name], dict[str, list[float]]()
+    agent = filled_agent(members, width, batch, DENSE, task.observation_size, task.action)
+    with Worker() as worker:
+        pool = worker.pool(task, list(range(members)), 2)
+        pool.reset()
+        actions = np.random.default_rng(0).uniform(-1.0, 1.0, (members, task.action))
+
+        def beside() -> None:
+            pool.send(actions)
+            agent.update()
+            pool.recv()
+
+        def after() -> None:
+            agent.update()
+            pool.step(actions)
+
+        work = {"train": agent.update, "env": lambda: pool.step(actions), "after": after, "beside": beside}
+        for number in range(rounds + 1):
+            for name, once in work.items():
+                begin = time.perf_counter()
+                for _ in range(4 * CYCLE):
+                    once()
+                if number:  # the first round warms up
+                    found.setdefault(name, []).append((time.perf_counter() - begin) / (4 * CYCLE))
+        seeds = [[10 * member + slot for slot in range(TIMED)] for member in range(members)]
+        evaluator = Evaluator(worker, task, seeds, TIMED, 2)
+        begin = time.perf_counter()
+        evaluator(agent, 0)
+        found["evaluation"] = [(time.perf_counter() - begin) * EPISODES / TIMED]
+    return found
+
+
+def quality(found: dict[str, list[float]], kind: str = "beside") -> tuple[float, float, float]:
+    """Wall time over the larger of training and simulating alone: median, 5 and 95 percent."""
+    return span(np.array(found[kind]) / np.maximum(found["train"], found["env"]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--task", default="dog-run")
+    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--members", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=25)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    found = measure(arguments.task, arguments.width, arguments.batch, arguments.members, arguments.rounds)
+    rows = [[name, 1e3 * float(np.median(found[name]))] for name in ("train", "env", "after", "beside")]
+    print(tabulate(rows, headers=["", "ms an agent step"], floatfmt=".2f"))
+    for kind in ("beside", "after"):
+        print(f"{kind}: wall / max(train, env) {{:.2f}} ({{:.2f}} to {{:.2f}})".format(*quality(found, kind)))
+    steps = EVERY * float(np.median(found["beside"]))
+    print(f"evaluation: {found['evaluation'][0] / (found['evaluation'][0] + steps):.1%} of the wall time")
+
+
+if __name__ == "__main__":
+    main()
