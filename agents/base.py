@@ -77,6 +77,9 @@ class Agent(Protocol):
     def act(self, observation: Tensor, explore: bool) -> Tensor:
         """Actions [P, E, act] in [-1, 1] for observations [P, E, obs]. Without `explore` nothing random is drawn."""
 
+    def snapshot(self) -> Callable[[Tensor], Tensor]:
+        """The policy as it is now, without exploration; learning that goes on does not change it."""
+
     def begin(self, observation: Tensor, action: Tensor) -> None:
         """An agent step starts: [P, E, obs], [P, E, act]."""
 

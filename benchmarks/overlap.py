@@ -29,7 +29,7 @@ def measure(task_name: str, width: int, batch: int, members: int, rounds: int) -
     task, found = TASKS[task_name], dict[str, list[float]]()
     agent = filled_agent(members, width, batch, DENSE, task.observation_size, task.action)
     with Worker() as worker:
-        pool = worker.pool(task, list(range(members)), 2)
+        pool = worker.pool(task, list(range(members)), 2, threads=1)  # one core each for learning and simulating
         pool.reset()
         actions = np.random.default_rng(0).uniform(-1.0, 1.0, (members, task.action))
 
@@ -53,7 +53,7 @@ def measure(task_name: str, width: int, batch: int, members: int, rounds: int) -
         seeds = [[10 * member + slot for slot in range(TIMED)] for member in range(members)]
         evaluator = Evaluator(worker, task, seeds, TIMED, 2)
         begin = time.perf_counter()
-        evaluator(agent, 0)
+        evaluator(agent.snapshot(), 0)
         found["evaluation"] = [(time.perf_counter() - begin) * EPISODES / TIMED]
     return found
 

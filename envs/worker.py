@@ -51,7 +51,8 @@ class Worker:
                 start_new_session=True,  # a terminal's Ctrl-C is the caller's to handle
             )
         self._connection = Connection(ours.detach())
-        self._pools = 0
+        self._pools = self._asked = self._answered = 0
+        self._answers: dict[int, tuple[bool, Any]] = {}
         self.close = weakref.finalize(self, _end, self._process, self._connection, self._words)
         """Ends the process; what it is doing is not needed any more."""
 
@@ -72,27 +73,38 @@ class Worker:
         """A new `Pool` of these arguments in this process."""
         self._pools += 1
         pool = WatchedPool(self, self._pools, len(seeds))
-        self.ask(self._pools, "make", task, tuple(seeds), action_repeat, threads, auto_reset)
-        self.answer()
+        self.answer(self.ask(self._pools, "make", task, tuple(seeds), action_repeat, threads, auto_reset))
         return pool
 
-    def ask(self, *message: Any) -> None:
-        """Send (pool number, method, arguments...)."""
+    def ask(self, *message: Any) -> int:
+        """Send (pool number, method, arguments...); returns the ticket for its answer."""
         with contextlib.suppress(OSError):  # a broken pipe is told by the answer that does not come
             self._connection.send(message)
+        self._asked += 1
+        return self._asked
 
-    def answer(self) -> Any:
-        """The result of the oldest message; EnvironmentFault if there will be none, or the ValueError that it raised."""
+    def answer(self, ticket: int) -> Any:
+        """The result of a message; EnvironmentFault if there will be none, or the ValueError that it raised.
+
+        Answers come in the order of the messages; those to earlier messages wait here for whoever asked.
+        """
+        while ticket not in self._answers:
+            self._answered += 1
+            self._answers[self._answered] = self._next_answer()
+        fine, answer = self._answers.pop(ticket)
+        if not fine:
+            raise ValueError(answer)
+        return answer
+
+    def _next_answer(self) -> tuple[bool, Any]:
         try:
             if not self._connection.poll(self.patience):
                 self._process.kill()
                 raise EnvironmentFault(f"the environments gave no answer for {self.patience:g} s{self._last_words()}")
             fine, answer = self._connection.recv()
+            return fine, answer
         except (EOFError, OSError):
             raise EnvironmentFault(f"the environments' process {self._how_it_ended()}{self._last_words()}") from None
-        if not fine:
-            raise ValueError(answer)
-        return answer
 
     def _how_it_ended(self) -> str:
         try:
@@ -114,6 +126,7 @@ class WatchedPool:
     def __init__(self, worker: Worker, number: int, count: int) -> None:
         """Made by `Worker.pool`."""
         self._worker, self._number, self.count = worker, number, count
+        self._ticket = 0
 
     def reset(self, environments: ArrayLike | None = None) -> Floats:
         """As `Pool.reset`."""
@@ -122,11 +135,11 @@ class WatchedPool:
 
     def send(self, action: ArrayLike, running: Flags | None = None) -> None:
         """Start one agent step, as `Pool.send`; what is wrong with the actions is said by `recv`."""
-        self._worker.ask(self._number, "step", action, running)
+        self._ticket = self._worker.ask(self._number, "step", action, running)
 
     def recv(self) -> Step:
         """Finish the agent step, as `Pool.recv`."""
-        step: Step = self._worker.answer()
+        step: Step = self._worker.answer(self._ticket)
         return step
 
     def step(self, action: ArrayLike, running: Flags | None = None) -> Step:
@@ -154,8 +167,7 @@ class WatchedPool:
         self._call("close")
 
     def _call(self, method: str, *arguments: Any) -> Any:
-        self._worker.ask(self._number, method, *arguments)
-        return self._worker.answer()
+        return self._worker.answer(self._worker.ask(self._number, method, *arguments))
 
 
 def _end(process: subprocess.Popen[bytes], connection: Connection, words: IO[bytes]) -> None:

@@ -22,7 +22,7 @@ from envs.tasks import TASKS
 from envs.worker import Worker
 from harness.checkpoint import Checkpoint, Checkpoints
 from harness.errors import UserError
-from harness.evaluation import Evaluator
+from harness.evaluation import Evaluator, Measuring
 from harness.partition import Cohort
 from harness.plan import Plan
 from harness.precision import product_type
@@ -78,6 +78,8 @@ class Training:
         self.records: list[Records] = []
         self.failures: list[Failure | None] = [None] * self.members
         self.signs: list[str] = []
+        self.measuring: tuple[Measuring, dict[int, dict[str, Any]]] | None = None
+        """The evaluation under way, and what its records hold already."""
         self.first_masks = [self._masks(member) for member in range(self.members)]
         self.evaluations = 0
         self.step = 0
@@ -175,7 +177,8 @@ class Training:
     # -- checkpoints --
 
     def save(self, checkpoints: Checkpoints) -> None:
-        """Write everything that `restore` needs."""
+        """Write everything that `restore` needs; an evaluation under way is ended first."""
+        self.end_evaluation()
         with self.clock.time("checkpoint"):
             for records in self.records:
                 records.sync()
@@ -216,6 +219,7 @@ class Training:
             agent.begin(seen, action)
         with self.clock.time("env"):
             self.pool.send(self._finite_actions(action[:, 0].double().cpu().numpy()))
+        self._measure_on()
         overlaps = agent.overlaps()
         if overlaps:
             self._update()
@@ -257,6 +261,7 @@ class Training:
 
     def _fail(self, member: int, reason: str) -> None:
         if self.failures[member] is None:
+            self.end_evaluation()  # so that records stand in one order, wherever checkpoints fall
             self.failures[member] = Failure("agent", reason, self.step)
             self.agent.freeze(member)
             self.records[member].append({"kind": "failure", "agent_step": self.step, "reason": reason})
@@ -264,26 +269,45 @@ class Training:
     # -- measuring --
 
     def evaluate(self) -> None:
-        """One scheduled evaluation: a record for each run that is well."""
+        """Begin a scheduled evaluation of the policies of this moment; it is carried on beside learning."""
+        self.end_evaluation()
         self.freeze_failed()
         with self.clock.time("eval"):
-            returns = self.evaluator(self.agent, self.evaluations, self.device)
+            measuring = self.evaluator.begin(self.agent.snapshot(), self.evaluations, self.device)
             measured = self._diagnostics()
-        for member in self._healthy():
-            self.records[member].append(
-                {
-                    "kind": "evaluation",
-                    "number": self.evaluations,
-                    "agent_step": self.step,
-                    "environment_step": self.step * self.plan.budget.action_repeat,
-                    "returns": returns[member].tolist(),
-                    "diagnostics": measured[member],
-                    "updates": dict(self.agent.counts()),
-                    "rewires": {name: module.masks.rewires[member] for name, module in self.agent.modules().items()},
-                }
-            )
-            self._look_for_signs(member)
+        records = {
+            member: {
+                "kind": "evaluation",
+                "number": self.evaluations,
+                "agent_step": self.step,
+                "environment_step": self.step * self.plan.budget.action_repeat,
+                "diagnostics": measured[member],
+                "updates": dict(self.agent.counts()),
+                "rewires": {name: module.masks.rewires[member] for name, module in self.agent.modules().items()},
+            }
+            for member in self._healthy()
+        }
         self.evaluations += 1
+        self.measuring = measuring, records
+
+    def _measure_on(self) -> None:
+        """One step of the evaluation under way."""
+        if self.measuring is not None:
+            with self.clock.time("eval"):
+                measured = self.measuring[0].advance()
+            if measured:
+                self.end_evaluation()
+
+    def end_evaluation(self) -> None:
+        """Carry the evaluation under way to its end, and record it for each run that was well when it began."""
+        if self.measuring is None:
+            return
+        (measuring, records), self.measuring = self.measuring, None
+        with self.clock.time("eval"):
+            returns = measuring.finish()
+        for member, record in records.items():
+            self.records[member].append({**record, "returns": returns[member].tolist()})
+            self._look_for_signs(member)
 
     def _look_for_signs(self, member: int) -> None:
         """Note what the papers call signs of failure, when they first show."""
@@ -308,10 +332,12 @@ class Training:
 
     def finish(self) -> None:
         """Score the final policies on their own stream and write every run's files, its result last of all."""
+        self.end_evaluation()
         self.freeze_failed()
         with self.clock.time("eval"):
             self.evaluator.close()
-            returns = self._evaluator("final", self.plan.evaluation.final_episodes)(self.agent, 0, self.device)
+            evaluator = self._evaluator("final", self.plan.evaluation.final_episodes)
+            returns = evaluator(self.agent.snapshot(), 0, self.device)
         for member, run in enumerate(self.cohort.runs):
             failed = self.failures[member]
             if failed is None:

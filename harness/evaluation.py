@@ -7,15 +7,18 @@ bounds memory and changes nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from agents.base import Agent
 from envs.spec import Task
 from envs.worker import WatchedPool, Worker
+
+Policy = Callable[[Tensor], Tensor]
+"""Observations [P, E, obs] -> actions [P, E, act]; nothing random is drawn."""
 
 MEMORY_MIB = 2048
 """Memory that evaluation environments of one cohort may take at a time."""
@@ -37,18 +40,24 @@ class Evaluator:
         self.groups = [list(range(at, min(at + at_a_time, self.members))) for at in range(0, self.members, at_a_time)]
         self._kept: tuple[WatchedPool, int] | None = None
 
-    def __call__(self, agent: Agent, number: int, device: str = "cpu") -> NDArray[np.float64]:
+    def __call__(self, policy: Policy, number: int, device: str = "cpu") -> NDArray[np.float64]:
         """Returns of evaluation `number` (counted from 0): [P, episodes]."""
+        return self.begin(policy, number, device).finish()
+
+    def begin(self, policy: Policy, number: int, device: str = "cpu") -> Measuring:
+        """Evaluation `number`, to be carried on step by step while the caller does something else."""
         returns = np.zeros((self.members, self.rounds, self.slots))
+        return Measuring(self._steps(policy, number, device, returns), returns.reshape(self.members, -1))
+
+    def _steps(self, policy: Policy, number: int, device: str, returns: NDArray[np.float64]) -> Iterator[None]:
         for group in self.groups:
             pool = self._pool(group, number)
             for round_ in range(self.rounds):
-                returns[group, round_] = self._episodes(agent, pool, group, device)
+                yield from self._episodes(policy, pool, group, device, returns[:, round_])
             if len(self.groups) == 1:
                 self._kept = pool, number + 1
             else:
                 pool.close()
-        return returns.reshape(self.members, -1)
 
     def _pool(self, group: list[int], number: int) -> WatchedPool:
         """Environments of a group of members, next to be reset for evaluation `number`; kept where one group is all."""
@@ -66,17 +75,38 @@ class Evaluator:
             self._kept[0].close()
             self._kept = None
 
-    def _episodes(self, agent: Agent, pool: WatchedPool, group: list[int], device: str) -> NDArray[np.float64]:
-        """One episode in every environment: returns [members of the group, slots]."""
+    def _episodes(
+        self, policy: Policy, pool: WatchedPool, group: list[int], device: str, returns: NDArray[np.float64]
+    ) -> Iterator[None]:
+        """One episode in every environment; their returns go into the group's rows of `returns` [P, slots]."""
         total = np.zeros(pool.count)
         running = np.ones(pool.count, dtype=bool)
         seen = np.zeros((self.members, self.slots, self.task.observation_size), dtype=np.float32)
         seen[group] = pool.reset().reshape(len(group), self.slots, -1)
         while running.any():
-            action = agent.act(torch.from_numpy(seen).to(device), explore=False)
+            action = policy(torch.from_numpy(seen).to(device))
             pool.send(action[group].reshape(pool.count, -1).double().cpu().numpy(), running)
+            yield  # the simulator works
             step = pool.recv()
             total += step.reward
             running &= ~(step.terminated | step.truncated)
             seen[group] = step.observation.reshape(len(group), self.slots, -1)
-        return total.reshape(len(group), self.slots)
+        returns[group] = total.reshape(len(group), self.slots)
+
+
+class Measuring:
+    """An evaluation under way."""
+
+    def __init__(self, steps: Iterator[None], returns: NDArray[np.float64]) -> None:
+        """Made by `Evaluator.begin`."""
+        self._steps, self._returns = steps, returns
+
+    def advance(self) -> bool:
+        """Take the environments' answer and send the next actions; True once everything is measured."""
+        return next(self._steps, self) is self
+
+    def finish(self) -> NDArray[np.float64]:
+        """Go on to the end; the returns [P, episodes]."""
+        for _ in self._steps:
+            pass
+        return self._returns

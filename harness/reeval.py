@@ -272,7 +272,7 @@ def _returns(plan: Plan, agent: Agent, runs: list[Run], worker: Worker, word: st
     slots = range(plan.evaluation.environments)
     seeds = [[environment_seed(plan.seed_source, run.task, run.seed, f"{word}/{slot}") for slot in slots] for run in runs]
     evaluator = Evaluator(worker, TASKS[runs[0].task], seeds, plan.evaluation.final_episodes, plan.budget.action_repeat)
-    returns = evaluator(agent, 0)
+    returns = evaluator(agent.snapshot(), 0)
     evaluator.close()
     return returns
 

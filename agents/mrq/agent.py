@@ -6,7 +6,7 @@ the steps that copy targets: those read the newest reward for the reward scale.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, cast
 
@@ -120,9 +120,24 @@ class MRQ:
             if explore:
                 action = action + self.draws["explore/noise"].next() * self.settings.exploration_noise
                 action = action.clamp(-1.0, 1.0)
-        if not all(self.healthy):
-            action = torch.where(torch.tensor(self.healthy, device=action.device)[:, None, None], action, 0.0)
-        return action
+        return self._of_healthy(action, self.healthy)
+
+    def _of_healthy(self, action: Tensor, healthy: list[bool]) -> Tensor:
+        """Actions [P, E, act], zero for failed members."""
+        if all(healthy):
+            return action
+        return torch.where(torch.tensor(healthy, device=action.device)[:, None, None], action, 0.0)
+
+    def snapshot(self) -> Callable[[Tensor], Tensor]:
+        """The policy as it is now: copies of encoder and actor."""
+        encoder, actor = (part.layout.views(part.flat.detach().clone()) for part in (self.encoder, self.actor))
+        healthy = list(self.healthy)
+
+        @torch.no_grad()
+        def policy(observation: Tensor) -> Tensor:
+            return self._of_healthy(self._policy(self._state_embedding(observation, encoder), actor)[0], healthy)
+
+        return policy
 
     def begin(self, observation: Tensor, action: Tensor) -> None:
         """Write [P, 1, obs] and [P, 1, act]."""
