@@ -7,8 +7,10 @@ files. That the files were earned takes re-evaluation.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -313,6 +315,24 @@ def _tensors(entry: _Entry) -> Outcome:
     return "passed", "densities, masks and rewires recomputed from the tensors"
 
 
+def _simulation(entry: _Entry) -> Outcome:
+    tasks, stated = list(entry.json("plan.json")["observations"]), entry.predicate["fingerprints"]
+    if set(stated) != set(tasks):
+        raise Defect(f"states fingerprints of {', '.join(stated) or 'no task'}, its plan has {', '.join(tasks)}")
+    kind = str(entry.predicate["hardware"].get("architecture"))
+    text = resources.files("leaderboard").joinpath("fingerprints.json").read_text(encoding="utf-8")
+    recorded = json.loads(text).get(kind, {})
+    other = [task for task in tasks if recorded.get(task) not in (None, stated[task])]
+    if other and entry.predicate["ranked"]:
+        raise Defect(f"calls itself ranked, but {', '.join(other)} was simulated with other bits than recorded for {kind}")
+    if other:
+        return "unknown", f"{', '.join(other)} was simulated with other bits than recorded for {kind}"
+    absent = [task for task in tasks if task not in recorded]
+    if absent:
+        return "unknown", f"nothing is recorded for {', '.join(absent)} on {kind}"
+    return "passed", f"{len(tasks)} tasks as recorded for {kind}"
+
+
 def _reeval(entry: _Entry) -> Outcome:
     if entry.reeval is None:
         return "unknown", "no --reeval file was given"
@@ -345,6 +365,7 @@ CHECKS: dict[str, Callable[[_Entry], Outcome]] = {
     "records": _records,
     "budgets": _budgets,
     "scores": _scores,
+    "simulation": _simulation,
     "tensors": _tensors,
     "reeval": _reeval,
 }

@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -282,3 +283,22 @@ def test_verify_loads_neither_torch_nor_a_simulator(tiny_entry):
         "print(sorted({'torch', 'envpool', 'mujoco', 'scipy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_the_verifiers_fingerprints_are_those_of_the_environments():
+    root = Path(__file__).parent.parent
+    assert (root / "leaderboard/fingerprints.json").read_bytes() == (root / "envs/fingerprints.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "words"),
+    [
+        (lambda p: p["fingerprints"].update({"cartpole-swingup": "0" * 64}), "unknown", "with other bits than recorded"),
+        (lambda p: p["hardware"].update(architecture="riscv64"), "unknown", "nothing is recorded for cartpole-swingup"),
+        (lambda p: p["fingerprints"].clear(), "failed", "states fingerprints of no task"),
+    ],
+)
+def test_how_a_task_was_simulated_is_compared_with_what_is_recorded(entry, change, status, words):
+    verdict = resign(entry, lambda statement: change(statement["predicate"]))
+    (check,) = (check for check in verdict.checks if check.name == "simulation")
+    assert (check.status, words in check.detail) == (status, True), check
