@@ -79,9 +79,9 @@ def test_cosines_are_those_of_whole_gradients_of_single_samples(regime, monkeypa
     observation = torch.randn(2, n, OBSERVATION, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     for module, name in ((agent.critic, "critic"), (agent.actor, "actor")):
         trace = []
-        zs = agent._state_embedding(observation, agent.encoder.parameters).detach()
+        zs = agent.state_embedding(observation, agent.encoder.parameters).detach()
         if name == "critic":
-            zsa = agent._joint_embedding(zs, observation[..., :2], agent.encoder.parameters).detach()
+            zsa = agent.joint_embedding(zs, observation[..., :2], agent.encoder.parameters).detach()
             q = networks.q_values(zsa, module.parameters, agent.settings, agent.blocks[name], trace=trace)
             loss = losses.critic_loss(q, observation[..., 0])
         else:

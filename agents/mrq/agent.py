@@ -18,19 +18,15 @@ from torch import Tensor
 from agents.base import Probe, Setup, TrainedModule
 from agents.blocks import block_type
 from agents.draws import Draws
-from agents.interference import sample_cosines
 from agents.layers import Parameters, Traced, linear
 from agents.module import AdamWSettings, Module
 from agents.mrq import losses, networks
+from agents.mrq.probe import PROBE_BATCH, PROBE_ROWS, probe
 from agents.mrq.settings import MRQSettings
 from agents.mrq.shapes import module_shapes
 from agents.replay import Replay
 from agents.sparsity.masks import Masks
 from agents.sparsity.regime import MODULES
-
-PROBE_BATCH, PROBE_ROWS, PROBE_SAMPLES = 2048, 256, 64
-"""Rows in a diagnostics probe; rows of them on which units and gradients are looked at (arXiv 2506.17204's code uses 256 for
-all); rows whose gradients are compared one by one."""
 
 
 class MRQ:
@@ -116,7 +112,7 @@ class MRQ:
         if explore and self.agent_steps < self.settings.warmup:
             action = 2.0 * self.draws["explore/random"].next() - 1.0
         else:
-            action, _ = self._policy(self._state_embedding(observation, self.encoder.parameters), self.actor.parameters)
+            action, _ = self.policy(self.state_embedding(observation, self.encoder.parameters), self.actor.parameters)
             if explore:
                 action = action + self.draws["explore/noise"].next() * self.settings.exploration_noise
                 action = action.clamp(-1.0, 1.0)
@@ -135,7 +131,7 @@ class MRQ:
 
         @torch.no_grad()
         def policy(observation: Tensor) -> Tensor:
-            return self._of_healthy(self._policy(self._state_embedding(observation, encoder), actor)[0], healthy)
+            return self._of_healthy(self.policy(self.state_embedding(observation, encoder), actor)[0], healthy)
 
         return policy
 
@@ -182,25 +178,29 @@ class MRQ:
         for _ in range(self.settings.target_cycle):
             self._encoder_update(self.replay.sample(self.draws["replay/encoder"].next()))
 
-    def _state_embedding(self, observation: Tensor, parameters: Parameters, trace: list[Traced] | None = None) -> Tensor:
+    def state_embedding(self, observation: Tensor, parameters: Parameters, trace: list[Traced] | None = None) -> Tensor:
+        """zs of observations [P, B, obs] -> [P, B, zs]."""
         with self._products():
             zs = networks.state_embedding(observation, parameters, self.settings, self.blocks["encoder"], trace)
         return zs.to(self.setup.dtype)
 
-    def _joint_embedding(self, zs: Tensor, action: Tensor, parameters: Parameters) -> Tensor:
+    def joint_embedding(self, zs: Tensor, action: Tensor, parameters: Parameters) -> Tensor:
+        """zsa of embedded states [P, B, zs] and actions [P, B, act] -> [P, B, zsa]."""
         with self._products():
             za = networks.action_embedding(action, parameters, self.blocks["encoder"])
             divided = networks.divided(parameters, self.settings)
             zsa = networks.joint_embedding(zs, za, divided, self.settings, self.blocks["encoder"])
         return zsa.to(self.setup.dtype)
 
-    def _policy(self, zs: Tensor, parameters: Parameters, trace: list[Traced] | None = None) -> tuple[Tensor, Tensor]:
+    def policy(self, zs: Tensor, parameters: Parameters, trace: list[Traced] | None = None) -> tuple[Tensor, Tensor]:
+        """(action, pre-activation) at [P, B, zs], both [P, B, act]."""
         with self._products():
             _, u = networks.policy(zs, parameters, self.settings, self.blocks["actor"], trace=trace)
         u = u.to(self.setup.dtype)
         return torch.tanh(u), u
 
-    def _q_values(self, zsa: Tensor, parameters: Parameters, trace: list[Traced] | None = None) -> Tensor:
+    def q_values(self, zsa: Tensor, parameters: Parameters, trace: list[Traced] | None = None) -> Tensor:
+        """Both Q networks at [P, B, zsa] -> [P, 2, B]."""
         with self._products():
             q = networks.q_values(zsa, parameters, self.settings, self.blocks["critic"], trace=trace)
         return q.to(self.setup.dtype)
@@ -212,13 +212,13 @@ class MRQ:
             return nullcontext()
         return torch.autocast(torch.device(self.setup.device).type, dtype=kind, cache_enabled=False)
 
-    def _encoder_loss(self, index: Tensor) -> Tensor:
+    def encoder_loss(self, index: Tensor) -> Tensor:
         """Unrolled dynamics, reward and termination losses of sub-trajectories at rows [P, B]: [P]."""
         s, parameters = self.settings, networks.divided(self.encoder.parameters, self.settings)
         observation, action, reward, not_done = self.replay.windows(index, s.encoder_horizon)
         with torch.no_grad():
-            target = self._state_embedding(observation[:, 1:].flatten(1, 2), self.encoder.target_parameters)
-        zs = self._state_embedding(observation[:, 0], parameters)
+            target = self.state_embedding(observation[:, 1:].flatten(1, 2), self.encoder.target_parameters)
+        zs = self.state_embedding(observation[:, 0], parameters)
         states, rest = self._unrolled(zs, action, parameters)
         alive = losses.alive_before(not_done)
         dynamics = losses.dynamics_loss(states, target, alive.flatten(1))
@@ -245,35 +245,35 @@ class MRQ:
         return torch.cat(states, 1).to(self.setup.dtype), rest.to(self.setup.dtype)
 
     def _encoder_update(self, index: Tensor) -> None:
-        self._learn("encoder", self._encoder_loss(index))
+        self._learn("encoder", self.encoder_loss(index))
 
     def _rl_update(self, index: Tensor) -> Tensor:
         """One critic and one actor update on rows [P, B]; returns their priorities [P, B]."""
         s = self.settings
-        zs, zsa, target = self._td_target(index, self.draws["target-noise"].next())
-        q_taken = self._q_values(zsa, self.critic.parameters)
+        zs, zsa, target = self.td_target(index, self.draws["target-noise"].next())
+        q_taken = self.q_values(zsa, self.critic.parameters)
         self._learn("critic", losses.critic_loss(q_taken, target).mean(1))
-        policy_action, pre_activation = self._policy(zs, self.actor.parameters)
-        q_policy = self._q_values(self._joint_embedding(zs, policy_action, self.encoder.parameters), self.critic.parameters)
+        policy_action, pre_activation = self.policy(zs, self.actor.parameters)
+        q_policy = self.q_values(self.joint_embedding(zs, policy_action, self.encoder.parameters), self.critic.parameters)
         self._learn("actor", losses.actor_loss(q_policy, pre_activation, s.pre_activation_weight).mean(1))
         q = q_taken if s.lap_q == "taken" else q_policy
         return losses.lap_priority(q.detach(), target, s.min_priority, s.priority_exponent)
 
     @torch.no_grad()
-    def _td_target(self, index: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def td_target(self, index: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """At rows [P, B], with standard normal noise [P, B, act]: embeddings zs and zsa of what was seen and done, the critic's
         target [P, B]."""
         s = self.settings
         observation, action, reward, not_done = self.replay.windows(index, s.q_horizon)
         reward, discount = losses.multi_step_return(reward, not_done, s.discount)
-        next_zs = self._state_embedding(observation[:, -1], self.encoder.target_parameters)
+        next_zs = self.state_embedding(observation[:, -1], self.encoder.target_parameters)
         smooth = (noise * s.target_noise).clamp(-s.target_noise_clip, s.target_noise_clip)
-        next_action = (self._policy(next_zs, self.actor.target_parameters)[0] + smooth).clamp(-1.0, 1.0)
-        next_zsa = self._joint_embedding(next_zs, next_action, self.encoder.target_parameters)
-        next_q = self._q_values(next_zsa, self.critic.target_parameters)
+        next_action = (self.policy(next_zs, self.actor.target_parameters)[0] + smooth).clamp(-1.0, 1.0)
+        next_zsa = self.joint_embedding(next_zs, next_action, self.encoder.target_parameters)
+        next_q = self.q_values(next_zsa, self.critic.target_parameters)
         target = losses.q_target(reward, discount, next_q, self.reward_scale, self.target_reward_scale)
-        zs = self._state_embedding(observation[:, 0], self.encoder.parameters)
-        return zs, self._joint_embedding(zs, action[:, 0], self.encoder.parameters), target
+        zs = self.state_embedding(observation[:, 0], self.encoder.parameters)
+        return zs, self.joint_embedding(zs, action[:, 0], self.encoder.parameters), target
 
     def _learn(self, name: str, loss: Tensor) -> None:
         """One optimiser step of a module on its own loss [P], then its rewire where one is due."""
@@ -305,48 +305,8 @@ class MRQ:
             module.freeze([m for m in range(self.members) if not self.healthy[m]])
 
     def probe(self) -> Mapping[str, Probe]:
-        """Every module on sampled rows: features on all, units and gradients on the first 256, single gradients on 64."""
-        index = self.replay.sample(self.draws["probe"].next())
-        few = index[:, :PROBE_ROWS]
-        zs, zsa, target = self._td_target(few, self.draws["probe-noise"].next())
-        traces: dict[str, list[Traced]] = {name: [] for name in MODULES}
-        self._state_embedding(self.replay.windows(few, 1)[0][:, 0], self.encoder.parameters, traces["encoder"])
-        q = self._q_values(zsa, self.critic.parameters, traces["critic"])
-        action, u = self._policy(zs, self.actor.parameters, traces["actor"])
-        q_policy = self._q_values(self._joint_embedding(zs, action, self.encoder.parameters), self.critic.parameters)
-        each = {
-            "critic": losses.critic_loss(q, target),
-            "actor": losses.actor_loss(q_policy, u, self.settings.pre_activation_weight),
-        }
-        features = self._features(index)
-        found = dict[str, Probe]()
-        for name, module in self.parts.items():
-            loss = each[name].mean(1) if name in each else self._encoder_loss(few)
-            compared = sample_cosines(module, each[name], traces[name], PROBE_SAMPLES) if name in each else None
-            hidden = [(layer.output, layer.activation) for layer in traces[name] if layer.activation is not None]
-            found[name] = Probe(
-                self._by_member(features[name]),
-                [self._by_member(output) for output, _ in hidden],
-                [self._by_member(activation) for _, activation in hidden],
-                module.gradient_norm(module.gradients(loss)),
-                compared,
-            )
-        return found
-
-    def _by_member(self, x: Tensor) -> Tensor:
-        """[G, B, d] -> [P, copies, B, d]"""
-        return x.detach().view(self.members, -1, *x.shape[1:])
-
-    @torch.no_grad()
-    def _features(self, index: Tensor) -> dict[str, Tensor]:
-        """What each module hands on at rows [P, B]: [G, B, d]."""
-        s, observation, action, _, _ = self.settings, *self.replay.windows(index, 1)
-        zs = self._state_embedding(observation[:, 0], self.encoder.parameters)
-        zsa = self._joint_embedding(zs, action[:, 0], self.encoder.parameters)
-        critic, actor = list[Tensor](), list[Tensor]()
-        networks.q_values(zsa, self.critic.parameters, s, self.blocks["critic"], critic)
-        networks.policy(zs, self.actor.parameters, s, self.blocks["actor"], actor)
-        return {"encoder": zs, "critic": critic[0], "actor": actor[0]}
+        """What diagnostics look at (agents/mrq/probe.py)."""
+        return probe(self)
 
     def state(self) -> dict[str, Any]:
         """Everything but the replay's rows that a resumed run needs to go on as if it had not stopped; live, not a copy."""
