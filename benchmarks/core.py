@@ -42,12 +42,15 @@ def filled_agent(
     regime: dict[str, ModuleRegime],
     observation: int = OBSERVATION,
     action: int = ACTION,
+    device: str = "cpu",
+    products: torch.dtype | None = None,
 ) -> MRQ:
     """MRQ with random transitions, ready to learn."""
     setup = Setup(
         observation=observation, action=action, agent_steps=100_000, episode_steps=500, terminates=False,
         blocks={"encoder": "T6", "critic": "T6", "actor": "T5"}, regimes=[regime] * members,
         streams=lambda member, word: torch.Generator().manual_seed(1000 * member + sum(word.encode())),
+        device=device, products=products,
     )  # fmt: skip
     settings = MRQSettings(
         width=width, zs_dim=width, za_dim=width // 2, zsa_dim=width, batch_size=batch, warmup=FILL, target_cycle=CYCLE,
@@ -55,8 +58,9 @@ def filled_agent(
     agent = MRQ(setup, settings)
     flags = np.zeros((members, 1), dtype=bool)
     for _ in range(FILL + 1):
-        agent.begin(torch.randn(members, 1, observation), torch.rand(members, 1, action) * 2 - 1)
-        agent.complete(torch.rand(members, 1), torch.randn(members, 1, observation), flags, flags)
+        seen, after = (torch.randn(members, 1, observation, device=device) for _ in range(2))
+        agent.begin(seen, torch.rand(members, 1, action, device=device) * 2 - 1)
+        agent.complete(torch.rand(members, 1, device=device), after, flags, flags)
     return agent
 
 
