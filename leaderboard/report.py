@@ -76,7 +76,7 @@ def render(predicate: dict[str, Any], manifest: dict[str, Any], folder: Path, ve
         counts=counts,
         told=told,
         sections=[_section(number, task, regimes, folder, recorded) for number, task in enumerate(tasks)],
-        legend=[(regime, number % charts.HUES) for number, regime in enumerate(regimes)],
+        legend=[(regime, *divmod(number, charts.HUES)) for number, regime in enumerate(regimes)],
         members=sorted({run["members"] for run in runs if run["members"]}),
     )
 
