@@ -9,9 +9,8 @@ from pathlib import Path
 from harness.entry import ENTRY
 from harness.errors import UserError
 from harness.records import digest_file, read_json, write_json
-from harness.report import Refused
+from harness.report import verified
 from leaderboard import envelope, strict_json
-from leaderboard.verify import verify
 
 SCHEMA = "urn:mst-bench:baseline:v1"
 FILE = "baseline.json"
@@ -22,12 +21,7 @@ def accept(folder: Path, to: Path, reason: str) -> Path:
 
     Raises Refused if the entry does not verify, UserError if a run of it is missing.
     """
-    entry = folder / ENTRY
-    if not entry.exists():
-        raise UserError(f"{entry}: no entry; a baseline is a finished run.")
-    verdict = verify(entry)
-    if not verdict.accepted:
-        raise Refused(verdict)
+    entry = verified(folder)
     statement = strict_json.parse(envelope.payload(envelope.open_envelope(entry.read_bytes())))
     if any(run["status"] == "missing" for run in statement["predicate"]["runs"]):
         raise UserError(f"{folder}: some runs are missing; carry them out before it becomes a baseline.")

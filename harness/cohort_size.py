@@ -21,8 +21,6 @@ ENOUGH = 0.9
 class Gains:
     """How much more members a second a cohort does than one alone, by width of the network."""
 
-    source: str
-    """Where the figures come from."""
     by_width: Mapping[int, Mapping[int, float]]
     """Width of a hidden layer -> members -> gain. The nearest width, by ratio, is looked up."""
     memory_gib: tuple[float, ...]
@@ -31,12 +29,12 @@ class Gains:
 
 GAINS: dict[str, Gains] = {
     "cpu": Gains(
-        source="measured, results/README.md",
+        # measured: results/README.md
         by_width={64: {1: 1.0, 4: 1.72, 8: 1.83}, 512: {1: 1.0, 4: 1.0}},
         memory_gib=(4.0,),
     ),
     "cuda": Gains(
-        source="estimated by a latency model for one H200, not measured yet",
+        # estimated by a latency model for one H200, not measured yet
         by_width={
             512: {1: 1.0, 4: 2.7, 8: 3.5, 20: 4.0, 40: 4.2},
             1536: {1: 1.0, 4: 1.4, 8: 1.5, 20: 1.6, 40: 1.6},

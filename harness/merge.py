@@ -7,14 +7,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from harness.entry import ENTRY, MANIFEST, Manifest, read_manifest, write_entry
+from harness.entry import MANIFEST, Manifest, read_manifest, write_entry
 from harness.errors import NonConforming, UserError
 from harness.plan import Plan, Run, check_writable, read_plan, write_plan
 from harness.records import digest_file, write_json
-from harness.report import Refused
-from harness.report import write_report as draw
+from harness.report import verified, write_report
 from leaderboard.keys import SigningKey
-from leaderboard.verify import verify
 
 SAME = ("schema", "suite", "version", "seed_source", "precision", "agent", "settings", "blocks", "budget", "evaluation")
 """What plans must agree in. Regimes, sizes and observations that two plans name must be equal too."""
@@ -31,11 +29,7 @@ def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
     check_writable(out)
     plans, manifests = [], []
     for folder in folders:
-        if not (folder / ENTRY).exists():
-            raise UserError(f"{folder}: has no {ENTRY}; only finished plan folders can be merged.")
-        verdict = verify(folder / ENTRY)
-        if not verdict.accepted:
-            raise Refused(verdict)
+        verified(folder)
         plans.append(read_plan(folder / "plan.json"))
         manifests.append(read_manifest(folder))
     plan = _merged_plan(folders, plans)
@@ -46,7 +40,7 @@ def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
             _copy_run(folder / "runs" / run.name, target / "runs" / run.name)
     write_json(target / MANIFEST, asdict(made))
     write_entry(target, plan, key)
-    draw(target)
+    write_report(target)
     return target
 
 

@@ -55,11 +55,16 @@ def partition(plan: Plan, device_class: str, members: int | None = None, memory_
     return Cohorts(SCHEMA, device_class, members, memory, cohorts)
 
 
+def kind(plan: Plan, run: Run) -> tuple[Any, ...]:
+    """Task and network of a run: runs of one kind could be one program."""
+    return (run.task, plan.agent_settings(run), *plan.blocks_of(run).items())
+
+
 def alike(plan: Plan) -> dict[tuple[Any, ...], list[Run]]:
-    """Runs that could be one program: of one task and one network, in the plan's order."""
+    """The runs of each kind, in the plan's order."""
     found = dict[tuple[Any, ...], list[Run]]()
     for run in plan.runs:
-        found.setdefault((run.task, plan.agent_settings(run), *plan.blocks_of(run).items()), []).append(run)
+        found.setdefault(kind(plan, run), []).append(run)
     return found
 
 

@@ -8,12 +8,6 @@ import torch
 
 from harness.errors import NonConforming
 
-MEANINGS = {
-    "float32": "the reference: every product in float32",
-    "tf32": "products on tensor cores with 10 bits of mantissa, on CUDA alone; everything else in float32",
-    "bfloat16": "products in bfloat16; parameters, norms, losses and optimiser in float32",
-}
-
 
 def prepare(precision: str, device: str, deterministic: bool) -> None:
     """Set torch up for a process that trains. NonConforming where the device has no such precision."""

@@ -30,9 +30,9 @@ from envs.tasks import TASKS
 from envs.worker import EnvironmentFault, Worker
 from harness import machine, provenance
 from harness.cohort_size import BYTES_PER_PARAMETER
-from harness.errors import Incomplete, UserError
+from harness.errors import UNVERIFIED, Incomplete, UserError
 from harness.evaluation import Evaluator
-from harness.partition import Cohort, alike
+from harness.partition import Cohort, alike, kind
 from harness.plan import Plan, Run, read_plan, write_plan
 from harness.precision import prepare, product_type
 from harness.records import digest_file, dump_json, write_atomic
@@ -183,13 +183,12 @@ Claimed = tuple[Run, list[float]]
 
 def _groups(plan: Plan, predicate: dict[str, Any]) -> Iterator[tuple[int, list[Claimed]]]:
     """Finished runs by the number of members they trained with, task and network: what was one program is rolled out as one."""
-    alike = dict[tuple[Any, ...], list[Claimed]]()
+    trained_alike = dict[tuple[Any, ...], list[Claimed]]()
     for stated in predicate["runs"]:
         if stated["status"] == "finished":
             run = Run(stated["task"], stated["regime"], stated["seed"])
-            kind = (stated["members"], run.task, plan.agent_settings(run), *plan.blocks_of(run).items())
-            alike.setdefault(kind, []).append((run, stated["final_returns"]))
-    for (members, *_), found in alike.items():
+            trained_alike.setdefault((stated["members"], *kind(plan, run)), []).append((run, stated["final_returns"]))
+    for (members, *_), found in trained_alike.items():
         for at in range(0, len(found), members):
             yield members, found[at : at + members]
 
@@ -216,7 +215,7 @@ def _check(trial: _Trial, members: int, claimed: list[Claimed]) -> list[RunCheck
 
 
 def _policies(folder: Path, plan: Plan, runs: list[Run], members: int) -> Agent:
-    """An agent of our own code whose members have the tensors of these runs. Raises Refused for tensors that do not fit."""
+    """An agent of our own code whose members have the tensors of these runs. Raises Unreadable for tensors that do not fit."""
     task, settings = TASKS[runs[0].task], plan.agent_settings(runs[0])
     layers = shapes(plan.agent).module_shapes(settings, task.observation_size, task.action).values()
     size = members * sum(copies * sum(layer.size for layer in linears) for linears, copies in layers)
@@ -264,7 +263,7 @@ def _load(path: Path, agent: Agent, member: int) -> None:
 class Unreadable(UserError):
     """A policy that cannot be rolled out: the entry is refused."""
 
-    code = 4
+    code = UNVERIFIED
 
 
 def _returns(plan: Plan, agent: Agent, runs: list[Run], worker: Worker, word: str) -> NDArray[np.float64]:
@@ -295,7 +294,7 @@ def _retrain(folder: Path, plan: Plan, predicate: dict[str, Any], count: int, no
 
 def _as_trained(plan: Plan, index: int, run: Run, members: int) -> Cohort:
     """A cohort of as many members as the run was trained with: others of its kind fill it up, and change nothing of it."""
-    others = next([other for other in kind if other != run] for kind in alike(plan).values() if run in kind)
+    others = [other for other in alike(plan)[kind(plan, run)] if other != run]
     return Cohort(index, run.task, (run, *others[: members - 1]))
 
 
@@ -308,8 +307,8 @@ def _compare(run: Run, folder: Path, again: Path, stated: dict[Run, dict[str, An
     if same and not repeated:
         defect = f"trained again it scores {observed}, not {claimed}, on the same kind of machine"
     elif not repeated and observed is not None:
-        alike = [r for r in stated.values() if (r["task"], r["regime"]) == (run.task, run.regime)]
-        others = [r["score"] for r in alike if r["score"] is not None]
+        cell = [r for r in stated.values() if (r["task"], r["regime"]) == (run.task, run.regime)]
+        others = [r["score"] for r in cell if r["score"] is not None]
         spread = float(np.std(others, ddof=1)) if len(others) > 2 else math.inf
         if claimed - observed > 4.0 * math.sqrt(2.0) * spread:
             defect = f"trained again it scores {observed:.1f}, far below {claimed:.1f}"

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.entry import ENTRY, Manifest, read_manifest, stated_runs
+from harness.entry import Manifest, read_manifest, stated_runs
 from harness.errors import Incomplete, NonConforming, UserError
 from harness.plan import Plan, read_plan
 from harness.records import digest_file
-from harness.report import Refused
+from harness.report import verified
 from harness.results import read_timings
 from leaderboard import gate
-from leaderboard.verify import verify
 
 SAME = ("suite", "version", "precision", "agent", "settings", "blocks", "own", "regimes", "budget", "evaluation")
 """What two plans must agree in to be comparable."""
@@ -102,11 +101,7 @@ def sides(baseline: Path, candidate: Path) -> tuple[Side, Side]:
 
 
 def _side(folder: Path) -> Side:
-    if not (folder / ENTRY).exists():
-        raise UserError(f"{folder}: has no {ENTRY}; name OUT/<plan id>, or a folder of `mst-bench baseline accept`.")
-    verdict = verify(folder / ENTRY)
-    if not verdict.accepted:
-        raise Refused(verdict)
+    verified(folder)
     plan = read_plan(folder / "plan.json")
     runs = stated_runs(folder, plan)
     missing = sum(run["status"] == "missing" for run in runs)
@@ -150,7 +145,7 @@ def _fresh_seeds(old: Plan, new: Plan) -> Plan:
 
 
 def _confirmed(old: Side, new: Side, limits: Limits, folder: Path) -> tuple[Gate, tuple[gate.CellVerdict, ...], int]:
-    """A FAIL counts if fresh seeds fail too, or the seeds of both attempts together do; else it is not decided."""
+    """A FAIL counts if fresh seeds fail too; if only the seeds of both attempts together do, it is not decided."""
     again = _side(folder)
     fresh, both = (
         gate.judge(gate.scores(old.runs), gate.scores(runs), limits.tolerance, limits.margin, limits.alpha)
@@ -164,7 +159,7 @@ def _confirmed(old: Side, new: Side, limits: Limits, folder: Path) -> tuple[Gate
 
 
 def _speed(old: Side, new: Side, limit: float | None) -> Gate:
-    """Agent steps a second of training and simulating, by task: medians over the runs; only on the same hardware."""
+    """Agent steps a second of training and simulating, median over the runs; only on the same hardware."""
     if old.manifest.hardware != new.manifest.hardware:
         return Gate("speed", "not compared", "other hardware")
     rates = []

@@ -77,7 +77,7 @@ class Claim:
     than: str
     """The regime it is compared with, or a method of the reference rows."""
     relation: Literal["above", "below", "agrees"] = "above"
-    """What is claimed of the regime's figure; `agrees`: with a method's published mean, within both standard errors."""
+    """What is claimed of the regime's figure; `agrees`: with a published mean, by a narrow interval that holds it."""
     figure: str = "score"
     """`score`, `last` (the last scheduled evaluation's mean return), `spread` (standard deviation of the score over seeds), or
     MODULE.DIAGNOSTIC at the last evaluation."""

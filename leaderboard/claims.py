@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scipy.special import stdtrit
+
 from leaderboard.curves import read_evaluations
 from leaderboard.references import ENVIRONMENT_STEPS, METHODS
 from leaderboard.stats import Difference, difference, holm, mean_interval, spread_ratio, with_error
@@ -100,10 +102,9 @@ def _against_published(method: str, ours: Sequence[Sequence[float]], tasks: list
     cells = [mean_interval(cell) for cell in ours]
     theirs = [published.returns[task] for task in tasks]
     value = math.fsum(cell.mean - mean for cell, (mean, _) in zip(cells, theirs, strict=True)) / len(tasks)
-    quantile = mean_interval([0.0, 1.0] * (published.seeds // 2) + [0.5] * (published.seeds % 2))
-    per_error = quantile.half_width / (quantile.deviation / math.sqrt(quantile.n))
+    errors_wide = float(stdtrit(published.seeds - 1, 0.975))
     terms = [(cell.deviation**2 / cell.n, cell.n) for cell in cells]
-    terms += [((half / per_error) ** 2, published.seeds) for _, half in theirs]
+    terms += [((half / errors_wide) ** 2, published.seeds) for _, half in theirs]
     variance = math.fsum(term for term, _ in terms)
     freedom = variance**2 / math.fsum(term**2 / (n - 1) for term, n in terms)
     return with_error(value, math.sqrt(variance) / len(tasks), freedom)

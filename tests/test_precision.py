@@ -1,19 +1,16 @@
 """Precisions of matrix products."""
 
 from pathlib import Path
-from typing import get_type_hints
 
 import pytest
 import torch
 from conftest import TINY
 from toy import Loop
 
-from harness.config import convert
 from harness.errors import NonConforming
-from harness.precision import MEANINGS, prepare, product_type
+from harness.precision import prepare, product_type
 from harness.reeval import reevaluate
 from harness.run import Request, execute
-from harness.suite import Suite
 from leaderboard.keys import one_use_key
 
 
@@ -43,8 +40,6 @@ def test_tf32_is_refused_without_cuda():
     with pytest.raises(NonConforming, match="tf32 needs a CUDA device"):
         prepare("tf32", "cpu", deterministic=False)
     assert product_type("float32") is None
-    for name in MEANINGS:
-        assert convert(get_type_hints(Suite)["precision"], name, "suite") == name
 
 
 def test_a_run_in_bfloat16_says_so_and_can_be_re_evaluated(tmp_path):
