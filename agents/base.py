@@ -45,6 +45,8 @@ class Setup:
     """Precision of parameters, replay and arithmetic."""
     products: torch.dtype | None = None
     """Type that matrix products are cast to, or None: `dtype`."""
+    record: bool = True
+    """Whether steps are recorded where the device can (agents/recording.py); without it they run operation by operation."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ class Agent(Protocol):
     """P members that learn together. E is environments per member: 1 for off-policy agents."""
 
     def act(self, observation: Tensor, explore: bool) -> Tensor:
-        """Actions [P, E, act] in [-1, 1] for observations [P, E, obs]. Without `explore` nothing random is drawn."""
+        """Actions [P, E, act] in [-1, 1] for observations [P, E, obs], good until the next call. Without `explore` nothing
+        random is drawn."""
 
     def snapshot(self) -> Callable[[Tensor], Tensor]:
         """The policy as it is now, without exploration; learning that goes on does not change it."""

@@ -53,6 +53,7 @@ class Module:
         self.frozen: Tensor | None = None
         """Flat bool, True where a failed member's parameters must not be written; None while all are well."""
         self.updates = 0
+        """Steps so far, counted by whoever calls `step`: when a recorded step is played again, nothing runs on the host."""
         self.optimiser = optimiser
         self.moments = torch.zeros_like(self.target), torch.zeros_like(self.target)
         """First and second Adam moments, flat [size] each."""
@@ -89,7 +90,6 @@ class Module:
             self.flat.mul_(self.keep)
         if before is not None and self.frozen is not None:
             self.flat.copy_(torch.where(self.frozen, before, self.flat))
-        self.updates += 1
 
     def _adamw(self, gradient: Tensor) -> None:
         """One step of `torch.optim.AdamW(fused=True)`: its kernel, without its class, whose import takes seconds."""

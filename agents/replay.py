@@ -16,6 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agents.recording import Recorder
+from agents.upload import upload
+
 ONE = 1 << 32
 """Fixed-point 1.0 of a priority. Up to 2^21 rows of priority 2^10 fit a 64-bit sum."""
 BLOCK = 64
@@ -39,11 +42,13 @@ class Replay:
         horizon: int,
         min_priority: float,
         dtype: torch.dtype = torch.float32,
-        device: torch.device | str = "cpu",
+        recorder: Recorder | None = None,
     ) -> None:
+        """Its device is the recorder's, a CPU if there is none."""
+        recorder = Recorder("cpu") if recorder is None else recorder
         self.members, self.observation, self.action = members, observation, action
         self.capacity, self.horizon = capacity, horizon
-        self.device = torch.device(device)
+        self.device = device = recorder.device
         self.block = BLOCK
         self.blocks = -(-capacity // self.block)
         padded = self.blocks * self.block
@@ -59,26 +64,34 @@ class Replay:
         self.size: NDArray[np.int64] = np.zeros(members, dtype=np.int64)
         self.episode_steps: NDArray[np.int64] = np.zeros(members, dtype=np.int64)
         self._member = torch.arange(members, device=device)
+        # What an agent step writes, where recorded steps find it: the row, two rows whose flag changes and their flags; what
+        # was seen and done; reward and not done.
+        self._marks = torch.zeros((members, 5), dtype=torch.int64, device=device)
+        self._begun = torch.zeros((members, observation + action), dtype=dtype, device=device)
+        self._answer = torch.zeros((members, 2), dtype=dtype, device=device)
+        self._write_begun, self._write_answer = recorder.step(self._do_begin), recorder.step(self._do_complete)
 
     @property
     def cursor(self) -> NDArray[np.int64]:
         """Where the next row goes."""
         return self.written % self.capacity
 
-    def _index(self, rows: NDArray[np.int64]) -> Tensor:
-        return torch.from_numpy(rows % self.capacity).to(self.device)
-
     def begin(self, observation: Tensor, action: Tensor) -> None:
         """Write the rows of this agent step ([P, obs], [P, act]); masks and priorities advance, the reward comes later."""
-        here = self._index(self.cursor)
-        self.rows[self._member, here, : self.observation] = observation
-        self.rows[self._member, here, self.observation : self.observation + self.action] = action
-        self.priority[self._member, here] = self.max_priority
+        torch.cat([observation, action], 1, out=self._begun)
         self.size = np.maximum(self.size, self.cursor + 1)
         self.episode_steps += 1
-        self._set_samplable(self.cursor + self.horizon - 1, np.zeros(self.members, dtype=bool))
-        ripe = self.episode_steps > self.horizon
-        self._set_samplable(self.cursor - self.horizon, np.ones(self.members, dtype=bool), only=ripe)
+        closed, ripe = self.cursor + self.horizon - 1, self.episode_steps > self.horizon
+        opened = np.where(ripe, self.cursor - self.horizon, closed)  # nothing is opened: the same row is closed twice
+        marks = [self.cursor, closed % self.capacity, opened % self.capacity, np.zeros_like(self.cursor), ripe]
+        self._marks.copy_(upload(np.stack(marks, 1), self.device))
+        self._write_begun()
+
+    def _do_begin(self) -> None:
+        row, changed, flags = self._marks[:, 0], self._marks[:, 1:3], self._marks[:, 3:].bool()
+        self.rows[self._member, row, :-2] = self._begun
+        self.priority[self._member, row] = self.max_priority
+        self._set_samplable(self._member, changed, flags)
 
     def complete(
         self,
@@ -88,37 +101,35 @@ class Replay:
         truncated: NDArray[np.bool_],
     ) -> None:
         """Write what the simulator answered: reward [P], the true next observation [P, obs], and the episode's end."""
-        here = self._index(self.cursor)
-        self.rows[self._member, here, -2] = reward
-        self.rows[self._member, here, -1] = 1.0 - torch.from_numpy(terminated).to(self.rows)
+        torch.stack([reward, 1.0 - upload(terminated, self.device).to(reward)], 1, out=self._answer)
+        self._write_answer()
         self.written = self.written + 1
         ended = terminated | truncated
         if ended.any():
             self._end_episodes(ended, next_observation, terminated)
 
+    def _do_complete(self) -> None:
+        self.rows[self._member, self._marks[:, 0], -2:] = self._answer
+
     def _end_episodes(self, ended: NDArray[np.bool_], last: Tensor, terminated: NDArray[np.bool_]) -> None:
         """Write the row of the last observation; windows cut off by the time limit stay unsampled, terminated ones do not."""
         for member in np.flatnonzero(ended):
-            row = int(self.cursor[member])
+            row, steps = int(self.cursor[member]), int(self.episode_steps[member])
             self.rows[member, row] = 0.0
             self.rows[member, row, : self.observation] = last[member]
-        lone = np.zeros(self.members, dtype=bool)
-        self._set_samplable(self.cursor + self.horizon - 1, lone, only=ended)
-        for back in range(1, self.horizon + 1):
-            self._set_samplable(self.cursor - back, terminated, only=ended & (self.episode_steps >= back))
-        self.terminates |= torch.from_numpy(terminated).to(self.device)
+            back = np.arange(1, min(self.horizon, steps) + 1)
+            changed = np.append(row - back, row + self.horizon - 1) % self.capacity
+            flags = np.append(np.repeat(terminated[member], len(back)), False)
+            values = upload(changed[None], self.device), upload(flags[None], self.device)
+            self._set_samplable(self._member[member : member + 1], *values)
+        self.terminates |= upload(terminated, self.device)
         self.written = self.written + ended
         self.episode_steps = np.where(ended, 0, self.episode_steps)
 
-    def _set_samplable(self, rows: NDArray[np.int64], value: NDArray[np.bool_], only: NDArray[np.bool_] | None = None) -> None:
-        chosen = np.arange(self.members) if only is None else np.flatnonzero(only)
-        if not len(chosen):
-            return
-        members = torch.from_numpy(chosen).to(self.device)
-        index = self._index(rows[chosen])[:, None]
-        flags = torch.from_numpy(np.ascontiguousarray(value[chosen])).to(self.device)
-        self.samplable[members, index[:, 0]] = flags
-        self._refresh_blocks(members, index // self.block)
+    def _set_samplable(self, members: Tensor, rows: Tensor, flags: Tensor) -> None:
+        """Flags [M, n] of rows [M, n] of members [M]."""
+        self.samplable[members[:, None], rows] = flags
+        self._refresh_blocks(members, rows // self.block)
 
     def _refresh_blocks(self, members: Tensor, blocks: Tensor) -> None:
         """Sum the given blocks [M, n] of the given members [M] again; a block named twice gets the same sum twice."""

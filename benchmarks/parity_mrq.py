@@ -118,7 +118,7 @@ def our_layers(module: Any, target: bool = False) -> list[tuple[torch.Tensor, to
 
 @dataclasses.dataclass
 class Script:
-    """Rows and noise of one update, drawn when our side asks; `order` permutes them for the control."""
+    """Rows and noise of one update, drawn when our side samples; `order` permutes them for the control."""
 
     index: np.ndarray
     noise: torch.Tensor
@@ -130,17 +130,14 @@ def compare(ours: MRQ, official: Any, control: Any, terminate: bool) -> tuple[di
     rng, batch = np.random.default_rng(3), ours.settings.batch_size
     tape: list[Script] = []
 
-    def draw_index() -> torch.Tensor:
+    def sample(_: torch.Tensor) -> torch.Tensor:
         rows = np.flatnonzero(ours.replay.samplable[0].numpy())
-        tape.append(Script(rng.choice(rows, batch, replace=False), torch.zeros(0), rng.permutation(batch)))
+        noise = torch.from_numpy(rng.standard_normal((batch, ACTION)))
+        tape.append(Script(rng.choice(rows, batch, replace=False), noise, rng.permutation(batch)))
+        ours.draws["target-noise"].now.copy_(noise)
         return torch.from_numpy(tape[-1].index)[None]
 
-    def draw_noise() -> torch.Tensor:
-        tape[-1].noise = torch.from_numpy(rng.standard_normal((batch, ACTION)))
-        return tape[-1].noise[None]
-
-    ours.replay.sample = lambda uniform: draw_index()  # type: ignore[method-assign]
-    ours.draws["target-noise"].next = draw_noise  # type: ignore[method-assign]
+    ours.replay.sample = sample  # type: ignore[method-assign]
     state = rng.standard_normal(OBSERVATION)
     for step in range(1, PREFILL + CYCLES * CYCLE + 1):
         action = rng.uniform(-1, 1, ACTION)

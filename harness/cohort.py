@@ -17,6 +17,7 @@ from torch import Tensor
 from agents.base import Agent, Setup
 from agents.catalog import agent_class
 from agents.diagnostics import diagnose
+from agents.upload import upload
 from envs.pool import Cursor
 from envs.tasks import TASKS
 from envs.worker import Worker
@@ -218,7 +219,7 @@ class Training:
             action = agent.act(seen, explore=True)
             agent.begin(seen, action)
         with self.clock.time("env"):
-            self.pool.send(self._finite_actions(action[:, 0].double().cpu().numpy()))
+            self.pool.send(self._finite_actions(action[:, 0].cpu().double().numpy()))
         self._measure_on()
         overlaps = agent.overlaps()
         if overlaps:
@@ -238,7 +239,7 @@ class Training:
             self.agent.update()
 
     def _tensor(self, array: Any) -> Tensor:
-        return torch.from_numpy(np.nan_to_num(array)).to(self.device)
+        return upload(np.nan_to_num(array), self.device)
 
     # -- health --
 

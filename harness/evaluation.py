@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agents.upload import upload
 from envs.spec import Task
 from envs.worker import WatchedPool, Worker
 
@@ -84,8 +84,8 @@ class Evaluator:
         seen = np.zeros((self.members, self.slots, self.task.observation_size), dtype=np.float32)
         seen[group] = pool.reset().reshape(len(group), self.slots, -1)
         while running.any():
-            action = policy(torch.from_numpy(seen).to(device))
-            pool.send(action[group].reshape(pool.count, -1).double().cpu().numpy(), running)
+            action = policy(upload(seen, device))
+            pool.send(action[group].reshape(pool.count, -1).cpu().double().numpy(), running)
             yield  # the simulator works
             step = pool.recv()
             total += step.reward

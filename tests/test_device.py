@@ -6,8 +6,10 @@ An operation over tensors of two devices is an error, and so is reading a value 
 import numpy as np
 import pytest
 import torch
+from tape import Tape
 from toy import ACTION, EPISODE, OBSERVATION, SMALL, stream, triples
 
+from agents import recording
 from agents.base import Setup
 from agents.mrq.agent import MRQ
 from agents.sparsity.masks import Masks
@@ -17,7 +19,8 @@ MEMBERS = 3
 
 @pytest.fixture
 def agent(monkeypatch):
-    """Members on another device; digests of masks are for files, and need data."""
+    """Members on another device, which records; digests of masks are for files, and need data."""
+    monkeypatch.setitem(recording.GRAPHS, "meta", Tape)
     monkeypatch.setattr(Masks, "_extend_chain", lambda self, member: None)
     setup = Setup(
         observation=OBSERVATION, action=ACTION, agent_steps=300, episode_steps=EPISODE, terminates=False,

@@ -42,14 +42,8 @@ def test_three_blocks_and_their_rl_updates_equal_the_plain_implementation(lap_q)
 
 def follow(agent, plains):
     """Let every update of the agent be repeated by the plain ones, on the same rows and noise."""
-    s, replay = agent.settings, agent.replay
-    noise = agent.draws["target-noise"]
-    encoder_update, rl_update, start_cycle, draw = agent._encoder_update, agent._rl_update, agent._start_cycle, noise.next
-    drawn = []
-
-    def remember():
-        drawn.append(draw())
-        return drawn[-1]
+    s, replay, draws = agent.settings, agent.replay, agent.draws
+    learn_encoder, update_priority, start_cycle = agent._learn_encoder, replay.update_priority, agent._start_cycle
 
     def start():
         for member, plain in enumerate(plains):
@@ -58,22 +52,22 @@ def follow(agent, plains):
             plain.reward_scale = float(replay.rows[member, : replay.size[member], -2].abs().mean())
         start_cycle()
 
-    def encoder(index):
+    def encoder():
+        index = replay.sample(draws["replay/encoder"].now)
         observation, action, reward, not_done = (part.transpose(1, 2) for part in replay.windows(index, s.encoder_horizon))
         for m, plain in enumerate(plains):
             plain.encoder_update(observation[m], action[m], reward[m], not_done[m], bool(replay.terminates[m]))
-        encoder_update(index)
+        return learn_encoder()
 
-    def rl(index):
-        priority = rl_update(index)
+    def rl(index, priority):
         observation, action, reward, not_done = (part.transpose(1, 2) for part in replay.windows(index, s.q_horizon))
         for m, plain in enumerate(plains):
             ends = observation[m][:, [0, -1]]
-            expected = plain.rl_update(ends, action[m][:, 0], reward[m], not_done[m], drawn[-1][m])
+            expected = plain.rl_update(ends, action[m][:, 0], reward[m], not_done[m], draws["target-noise"].now[m])
             torch.testing.assert_close(priority[m], expected, rtol=1e-9, atol=1e-9)
-        return priority
+        update_priority(index, priority)
 
-    noise.next, agent._encoder_update, agent._rl_update, agent._start_cycle = remember, encoder, rl, start
+    agent._learn_encoder, agent._start_cycle, replay.update_priority = encoder, start, rl
 
 
 def test_max_priority_only_grows_and_new_rows_take_it():

@@ -60,7 +60,7 @@ class World:
 class Loop:
     """An agent with one toy world a member; `keys` name the members."""
 
-    def __init__(self, keys, regimes, settings=SMALL, steps=200, dtype=torch.float32, products=None, **options):
+    def __init__(self, keys, regimes, settings=SMALL, steps=200, dtype=torch.float32, products=None, record=True, **options):
         streams = [stream(key) for key in keys]
         setup = Setup(
             observation=OBSERVATION,
@@ -73,6 +73,7 @@ class Loop:
             streams=lambda member, word: streams[member](word),
             dtype=dtype,
             products=products,
+            record=record,
         )
         self.agent = MRQ(setup, settings, **options)
         self.worlds = [World(key) for key in keys]

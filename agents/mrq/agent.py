@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -24,9 +25,24 @@ from agents.mrq import losses, networks
 from agents.mrq.probe import PROBE_BATCH, PROBE_ROWS, probe
 from agents.mrq.settings import MRQSettings
 from agents.mrq.shapes import module_shapes
+from agents.recording import Recorder
 from agents.replay import Replay
 from agents.sparsity.masks import Masks
 from agents.sparsity.regime import MODULES
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What an RL update learned its critic from."""
+
+    index: Tensor
+    """Rows of the replay [P, B]."""
+    zs: Tensor
+    """Their embedded states [P, B, zs]."""
+    target: Tensor
+    """The critic's target [P, B]."""
+    q: Tensor
+    """Both Q networks before the update [P, 2, B]."""
 
 
 class MRQ:
@@ -52,18 +68,33 @@ class MRQ:
         self.masks = self._draw_masks(always_mask)
         for module in self.parts.values():
             module.copy_to_target()
+        self.recorder = Recorder(setup.device, setup.record)
         self.replay = Replay(
-            self.members, setup.observation, setup.action, self._capacity(), s.horizon,
-            s.min_priority, dtype=setup.dtype, device=setup.device,
-        )  # fmt: skip
+            self.members,
+            setup.observation,
+            setup.action,
+            self._capacity(),
+            s.horizon,
+            s.min_priority,
+            setup.dtype,
+            self.recorder,
+        )
         self.draws = self._draws()
         self.bins = losses.symexp_bins(s.reward_bound, s.reward_bins, setup.dtype, setup.device)
         self.reward_scale = torch.ones(self.members, dtype=setup.dtype, device=setup.device)
         self.target_reward_scale = torch.zeros_like(self.reward_scale)
         self.finite = {name: torch.ones(self.members, dtype=torch.bool, device=setup.device) for name in MODULES}
         self.healthy = [True] * self.members
+        self.alive = torch.ones(self.members, dtype=torch.bool, device=setup.device)
+        """`healthy`, on the device."""
         self.agent_steps = 0
         self.rl_updates = 0
+        self.seen = torch.zeros((self.members, 1, setup.observation), dtype=setup.dtype, device=setup.device)
+        """What the latest exploring action was chosen for."""
+        self._explore = self.recorder.step(self._exploring_action)
+        self._learn_encoder = self.recorder.step(self._encoder_update)
+        self._learn_critic = self.recorder.step(self._critic_update)
+        self._learn_actor = self.recorder.step(self._actor_update)
 
     # -- construction --
 
@@ -102,36 +133,44 @@ class MRQ:
             "probe": ((PROBE_BATCH,), "uniform", torch.float64),
             "probe-noise": ((PROBE_ROWS, action), "normal", self.setup.dtype),
         }
-        return {word: Draws(self._generators(word), *kind, self.setup.device) for word, kind in shapes.items()}
+        device = torch.device(self.setup.device)
+        ahead = device.type == "cuda"  # the host is idle while the device learns
+        return {word: Draws(self._generators(word), *kind, device, ahead) for word, kind in shapes.items()}
 
     # -- the protocol --
 
     @torch.no_grad()
     def act(self, observation: Tensor, explore: bool) -> Tensor:
         """[P, E, obs] -> [P, E, act] in [-1, 1]; uniform while warming up, zero for failed members."""
-        if explore and self.agent_steps < self.settings.warmup:
-            action = 2.0 * self.draws["explore/random"].next() - 1.0
-        else:
-            action, _ = self.policy(self.state_embedding(observation, self.encoder.parameters), self.actor.parameters)
-            if explore:
-                action = action + self.draws["explore/noise"].next() * self.settings.exploration_noise
-                action = action.clamp(-1.0, 1.0)
-        return self._of_healthy(action, self.healthy)
+        if not explore:
+            return self._of_healthy(self._greedy(observation), self.alive)
+        if self.agent_steps < self.settings.warmup:
+            return self._of_healthy(2.0 * self.draws["explore/random"].next() - 1.0, self.alive)
+        self.seen.copy_(observation)
+        self.draws["explore/noise"].next()
+        return self._explore()
 
-    def _of_healthy(self, action: Tensor, healthy: list[bool]) -> Tensor:
-        """Actions [P, E, act], zero for failed members."""
-        if all(healthy):
-            return action
-        return torch.where(torch.tensor(healthy, device=action.device)[:, None, None], action, 0.0)
+    def _greedy(self, observation: Tensor) -> Tensor:
+        return self.policy(self.state_embedding(observation, self.encoder.parameters), self.actor.parameters)[0]
+
+    @torch.no_grad()
+    def _exploring_action(self) -> Tensor:
+        action = self._greedy(self.seen) + self.draws["explore/noise"].now * self.settings.exploration_noise
+        return self._of_healthy(action.clamp(-1.0, 1.0), self.alive)
+
+    @staticmethod
+    def _of_healthy(action: Tensor, alive: Tensor) -> Tensor:
+        """Actions [P, E, act], zero where `alive` [P] is not."""
+        return torch.where(alive[:, None, None], action, 0.0)
 
     def snapshot(self) -> Callable[[Tensor], Tensor]:
         """The policy as it is now: copies of encoder and actor."""
         encoder, actor = (part.layout.views(part.flat.detach().clone()) for part in (self.encoder, self.actor))
-        healthy = list(self.healthy)
+        alive = self.alive.clone()
 
         @torch.no_grad()
         def policy(observation: Tensor) -> Tensor:
-            return self._of_healthy(self.policy(self.state_embedding(observation, encoder), actor)[0], healthy)
+            return self._of_healthy(self.policy(self.state_embedding(observation, encoder), actor)[0], alive)
 
         return policy
 
@@ -156,8 +195,11 @@ class MRQ:
             return
         if self.rl_updates % self.settings.target_cycle == 0:
             self._start_cycle()
-        index = self.replay.sample(self.draws["replay/rl"].next())
-        self.replay.update_priority(index, self._rl_update(index))
+        self.draws["replay/rl"].next()
+        self.draws["target-noise"].next()
+        gradient, self.batch = self._learn_critic()
+        self._updated("critic", gradient)
+        self._updated("actor", self._learn_actor())
         self.rl_updates += 1
 
     def modules(self) -> Mapping[str, TrainedModule]:
@@ -176,7 +218,8 @@ class MRQ:
         self.target_reward_scale.copy_(self.reward_scale)
         self.reward_scale.copy_(self.replay.reward_scale())
         for _ in range(self.settings.target_cycle):
-            self._encoder_update(self.replay.sample(self.draws["replay/encoder"].next()))
+            self.draws["replay/encoder"].next()
+            self._updated("encoder", self._learn_encoder())
 
     def state_embedding(self, observation: Tensor, parameters: Parameters, trace: list[Traced] | None = None) -> Tensor:
         """zs of observations [P, B, obs] -> [P, B, zs]."""
@@ -244,20 +287,26 @@ class MRQ:
             rest = linear(torch.cat(joints, 1), model, "rest")
         return torch.cat(states, 1).to(self.setup.dtype), rest.to(self.setup.dtype)
 
-    def _encoder_update(self, index: Tensor) -> None:
-        self._learn("encoder", self.encoder_loss(index))
+    def _encoder_update(self) -> Tensor:
+        return self._learn("encoder", self.encoder_loss(self.replay.sample(self.draws["replay/encoder"].now)))
 
-    def _rl_update(self, index: Tensor) -> Tensor:
-        """One critic and one actor update on rows [P, B]; returns their priorities [P, B]."""
-        s = self.settings
-        zs, zsa, target = self.td_target(index, self.draws["target-noise"].next())
-        q_taken = self.q_values(zsa, self.critic.parameters)
-        self._learn("critic", losses.critic_loss(q_taken, target).mean(1))
-        policy_action, pre_activation = self.policy(zs, self.actor.parameters)
-        q_policy = self.q_values(self.joint_embedding(zs, policy_action, self.encoder.parameters), self.critic.parameters)
-        self._learn("actor", losses.actor_loss(q_policy, pre_activation, s.pre_activation_weight).mean(1))
-        q = q_taken if s.lap_q == "taken" else q_policy
-        return losses.lap_priority(q.detach(), target, s.min_priority, s.priority_exponent)
+    def _critic_update(self) -> tuple[Tensor, Batch]:
+        index = self.replay.sample(self.draws["replay/rl"].now)
+        zs, zsa, target = self.td_target(index, self.draws["target-noise"].now)
+        q = self.q_values(zsa, self.critic.parameters)
+        gradient = self._learn("critic", losses.critic_loss(q, target).mean(1))
+        return gradient, Batch(index, zs, target, q.detach())
+
+    def _actor_update(self) -> Tensor:
+        """On the batch of the critic's update, whose rows get their priorities."""
+        s, batch = self.settings, self.batch
+        action, pre_activation = self.policy(batch.zs, self.actor.parameters)
+        q = self.q_values(self.joint_embedding(batch.zs, action, self.encoder.parameters), self.critic.parameters)
+        gradient = self._learn("actor", losses.actor_loss(q, pre_activation, s.pre_activation_weight).mean(1))
+        used = batch.q if s.lap_q == "taken" else q.detach()
+        priority = losses.lap_priority(used, batch.target, s.min_priority, s.priority_exponent)
+        self.replay.update_priority(batch.index, priority)
+        return gradient
 
     @torch.no_grad()
     def td_target(self, index: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -275,12 +324,17 @@ class MRQ:
         zs = self.state_embedding(observation[:, 0], self.encoder.parameters)
         return zs, self.joint_embedding(zs, action[:, 0], self.encoder.parameters), target
 
-    def _learn(self, name: str, loss: Tensor) -> None:
-        """One optimiser step of a module on its own loss [P], then its rewire where one is due."""
-        module, masks = self.parts[name], self.masks[name]
+    def _learn(self, name: str, loss: Tensor) -> Tensor:
+        """One optimiser step of a module on its own loss [P]; returns the dense gradient [size]."""
         self.finite[name] &= loss.detach().isfinite()
-        gradient = module.gradients(loss)
-        module.step(gradient)
+        gradient = self.parts[name].gradients(loss)
+        self.parts[name].step(gradient)
+        return gradient
+
+    def _updated(self, name: str, gradient: Tensor) -> None:
+        """Count an update of a module, and rewire where that is due."""
+        module, masks = self.parts[name], self.masks[name]
+        module.updates += 1
         if masks.due(module.updates):
             masks.rewire(gradient, self.healthy)
 
@@ -301,8 +355,10 @@ class MRQ:
     def freeze(self, member: int) -> None:
         """Stop writing a failed member; the others go on."""
         self.healthy[member] = False
+        self.alive[member] = False
         for module in self.parts.values():
             module.freeze([m for m in range(self.members) if not self.healthy[m]])
+        self.recorder.forget()
 
     def probe(self) -> Mapping[str, Probe]:
         """What diagnostics look at (agents/mrq/probe.py)."""
