@@ -44,13 +44,14 @@ def filled_agent(
     action: int = ACTION,
     device: str = "cpu",
     products: torch.dtype | None = None,
+    record: bool = True,
 ) -> MRQ:
     """MRQ with random transitions, ready to learn."""
     setup = Setup(
         observation=observation, action=action, agent_steps=100_000, episode_steps=500, terminates=False,
         blocks={"encoder": "T6", "critic": "T6", "actor": "T5"}, regimes=[regime] * members,
         streams=lambda member, word: torch.Generator().manual_seed(1000 * member + sum(word.encode())),
-        device=device, products=products,
+        device=device, products=products, record=record,
     )  # fmt: skip
     settings = MRQSettings(
         width=width, zs_dim=width, za_dim=width // 2, zsa_dim=width, batch_size=batch, warmup=FILL, target_cycle=CYCLE,

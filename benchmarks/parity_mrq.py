@@ -7,8 +7,8 @@ differ) and the same noise. After 3 encoder blocks and 300 RL updates it compare
 largest priority, reward scales and sampling masks. The control is official against official with the rows of every batch
 permuted: how far rounding alone goes. The last line is the largest difference alone, as `1.2e-10`.
 
-The clone is used as it is; two things of it are answered from here: `torch.cuda.mem_get_info`, which its buffer asks even
-on a CPU, and `torch.float`, so that its explicit float32 becomes float64.
+The clone is used as it is (official.py); one thing more of it is answered from here: `torch.float`, so that its explicit
+float32 becomes float64.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ from __future__ import annotations
 import argparse
 import copy
 import dataclasses
-import importlib
-import sys
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
+import official
 import torch
 
 from agents.base import Setup
@@ -50,9 +49,9 @@ def main() -> None:
     )  # fmt: skip
     ours = our_agent(settings)
     with mock.patch.object(torch, "float", torch.float64):
-        official = official_agent(arguments.mrq, settings, ours)
-        control = copy.deepcopy(official)
-        differences, noise_floor = compare(ours, official, control, arguments.terminate)
+        theirs = official_agent(arguments.mrq, settings, ours)
+        control = copy.deepcopy(theirs)
+        differences, noise_floor = compare(ours, theirs, control, arguments.terminate)
     report("ours against official", differences)
     report("control: official against official, batch rows permuted", noise_floor)
     print(f"{max(differences.values()):.1e}")
@@ -71,20 +70,7 @@ def our_agent(settings: MRQSettings) -> MRQ:
 
 def official_agent(clone: Path, settings: MRQSettings, ours: MRQ) -> Any:
     """The official agent with our weights, everything in float64."""
-    folder = next((path.parent for path in (clone / "MRQ.py", clone / "MRQ" / "MRQ.py") if path.exists()), None)
-    if folder is None:
-        sys.exit(f"--mrq {clone}: no MRQ.py in it; expected a clone of facebookresearch/MRQ.")
-    sys.path.insert(0, str(folder))
-    torch.cuda.mem_get_info = lambda *_: (1 << 40, 1 << 40)  # type: ignore[assignment]
-    official_module = importlib.import_module("MRQ")
-
-    s = settings
-    hp = {
-        "batch_size": s.batch_size, "buffer_size": float(s.buffer_size), "target_update_freq": s.target_cycle,
-        "buffer_size_before_training": float(PREFILL - 1), "zs_dim": s.zs_dim, "zsa_dim": s.zsa_dim, "za_dim": s.za_dim,
-        "enc_hdim": s.width, "value_hdim": s.width, "policy_hdim": s.width,
-    }  # fmt: skip
-    agent = official_module.Agent((OBSERVATION,), ACTION, 1.0, False, False, torch.device("cpu"), 1, hp)
+    agent = official.build(clone, settings, OBSERVATION, ACTION)
     for network, module in ((agent.encoder, ours.encoder), (agent.value, ours.critic), (agent.policy, ours.actor)):
         network.double()
         for (weight, bias), layer in zip(our_layers(module), linears(network), strict=True):
@@ -125,7 +111,7 @@ class Script:
     order: np.ndarray
 
 
-def compare(ours: MRQ, official: Any, control: Any, terminate: bool) -> tuple[dict[str, float], dict[str, float]]:
+def compare(ours: MRQ, theirs: Any, control: Any, terminate: bool) -> tuple[dict[str, float], dict[str, float]]:
     """Train all three on the same script; largest differences of ours and of the control, by kind."""
     rng, batch = np.random.default_rng(3), ours.settings.batch_size
     tape: list[Script] = []
@@ -148,16 +134,16 @@ def compare(ours: MRQ, official: Any, control: Any, terminate: bool) -> tuple[di
         ours.begin(torch.from_numpy(state)[None, None], torch.from_numpy(action)[None, None])
         flags = np.array([[terminated]]), np.array([[truncated]])
         ours.complete(torch.tensor([[reward]]), torch.from_numpy(after)[None, None], *flags)
-        for agent in (official, control):
+        for agent in (theirs, control):
             agent.replay_buffer.add(state, action, after, reward, terminated, truncated)
         state = rng.standard_normal(OBSERVATION) if terminated or truncated else after
         tape.clear()
         ours.update()
         if step > PREFILL:
-            replay_script(official, tape, permuted=False)
+            replay_script(theirs, tape, permuted=False)
             replay_script(control, tape, permuted=True)
     assert dict(ours.counts()) == {"encoder": 300, "critic": 300, "actor": 300}
-    return distances(ours_state(ours), official_state(official)), distances(official_state(official), official_state(control))
+    return distances(ours_state(ours), official_state(theirs)), distances(official_state(theirs), official_state(control))
 
 
 def replay_script(agent: Any, tape: list[Script], permuted: bool) -> None:

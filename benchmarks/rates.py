@@ -4,7 +4,8 @@
 
 Dog sizes, batch 256, learning only (one RL and one encoder update a step), no rewires. Each configuration is measured in each
 of the rounds, in turn; `gain` is the ratio to the first row, per member, its median with its 5 to 95 percent range. The first
-row once more is the control.
+row once more is the control. Steps are recorded where the device can; `--eager` adds rows without, `--compiled` rows whose
+losses and targets go through torch.compile (it needs a C compiler, and minutes).
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ from tabulate import tabulate
 from agents.mrq.agent import MRQ
 from harness.precision import prepare, product_type
 
+COMPILED = ("encoder_loss", "td_target", "q_values", "joint_embedding", "policy")
+"""Methods of the agent that `--compiled` compiles."""
+
 
 def seconds(agent: MRQ, device: str, cycles: int) -> float:
     """Of one step's learning, per member."""
@@ -35,11 +39,18 @@ def seconds(agent: MRQ, device: str, cycles: int) -> float:
     return (time.perf_counter() - begin) / (cycles * CYCLE * agent.members)
 
 
+def mebibytes(device: str) -> float:
+    """Of the card that tensors and recorded steps take."""
+    return torch.cuda.memory_reserved() / 2**20 if device.startswith("cuda") else 0.0
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--members", type=int, nargs="+", default=[1, 4, 8, 20, 40])
     parser.add_argument("--precision", nargs="+", default=["float32", "tf32", "bfloat16"])
+    parser.add_argument("--eager", action="store_true", help="also operation by operation, at the fewest members")
+    parser.add_argument("--compiled", action="store_true", help="also through torch.compile, at the fewest members")
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=25)
@@ -47,17 +58,24 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    kinds = [(precision, members) for precision in arguments.precision for members in arguments.members]
+    kinds = [(precision, members, "") for precision in arguments.precision for members in arguments.members]
+    for asked, kind in ((arguments.eager, ", eager"), (arguments.compiled, ", compiled")):
+        kinds += [(precision, min(arguments.members), kind) for precision in arguments.precision if asked]
     agents, memory = dict[str, tuple[str, MRQ]](), dict[str, float]()
-    for precision, members in [*kinds, kinds[0]]:
-        name = f"{precision}, P = {members}"
+    for precision, members, kind in [*kinds, kinds[0]]:
+        name = f"{precision}, P = {members}{kind}"
         name = f"{name} again (A/A)" if name in agents else name
-        before = torch.cuda.memory_allocated() if arguments.device.startswith("cuda") else 0
-        kind = product_type(precision)
-        agent = filled_agent(members, arguments.width, arguments.batch, DENSE, device=arguments.device, products=kind)
+        prepare(precision, arguments.device, deterministic=False)
+        before = mebibytes(arguments.device)
+        agent = filled_agent(
+            members, arguments.width, arguments.batch, DENSE, device=arguments.device,
+            products=product_type(precision), record=kind != ", eager",
+        )  # fmt: skip
+        for method in COMPILED if kind == ", compiled" else ():
+            setattr(agent, method, torch.compile(getattr(agent, method), dynamic=False))
+        seconds(agent, arguments.device, 2)  # long enough to record every step
         agents[name] = precision, agent
-        after = torch.cuda.memory_allocated() if arguments.device.startswith("cuda") else 0
-        memory[name] = (after - before) / 2**20
+        memory[name] = mebibytes(arguments.device) - before
     times: dict[str, list[float]] = {name: [] for name in agents}
     for number in range(arguments.rounds + 1):
         for name, (precision, agent) in agents.items():
@@ -70,7 +88,7 @@ def main() -> None:
         [name, 1e3 * np.median(found), *span(first / np.array(found)), 1.0 / np.median(found), memory[name]]
         for name, found in times.items()
     ]
-    headers = ["", "ms a member and step", "gain", "5 %", "95 %", "member steps/s", "MiB of state"]
+    headers = ["", "ms a member and step", "gain", "5 %", "95 %", "member steps/s", "MiB of the card"]
     print(tabulate(rows, headers=headers, floatfmt=".3f", tablefmt="github"))
     if arguments.json:
         settings = {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()}

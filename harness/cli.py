@@ -43,6 +43,7 @@ WatchdogOption = Annotated[
     float, typer.Option("--watchdog-seconds", min=1.0, help="Silence after which the environments count as hung.")
 ]
 DeterministicOption = Annotated[bool, typer.Option("--deterministic", help="On a GPU: the same bits each time, slower.")]
+EagerOption = Annotated[bool, typer.Option("--eager", help="On a GPU: no recorded steps (CUDA graphs), slower.")]
 ProfileOption = Annotated[bool, typer.Option("--profile", help="Trace some agent steps: cohorts/<i>/trace.json.")]
 ImageOption = Annotated[str, typer.Option("--image", help="For --executor docker: image of the containers.")]
 DevicesOption = Annotated[str, typer.Option("--devices", help="For --executor docker: GPUs to spread cohorts over, as 0,1.")]
@@ -93,6 +94,7 @@ def run(
     retries: RetriesOption = 3,
     watchdog_seconds: WatchdogOption = 120.0,
     deterministic: DeterministicOption = False,
+    eager: EagerOption = False,
     profile: ProfileOption = False,
     image: ImageOption = "mst-bench",
     devices: DevicesOption = "",
@@ -110,7 +112,7 @@ def run(
         raise UserError(f"--executor {executor}: unknown executor.{errors.suggestion(executor, EXECUTORS)}")
     signing = signing_key(key)
     gpus = tuple(name.strip() for name in devices.split(",") if name.strip())
-    limits = (checkpoint_seconds, max_wall, allow_drift, retries, watchdog_seconds, deterministic, profile)
+    limits = (checkpoint_seconds, max_wall, allow_drift, retries, watchdog_seconds, deterministic, eager, profile)
     options = Options(device, jobs, *limits, image, gpus, memory_gib)
     document = execute(Request(suite, out, tuple(overrides), budget_scale, executor, members, options), signing)
     verdict = verify(Path(document["entry"]))
@@ -183,6 +185,7 @@ def run_cohort(
     retries: RetriesOption = 3,
     watchdog_seconds: WatchdogOption = 120.0,
     deterministic: DeterministicOption = False,
+    eager: EagerOption = False,
     profile: ProfileOption = False,
 ) -> None:
     """Carry out one cohort, or go on with it: the idempotent unit that every executor calls."""
@@ -201,7 +204,7 @@ def run_cohort(
     if index >= len(cohorts):
         raise UserError(f"--index {index}: the plan has cohorts 0 to {len(cohorts) - 1}.")
     options = unit.Options(
-        chosen, 1, checkpoint_seconds, max_wall, allow_drift, retries, watchdog_seconds, deterministic, profile
+        chosen, 1, checkpoint_seconds, max_wall, allow_drift, retries, watchdog_seconds, deterministic, eager, profile
     )
     unit.run_cohort(plan_file.parent, made, cohorts[index], options)
 

@@ -69,8 +69,8 @@ class Training:
     or have been silent for `patience` seconds.
     """
 
-    def __init__(self, plan: Plan, cohort: Cohort, folder: Path, device: str, patience: float) -> None:
-        self.plan, self.cohort, self.folder, self.device = plan, cohort, folder, device
+    def __init__(self, plan: Plan, cohort: Cohort, folder: Path, device: str, patience: float, record: bool = True) -> None:
+        self.plan, self.cohort, self.folder, self.device, self.record = plan, cohort, folder, device, record
         self.task = TASKS[cohort.task]
         self.members = len(cohort.runs)
         self.settings = plan.agent_settings(cohort.runs[0])
@@ -100,6 +100,7 @@ class Training:
             streams=lambda member, word: generator(plan.seed_source, runs[member].task, runs[member].seed, word),
             device=self.device,
             products=product_type(plan.precision),
+            record=self.record,
         )
         return agent_class(plan.agent)(setup, self.settings)
 

@@ -46,6 +46,8 @@ class Options:
     """Seconds without an answer from the environments after which they count as hung."""
     deterministic: bool = False
     """On a GPU, only algorithms that give the same bits each time; on a CPU nothing else is ever used."""
+    eager: bool = False
+    """On a GPU, launch operation by operation instead of playing recorded steps."""
     profile: bool = False
     """Write a trace of some agent steps, cohorts/<i>/trace.json."""
     image: str = "mst-bench"
@@ -62,6 +64,7 @@ class Options:
         told += ["--max-wall", str(max_wall)] if max_wall is not None else []
         told += ["--profile"] if self.profile else []
         told += ["--deterministic"] if self.deterministic else []
+        told += ["--eager"] if self.eager else []
         return [*told, "--allow-drift"] if self.allow_drift else told
 
 
@@ -100,7 +103,7 @@ def _attempt(folder: Path, plan: Plan, cohort: Cohort, options: Options, stop: C
     checkpoints = Checkpoints(place / "checkpoint", len(cohort.runs), provenance.identity())
     found, drifted = checkpoints.read(options.allow_drift) or (None, False)
     report = Writer(place / "progress.json", plan.budget.agent_steps, plan.agent_settings().warmup, _seconds(plan, cohort))
-    training = Training(plan, cohort, folder, options.device, options.watchdog_seconds)
+    training = Training(plan, cohort, folder, options.device, options.watchdog_seconds, record=not options.eager)
     training.drifted = drifted
     try:
         with training:
