@@ -1,6 +1,6 @@
 """How fast the training core learns: larger cohorts, sparsity and the machine's limit, as paired ratios.
 
-    python benchmarks/core.py [--width 64] [--batch 64] [--members 1 4 8] [--rounds 25] [--json FILE]
+    python benchmarks/core.py [--width 64] [--batch 64] [--members 1 4 8] [--rounds 25] [--device cuda] [--json FILE]
 
 One thread, learning only, no simulator; a step is one RL update and one encoder update. Each round times every row of the table
 in turn, a few steps each. `gain` is the ratio to one dense member, within a round and per member: its median, with its 5 to 95
@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +46,10 @@ def filled_agent(
     device: str = "cpu",
     products: torch.dtype | None = None,
     record: bool = True,
+    depth: int = 1,
 ) -> MRQ:
-    """MRQ with random transitions, ready to learn."""
+    """MRQ with random transitions, ready to learn. `depth`: hidden layers of each MLP, times those of MR.Q, and then an action
+    embedding as wide as they are."""
     setup = Setup(
         observation=observation, action=action, agent_steps=100_000, episode_steps=500, terminates=False,
         blocks={"encoder": "T6", "critic": "T6", "actor": "T5"}, regimes=[regime] * members,
@@ -56,7 +59,7 @@ def filled_agent(
     settings = MRQSettings(
         width=width, zs_dim=width, za_dim=width // 2, zsa_dim=width, batch_size=batch, warmup=FILL, target_cycle=CYCLE,
     )  # fmt: skip
-    agent = MRQ(setup, settings)
+    agent = MRQ(setup, settings if depth == 1 else settings.scaled(1, depth, "full"))
     flags = np.zeros((members, 1), dtype=bool)
     for _ in range(FILL + 1):
         seen, after = (torch.randn(members, 1, observation, device=device) for _ in range(2))
@@ -65,15 +68,25 @@ def filled_agent(
     return agent
 
 
+def timed(step: Callable[[], object], count: int, device: str | torch.device = "cpu") -> float:
+    """Seconds of one of so many calls, the device's work included."""
+    on_cuda = torch.device(device).type == "cuda"
+    if on_cuda:
+        torch.cuda.synchronize()
+    begin = time.perf_counter()
+    for _ in range(count):
+        step()
+    if on_cuda:
+        torch.cuda.synchronize()
+    return (time.perf_counter() - begin) / count
+
+
 def learning(agent: MRQ) -> float:
     """Seconds of one step's learning, per member; rewires are left out."""
     due = [masks.due for masks in agent.masks.values()]
     for masks in agent.masks.values():
         masks.due = lambda update: False  # type: ignore[method-assign]
-    begin = time.perf_counter()
-    for _ in range(CYCLE):
-        agent.update()
-    seconds = (time.perf_counter() - begin) / (CYCLE * agent.members)
+    seconds = timed(agent.update, CYCLE, agent.setup.device) / agent.members
     for masks, method in zip(agent.masks.values(), due, strict=True):
         masks.due = method  # type: ignore[method-assign]
     return seconds
@@ -82,33 +95,28 @@ def learning(agent: MRQ) -> float:
 def rewiring(agent: MRQ) -> float:
     """Seconds of one rewire of every layer of the critic, per member."""
     masks = agent.masks["critic"]
-    gradient = torch.randn(agent.critic.layout.size)
-    begin = time.perf_counter()
-    for member in range(agent.members):
-        masks._rewire_member(member, CYCLE, gradient)
-    return (time.perf_counter() - begin) / agent.members
+    gradient = torch.randn(agent.critic.layout.size, device=agent.setup.device)
+    members = iter(range(agent.members))
+    return timed(lambda: masks._rewire_member(next(members), CYCLE, gradient), agent.members, agent.setup.device)
 
 
 def products(agent: MRQ) -> float:
     """Seconds of one step's matrix products, per member, were each as fast as the most common one."""
-    s = agent.settings
-    x, weight = torch.randn(agent.members, s.batch_size, s.width), torch.randn(agent.members, s.width, s.width)
-    bias = torch.randn(agent.members, 1, s.width)
+    s, device = agent.settings, agent.setup.device
+    sizes = (1, s.width), (s.batch_size, s.width), (s.width, s.width)
+    bias, x, weight = (torch.randn(agent.members, *size, device=device) for size in sizes)
     torch.baddbmm(bias, x, weight)
-    begin, count = time.perf_counter(), 20
-    for _ in range(count):
-        torch.baddbmm(bias, x, weight)
-    rate = 2.0 * x.numel() * s.width * count / (time.perf_counter() - begin)
+    rate = 2.0 * x.numel() * s.width / timed(lambda: torch.baddbmm(bias, x, weight), 20, device)
     return update_flops(s, dense_weights(module_shapes(s, OBSERVATION, ACTION))) / rate
 
 
-def measure(width: int, batch: int, members: list[int], rounds: int) -> dict[str, dict[str, list[float]]]:
+def measure(width: int, batch: int, members: list[int], rounds: int, device: str = "cpu") -> dict[str, dict[str, list[float]]]:
     """`seconds` per member and step of every row in every round but the first, and each step's `floor` as a share of it."""
-    agents = {"dense, P = 1": filled_agent(1, width, batch, DENSE)}
+    agents = {"dense, P = 1": filled_agent(1, width, batch, DENSE, device=device)}
     for size in members:
         again = " again (A/A)" if size == 1 else ""
-        agents[f"dense, P = {size}{again}"] = filled_agent(size, width, batch, DENSE)
-    agents[f"mst, P = {members[-1]}"] = sparse = filled_agent(members[-1], width, batch, MST)
+        agents[f"dense, P = {size}{again}"] = filled_agent(size, width, batch, DENSE, device=device)
+    agents[f"mst, P = {members[-1]}"] = sparse = filled_agent(members[-1], width, batch, MST, device=device)
     times: dict[str, list[float]] = {name: [] for name in (*agents, "rewire")}
     floors: dict[str, list[float]] = {name: [] for name in agents}
     for number in range(rounds + 1):
@@ -145,10 +153,11 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--members", type=int, nargs="+", default=[1, 4, 8])
     parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--json", type=Path, help="where every measured time goes, in seconds per member and step")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    found = measure(arguments.width, arguments.batch, arguments.members, arguments.rounds)
+    found = measure(arguments.width, arguments.batch, arguments.members, arguments.rounds, arguments.device)
     rows = [
         [name, 1e3 * np.median(times), *gain(found, name), np.median(found["floor"][name])]
         for name, times in found["seconds"].items()

@@ -13,14 +13,12 @@ import argparse
 import importlib
 import json
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from core import ACTION, CYCLE, DENSE, FILL, OBSERVATION, filled_agent, span
+from core import ACTION, CYCLE, DENSE, FILL, OBSERVATION, filled_agent, span, timed
 from tabulate import tabulate
 
 from agents.mrq.settings import MRQSettings
@@ -53,18 +51,6 @@ def filled(clone: Path, s: MRQSettings, device: str) -> Any:
     return agent
 
 
-def seconds(step: Callable[[], object], device: str, cycles: int) -> float:
-    """Of one step's learning."""
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
-    begin = time.perf_counter()
-    for _ in range(cycles * CYCLE):
-        step()
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
-    return (time.perf_counter() - begin) / (cycles * CYCLE)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mrq", type=Path, required=True, help="a clone of facebookresearch/MRQ at 8a44a7d")
@@ -89,7 +75,7 @@ def main() -> None:
         for name, step in kinds.items():
             members = arguments.members if name == name_of_ours else 1
             prepare(precision if name == name_of_ours else "float32", device, deterministic=False)
-            taken = seconds(step, device, arguments.cycles) / members
+            taken = timed(step, arguments.cycles * CYCLE, device) / members
             if number:  # the first round warms up
                 times[name].append(taken)
     first = np.array(times["official"])

@@ -25,23 +25,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from core import CYCLE, DENSE, filled_agent, span
+from core import CYCLE, DENSE, filled_agent, span, timed
 from tabulate import tabulate
 
 
 def learner(pipe: Connection, device: str, precision: str, members: int, width: int, batch: int, cycles: int) -> None:
     """A process: an agent that learns for some target cycles whenever it is told to, and says when it is done."""
-    from rates import seconds
-
     from harness.precision import prepare, product_type
 
     torch.set_num_threads(1)
     prepare(precision, device, deterministic=False)
     agent = filled_agent(members, width, batch, DENSE, device=device, products=product_type(precision))
-    seconds(agent, device, cycles)
+    timed(agent.update, cycles * CYCLE, device)
     pipe.send("ready")
     while pipe.recv():
-        seconds(agent, device, cycles)
+        timed(agent.update, cycles * CYCLE, device)
         pipe.send("done")
 
 

@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from core import CYCLE, DENSE, filled_agent, span
+from core import CYCLE, DENSE, filled_agent, span, timed
 from tabulate import tabulate
 
 from agents.mrq.agent import MRQ
@@ -25,18 +24,6 @@ from harness.precision import prepare, product_type
 
 COMPILED = ("encoder_loss", "td_target", "q_values", "joint_embedding", "policy")
 """Methods of the agent that `--compiled` compiles."""
-
-
-def seconds(agent: MRQ, device: str, cycles: int) -> float:
-    """Of one step's learning, per member."""
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
-    begin = time.perf_counter()
-    for _ in range(cycles * CYCLE):
-        agent.update()
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
-    return (time.perf_counter() - begin) / (cycles * CYCLE * agent.members)
 
 
 def mebibytes(device: str) -> float:
@@ -52,6 +39,7 @@ def main() -> None:
     parser.add_argument("--eager", action="store_true", help="also operation by operation, at the fewest members")
     parser.add_argument("--compiled", action="store_true", help="also through torch.compile, at the fewest members")
     parser.add_argument("--width", type=int, default=512)
+    parser.add_argument("--depth", type=int, default=1, help="5 at --width 2560: 362M parameters")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--cycles", type=int, default=4, help="target cycles of 5 updates in a measurement")
@@ -69,18 +57,18 @@ def main() -> None:
         before = mebibytes(arguments.device)
         agent = filled_agent(
             members, arguments.width, arguments.batch, DENSE, device=arguments.device,
-            products=product_type(precision), record=kind != ", eager",
+            products=product_type(precision), record=kind != ", eager", depth=arguments.depth,
         )  # fmt: skip
         for method in COMPILED if kind == ", compiled" else ():
             setattr(agent, method, torch.compile(getattr(agent, method), dynamic=False))
-        seconds(agent, arguments.device, 2)  # long enough to record every step
+        timed(agent.update, 2 * CYCLE, arguments.device)  # long enough to record every step
         agents[name] = precision, agent
         memory[name] = mebibytes(arguments.device) - before
     times: dict[str, list[float]] = {name: [] for name in agents}
     for number in range(arguments.rounds + 1):
         for name, (precision, agent) in agents.items():
             prepare(precision, arguments.device, deterministic=False)
-            taken = seconds(agent, arguments.device, arguments.cycles)
+            taken = timed(agent.update, arguments.cycles * CYCLE, arguments.device) / agent.members
             if number:  # the first round warms up
                 times[name].append(taken)
     first = np.array(next(iter(times.values())))

@@ -219,8 +219,9 @@ class Training:
         with self.clock.time("train"):
             action = agent.act(seen, explore=True)
             agent.begin(seen, action)
+            chosen = action[:, 0].cpu().double().numpy()  # waits for what the device has still to learn
         with self.clock.time("env"):
-            self.pool.send(self._finite_actions(action[:, 0].cpu().double().numpy()))
+            self.pool.send(self._finite_actions(chosen))
         self._measure_on()
         overlaps = agent.overlaps()
         if overlaps:

@@ -10,7 +10,6 @@ import shutil
 from functools import cache
 from pathlib import Path
 
-import docker
 import pytest
 import torch
 
@@ -44,6 +43,8 @@ def image():
 @cache
 def engine():
     """The container engine."""
+    import docker
+
     return docker.from_env(timeout=300)
 
 
@@ -59,6 +60,8 @@ def pytest_collection_modifyitems(items):
         missing["browser"] = "no chromium"
     if image() is None:
         missing["container"] = "no image"
+    if not torch.cuda.is_available():
+        missing["cuda"] = "no CUDA device"
     for item in items:
         for marker, reason in missing.items():
             if item.get_closest_marker(marker):
@@ -67,6 +70,8 @@ def pytest_collection_modifyitems(items):
 
 def pytest_terminal_summary(terminalreporter):
     """One line each says so."""
+    if not torch.cuda.is_available():
+        terminalreporter.write_line("Nothing was learned on a GPU: tests/test_cuda.py needs a CUDA device.")
     if chromium() is None:
         terminalreporter.write_line("The report was not opened in a browser: those tests need chromium, Debian's package.")
     if image() is None:

@@ -60,7 +60,8 @@ class World:
 class Loop:
     """An agent with one toy world a member; `keys` name the members."""
 
-    def __init__(self, keys, regimes, settings=SMALL, steps=200, dtype=torch.float32, products=None, record=True, **options):
+    def __init__(self, keys, regimes, settings=SMALL, steps=200, always_mask=False, dtype=torch.float32, **options):
+        """`options` go into the agent's Setup."""
         streams = [stream(key) for key in keys]
         setup = Setup(
             observation=OBSERVATION,
@@ -72,25 +73,24 @@ class Loop:
             regimes=[triples(name) for name in regimes],
             streams=lambda member, word: streams[member](word),
             dtype=dtype,
-            products=products,
-            record=record,
+            **options,
         )
-        self.agent = MRQ(setup, settings, **options)
+        self.agent = MRQ(setup, settings, always_mask)
         self.worlds = [World(key) for key in keys]
         self.overlap = True
 
     def step(self):
-        agent, dtype = self.agent, self.agent.setup.dtype
-        seen = torch.from_numpy(np.stack([world.state for world in self.worlds])).to(dtype)[:, None]
+        agent, kind = self.agent, {"dtype": self.agent.setup.dtype, "device": self.agent.setup.device}
+        seen = torch.from_numpy(np.stack([world.state for world in self.worlds])).to(**kind)[:, None]
         action = agent.act(seen, explore=True)
         agent.begin(seen, action)
         early = self.overlap and agent.overlaps()
         if early:
             agent.update()
-        actions = action[:, 0].double().numpy()
+        actions = action[:, 0].double().cpu().numpy()
         answers = [world.step(np.nan_to_num(row)) for world, row in zip(self.worlds, actions, strict=True)]
-        after = torch.from_numpy(np.stack([answer[0] for answer in answers])).to(dtype)[:, None]
-        reward = torch.tensor([[answer[1]] for answer in answers], dtype=dtype)
+        after = torch.from_numpy(np.stack([answer[0] for answer in answers])).to(**kind)[:, None]
+        reward = torch.tensor([[answer[1]] for answer in answers], **kind)
         truncated = np.array([[answer[2]] for answer in answers])
         agent.complete(reward, after, np.zeros_like(truncated), truncated)
         if not early:
@@ -110,13 +110,13 @@ class Loop:
             vectors = {"w": module.parameters.flat, "target": module.parameters.target, "m": first, "v": second}
             for kind, flat in vectors.items():
                 for key, view in module.parameters.layout.views(flat.detach()).items():
-                    found[f"{name}/{kind}/{key}"] = view[rows].clone()
+                    found[f"{name}/{kind}/{key}"] = view[rows].cpu().clone()
             for key, mask in module.masks.member_masks(member).items():
                 found[f"{name}/mask/{key}"] = mask
         replay = self.agent.replay
         for key in ("rows", "priority", "samplable", "max_priority"):
-            found[f"replay/{key}"] = getattr(replay, key)[member].clone()
-        found["reward_scale"] = self.agent.reward_scale[member].clone()
+            found[f"replay/{key}"] = getattr(replay, key)[member].cpu().clone()
+        found["reward_scale"] = self.agent.reward_scale[member].cpu().clone()
         return found
 
 
