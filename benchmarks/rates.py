@@ -22,13 +22,17 @@ from tabulate import tabulate
 from agents.mrq.agent import MRQ
 from harness.precision import prepare, product_type
 
-COMPILED = ("encoder_loss", "td_target", "q_values", "joint_embedding", "policy")
-"""Methods of the agent that `--compiled` compiles."""
-
 
 def mebibytes(device: str) -> float:
     """Of the card that tensors and recorded steps take."""
     return torch.cuda.memory_reserved() / 2**20 if device.startswith("cuda") else 0.0
+
+
+def compiled(agent: MRQ) -> None:
+    """Let what an agent's updates compute go through torch.compile."""
+    for owner, methods in ((agent, ("encoder_loss", "td_target")), (agent.networks, ("q_values", "joint_embedding", "policy"))):
+        for method in methods:
+            setattr(owner, method, torch.compile(getattr(owner, method), dynamic=False))
 
 
 def main() -> None:
@@ -59,8 +63,8 @@ def main() -> None:
             members, arguments.width, arguments.batch, DENSE, device=arguments.device,
             products=product_type(precision), record=kind != ", eager", depth=arguments.depth,
         )  # fmt: skip
-        for method in COMPILED if kind == ", compiled" else ():
-            setattr(agent, method, torch.compile(getattr(agent, method), dynamic=False))
+        if kind == ", compiled":
+            compiled(agent)
         timed(agent.update, 2 * CYCLE, arguments.device)  # long enough to record every step
         agents[name] = precision, agent
         memory[name] = mebibytes(arguments.device) - before

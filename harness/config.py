@@ -129,3 +129,14 @@ def apply_overrides(document: dict[str, Any], overrides: tuple[str, ...]) -> dic
                 raise UserError(f"--set {override}: '{parent}' is not a mapping.")
         at[last] = parse_yaml(text, f"--set {path}")
     return document
+
+
+def check_names(names: tuple[str, ...], known: Any, place: str, what: str) -> None:
+    """UserError unless there are names, each once, and all of them known."""
+    if not names:
+        raise UserError(f"{place}: expected at least one {what}.")
+    for name in names:
+        if name not in known:
+            raise UserError(f"{place}: unknown {what} '{name}'.{suggestion(name, known)}")
+    if len(set(names)) != len(names):
+        raise UserError(f"{place}: a {what} is named twice.")

@@ -20,11 +20,12 @@ from envs.spec import Task
 from envs.tasks import TASKS
 from envs.worker import EnvironmentFault, Worker
 from harness import image, machine, provenance
-from harness import suite as suites
 from harness.estimate import Estimate, Rates, estimate
 from harness.partition import Cohort, partition
 from harness.plan import Plan, make_plan
 from harness.seeding import generator
+from harness.suite import Suite
+from harness.suite_file import load
 
 RESETS, STREAMS = 3, 8
 """Episodes and seeds whose start states are compared."""
@@ -81,13 +82,13 @@ class Diagnosis:
 def diagnose(out: Path, names: list[str], full: bool = False) -> Diagnosis:
     """Look at this machine for the suites of these names; takes a minute or two. `full`: at every file of the image, too."""
     torch.set_num_threads(1)
-    plans = {name: make_plan(suites.load(name)) for name in names}
+    plans = {name: make_plan(load(name)) for name in names}
     tasks = {name: TASKS[name] for plan in plans.values() for name in plan.observations}
     findings, milliseconds = _environments(tasks)
     measured = {_typical(plan): plan for plan in plans.values()}
     gflops = {settings: _gflops(plan, settings) for settings, plan in measured.items()}
     rates = {name: Rates(gflops[_typical(plan)], milliseconds) for name, plan in plans.items()}
-    needs = [_need(suites.load(name), plan, rates[name], out) for name, plan in plans.items()]
+    needs = [_need(load(name), plan, rates[name], out) for name, plan in plans.items()]
     speed = Finding("training", "ok", f"{max(rate.gflops for rate in rates.values()):.0f} GFLOP/s on one thread, float32")
     return Diagnosis((*_machine(out), *_libraries(), _image(full), *findings, speed), tuple(needs))
 
@@ -216,7 +217,7 @@ def _gflops(plan: Plan, settings: Any) -> float:
     return float(members * kind.update_flops(settings, weights) / seconds / 1e9)
 
 
-def _need(suite: suites.Suite, plan: Plan, rates: Rates, out: Path) -> SuiteNeed:
+def _need(suite: Suite, plan: Plan, rates: Rates, out: Path) -> SuiteNeed:
     cohorts = partition(plan, "cpu").cohorts
     needs = estimate(plan, cohorts, rates)
     jobs = min(machine.cores(), max(1, int(machine.memory_gib() / needs.memory_gib)), len(cohorts))
@@ -225,7 +226,7 @@ def _need(suite: suites.Suite, plan: Plan, rates: Rates, out: Path) -> SuiteNeed
     return SuiteNeed(suite.suite, len(plan.runs), suite.device, needs.memory_gib, needs.disk_gib, hours, missing or "yes")
 
 
-def _missing(suite: suites.Suite, needs: Estimate, out: Path) -> str:
+def _missing(suite: Suite, needs: Estimate, out: Path) -> str:
     if needs.memory_gib > machine.memory_gib():
         return "not enough memory"
     if needs.disk_gib + needs.checkpoint_gib > machine.disk_gib(out):

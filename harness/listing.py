@@ -7,7 +7,7 @@ from agents.catalog import AGENTS
 from agents.sparsity.regime import REGIMES, TRIPLES
 from envs.tasks import TASKS
 from harness.executors import EXECUTORS
-from harness.suite import load
+from harness.suite_file import load
 from harness.suites import shipped
 
 

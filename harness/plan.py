@@ -19,11 +19,12 @@ from agents.sparsity.counting import Size, size
 from agents.sparsity.regime import MODULES, ModuleRegime
 from envs.tasks import TASKS
 from harness import image
-from harness import suite as suites
 from harness.config import build
 from harness.errors import UserError, suggestion
+from harness.networks import Network, agent_settings, network, resolve_regime
 from harness.records import write_atomic
 from harness.seeding import SUITE_SOURCE
+from harness.suite import Claim, Evaluation, Suite
 from leaderboard import strict_json
 
 SCHEMA = "urn:mst-bench:plan:v1"
@@ -85,10 +86,10 @@ class Plan:
     regimes: dict[str, dict[str, ModuleRegime]]
     sizes: dict[str, Size]
     """`task/regime` -> parameters and operations, dense and active."""
-    claims: tuple[suites.Claim, ...]
+    claims: tuple[Claim, ...]
     """What a study tests."""
     budget: Budget
-    evaluation: suites.Evaluation
+    evaluation: Evaluation
     observations: dict[str, dict[str, int]]
     """For each task, the observation keys and widths that the agent sees."""
     runs: tuple[Run, ...]
@@ -118,17 +119,17 @@ class Plan:
         return {**self.blocks, **(self.own[run.kind].blocks if run.kind in self.own else {})}
 
 
-def make_plan(suite: suites.Suite, changes: tuple[str, ...] = ()) -> Plan:
+def make_plan(suite: Suite, changes: tuple[str, ...] = ()) -> Plan:
     """Resolve a suite; `changes` are the overrides it was read with."""
-    settings = suites.agent_settings(suite, suite.suite)
-    regimes = {name: suites.resolve_regime(suite, name, suite.suite) for name in suite.regimes}
+    settings = agent_settings(suite, suite.suite)
+    regimes = {name: resolve_regime(suite, name, suite.suite) for name in suite.regimes}
     seeds = range(suite.first_seed, suite.first_seed + suite.seeds)
     runs = (Run(task, regime, seed) for task in suite.tasks for seed in seeds for regime in suite.regimes)
     own, sizes = dict[str, Own](), dict[str, Size]()
     for task, regime in itertools.product(suite.tasks, suite.regimes):
-        network = _network(suite, regime, task)
-        sizes[f"{task}/{regime}"] = _size(suite, network.settings, regimes[regime], task)
-        different = Own(_different(settings, network.settings), _different(suite.blocks, network.blocks))
+        trained = _network(suite, regime, task)
+        sizes[f"{task}/{regime}"] = _size(suite, trained.settings, regimes[regime], task)
+        different = Own(_different(settings, trained.settings), _different(suite.blocks, trained.blocks))
         if different != Own({}, {}):
             own[f"{task}/{regime}"] = different
     return Plan(
@@ -152,14 +153,14 @@ def make_plan(suite: suites.Suite, changes: tuple[str, ...] = ()) -> Plan:
     )
 
 
-def _network(suite: suites.Suite, name: str, task: str) -> suites.Network:
+def _network(suite: Suite, name: str, task: str) -> Network:
     """A regime's network on one task: the widest one with no more parameters than the regime it matches has active ones."""
-    found = suites.network(suite, name, suite.suite)
+    found = network(suite, name, suite.suite)
     if found.match is None:
         return found
-    regime = suites.resolve_regime(suite, found.match, suite.suite)
-    target = _size(suite, suites.network(suite, found.match, suite.suite).settings, regime, task).active
-    dense = suites.resolve_regime(suite, name, suite.suite)
+    regime = resolve_regime(suite, found.match, suite.suite)
+    target = _size(suite, network(suite, found.match, suite.suite).settings, regime, task).active
+    dense = resolve_regime(suite, name, suite.suite)
 
     def fits(width: int) -> bool:
         return _size(suite, found.settings.with_width(width), dense, task).active <= target
@@ -169,7 +170,7 @@ def _network(suite: suites.Suite, name: str, task: str) -> suites.Network:
     return dataclasses.replace(found, settings=found.settings.with_width(max(1, width)))
 
 
-def _size(suite: suites.Suite, settings: Any, regime: dict[str, ModuleRegime], task: str) -> Size:
+def _size(suite: Suite, settings: Any, regime: dict[str, ModuleRegime], task: str) -> Size:
     kind, of = shapes(suite.agent), TASKS[task]
     layers = kind.module_shapes(settings, of.observation_size, of.action)
     return size(layers, regime, lambda weights: kind.update_flops(settings, weights))

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from harness import image, machine, provenance
-from harness import suite as suites
 from harness.device import card_gib
 from harness.entry import ENTRY, MANIFEST, read_manifest, stated_runs, write_entry
 from harness.errors import Incomplete, NonConforming
@@ -22,6 +21,8 @@ from harness.plan import Plan, check_writable, make_plan, write_plan
 from harness.progress import line, standing_of
 from harness.report import REPORT, Refused, write_report
 from harness.results import time_shares
+from harness.suite import Suite
+from harness.suite_file import checked, load, shortened
 from harness.suites import shipped
 from harness.unit import Options, finished, running
 from leaderboard.keys import SigningKey
@@ -40,14 +41,14 @@ class Request:
     options: Options = field(default_factory=lambda: Options(device="auto"))
 
 
-def plan_of(request: Request) -> tuple[suites.Suite, Plan]:
+def plan_of(request: Request) -> tuple[Suite, Plan]:
     """The suite and its plan, with overrides and budget scale applied and written down as changes."""
-    suite = suites.load(request.suite, request.overrides)
+    suite = load(request.suite, request.overrides)
     changes = tuple(f"--set {override}" for override in request.overrides)
     if request.suite not in shipped():
         changes = (*changes, "own suite file")
     if request.budget_scale != 1.0:
-        suite = suites.checked(suites.shortened(suite, request.budget_scale), request.suite)
+        suite = checked(shortened(suite, request.budget_scale), request.suite)
         changes = (*changes, f"--budget-scale {request.budget_scale:g}")
     return suite, make_plan(suite, changes)
 

@@ -9,7 +9,7 @@ from agents.mrq.settings import MRQSettings
 from agents.mrq.shapes import module_shapes, update_flops
 from agents.sparsity.counting import dense_weights, size
 from harness.plan import make_plan
-from harness.suite import load
+from harness.suite_file import load
 
 
 @pytest.mark.parametrize("scale", [(1, 1, "half"), (3, 1, "half"), (2, 2, "full")])

@@ -16,7 +16,7 @@ from agents.diagnostics import (
     stable_rank,
 )
 from agents.interference import sample_cosines
-from agents.mrq import losses, networks
+from agents.mrq import losses
 from harness.signatures import new_signs
 
 
@@ -79,13 +79,13 @@ def test_cosines_are_those_of_whole_gradients_of_single_samples(regime, monkeypa
     observation = torch.randn(2, n, OBSERVATION, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
     for module, name in ((agent.critic, "critic"), (agent.actor, "actor")):
         trace = []
-        zs = agent.state_embedding(observation, agent.encoder.parameters).detach()
+        zs = agent.networks.state_embedding(observation, agent.encoder.parameters).detach()
         if name == "critic":
-            zsa = agent.joint_embedding(zs, observation[..., :2], agent.encoder.parameters).detach()
-            q = networks.q_values(zsa, module.parameters, agent.settings, agent.blocks[name], trace=trace)
+            zsa = agent.networks.joint_embedding(zs, observation[..., :2], agent.encoder.parameters).detach()
+            q = agent.networks.q_values(zsa, module.parameters, trace)
             loss = losses.critic_loss(q, observation[..., 0])
         else:
-            _, u = networks.policy(zs, module.parameters, agent.settings, agent.blocks[name], trace=trace)
+            _, u = agent.networks.policy(zs, module.parameters, trace)
             loss = u.square().sum(-1)
         found = sample_cosines(module, loss, trace, n)
         single = []

@@ -19,7 +19,7 @@ from harness.progress import standing_of
 from harness.records import digest_bytes
 from harness.results import read_timings
 from harness.run import summary
-from harness.suite import load
+from harness.suite_file import load
 from leaderboard import envelope, keys
 from leaderboard.charts import lines
 from leaderboard.claims import findings

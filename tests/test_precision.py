@@ -31,9 +31,9 @@ def test_an_update_sees_the_parameters_of_the_moment():
     agent = Loop([0], ["dense"], products=torch.bfloat16).run(80).agent
     zsa = torch.randn(1, 4, agent.settings.zsa_dim)
     with torch.no_grad():
-        before = agent.q_values(zsa, agent.critic.parameters)
+        before = agent.networks.q_values(zsa, agent.critic.parameters)
         agent.critic.flat.add_(0.5)
-        assert not torch.equal(before, agent.q_values(zsa, agent.critic.parameters))
+        assert not torch.equal(before, agent.networks.q_values(zsa, agent.critic.parameters))
 
 
 def test_tf32_is_refused_without_cuda():

@@ -11,10 +11,11 @@ from conftest import TINY
 from harness.cohort_size import declared_gib
 from harness.config import build, parse_yaml
 from harness.errors import UserError
+from harness.networks import resolve_regime
 from harness.partition import partition
 from harness.plan import make_plan, read_plan, write_plan
 from harness.seeding import environment_seed, stream_seed
-from harness.suite import checked, load, resolve_regime, shortened
+from harness.suite_file import checked, load, shortened
 from harness.suites import shipped
 
 

@@ -7,7 +7,6 @@ the steps that copy targets: those read the newest reward for the reward scale.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -19,9 +18,9 @@ from torch import Tensor
 from agents.base import Probe, Setup, TrainedModule
 from agents.blocks import block_type
 from agents.draws import Draws
-from agents.layers import Parameters, Traced, linear
 from agents.module import AdamWSettings, Module
-from agents.mrq import losses, networks
+from agents.mrq import losses
+from agents.mrq.networks import Networks
 from agents.mrq.probe import PROBE_BATCH, PROBE_ROWS, probe
 from agents.mrq.settings import MRQSettings
 from agents.mrq.shapes import module_shapes
@@ -54,7 +53,8 @@ class MRQ:
         self.setup = setup
         self.members = len(setup.regimes)
         residual = cast(Literal["pre", "post"], setup.blocks.get("residual", "pre"))
-        self.blocks = {module: block_type(setup.blocks[module], residual) for module in MODULES}
+        blocks = {module: block_type(setup.blocks[module], residual) for module in MODULES}
+        self.networks = Networks(s, blocks, setup.dtype, setup.products, setup.device)
         optimisers = {
             "encoder": AdamWSettings(s.encoder_lr, s.weight_decay),
             "critic": AdamWSettings(s.critic_lr, s.weight_decay, s.critic_clip),
@@ -151,7 +151,8 @@ class MRQ:
         return self._explore()
 
     def _greedy(self, observation: Tensor) -> Tensor:
-        return self.policy(self.state_embedding(observation, self.encoder.parameters), self.actor.parameters)[0]
+        zs = self.networks.state_embedding(observation, self.encoder.parameters)
+        return self.networks.policy(zs, self.actor.parameters)[0]
 
     @torch.no_grad()
     def _exploring_action(self) -> Tensor:
@@ -170,7 +171,7 @@ class MRQ:
 
         @torch.no_grad()
         def policy(observation: Tensor) -> Tensor:
-            return self._of_healthy(self.policy(self.state_embedding(observation, encoder), actor)[0], alive)
+            return self._of_healthy(self.networks.policy(self.networks.state_embedding(observation, encoder), actor)[0], alive)
 
         return policy
 
@@ -221,48 +222,13 @@ class MRQ:
             self.draws["replay/encoder"].next()
             self._updated("encoder", self._learn_encoder())
 
-    def state_embedding(self, observation: Tensor, parameters: Parameters, trace: list[Traced] | None = None) -> Tensor:
-        """zs of observations [P, B, obs] -> [P, B, zs]."""
-        with self._products():
-            zs = networks.state_embedding(observation, parameters, self.settings, self.blocks["encoder"], trace)
-        return zs.to(self.setup.dtype)
-
-    def joint_embedding(self, zs: Tensor, action: Tensor, parameters: Parameters) -> Tensor:
-        """zsa of embedded states [P, B, zs] and actions [P, B, act] -> [P, B, zsa]."""
-        with self._products():
-            za = networks.action_embedding(action, parameters, self.blocks["encoder"])
-            divided = networks.divided(parameters, self.settings)
-            zsa = networks.joint_embedding(zs, za, divided, self.settings, self.blocks["encoder"])
-        return zsa.to(self.setup.dtype)
-
-    def policy(self, zs: Tensor, parameters: Parameters, trace: list[Traced] | None = None) -> tuple[Tensor, Tensor]:
-        """(action, pre-activation) at [P, B, zs], both [P, B, act]."""
-        with self._products():
-            _, u = networks.policy(zs, parameters, self.settings, self.blocks["actor"], trace=trace)
-        u = u.to(self.setup.dtype)
-        return torch.tanh(u), u
-
-    def q_values(self, zsa: Tensor, parameters: Parameters, trace: list[Traced] | None = None) -> Tensor:
-        """Both Q networks at [P, B, zsa] -> [P, 2, B]."""
-        with self._products():
-            q = networks.q_values(zsa, parameters, self.settings, self.blocks["critic"], trace=trace)
-        return q.to(self.setup.dtype)
-
-    def _products(self) -> AbstractContextManager[object]:
-        """Where matrix products are cast, if they are. Nothing is cached: parameters change in place between products."""
-        kind = self.setup.products
-        if kind is None:
-            return nullcontext()
-        return torch.autocast(torch.device(self.setup.device).type, dtype=kind, cache_enabled=False)
-
     def encoder_loss(self, index: Tensor) -> Tensor:
         """Unrolled dynamics, reward and termination losses of sub-trajectories at rows [P, B]: [P]."""
-        s, parameters = self.settings, networks.divided(self.encoder.parameters, self.settings)
+        s, networks, parameters = self.settings, self.networks, self.encoder.parameters
         observation, action, reward, not_done = self.replay.windows(index, s.encoder_horizon)
         with torch.no_grad():
-            target = self.state_embedding(observation[:, 1:].flatten(1, 2), self.encoder.target_parameters)
-        zs = self.state_embedding(observation[:, 0], parameters)
-        states, rest = self._unrolled(zs, action, parameters)
+            target = networks.state_embedding(observation[:, 1:].flatten(1, 2), self.encoder.target_parameters)
+        states, rest = networks.unrolled(networks.state_embedding(observation[:, 0], parameters), action, parameters)
         alive = losses.alive_before(not_done)
         dynamics = losses.dynamics_loss(states, target, alive.flatten(1))
         rewards = losses.reward_loss(rest[..., 1:], reward.flatten(1), alive.flatten(1), self.bins)
@@ -270,38 +236,22 @@ class MRQ:
         mean = s.dynamics_weight * dynamics + s.reward_weight * rewards + s.done_weight * dones
         return mean * s.encoder_horizon
 
-    def _unrolled(self, zs: Tensor, action: Tensor, parameters: Parameters) -> tuple[Tensor, Tensor]:
-        """The model from zs [P, B, zs] along actions [P, H, B, act]: states [P, H B, zs], and the rest of what it predicts.
-
-        `parameters`: divided. What does not depend on the step before is computed for all steps at once.
-        """
-        s, block, model = self.settings, self.blocks["encoder"], networks.divided_model(parameters, self.settings)
-        states, joints = list[Tensor](), list[Tensor]()
-        with self._products():
-            za = networks.action_embedding(action.flatten(1, 2), parameters, block)
-            begun = linear(za, parameters, "zsa.action")
-            for za_now, begun_now in zip(za.chunk(s.encoder_horizon, 1), begun.chunk(s.encoder_horizon, 1), strict=True):
-                joints.append(networks.joint_embedding(zs, za_now, parameters, s, block, begun_now))
-                zs = linear(joints[-1], model, "state")
-                states.append(zs)
-            rest = linear(torch.cat(joints, 1), model, "rest")
-        return torch.cat(states, 1).to(self.setup.dtype), rest.to(self.setup.dtype)
-
     def _encoder_update(self) -> Tensor:
         return self._learn("encoder", self.encoder_loss(self.replay.sample(self.draws["replay/encoder"].now)))
 
     def _critic_update(self) -> tuple[Tensor, Batch]:
         index = self.replay.sample(self.draws["replay/rl"].now)
         zs, zsa, target = self.td_target(index, self.draws["target-noise"].now)
-        q = self.q_values(zsa, self.critic.parameters)
+        q = self.networks.q_values(zsa, self.critic.parameters)
         gradient = self._learn("critic", losses.critic_loss(q, target).mean(1))
         return gradient, Batch(index, zs, target, q.detach())
 
     def _actor_update(self) -> Tensor:
         """On the batch of the critic's update, whose rows get their priorities."""
-        s, batch = self.settings, self.batch
-        action, pre_activation = self.policy(batch.zs, self.actor.parameters)
-        q = self.q_values(self.joint_embedding(batch.zs, action, self.encoder.parameters), self.critic.parameters)
+        s, batch, networks = self.settings, self.batch, self.networks
+        action, pre_activation = networks.policy(batch.zs, self.actor.parameters)
+        zsa = networks.joint_embedding(batch.zs, action, self.encoder.parameters)
+        q = networks.q_values(zsa, self.critic.parameters)
         gradient = self._learn("actor", losses.actor_loss(q, pre_activation, s.pre_activation_weight).mean(1))
         used = batch.q if s.lap_q == "taken" else q.detach()
         priority = losses.lap_priority(used, batch.target, s.min_priority, s.priority_exponent)
@@ -312,17 +262,18 @@ class MRQ:
     def td_target(self, index: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """At rows [P, B], with standard normal noise [P, B, act]: embeddings zs and zsa of what was seen and done, the critic's
         target [P, B]."""
-        s = self.settings
+        s, networks = self.settings, self.networks
+        encoder, target_encoder = self.encoder.parameters, self.encoder.target_parameters
         observation, action, reward, not_done = self.replay.windows(index, s.q_horizon)
         reward, discount = losses.multi_step_return(reward, not_done, s.discount)
-        next_zs = self.state_embedding(observation[:, -1], self.encoder.target_parameters)
+        next_zs = networks.state_embedding(observation[:, -1], target_encoder)
         smooth = (noise * s.target_noise).clamp(-s.target_noise_clip, s.target_noise_clip)
-        next_action = (self.policy(next_zs, self.actor.target_parameters)[0] + smooth).clamp(-1.0, 1.0)
-        next_zsa = self.joint_embedding(next_zs, next_action, self.encoder.target_parameters)
-        next_q = self.q_values(next_zsa, self.critic.target_parameters)
+        next_action = (networks.policy(next_zs, self.actor.target_parameters)[0] + smooth).clamp(-1.0, 1.0)
+        next_zsa = networks.joint_embedding(next_zs, next_action, target_encoder)
+        next_q = networks.q_values(next_zsa, self.critic.target_parameters)
         target = losses.q_target(reward, discount, next_q, self.reward_scale, self.target_reward_scale)
-        zs = self.state_embedding(observation[:, 0], self.encoder.parameters)
-        return zs, self.joint_embedding(zs, action[:, 0], self.encoder.parameters), target
+        zs = networks.state_embedding(observation[:, 0], encoder)
+        return zs, networks.joint_embedding(zs, action[:, 0], encoder), target
 
     def _learn(self, name: str, loss: Tensor) -> Tensor:
         """One optimiser step of a module on its own loss [P]; returns the dense gradient [size]."""

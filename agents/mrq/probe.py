@@ -10,7 +10,7 @@ from torch import Tensor
 from agents.base import Probe
 from agents.interference import sample_cosines
 from agents.layers import Traced
-from agents.mrq import losses, networks
+from agents.mrq import losses
 from agents.sparsity.regime import MODULES
 
 if TYPE_CHECKING:
@@ -24,13 +24,14 @@ whose gradients are compared one by one."""
 def probe(agent: MRQ) -> dict[str, Probe]:
     """Every module on rows that the agent's own probe stream draws; nothing that learns is touched."""
     index = agent.replay.sample(agent.draws["probe"].next())
-    few = index[:, :PROBE_ROWS]
+    few, networks = index[:, :PROBE_ROWS], agent.networks
+    encoder, critic, actor = (module.parameters for module in agent.parts.values())
     zs, zsa, target = agent.td_target(few, agent.draws["probe-noise"].next())
     traces: dict[str, list[Traced]] = {name: [] for name in MODULES}
-    agent.state_embedding(agent.replay.windows(few, 1)[0][:, 0], agent.encoder.parameters, traces["encoder"])
-    q = agent.q_values(zsa, agent.critic.parameters, traces["critic"])
-    action, u = agent.policy(zs, agent.actor.parameters, traces["actor"])
-    q_policy = agent.q_values(agent.joint_embedding(zs, action, agent.encoder.parameters), agent.critic.parameters)
+    networks.state_embedding(agent.replay.windows(few, 1)[0][:, 0], encoder, traces["encoder"])
+    q = networks.q_values(zsa, critic, traces["critic"])
+    action, u = networks.policy(zs, actor, traces["actor"])
+    q_policy = networks.q_values(networks.joint_embedding(zs, action, encoder), critic)
     each = {
         "critic": losses.critic_loss(q, target),
         "actor": losses.actor_loss(q_policy, u, agent.settings.pre_activation_weight),
@@ -59,10 +60,11 @@ def _by_member(agent: MRQ, x: Tensor) -> Tensor:
 @torch.no_grad()
 def _features(agent: MRQ, index: Tensor) -> dict[str, Tensor]:
     """What each module hands on at rows [P, B]: [G, B, d]."""
-    s, observation, action, _, _ = agent.settings, *agent.replay.windows(index, 1)
-    zs = agent.state_embedding(observation[:, 0], agent.encoder.parameters)
-    zsa = agent.joint_embedding(zs, action[:, 0], agent.encoder.parameters)
-    critic, actor = list[Tensor](), list[Tensor]()
-    networks.q_values(zsa, agent.critic.parameters, s, agent.blocks["critic"], critic)
-    networks.policy(zs, agent.actor.parameters, s, agent.blocks["actor"], actor)
-    return {"encoder": zs, "critic": critic[0], "actor": actor[0]}
+    observation, action, _, _ = agent.replay.windows(index, 1)
+    encoder, critic, actor = (module.parameters for module in agent.parts.values())
+    zs = agent.networks.state_embedding(observation[:, 0], encoder)
+    zsa = agent.networks.joint_embedding(zs, action[:, 0], encoder)
+    q, policy = list[Traced](), list[Traced]()
+    agent.networks.q_values(zsa, critic, q)
+    agent.networks.policy(zs, actor, policy)
+    return {"encoder": zs, "critic": q[-1].input, "actor": policy[-1].input}
