@@ -21,11 +21,9 @@ from typing import IO, Any, Self
 
 from numpy.typing import ArrayLike
 
+from envs import PATIENCE
 from envs.pool import Cursor, Pool
 from envs.spec import Flags, Floats, Step, Task
-
-PATIENCE = 120.0
-"""Seconds without an answer after which a worker counts as hung; building and replaying are answers like any other."""
 
 
 class EnvironmentFault(RuntimeError):

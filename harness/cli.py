@@ -15,6 +15,7 @@ from harness import __version__, errors
 from harness.errors import UserError
 from harness.judge_cli import register
 from harness.keys_cli import KeyOption, keys_app, signing_key
+from harness.options import Options
 from harness.printing import print_diagnosis, print_json, print_summary, print_verdict, sizes_table
 from harness.suites import shipped
 
@@ -88,15 +89,15 @@ def run(
     executor: Annotated[str, typer.Option("--executor", help="See `list executors`.")] = "local",
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Cohorts at a time. Default: one a CPU.")] = None,
     members: MembersOption = None,
-    checkpoint_seconds: CheckpointOption = 300.0,
+    checkpoint_seconds: CheckpointOption = Options.checkpoint_seconds,
     max_wall: WallOption = None,
     allow_drift: DriftOption = False,
-    retries: RetriesOption = 3,
-    watchdog_seconds: WatchdogOption = 120.0,
+    retries: RetriesOption = Options.retries,
+    watchdog_seconds: WatchdogOption = Options.watchdog_seconds,
     deterministic: DeterministicOption = False,
     eager: EagerOption = False,
     profile: ProfileOption = False,
-    image: ImageOption = "mst-bench",
+    image: ImageOption = Options.image,
     devices: DevicesOption = "",
     memory_gib: MemoryOption = None,
     key: KeyOption = None,
@@ -105,15 +106,26 @@ def run(
     """Carry a suite out: plan, train, sign, verify, compare. The same command again does what is missing."""
     from harness.executors import EXECUTORS
     from harness.run import Request, execute
-    from harness.unit import Options
     from leaderboard.verify import verify
 
     if executor not in EXECUTORS:
         raise UserError(f"--executor {executor}: unknown executor.{errors.suggestion(executor, EXECUTORS)}")
     signing = signing_key(key)
-    gpus = tuple(name.strip() for name in devices.split(",") if name.strip())
-    limits = (checkpoint_seconds, max_wall, allow_drift, retries, watchdog_seconds, deterministic, eager, profile)
-    options = Options(device, jobs, *limits, image, gpus, memory_gib)
+    options = Options(
+        device=device,
+        jobs=jobs,
+        checkpoint_seconds=checkpoint_seconds,
+        max_wall=max_wall,
+        allow_drift=allow_drift,
+        retries=retries,
+        watchdog_seconds=watchdog_seconds,
+        deterministic=deterministic,
+        eager=eager,
+        profile=profile,
+        image=image,
+        devices=tuple(name.strip() for name in devices.split(",") if name.strip()),
+        memory_gib=memory_gib,
+    )
     document = execute(Request(suite, out, tuple(overrides), budget_scale, executor, members, options), signing)
     verdict = verify(Path(document["entry"]))
     if as_json:
@@ -179,11 +191,11 @@ def run_cohort(
     index: Annotated[int, typer.Option("--index", min=0, help="Which cohort of cohorts.json.")],
     device: DeviceOption = "auto",
     members: MembersOption = None,
-    checkpoint_seconds: CheckpointOption = 300.0,
+    checkpoint_seconds: CheckpointOption = Options.checkpoint_seconds,
     max_wall: WallOption = None,
     allow_drift: DriftOption = False,
-    retries: RetriesOption = 3,
-    watchdog_seconds: WatchdogOption = 120.0,
+    retries: RetriesOption = Options.retries,
+    watchdog_seconds: WatchdogOption = Options.watchdog_seconds,
     deterministic: DeterministicOption = False,
     eager: EagerOption = False,
     profile: ProfileOption = False,
@@ -203,8 +215,17 @@ def run_cohort(
     cohorts = frozen_cohorts(plan_file.parent, made, chosen.partition(":")[0], members).cohorts
     if index >= len(cohorts):
         raise UserError(f"--index {index}: the plan has cohorts 0 to {len(cohorts) - 1}.")
-    options = unit.Options(
-        chosen, 1, checkpoint_seconds, max_wall, allow_drift, retries, watchdog_seconds, deterministic, eager, profile
+    options = Options(
+        device=chosen,
+        jobs=1,
+        checkpoint_seconds=checkpoint_seconds,
+        max_wall=max_wall,
+        allow_drift=allow_drift,
+        retries=retries,
+        watchdog_seconds=watchdog_seconds,
+        deterministic=deterministic,
+        eager=eager,
+        profile=profile,
     )
     unit.run_cohort(plan_file.parent, made, cohorts[index], options)
 

@@ -32,13 +32,14 @@ from harness import machine, provenance
 from harness.cohort_size import BYTES_PER_PARAMETER
 from harness.errors import UNVERIFIED, Incomplete, UserError
 from harness.evaluation import Evaluator
+from harness.options import Options
 from harness.partition import Cohort, alike, kind
 from harness.plan import Plan, Run, read_plan, write_plan
 from harness.precision import prepare, product_type
 from harness.records import digest_file, dump_json, write_atomic
 from harness.report import Refused
 from harness.seeding import environment_seed, generator
-from harness.unit import Options, run_cohort
+from harness.unit import run_cohort
 from leaderboard import envelope, strict_json
 from leaderboard.inflation import LEVEL, inflated, pooled
 from leaderboard.keys import SigningKey

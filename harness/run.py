@@ -16,6 +16,7 @@ from harness.errors import Incomplete, NonConforming
 from harness.estimate import estimate
 from harness.executors import executor
 from harness.faults import all_faults, faults
+from harness.options import Options
 from harness.partition import Cohort, frozen_cohorts, read_cohorts
 from harness.plan import Plan, check_writable, make_plan, write_plan
 from harness.progress import line, standing_of
@@ -24,7 +25,7 @@ from harness.results import time_shares
 from harness.suite import Suite
 from harness.suite_file import checked, load, shortened
 from harness.suites import shipped
-from harness.unit import Options, finished, running
+from harness.unit import finished, running
 from leaderboard.keys import SigningKey
 
 

@@ -10,8 +10,8 @@ from envs import fingerprint as prints
 from envs.tasks import TASKS
 from harness import doctor, machine, provenance, run
 from harness.errors import NonConforming
+from harness.options import Options
 from harness.run import Request, execute
-from harness.unit import Options
 from leaderboard.keys import one_use_key
 
 

@@ -17,6 +17,7 @@ import torch
 from harness import provenance, unit
 from harness.checkpoint import Checkpoints, read_state, write_state
 from harness.errors import Incomplete, NonConforming, UserError
+from harness.options import Options
 from harness.partition import frozen_cohorts
 from harness.plan import read_plan
 from harness.records import digest_file
@@ -47,7 +48,7 @@ def fresh(tiny_entry, tmp_path):
 def carry_out(folder, **options):
     plan = read_plan(folder / "plan.json")
     cohort = frozen_cohorts(folder, plan, "cpu", None).cohorts[0]
-    unit.run_cohort(folder, plan, cohort, unit.Options(**options))
+    unit.run_cohort(folder, plan, cohort, Options(**options))
 
 
 def stop_at(monkeypatch, steps):

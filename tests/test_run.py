@@ -1,5 +1,6 @@
 """A whole run, from the suite file to the files it leaves; through the command line where a user would."""
 
+import fcntl
 import json
 import os
 import re
@@ -14,10 +15,11 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from harness.errors import Incomplete
 from harness.listing import rows
 from harness.plan import read_plan
 from harness.profiling import STEPS
-from harness.run import Request, execute, summary
+from harness.run import Request, execute, plan_of, summary
 from harness.suites import shipped
 from leaderboard.keys import one_use_key
 
@@ -263,3 +265,17 @@ def test_a_member_that_fails_is_counted_and_the_others_finish(tiny_suite, tiny_e
     others = [run for run in document["runs"] if run["regime"] != "dst"]
     assert others == [run for run in calm["runs"] if run["regime"] != "dst"]
     assert verify(Path(document["entry"])).accepted
+
+
+def test_a_cohort_that_somebody_else_has_is_left_out_and_the_others_finish(tiny_suite, tmp_path):
+    request = Request(str(tiny_suite), tmp_path, executor="inline", members=2, overrides=("environment_steps=120",))
+    _, plan = plan_of(request)
+    place = tmp_path / plan.id / "cohorts" / "0"
+    place.mkdir(parents=True)
+    with open(place / "lease", "w") as lease:
+        fcntl.flock(lease, fcntl.LOCK_EX)
+        with pytest.raises(Incomplete, match=r"^cohort 0: .*another process is carrying out.*\. The same command goes on\.$"):
+            execute(request, one_use_key())
+    assert {run["status"] for run in summary(tmp_path / plan.id, plan)["runs"]} == {"missing", "finished"}
+    document = execute(request, one_use_key())
+    assert {run["status"] for run in document["runs"]} == {"finished"}

@@ -7,9 +7,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
+from harness.options import Options
 from harness.partition import Cohort
 from harness.plan import Plan
-from harness.unit import Options
 
 
 class Executor(Protocol):

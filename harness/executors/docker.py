@@ -21,10 +21,10 @@ from requests.exceptions import RequestException
 from harness import device, image, machine
 from harness.errors import OK, Incomplete, NonConforming, UserError
 from harness.executors.supervise import Ending, last_words, log_of, supervise
+from harness.options import Options
 from harness.partition import Cohort
 from harness.plan import Plan
 from harness.provenance import command_line
-from harness.unit import Options
 
 KILLED = 137
 """Exit code of what SIGKILL ended: 128 + 9."""

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from harness import device
 from harness.entry import write_manifest
+from harness.options import Options
 from harness.plan import Plan
 from harness.provenance import command_line
-from harness.unit import Options
 
 
 def choose_device(options: Options, need: str, suite: str) -> str:

@@ -11,9 +11,9 @@ from typing import Protocol
 
 from harness import faults
 from harness.errors import INTERNAL, OK, Interrupted
+from harness.options import Options
 from harness.partition import Cohort
 from harness.progress import Display
-from harness.unit import Options
 
 POLL = 0.2
 """Seconds between looks at what runs."""
@@ -109,9 +109,14 @@ def log_of(folder: Path, cohort: Cohort) -> Path:
     return path
 
 
+def in_short(sentence: str) -> str:
+    """Why a cohort was left, without what whoever says it adds at the end."""
+    return sentence.removesuffix(" The same command goes on.").removesuffix(".")
+
+
 def last_words(log: Path, code: int) -> str:
     """The sentence that a cohort ended with, or its exit code and where its last words are."""
     said = log.read_text(errors="replace").splitlines()[-1:]
     if code > INTERNAL and said and said[0].startswith("mst-bench: "):
-        return said[0].removeprefix("mst-bench: ").removesuffix(" The same command goes on.").removesuffix(".")
+        return in_short(said[0].removeprefix("mst-bench: "))
     return f"its process ended with exit code {code}; its last words are in {log}"
