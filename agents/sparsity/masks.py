@@ -128,14 +128,25 @@ class Masks:
     def _extend_chain(self, member: int) -> None:
         self.chains[member].append(mask_digest(self.member_masks(member)))
 
+    def active(self, member: int) -> int:
+        """A member's active Linear weights, counted from its mask, over all copies."""
+        if self.module.keep is None:
+            return self._weights
+        rows = slice(member * self.module.copies, (member + 1) * self.module.copies)
+        views = self.module.layout.views(self.module.keep)
+        return int(sum(views[f"{layer.name}.weight"][rows].count_nonzero() for layer in self.layers))
+
+    @property
+    def _weights(self) -> int:
+        return self.module.copies * sum(layer.size for layer in self.layers)
+
     def churn(self, member: int) -> float:
         """Weights that grew since the beginning, in units of the member's active weights."""
-        return self.exchanged[member] / sum(int(mask.sum()) for mask in self.member_masks(member).values())
+        return self.exchanged[member] / self.active(member)
 
     def density(self, member: int) -> float:
-        """Active share of a member's Linear weights, counted from its mask."""
-        masks = self.member_masks(member).values()
-        return sum(int(mask.sum()) for mask in masks) / sum(mask.numel() for mask in masks)
+        """Active share of a member's Linear weights."""
+        return self.active(member) / self._weights
 
     def state(self) -> dict[str, object]:
         """Counts, digest chains and generators; the masks themselves are in the module's state."""
