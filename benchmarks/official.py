@@ -32,7 +32,7 @@ def build(clone: Path, s: MRQSettings, observation: int, action: int, device: st
         sys.exit(f"--mrq {clone}: no MRQ.py in it; expected a clone of facebookresearch/MRQ.")
     sys.path.insert(0, str(folder))
     if not device.startswith("cuda"):
-        torch.cuda.mem_get_info = lambda *_: (1 << 40, 1 << 40)  # type: ignore[assignment]
+        torch.cuda.mem_get_info = lambda *_: (1 << 40, 1 << 40)
     hp = {
         "batch_size": s.batch_size, "buffer_size": float(s.buffer_size), "target_update_freq": s.target_cycle,
         "buffer_size_before_training": float(s.warmup - 1), "zs_dim": s.zs_dim, "zsa_dim": s.zsa_dim, "za_dim": s.za_dim,

@@ -1,13 +1,13 @@
 """How well learning hides the simulator: wall time of both beside the larger of the two alone, in paired rounds.
 
-    python benchmarks/overlap.py [--task dog-run] [--width 64] [--batch 64] [--members 8] [--rounds 25]
+    python benchmarks/overlap.py [--task dog-run] [--width 64] [--batch 64] [--members 8] [--device cpu] [--rounds 25]
 
 An agent step is one update and one step of every member's environment, in a worker process as in training, in the order of
 training: an update that begins with a block for the encoder follows its simulator step, because it reads the newest reward,
 and the next action needs what it learns. So the best that there can be is (blocks + the larger of the other updates and their
 simulator steps); `bound` is that, from the times of each alone. Each round times learning alone, simulating alone, both one
-after the other and both beside each other. It needs two free cores. An evaluation (10 episodes a member) is timed once on 2
-episodes, times 5, and given as a share of 5000 agent steps.
+after the other and both beside each other. On a CPU it needs two free cores; beside a GPU the simulator may use all there
+are. An evaluation (10 episodes a member) is timed once on 2 episodes, times 5, and given as a share of 5000 agent steps.
 """
 
 from __future__ import annotations
@@ -23,23 +23,34 @@ from tabulate import tabulate
 from envs.tasks import TASKS
 from envs.worker import Worker
 from harness.evaluation import Evaluator
+from harness.precision import prepare, product_type
 
 EVERY, EPISODES, TIMED = 5000, 10, 2
 
 
-def measure(task_name: str, width: int, batch: int, members: int, rounds: int) -> dict[str, list[float]]:
+def measure(
+    task_name: str, width: int, batch: int, members: int, rounds: int, device: str = "cpu", precision: str = "float32"
+) -> dict[str, list[float]]:
     """Seconds an agent step: `train`, `env`, `after` (one after the other), `beside`, `bound`; and of one `evaluation`."""
     task, found = TASKS[task_name], dict[str, list[float]]()
-    agent = filled_agent(members, width, batch, DENSE, task.observation_size, task.action)
+    prepare(precision, device, deterministic=False)
+    products, on_cuda = product_type(precision), device.startswith("cuda")
+    agent = filled_agent(members, width, batch, DENSE, task.observation_size, task.action, device, products)
     with Worker() as worker:
-        pool = worker.pool(task, list(range(members)), 2, threads=1)  # one core each for learning and simulating
+        pool = worker.pool(task, list(range(members)), 2, threads=None if on_cuda else 1)
         pool.reset()
         actions = np.random.default_rng(0).uniform(-1.0, 1.0, (members, task.action))
         updates = list[tuple[bool, float]]()
 
+        def learned() -> None:
+            """The next action waits for the device, so an agent step ends when it has learned."""
+            if on_cuda:
+                torch.cuda.synchronize()
+
         def train() -> None:
             overlaps, begin = agent.overlaps(), time.perf_counter()
             agent.update()
+            learned()
             updates.append((overlaps, time.perf_counter() - begin))
 
         def beside() -> None:
@@ -50,9 +61,11 @@ def measure(task_name: str, width: int, batch: int, members: int, rounds: int) -
             pool.recv()
             if not overlaps:
                 agent.update()
+            learned()
 
         def after() -> None:
             agent.update()
+            learned()
             pool.step(actions)
 
         work = {"train": train, "env": lambda: pool.step(actions), "after": after, "beside": beside}
@@ -71,7 +84,7 @@ def measure(task_name: str, width: int, batch: int, members: int, rounds: int) -
         seeds = [[10 * member + slot for slot in range(TIMED)] for member in range(members)]
         evaluator = Evaluator(worker, task, seeds, TIMED, 2)
         begin = time.perf_counter()
-        evaluator(agent.snapshot(), 0)
+        evaluator(agent.snapshot(), 0, device)
         found["evaluation"] = [(time.perf_counter() - begin) * EPISODES / TIMED]
     return found
 
@@ -92,10 +105,13 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--members", type=int, default=8)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="float32")
     parser.add_argument("--rounds", type=int, default=25)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    found = measure(arguments.task, arguments.width, arguments.batch, arguments.members, arguments.rounds)
+    size = arguments.width, arguments.batch, arguments.members
+    found = measure(arguments.task, *size, arguments.rounds, arguments.device, arguments.precision)
     rows = [[name, 1e3 * float(np.median(found[name]))] for name in ("train", "env", "after", "beside", "bound")]
     print(tabulate(rows, headers=["", "ms an agent step"], floatfmt=".2f"))
     for kind in ("beside", "after", "bound"):

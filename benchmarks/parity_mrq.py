@@ -123,7 +123,7 @@ def compare(ours: MRQ, theirs: Any, control: Any, terminate: bool) -> tuple[dict
         ours.draws["target-noise"].now.copy_(noise)
         return torch.from_numpy(tape[-1].index)[None]
 
-    ours.replay.sample = sample  # type: ignore[method-assign]
+    ours.replay.sample = sample  # type: ignore[method-assign, assignment]
     state = rng.standard_normal(OBSERVATION)
     for step in range(1, PREFILL + CYCLES * CYCLE + 1):
         action = rng.uniform(-1, 1, ACTION)

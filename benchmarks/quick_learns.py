@@ -14,6 +14,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tabulate import tabulate
@@ -36,7 +37,7 @@ def random_returns(task: str, repeat: int) -> np.ndarray:
     return total
 
 
-def first_evaluation(folder: Path, run: dict) -> float:
+def first_evaluation(folder: Path, run: dict[str, Any]) -> float:
     """Mean return of a run before its first update."""
     path = folder / "runs" / run["task"] / run["regime"] / str(run["seed"]) / "records.jsonl"
     return float(np.mean(json.loads(path.read_text().splitlines()[0])["returns"]))
