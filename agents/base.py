@@ -130,8 +130,8 @@ class Agent(Protocol):
 class AgentKind(Protocol):
     """What the catalogue holds for each algorithm.
 
-    Its settings have `width`, `warmup`, `target_cycle`, `updates(agent_steps)`, `rehearsal()`, `scaled(width, depth, za)` and
-    `with_width(width)`.
+    Its settings have `width`, `depth`, `batch_size`, `buffer_size`, `warmup`, `target_cycle`, `updates(agent_steps)`,
+    `rehearsal()`, `scaled(width, depth, za)` and `with_width(width)`.
     """
 
     def __call__(self, setup: Setup, settings: Any) -> Agent:

@@ -8,7 +8,7 @@ read a value back from the device, and draws nothing: random numbers are drawn b
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import torch
 
@@ -31,19 +31,15 @@ class Graph(Protocol):
 
 
 class CudaGraph:
-    """A CUDA graph. The graphs of a process share their memory: they run one after the other, in any order, and what a step
-    returns is held by the step, so no other graph takes its place."""
-
-    _pools: ClassVar[dict[torch.device, Any]] = {}
+    """A CUDA graph, with memory of its own: in a shared pool one graph's results would lie where another computes."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.graph = torch.cuda.CUDAGraph()
 
     def record(self, function: Callable[[], T]) -> T:
-        pool = self._pools.setdefault(self.device, torch.cuda.graph_pool_handle())
         # thread_local: other threads may go on with what does not touch this stream, such as pinning drawn numbers.
-        with torch.cuda.device(self.device), torch.cuda.graph(self.graph, pool, capture_error_mode="thread_local"):
+        with torch.cuda.device(self.device), torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
             return function()
 
     def replay(self) -> None:
@@ -94,16 +90,18 @@ class Recorded(Generic[T]):
             self.calls += 1
             return self._beside()
         if self.graph is None:
-            self.graph = kind(self.recorder.device)
-            self.result = self.graph.record(self.function)
+            graph = kind(self.recorder.device)
+            self.result, self.graph = graph.record(self.function), graph
         self.graph.replay()
         return self.result
 
     def _beside(self) -> T:
         """The function on a stream of its own, as torch asks of what is to be recorded."""
-        if self.recorder.device.type != "cuda":
+        device = self.recorder.device
+        if device.type != "cuda":
             return self.function()
-        stream, now = torch.cuda.Stream(self.recorder.device), torch.cuda.current_stream(self.recorder.device)  # type: ignore[no-untyped-call]
+        stream: torch.cuda.Stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        now = torch.cuda.current_stream(device)
         stream.wait_stream(now)
         with torch.cuda.stream(stream):
             result = self.function()

@@ -49,14 +49,19 @@ BYTES_PER_PARAMETER = 32
 """Weight, target, two moments, mask, gradient, its parts and its masked copy in float32."""
 
 
+ACTIVATIONS = 45
+"""Tensors [batch, width] in float32 that updates hold at their peaks, for each hidden layer of an MLP: 90 at MR.Q's two."""
+
+
 def cohort_gib(plan: Plan, run: Run, members: int) -> float:
     """Memory of the process of a cohort of runs like this one, in GiB; on a GPU most of it is the card's."""
     task, settings, budget = TASKS[run.task], plan.agent_settings(run), plan.budget
     environment = ENVIRONMENT_MIB.get(task.domain, 13) << 20
     evaluating = min(MEMORY_MIB << 20, environment * plan.evaluation.environments * members)
     replay = replay_row(plan, run) * min(settings.buffer_size, budget.agent_steps + budget.environment_steps // task.horizon)
-    parameters = plan.sizes[run.kind].parameters
-    needed: int = members * (BYTES_PER_PARAMETER * parameters + replay + environment) + evaluating + (900 << 20)
+    learning = BYTES_PER_PARAMETER * plan.sizes[run.kind].parameters
+    learning += 4 * ACTIVATIONS * settings.depth * settings.batch_size * settings.width
+    needed: int = members * (learning + replay + environment) + evaluating + (900 << 20)
     return needed / 2**30
 
 

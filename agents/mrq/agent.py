@@ -76,8 +76,8 @@ class MRQ:
             self._capacity(),
             s.horizon,
             s.min_priority,
-            setup.dtype,
-            self.recorder,
+            dtype=setup.dtype,
+            recorder=self.recorder,
         )
         self.draws = self._draws()
         self.bins = losses.symexp_bins(s.reward_bound, s.reward_bins, setup.dtype, setup.device)
