@@ -21,8 +21,9 @@ import numpy as np
 import torch
 from envs.tasks import TASKS
 from envs.worker import Worker
+from harness.options import Options
 task = TASKS["dog-run"]
-with Worker() as worker:
+with Worker(Options.watchdog_seconds) as worker:
     pool = worker.pool(task, [1])
     pool.reset()
     pool.step(np.zeros((1, task.action)))

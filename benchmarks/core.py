@@ -47,6 +47,7 @@ def filled_agent(
     products: torch.dtype | None = None,
     record: bool = True,
     depth: int = 1,
+    dtype: torch.dtype = torch.float32,
 ) -> MRQ:
     """MRQ with random transitions, ready to learn. `depth`: hidden layers of each MLP, times those of MR.Q, and then an action
     embedding as wide as they are."""
@@ -54,7 +55,7 @@ def filled_agent(
         observation=observation, action=action, agent_steps=100_000, episode_steps=500, terminates=False,
         blocks={"encoder": "T6", "critic": "T6", "actor": "T5"}, regimes=[regime] * members,
         streams=lambda member, word: torch.Generator().manual_seed(1000 * member + sum(word.encode())),
-        device=device, products=products, record=record,
+        device=device, products=products, record=record, dtype=dtype,
     )  # fmt: skip
     settings = MRQSettings(
         width=width, zs_dim=width, za_dim=width // 2, zsa_dim=width, batch_size=batch, warmup=FILL, target_cycle=CYCLE,
@@ -62,9 +63,9 @@ def filled_agent(
     agent = MRQ(setup, settings if depth == 1 else settings.scaled(1, depth, "full"))
     flags = np.zeros((members, 1), dtype=bool)
     for _ in range(FILL + 1):
-        seen, after = (torch.randn(members, 1, observation, device=device) for _ in range(2))
-        agent.begin(seen, torch.rand(members, 1, action, device=device) * 2 - 1)
-        agent.complete(torch.rand(members, 1, device=device), after, flags, flags)
+        seen, after = (torch.randn(members, 1, observation, dtype=dtype, device=device) for _ in range(2))
+        agent.begin(seen, torch.rand(members, 1, action, dtype=dtype, device=device) * 2 - 1)
+        agent.complete(torch.rand(members, 1, dtype=dtype, device=device), after, flags, flags)
     return agent
 
 

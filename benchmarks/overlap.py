@@ -23,6 +23,7 @@ from tabulate import tabulate
 from envs.tasks import TASKS
 from envs.worker import Worker
 from harness.evaluation import Evaluator
+from harness.options import Options
 from harness.precision import prepare, product_type
 
 EVERY, EPISODES, TIMED = 5000, 10, 2
@@ -36,7 +37,7 @@ def measure(
     prepare(precision, device, deterministic=False)
     products, on_cuda = product_type(precision), device.startswith("cuda")
     agent = filled_agent(members, width, batch, DENSE, task.observation_size, task.action, device, products)
-    with Worker() as worker:
+    with Worker(Options.watchdog_seconds) as worker:
         pool = worker.pool(task, list(range(members)), 2, threads=None if on_cuda else 1)
         pool.reset()
         actions = np.random.default_rng(0).uniform(-1.0, 1.0, (members, task.action))

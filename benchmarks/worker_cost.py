@@ -17,6 +17,7 @@ from tabulate import tabulate
 from envs.pool import Pool
 from envs.tasks import TASKS
 from envs.worker import WatchedPool, Worker
+from harness.options import Options
 
 CASES = (("cartpole-swingup", 4), ("humanoid-run", 8), ("dog-run", 4))
 WARM, STEPS = 2, 50
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=25)
     rounds = parser.parse_args().rounds
     rows = []
-    with Worker() as worker:
+    with Worker(Options.watchdog_seconds) as worker:
         for name, count in CASES:
             task = TASKS[name]
             pools = worker.pool(task, range(count)), Pool(task, range(count))

@@ -21,7 +21,6 @@ from typing import IO, Any, Self
 
 from numpy.typing import ArrayLike
 
-from envs import PATIENCE
 from envs.pool import Cursor, Pool
 from envs.spec import Flags, Floats, Step, Task
 
@@ -33,8 +32,8 @@ class EnvironmentFault(RuntimeError):
 class Worker:
     """A process that holds pools. A context: its end ends the process, as does the end of the caller."""
 
-    def __init__(self, patience: float = PATIENCE) -> None:
-        """`patience`: seconds of silence after which the worker is killed."""
+    def __init__(self, patience: float) -> None:
+        """`patience`: seconds of silence after which the worker is killed; it is as silent while it builds or replays."""
         self.patience = patience
         ours, theirs = socket.socketpair()
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - what the worker writes to stderr, as long as it lives

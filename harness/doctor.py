@@ -21,6 +21,7 @@ from envs.tasks import TASKS
 from envs.worker import EnvironmentFault, Worker
 from harness import image, machine, provenance
 from harness.estimate import Estimate, Rates, estimate
+from harness.options import Options
 from harness.partition import Cohort, partition
 from harness.plan import Plan, make_plan
 from harness.seeding import generator
@@ -139,7 +140,7 @@ def _environments(tasks: dict[str, Task]) -> tuple[list[Finding], dict[str, floa
     findings, milliseconds = [], dict[str, float]()
     for name, task in tasks.items():
         try:
-            with Worker() as worker:
+            with Worker(Options.watchdog_seconds) as worker:
                 found, again = fingerprint(task, worker), fingerprint(task, worker)
                 differing, starts = _starts(task, worker), RESETS * STREAMS
                 milliseconds[task.domain] = _milliseconds(task, worker)

@@ -16,6 +16,7 @@ from harness.canary import canary
 from harness.config import build
 from harness.errors import Incomplete
 from harness.faults import Fault, all_faults
+from harness.options import Options
 from harness.plan import Plan, Run
 from harness.records import digest_file, dump_json, read_json, write_atomic, write_json
 from harness.results import Failure, read_results, read_timings
@@ -70,7 +71,7 @@ class Manifest:
 def manifest(folder: Path, plan: Plan, started: float, command: str) -> Manifest:
     """The manifest of a plan folder as it is now. Raises Incomplete if the environments break."""
     try:
-        with Worker() as worker:
+        with Worker(Options.watchdog_seconds) as worker:
             fingerprints = {task: fingerprint(TASKS[task], worker) for task in plan.observations}
     except EnvironmentFault as fault:
         raise Incomplete(f"no fingerprint could be taken: {fault}. All results are kept; the same command goes on.") from None

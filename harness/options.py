@@ -1,10 +1,8 @@
-"""How cohorts are carried out, and the defaults of the command line, which must not load numpy for them."""
+"""How cohorts are carried out, and the defaults of the command line, which must not load numpy or a simulator for them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-from envs import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Options:
     """Go on from a checkpoint that other code or libraries wrote; such entries are unranked."""
     retries: int = 3
     """Infrastructure faults after which a cohort goes on from its last checkpoint, before it is left incomplete."""
-    watchdog_seconds: float = PATIENCE
+    watchdog_seconds: float = 120.0
     """Seconds without an answer from the environments after which they count as hung."""
     deterministic: bool = False
     """On a GPU, only algorithms that give the same bits each time; on a CPU nothing else is ever used."""

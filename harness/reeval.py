@@ -128,7 +128,7 @@ def reevaluate(
     torch.set_num_threads(1)
     prepare(plan.precision, "cpu", deterministic=False)
     try:
-        with Worker() as worker:
+        with Worker(Options.watchdog_seconds) as worker:
             prints = {task: fingerprint(TASKS[task], worker) for task in plan.observations}
             same = _same_platform(predicate, prints)
             groups = list(_groups(plan, predicate))

@@ -22,7 +22,7 @@ def bang_bang(observation):
 
 @pytest.fixture(scope="module")
 def worker():
-    with Worker() as found:
+    with Worker(patience=120.0) as found:
         yield found
 
 

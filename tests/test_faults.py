@@ -173,7 +173,7 @@ def test_a_fault_while_the_entry_is_made_keeps_all_results(fresh, tiny_entry, mo
 
 
 def test_a_watched_pool_gives_the_numbers_of_a_pool():
-    with Worker() as worker:
+    with Worker(patience=120.0) as worker:
         watched, plain = worker.pool(TASK, [3, 4]), Pool(TASK, [3, 4])
         assert np.array_equal(watched.reset(), plain.reset())
         for action in np.random.RandomState(1).uniform(-1, 1, (20, 2, 1)):
@@ -190,13 +190,13 @@ def test_a_watched_pool_gives_the_numbers_of_a_pool():
 
 
 def test_after_a_fault_a_worker_keeps_saying_so_and_its_end_leaves_no_process():
-    with Worker() as worker:
+    with Worker(patience=120.0) as worker:
         pool = worker.pool(TASK, [1])
         os.kill(worker.pid, signal.SIGKILL)
         for _ in range(2):
             with pytest.raises(EnvironmentFault, match="ended by SIGKILL"):
                 pool.reset()
-    forgotten = Worker()
+    forgotten = Worker(patience=120.0)
     place = Path(f"/proc/{forgotten.pid}")
     assert place.exists()
     del forgotten

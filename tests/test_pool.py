@@ -179,7 +179,7 @@ def test_threads_stay_within_the_cpu_set(monkeypatch):
 
 
 def test_a_fingerprint_is_the_same_again_and_tells_tasks_apart():
-    with Worker() as worker:
+    with Worker(patience=120.0) as worker:
         assert fingerprint(CARTPOLE, worker) == fingerprint(CARTPOLE, worker) != fingerprint(TASKS["cartpole-balance"], worker)
 
 
