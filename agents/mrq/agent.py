@@ -91,6 +91,8 @@ class MRQ:
         self.rl_updates = 0
         self.seen = torch.zeros((self.members, 1, setup.observation), dtype=setup.dtype, device=setup.device)
         """What the latest exploring action was chosen for."""
+        self.batch: Batch
+        """Of the latest critic update."""
         self._explore = self.recorder.step(self._exploring_action)
         self._learn_encoder = self.recorder.step(self._encoder_update)
         self._learn_critic = self.recorder.step(self._critic_update)
