@@ -11,14 +11,13 @@ import typer
 from harness import errors
 from harness.errors import UserError
 from harness.keys_cli import KeyOption, signing_key
-from harness.printing import print_json, print_verdict
+from harness.printing import JsonOption, print_json, print_verdict
 
 if TYPE_CHECKING:
     from harness.plan import Plan
 
 baseline_app = typer.Typer(no_args_is_help=True, help="Baselines of the regression gate.")
 
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Folder = Annotated[Path, typer.Argument(help="OUT/<plan id>, or a baseline.")]
 
 
