@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import secrets
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,13 +32,13 @@ from harness.cohort_size import BYTES_PER_PARAMETER
 from harness.errors import UNVERIFIED, Incomplete, UserError
 from harness.evaluation import Evaluator
 from harness.options import Options
-from harness.partition import Cohort, alike, kind
-from harness.plan import Plan, Run, read_plan, write_plan
+from harness.partition import kind
+from harness.plan import Plan, Run, read_plan
 from harness.precision import prepare, product_type
 from harness.records import digest_file, dump_json, write_atomic
 from harness.report import Refused
+from harness.retrain import Retrained, train_again
 from harness.seeding import environment_seed, generator
-from harness.unit import run_cohort
 from leaderboard import envelope, strict_json
 from leaderboard.inflation import LEVEL, inflated, pooled
 from leaderboard.keys import SigningKey
@@ -65,18 +64,6 @@ class RunCheck:
     p: float
     """Of the claim not being too high."""
     z: float
-    defect: str | None
-
-
-@dataclass(frozen=True)
-class Retrained:
-    """One run, trained again."""
-
-    run: Run
-    repeated: bool
-    """Whether its records came out again, to the byte."""
-    claimed: float | None
-    observed: float | None
     defect: str | None
 
 
@@ -137,7 +124,7 @@ def reevaluate(
             checks = [check for members, claimed in groups for check in _check(trial, members, claimed)]
     except EnvironmentFault as fault:
         raise Incomplete(f"{fault}. Nothing was signed; the same command begins again.") from None
-    again = _retrain(folder, plan, predicate, retrain, nonce, same) if retrain else []
+    again = train_again(folder, plan, predicate, retrain, nonce, same) if retrain else []
     z, p = pooled([check.z for check in checks]) if checks else (math.nan, 1.0)
     pooled_z = None if math.isnan(z) else z
     defects = [f"{check.run.name}: {check.defect}" for check in checks if check.defect]
@@ -275,45 +262,6 @@ def _returns(plan: Plan, agent: Agent, runs: list[Run], worker: Worker, word: st
     returns = evaluator(agent.snapshot(), 0)
     evaluator.close()
     return returns
-
-
-def _retrain(folder: Path, plan: Plan, predicate: dict[str, Any], count: int, nonce: str, same: bool) -> list[Retrained]:
-    """Train `count` runs again, with whom they were trained, drawn by the nonce; compare records, or else scores."""
-    stated = {Run(run["task"], run["regime"], run["seed"]): run for run in predicate["runs"]}
-    finished = [run for run in plan.runs if stated[run]["status"] == "finished"]
-    order = torch.randperm(len(finished), generator=generator("retrain", nonce, 0, "runs")).tolist()
-    chosen = [finished[index] for index in order[:count]]
-    found = []
-    with tempfile.TemporaryDirectory() as scratch:
-        again = write_plan(plan, Path(scratch))
-        for index, run in enumerate(chosen):
-            run_cohort(again, plan, _as_trained(plan, index, run, stated[run]["members"]), Options())
-        for run in chosen:
-            found.append(_compare(run, folder, again, stated, same))
-    return found
-
-
-def _as_trained(plan: Plan, index: int, run: Run, members: int) -> Cohort:
-    """A cohort of as many members as the run was trained with: others of its kind fill it up, and change nothing of it."""
-    others = [other for other in alike(plan)[kind(plan, run)] if other != run]
-    return Cohort(index, run.task, (run, *others[: members - 1]))
-
-
-def _compare(run: Run, folder: Path, again: Path, stated: dict[Run, dict[str, Any]], same: bool) -> Retrained:
-    records = [place / "runs" / run.name / "records.jsonl" for place in (folder, again)]
-    repeated = records[0].read_bytes() == records[1].read_bytes()
-    claimed = stated[run]["score"]
-    observed = strict_json.parse((again / "runs" / run.name / "result.json").read_bytes())["score"]
-    defect = None
-    if same and not repeated:
-        defect = f"trained again it scores {observed}, not {claimed}, on the same kind of machine"
-    elif not repeated and observed is not None:
-        cell = [r for r in stated.values() if (r["task"], r["regime"]) == (run.task, run.regime)]
-        others = [r["score"] for r in cell if r["score"] is not None]
-        spread = float(np.std(others, ddof=1)) if len(others) > 2 else math.inf
-        if claimed - observed > 4.0 * math.sqrt(2.0) * spread:
-            defect = f"trained again it scores {observed:.1f}, far below {claimed:.1f}"
-    return Retrained(run, repeated, claimed, observed, defect)
 
 
 def verdict_lines(found: Reevaluation) -> Iterator[str]:
