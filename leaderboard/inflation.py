@@ -17,12 +17,14 @@ SMALLEST = 1e-300
 def inflated(claimed: Sequence[float], observed: Sequence[float]) -> tuple[float, float]:
     """(z, p) of claimed episodes not being higher than observed ones on other start states: Welch, one-sided.
 
-    z is the normal score of p, so that runs can be pooled.
+    z is the normal score of p, so that runs can be pooled. One episode alone says nothing of how much they vary: p is 0.5 then.
     """
+    if min(len(claimed), len(observed)) < 2:
+        return 0.0, 0.5
     a, b = mean_interval(claimed), mean_interval(observed)
     terms = [(cell.deviation**2 / cell.n, cell.n) for cell in (a, b)]
     variance = math.fsum(term for term, _ in terms)
-    if not variance > 0.0:  # episodes that are all alike, or one alone
+    if not variance > 0.0:  # episodes that are all alike
         return (0.0, 0.5) if not a.mean > b.mean else (-float(ndtri(SMALLEST)), 0.0)
     freedom = variance**2 / math.fsum(term**2 / (n - 1) for term, n in terms)
     t = (a.mean - b.mean) / math.sqrt(variance)

@@ -148,6 +148,7 @@ def test_the_tests_of_claims_by_hand():
     assert inflation.inflated([1.0, 3.0, 2.0], [11.0, 13.0, 12.0])[1] > 0.99
     assert inflation.inflated([5.0, 5.0], [5.0, 5.0]) == (0.0, 0.5)
     assert inflation.inflated([6.0, 6.0], [5.0, 5.0])[1] == 0.0
+    assert inflation.inflated([6.0], [5.0]) == (0.0, 0.5), "one episode alone says nothing of how much they vary"
     assert inflation.pooled([1.0, 1.0, 1.0, 1.0])[0] == 2.0
 
 
