@@ -17,6 +17,7 @@ from safetensors import safe_open
 
 from harness.errors import Incomplete
 from harness.listing import rows
+from harness.options import Options
 from harness.plan import read_plan
 from harness.profiling import STEPS
 from harness.run import Request, execute, plan_of, summary
@@ -279,3 +280,12 @@ def test_a_cohort_that_somebody_else_has_is_left_out_and_the_others_finish(tiny_
     assert {run["status"] for run in summary(tmp_path / plan.id, plan)["runs"]} == {"missing", "finished"}
     document = execute(request, one_use_key())
     assert {run["status"] for run in document["runs"]} == {"finished"}
+
+
+@pytest.mark.parametrize("executor", ["inline", "local"])
+def test_no_cohort_is_begun_after_the_wall_time(tiny_suite, tmp_path, executor):
+    options = Options(device="cpu", max_wall=0.0)
+    request = Request(str(tiny_suite), tmp_path, executor=executor, members=2, options=options)
+    with pytest.raises(Incomplete, match=r"^2 cohorts wait: --max-wall is over\. The same command goes on\.$"):
+        execute(request, one_use_key())
+    assert not list(tmp_path.glob("*/runs/*/*/*/records.jsonl"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.errors import Incomplete
 from harness.executors.here import choose_device, seal
-from harness.executors.supervise import in_short
+from harness.executors.supervise import in_short, out_of_time, wall_left
 from harness.options import Options
 from harness.partition import Cohort
 from harness.plan import Plan
@@ -20,8 +20,10 @@ __all__ = ["choose_device", "execute", "seal"]
 def execute(folder: Path, plan: Plan, cohorts: list[Cohort], options: Options) -> list[str]:
     """Carry the cohorts out; what one of them was left incomplete for is returned, and the others go on."""
     begin, wrong = time.monotonic(), list[str]()
-    for cohort in cohorts:
-        left = None if options.max_wall is None else max(0.0, options.max_wall - (time.monotonic() - begin))
+    for done, cohort in enumerate(cohorts):
+        left = wall_left(options, begin)
+        if left == 0.0:
+            return [*wrong, out_of_time(len(cohorts) - done)]
         try:
             run_cohort(folder, plan, cohort, replace(options, max_wall=left))
         except Incomplete as error:

@@ -52,7 +52,8 @@ Start = Callable[[Cohort, int, float | None], Carrier]
 
 
 def supervise(folder: Path, cohorts: list[Cohort], options: Options, start: Start) -> list[str]:
-    """Keep `options.jobs` places busy until every cohort ended; returns what went wrong, in words.
+    """Keep `options.jobs` places busy until every cohort ended; returns what went wrong, in words. None is begun after
+    `options.max_wall`.
 
     What is ended from outside is an infrastructure fault: it is started again, `options.retries` times. SIGINT (or SIGTERM) is
     passed on once, so that cohorts keep their records; a second one kills them. Raises Interrupted then.
@@ -63,9 +64,12 @@ def supervise(folder: Path, cohorts: list[Cohort], options: Options, start: Star
     display, begin = Display(folder, cohorts), time.monotonic()
     try:
         while waiting or running:
+            left = wall_left(options, begin)
+            if left == 0.0 and waiting:
+                wrong.append(out_of_time(len(waiting)))
+                waiting.clear()
             for place in sorted(set(range(options.jobs or 1)) - set(running))[: len(waiting)]:
                 cohort = waiting.pop(0)
-                left = None if options.max_wall is None else max(0.0, options.max_wall - (time.monotonic() - begin))
                 running[place] = (cohort, start(cohort, place, left))
             time.sleep(POLL)
             display.refresh([cohort.index for cohort, _ in running.values()])
@@ -89,6 +93,16 @@ def supervise(folder: Path, cohorts: list[Cohort], options: Options, start: Star
         for _, carrier in running.values():
             carrier.kill()
     return wrong
+
+
+def wall_left(options: Options, begin: float) -> float | None:
+    """Seconds of wall time that are left since `begin` (of time.monotonic), or None without a limit."""
+    return None if options.max_wall is None else max(0.0, options.max_wall - (time.monotonic() - begin))
+
+
+def out_of_time(cohorts: int) -> str:
+    """In words, so many cohorts that were not begun."""
+    return f"{cohorts} {'cohort waits' if cohorts == 1 else 'cohorts wait'}: --max-wall is over"
 
 
 def _stop(carriers: list[Carrier]) -> None:
