@@ -103,13 +103,14 @@ def test_in_float64_a_gpu_learns_what_a_cpu_learns():
 
 def test_nothing_in_the_loop_waits_for_the_device():
     """But for the action, which the simulator needs."""
-    agent = loop().run(120).agent
-    observation = torch.zeros((4, 1, 7), device=DEVICE)
+    agent = loop().run(123).agent  # every step is recorded, and no target copy or rewire is due in the next four
+    observation, before = torch.zeros((4, 1, 7), device=DEVICE), agent.rl_updates
     with never_waiting():
         for _ in range(4):
             agent.begin(observation, agent.act(observation, explore=True))
-            if agent.overlaps():
-                agent.update()
+            assert agent.overlaps()
+            agent.update()
+    assert agent.rl_updates == before + 4
     with pytest.raises(RuntimeError, match="synchroniz"), never_waiting():
         float(agent.reward_scale[0])
 
