@@ -136,6 +136,19 @@ def span(values: object) -> tuple[float, float, float]:
     return float(middle), float(low), float(high)
 
 
+def gains(times: dict[str, list[float]]) -> list[list[object]]:
+    """For each row its median in milliseconds, and how much faster it is than the first, in paired rounds."""
+    first = np.array(next(iter(times.values())))
+    return [[name, 1e3 * np.median(found), *span(first / np.array(found))] for name, found in times.items()]
+
+
+def save(arguments: argparse.Namespace, **figures: object) -> None:
+    """Write arguments and figures to `--json`, if it was given."""
+    if arguments.json:
+        settings = {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()}
+        arguments.json.write_text(json.dumps({"arguments": settings, **figures}))
+
+
 def gain(found: dict[str, dict[str, list[float]]], name: str) -> tuple[float, float, float]:
     """Ratio of one dense member's time to a row's, per member."""
     return span(np.array(found["seconds"]["dense, P = 1"]) / np.array(found["seconds"][name]))
@@ -168,9 +181,7 @@ def main() -> None:
     largest = arguments.members[-1]
     middle, low, high = overhead(found, largest)
     print(f"\nsparsity at P = {largest}, a rewire every 1000: {middle:+.1%} of a step ({low:+.1%} to {high:+.1%})")
-    if arguments.json:
-        settings = vars(arguments) | {"json": str(arguments.json)}
-        arguments.json.write_text(json.dumps({"arguments": settings, "seconds": found["seconds"]}))
+    save(arguments, seconds=found["seconds"])
 
 
 if __name__ == "__main__":

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from core import ACTION, CYCLE, DENSE, FILL, OBSERVATION, filled_agent, span, timed
+from core import ACTION, CYCLE, DENSE, FILL, OBSERVATION, filled_agent, gains, save, timed
 from tabulate import tabulate
 
 from agents.mrq.settings import MRQSettings
@@ -78,12 +77,10 @@ def main() -> None:
             taken = timed(step, arguments.cycles * CYCLE, device) / members
             if number:  # the first round warms up
                 times[name].append(taken)
-    first = np.array(times["official"])
-    rows = [[name, 1e3 * np.median(found), *span(first / np.array(found))] for name, found in times.items()]
-    print(tabulate(rows, headers=["", "ms a member and step", "gain", "5 %", "95 %"], floatfmt=".3f", tablefmt="github"))
-    if arguments.json:
-        settings = {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()}
-        arguments.json.write_text(json.dumps({"arguments": settings, "seconds": times}))
+    print(
+        tabulate(gains(times), headers=["", "ms a member and step", "gain", "5 %", "95 %"], floatfmt=".3f", tablefmt="github")
+    )
+    save(arguments, seconds=times)
 
 
 if __name__ == "__main__":

@@ -100,6 +100,11 @@ def reached(found: dict[str, list[float]]) -> tuple[float, float, float]:
     return span(np.array(found["beside"]) / np.array(found["bound"]))
 
 
+def evaluation_share(found: dict[str, list[float]]) -> float:
+    """Of the wall time, with an evaluation every EVERY agent steps."""
+    return found["evaluation"][0] / (found["evaluation"][0] + EVERY * float(np.median(found["beside"])))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--task", default="dog-run")
@@ -118,8 +123,7 @@ def main() -> None:
     for kind in ("beside", "after", "bound"):
         print(f"{kind}: wall / max(train, env) {{:.2f}} ({{:.2f}} to {{:.2f}})".format(*quality(found, kind)))
     print("beside / bound: {:.2f} ({:.2f} to {:.2f})".format(*reached(found)))
-    steps = EVERY * float(np.median(found["beside"]))
-    print(f"evaluation: {found['evaluation'][0] / (found['evaluation'][0] + steps):.1%} of the wall time")
+    print(f"evaluation: {evaluation_share(found):.1%} of the wall time")
 
 
 if __name__ == "__main__":

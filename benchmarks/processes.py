@@ -11,7 +11,6 @@ NVIDIA's Multi-Process Service for the processes, and ends it.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import shutil
@@ -25,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from core import CYCLE, DENSE, filled_agent, span, timed
+from core import CYCLE, DENSE, filled_agent, save, span, timed
 from tabulate import tabulate
 
 
@@ -115,9 +114,7 @@ def main() -> None:
     cohort = np.array(found["cohort"])
     rows = [[name, 1e3 * np.median(times), *span(np.array(times) / cohort)] for name, times in found.items()]
     print(tabulate(rows, headers=["", "ms a member and step", "gain", "5 %", "95 %"], floatfmt=".3f", tablefmt="github"))
-    if arguments.json:
-        settings = {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()}
-        arguments.json.write_text(json.dumps({"arguments": settings, "seconds": found}))
+    save(arguments, seconds=found)
 
 
 if __name__ == "__main__":

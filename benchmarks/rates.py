@@ -11,12 +11,11 @@ losses and targets go through torch.compile (it needs a C compiler, and minutes)
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
-from core import CYCLE, DENSE, filled_agent, span, timed
+from core import CYCLE, DENSE, filled_agent, gains, save, timed
 from tabulate import tabulate
 
 from agents.mrq.agent import MRQ
@@ -75,16 +74,10 @@ def main() -> None:
             taken = timed(agent.update, arguments.cycles * CYCLE, arguments.device) / agent.members
             if number:  # the first round warms up
                 times[name].append(taken)
-    first = np.array(next(iter(times.values())))
-    rows = [
-        [name, 1e3 * np.median(found), *span(first / np.array(found)), 1.0 / np.median(found), memory[name]]
-        for name, found in times.items()
-    ]
+    rows = [[*row, 1.0 / np.median(times[name]), memory[name]] for name, row in zip(times, gains(times), strict=True)]
     headers = ["", "ms a member and step", "gain", "5 %", "95 %", "member steps/s", "MiB of the card"]
     print(tabulate(rows, headers=headers, floatfmt=".3f", tablefmt="github"))
-    if arguments.json:
-        settings = {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()}
-        arguments.json.write_text(json.dumps({"arguments": settings, "seconds": times, "mib": memory}))
+    save(arguments, seconds=times, mib=memory)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import json
 from pathlib import Path
 
 import core
-import numpy as np
 import overlap
 import simulator
 import torch
@@ -30,7 +29,6 @@ def main() -> None:
     wide = core.measure(512, 256, [1], arguments.rounds)
     beside = overlap.measure("dog-run", 64, 64, 8, arguments.rounds)
     simulated = simulator.measure(arguments.rounds, 8)
-    share = beside["evaluation"][0] / (beside["evaluation"][0] + overlap.EVERY * float(np.median(beside["beside"])))
     through = "EnvPool through the adapter"
     rows = [
         ["grid batched, width 64, P = 8 (core.py)", *core.gain(small, "dense, P = 8"), ">= 1.6"],
@@ -47,7 +45,7 @@ def main() -> None:
         ["mujoco.rollout with itself (A/A)", *simulator.share(simulated, "mujoco.rollout again (A/A)"), "1"],
     ]
     print(tabulate(rows, headers=["", "median", "5 %", "95 %", "aim"], floatfmt=".3f", tablefmt="github"))
-    print(f"evaluation: {share:.1%} of the wall time at dog-run, width 64, P = 8")
+    print(f"evaluation: {overlap.evaluation_share(beside):.1%} of the wall time at dog-run, width 64, P = 8")
     if arguments.json:
         figures = {"core_64": small, "core_512": wide, "overlap": beside, "simulator": simulated}
         arguments.json.write_text(json.dumps({"rounds": arguments.rounds, **figures}))

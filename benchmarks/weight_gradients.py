@@ -12,9 +12,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-import numpy as np
 import torch
-from core import DENSE, filled_agent, span, timed
+from core import DENSE, filled_agent, gains, timed
 from tabulate import tabulate
 from torch import Tensor
 from torch.autograd import Function
@@ -132,9 +131,7 @@ def main() -> None:
             taken = timed(agent._learn_encoder, arguments.updates, arguments.device)
             if number:  # the first round warms up
                 times[name].append(taken)
-    first = np.array(next(iter(times.values())))
-    rows = [[name, 1e3 * np.median(found), *span(first / np.array(found))] for name, found in times.items()]
-    print(tabulate(rows, headers=["", "ms an update", "gain", "5 %", "95 %"], floatfmt=".3f", tablefmt="github"))
+    print(tabulate(gains(times), headers=["", "ms an update", "gain", "5 %", "95 %"], floatfmt=".3f", tablefmt="github"))
 
 
 if __name__ == "__main__":

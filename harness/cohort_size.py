@@ -50,7 +50,8 @@ BYTES_PER_PARAMETER = 32
 
 
 ACTIVATIONS = 45
-"""Tensors [batch, width] in float32 that updates hold at their peaks, for each hidden layer of an MLP: 90 at MR.Q's two."""
+"""Tensors [batch, width] in float32 that updates may hold at their peaks beside gradients, for each hidden layer of an MLP; 34
+are held at MR.Q's size (benchmarks/steps.py)."""
 
 
 def cohort_gib(plan: Plan, run: Run, members: int) -> float:

@@ -18,6 +18,7 @@ from torch import Tensor
 from agents.base import Probe, Setup, TrainedModule
 from agents.blocks import block_type
 from agents.draws import Draws
+from agents.layers import Parameters
 from agents.module import AdamWSettings, Module
 from agents.mrq import losses
 from agents.mrq.networks import Networks
@@ -145,21 +146,22 @@ class MRQ:
     def act(self, observation: Tensor, explore: bool) -> Tensor:
         """[P, E, obs] -> [P, E, act] in [-1, 1]; uniform while warming up, zero for failed members."""
         if not explore:
-            return self._of_healthy(self._greedy(observation), self.alive)
+            return self._greedy(observation, self.encoder.parameters, self.actor.parameters, self.alive)
         if self.agent_steps < self.settings.warmup:
             return self._of_healthy(2.0 * self.draws["explore/random"].next() - 1.0, self.alive)
         self.seen.copy_(observation)
         self.draws["explore/noise"].next()
         return self._explore()
 
-    def _greedy(self, observation: Tensor) -> Tensor:
-        zs = self.networks.state_embedding(observation, self.encoder.parameters)
-        return self.networks.policy(zs, self.actor.parameters)[0]
+    def _greedy(self, observation: Tensor, encoder: Parameters, actor: Parameters, alive: Tensor) -> Tensor:
+        zs = self.networks.state_embedding(observation, encoder)
+        return self._of_healthy(self.networks.policy(zs, actor)[0], alive)
 
     @torch.no_grad()
     def _exploring_action(self) -> Tensor:
-        action = self._greedy(self.seen) + self.draws["explore/noise"].now * self.settings.exploration_noise
-        return self._of_healthy(action.clamp(-1.0, 1.0), self.alive)
+        action = self._greedy(self.seen, self.encoder.parameters, self.actor.parameters, self.alive)
+        noise = self.draws["explore/noise"].now * self.settings.exploration_noise
+        return self._of_healthy((action + noise).clamp(-1.0, 1.0), self.alive)
 
     @staticmethod
     def _of_healthy(action: Tensor, alive: Tensor) -> Tensor:
@@ -173,7 +175,7 @@ class MRQ:
 
         @torch.no_grad()
         def policy(observation: Tensor) -> Tensor:
-            return self._of_healthy(self.networks.policy(self.networks.state_embedding(observation, encoder), actor)[0], alive)
+            return self._greedy(observation, encoder, actor, alive)
 
         return policy
 
