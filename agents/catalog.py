@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from agents.lazy import load
 
 if TYPE_CHECKING:
-    from agents.base import AgentKind
+    from agents.protocol import AgentKind
 
 AGENTS: dict[str, tuple[str, str, str, str]] = {
-    "mrq": ("agents.mrq.settings:MRQSettings", "agents.mrq.shapes", "agents.mrq.agent:MRQ", "MR.Q, arXiv 2501.16142"),
+    "mrq": ("agents.mrq.settings:MRQSettings", "agents.mrq.spec", "agents.mrq.agent:MRQ", "MR.Q, arXiv 2501.16142"),
 }
 """Name -> (settings class, module of shapes, agent class, meaning)."""
 

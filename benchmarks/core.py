@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from tabulate import tabulate
 
-from agents.base import Setup
 from agents.mrq.agent import MRQ
 from agents.mrq.settings import MRQSettings
-from agents.mrq.shapes import module_shapes, update_flops
+from agents.mrq.spec import module_shapes, update_flops
+from agents.protocol import Setup
 from agents.sparsity.counting import dense_weights
 from agents.sparsity.regime import MODULES, ModuleRegime
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from leaderboard import stats
+from leaderboard.statistics import stats
 
 Array = NDArray[np.float64]
 Model = Callable[[np.random.Generator, int], Array]

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from core import DENSE, MST, filled_agent, learning
 
-from agents.diagnostics import diagnose
+from agents.diagnostics.figures import diagnose
 
 
 def main() -> None:

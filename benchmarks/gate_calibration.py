@@ -1,4 +1,5 @@
-"""How often the regression gate is wrong: measured on many seeds of `ci-tiny`, written to leaderboard/gate-calibration.json.
+"""How often the regression gate is wrong: measured on many seeds of `ci-tiny`, written to
+leaderboard/statistics/gate-calibration.json.
 
     mst-bench run --suite ci-tiny --set seeds=256 --members 32 --out OUT
     python benchmarks/gate_calibration.py OUT/<plan id> | results/ci-tiny-scores.csv [--seeds 80] [--comparisons 1000] [--write]
@@ -21,9 +22,9 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import beta
 
-from harness.plan import read_plan
-from harness.results import read_results
-from leaderboard import gate
+from harness.planning.plan import read_plan
+from harness.training.results import read_results
+from leaderboard.statistics import gate
 
 DROP = 0.4
 
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument("scores", type=Path, help="OUT/<plan id>, or a CSV of a column `seed` and one for each regime")
     parser.add_argument("--seeds", type=int, default=80, help="of each side")
     parser.add_argument("--comparisons", type=int, default=1000)
-    parser.add_argument("--write", action="store_true", help="leaderboard/gate-calibration.json")
+    parser.add_argument("--write", action="store_true", help="leaderboard/statistics/gate-calibration.json")
     arguments = parser.parse_args()
     suite, scores = read_scores(arguments.scores)
     regimes = list(dict.fromkeys(regime for regime, _ in scores))

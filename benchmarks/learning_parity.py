@@ -17,8 +17,9 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from harness.plan import read_plan
-from leaderboard.curves import read_evaluations, returns_panel
+from harness.planning.plan import read_plan
+from leaderboard.formats.records import read_evaluations
+from leaderboard.pages.curves import returns_panel
 
 
 def main() -> int:

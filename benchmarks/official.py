@@ -21,7 +21,7 @@ from core import ACTION, CYCLE, DENSE, FILL, OBSERVATION, filled_agent, gains, s
 from tabulate import tabulate
 
 from agents.mrq.settings import MRQSettings
-from harness.precision import prepare, product_type
+from harness.training.precision import prepare, product_type
 
 
 def build(clone: Path, s: MRQSettings, observation: int, action: int, device: str = "cpu") -> Any:

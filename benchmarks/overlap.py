@@ -22,9 +22,9 @@ from tabulate import tabulate
 
 from envs.tasks import TASKS
 from envs.worker import Worker
-from harness.evaluation import Evaluator
 from harness.options import Options
-from harness.precision import prepare, product_type
+from harness.training.evaluation import Evaluator
+from harness.training.precision import prepare, product_type
 
 EVERY, EPISODES, TIMED = 5000, 10, 2
 

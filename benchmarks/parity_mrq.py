@@ -24,10 +24,10 @@ import numpy as np
 import official
 import torch
 
-from agents.base import Setup
+from agents.members.replay import ONE
 from agents.mrq.agent import MRQ
 from agents.mrq.settings import MRQSettings
-from agents.replay import ONE
+from agents.protocol import Setup
 from agents.sparsity.regime import MODULES, ModuleRegime
 
 OBSERVATION, ACTION, EPISODE = 24, 6, 100

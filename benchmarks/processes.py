@@ -30,7 +30,7 @@ from tabulate import tabulate
 
 def learner(pipe: Connection, device: str, precision: str, members: int, width: int, batch: int, cycles: int) -> None:
     """A process: an agent that learns for some target cycles whenever it is told to, and says when it is done."""
-    from harness.precision import prepare, product_type
+    from harness.training.precision import prepare, product_type
 
     torch.set_num_threads(1)
     prepare(precision, device, deterministic=False)

@@ -21,8 +21,8 @@ from tabulate import tabulate
 
 from envs.pool import Pool
 from envs.tasks import TASKS
-from harness.entry import stated_runs
-from harness.plan import Plan, read_plan
+from harness.entries.entry import stated_runs
+from harness.planning.plan import Plan, read_plan
 
 EPISODES = 50
 

@@ -19,7 +19,7 @@ from core import CYCLE, DENSE, filled_agent, gains, save, timed
 from tabulate import tabulate
 
 from agents.mrq.agent import MRQ
-from harness.precision import prepare, product_type
+from harness.training.precision import prepare, product_type
 
 
 def mebibytes(device: str) -> float:

@@ -18,7 +18,7 @@ from tabulate import tabulate
 from torch import Tensor
 from torch.autograd import Function
 
-from agents.layers import Parameters, activate, linear, shortcut
+from agents.members.layers import Parameters, activate, linear, shortcut
 from agents.mrq.agent import MRQ
 from agents.mrq.networks import Networks
 

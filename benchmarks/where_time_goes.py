@@ -13,10 +13,10 @@ from pathlib import Path
 
 from tabulate import tabulate
 
-from harness.checkpoint import Checkpoints
-from harness.partition import Cohort, read_cohorts
-from harness.provenance import identity
-from harness.results import read_timings
+from harness.machine.provenance import identity
+from harness.planning.cohorts import Cohort, read_cohorts
+from harness.training.checkpoint import Checkpoints
+from harness.training.results import read_timings
 
 KINDS = ("train", "env", "eval", "checkpoint")
 

@@ -3,6 +3,6 @@
 import sys
 from pathlib import Path
 
-from harness.image import write_content
+from harness.machine.image import write_content
 
 write_content(Path(sys.prefix), variant=sys.argv[1], commit=sys.argv[2])

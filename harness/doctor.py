@@ -12,21 +12,21 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from agents.base import Setup
 from agents.catalog import agent_class, shapes
+from agents.protocol import Setup
 from agents.sparsity.counting import dense_weights
 from envs.fingerprint import fingerprint, reference
 from envs.spec import Task
 from envs.tasks import TASKS
 from envs.worker import EnvironmentFault, Worker
-from harness import image, machine, provenance
-from harness.estimate import Estimate, Rates, estimate
+from harness.machine import image, provenance, resources
 from harness.options import Options
-from harness.partition import Cohort, partition
-from harness.plan import Plan, make_plan
+from harness.planning.cohorts import Cohort, partition
+from harness.planning.estimate import Estimate, Rates, estimate
+from harness.planning.plan import Plan, make_plan
+from harness.planning.reader import load
+from harness.planning.suite import Suite
 from harness.seeding import generator
-from harness.suite import Suite
-from harness.suite_file import load
 
 RESETS, STREAMS = 3, 8
 """Episodes and seeds whose start states are compared."""
@@ -98,9 +98,9 @@ def _machine(out: Path) -> list[Finding]:
     found = provenance.hardware()
     gpus = ", ".join(found["gpus"]) or "none visible: suites that need CUDA run here with --device cpu only"
     return [
-        Finding("cpu", "ok", f"{found['cpu']} ({found['architecture']}), {machine.cores()} cores"),
-        Finding("memory", "ok", f"{machine.memory_gib():.1f} GiB free"),
-        Finding("disk", "ok", f"{machine.disk_gib(out):.1f} GiB free under {out}"),
+        Finding("cpu", "ok", f"{found['cpu']} ({found['architecture']}), {resources.cores()} cores"),
+        Finding("memory", "ok", f"{resources.memory_gib():.1f} GiB free"),
+        Finding("disk", "ok", f"{resources.disk_gib(out):.1f} GiB free under {out}"),
         Finding("gpu", "ok" if found["gpus"] else "note", gpus),
     ]
 
@@ -221,16 +221,16 @@ def _gflops(plan: Plan, settings: Any) -> float:
 def _need(suite: Suite, plan: Plan, rates: Rates, out: Path) -> SuiteNeed:
     cohorts = partition(plan, "cpu").cohorts
     needs = estimate(plan, cohorts, rates)
-    jobs = min(machine.cores(), max(1, int(machine.memory_gib() / needs.memory_gib)), len(cohorts))
+    jobs = min(resources.cores(), max(1, int(resources.memory_gib() / needs.memory_gib)), len(cohorts))
     missing = _missing(suite, needs, out)
     hours = _longest(plan, cohorts, rates, jobs)
     return SuiteNeed(suite.suite, len(plan.runs), suite.device, needs.memory_gib, needs.disk_gib, hours, missing or "yes")
 
 
 def _missing(suite: Suite, needs: Estimate, out: Path) -> str:
-    if needs.memory_gib > machine.memory_gib():
+    if needs.memory_gib > resources.memory_gib():
         return "not enough memory"
-    if needs.disk_gib + needs.checkpoint_gib > machine.disk_gib(out):
+    if needs.disk_gib + needs.checkpoint_gib > resources.disk_gib(out):
         return "not enough disk"
     return "with --device cpu only" if suite.device == "cuda" and not torch.cuda.is_available() else ""
 

@@ -9,24 +9,30 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness import image, machine, provenance
-from harness.device import card_gib
-from harness.entry import ENTRY, MANIFEST, read_manifest, stated_runs, write_entry
+from harness.entries import ranking
+from harness.entries.entry import stated_runs, write_entry
+from harness.entries.manifest import read_manifest
+from harness.entries.page import REPORT, write_report
+from harness.entries.verified import Refused
 from harness.errors import Incomplete, NonConforming
-from harness.estimate import estimate
 from harness.executors import executor
-from harness.faults import all_faults, faults
+from harness.folder import ENTRY, MANIFEST
+from harness.machine import image, resources
 from harness.options import Options
-from harness.partition import Cohort, frozen_cohorts, read_cohorts
-from harness.plan import Plan, check_writable, make_plan, write_plan
-from harness.progress import line, standing_of
-from harness.report import REPORT, Refused, write_report
-from harness.results import time_shares
-from harness.suite import Suite
-from harness.suite_file import checked, load, shortened
+from harness.planning.cohorts import Cohort, frozen_cohorts, read_cohorts
+from harness.planning.estimate import estimate
+from harness.planning.plan import Plan, check_writable, make_plan, write_plan
+from harness.planning.reader import checked, load
+from harness.planning.shorten import shortened
+from harness.planning.sizing import card_gib
+from harness.planning.suite import Suite
 from harness.suites import shipped
-from harness.unit import finished, running
-from leaderboard.keys import SigningKey
+from harness.training.faults import all_faults, faults
+from harness.training.lease import running
+from harness.training.progress import line, standing_of
+from harness.training.results import time_shares
+from harness.training.unit import finished
+from leaderboard.formats.keys import SigningKey
 
 
 @dataclass(frozen=True)
@@ -112,10 +118,10 @@ def _place(folder: Path, cohort: Cohort) -> dict[str, Any]:
 def _jobs(request: Request, plan: Plan, cohorts: list[Cohort], device: str) -> int:
     """Cohorts at a time: as asked, else one a core as far as memory goes. NonConforming if memory or disk do not suffice."""
     needs = estimate(plan, cohorts)
-    memory, disk = machine.memory_gib(), machine.disk_gib(request.out)
+    memory, disk = resources.memory_gib(), resources.disk_gib(request.out)
     fitting = int(memory / needs.memory_gib) if cohorts else 1
     asked, gpus = request.options.jobs, max(1, len(request.options.devices))
-    wanted_jobs = asked or (min(machine.cores(), max(1, fitting)) if device == "cpu" else gpus)
+    wanted_jobs = asked or (min(resources.cores(), max(1, fitting)) if device == "cpu" else gpus)
     jobs = min(wanted_jobs, max(1, len(cohorts)))
     if jobs > fitting:
         raise NonConforming(
@@ -135,7 +141,7 @@ def summary(folder: Path, plan: Plan) -> dict[str, Any]:
     """Plan id, folder, entry, ranked or why not, and every run with its status and score."""
     runs = stated_runs(folder, plan)
     made, drawn = folder / MANIFEST, folder / REPORT
-    reasons = list(read_manifest(folder).unranked_because) if made.exists() else provenance.unranked_because(plan)
+    reasons = list(read_manifest(folder).unranked_because) if made.exists() else ranking.unranked_because(plan)
     shown = ("task", "regime", "seed", "status", "score", "failure", "weights")
     entry, cohorts = folder / ENTRY, read_cohorts(folder)
     return {

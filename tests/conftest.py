@@ -99,7 +99,7 @@ def tiny_suite(shared):
 def tiny_entry(tiny_suite, shared) -> Path:
     """The signed entry of a finished run of the tiny suite, its files beside it. Copy it before changing anything."""
     from harness.run import Request, execute
-    from leaderboard.keys import one_use_key
+    from leaderboard.formats.keys import one_use_key
 
     made = shared / "tiny-entry"
     with open(shared / "tiny-entry.lock", "w") as lock:

@@ -10,9 +10,9 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save
 from test_verify import failed, resign
 
-from harness.records import digest_bytes, dump_json
-from leaderboard import audit
-from leaderboard.verify import verify
+from harness.files import digest_bytes, dump_json
+from leaderboard.verification import tensors as audit
+from leaderboard.verification.verify import verify
 
 
 @pytest.fixture

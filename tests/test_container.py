@@ -16,8 +16,8 @@ import certifi
 import pytest
 from conftest import engine, image
 
-from harness.entry import read_manifest
-from leaderboard.envelope import open_envelope, payload
+from harness.entries.manifest import read_manifest
+from leaderboard.formats.envelope import open_envelope, payload
 
 pytestmark = pytest.mark.container
 HARDENED = ["--network", "none", "--read-only", "--tmpfs", "/tmp", "--user", "12345:12345", "--cap-drop", "ALL"]

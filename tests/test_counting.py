@@ -6,10 +6,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from toy import ACTION, OBSERVATION, SMALL, Loop, triples
 
 from agents.mrq.settings import MRQSettings
-from agents.mrq.shapes import module_shapes, update_flops
+from agents.mrq.spec import module_shapes, update_flops
 from agents.sparsity.counting import dense_weights, size
-from harness.plan import make_plan
-from harness.suite_file import load
+from harness.planning.plan import make_plan
+from harness.planning.reader import load
 
 
 @pytest.mark.parametrize("scale", [(1, 1, "half"), (3, 1, "half"), (2, 2, "full")])

@@ -14,8 +14,8 @@ import pytest
 import torch
 from toy import HEADLINE, Loop, assert_same
 
-from agents.recording import CudaGraph
-from harness.precision import prepare
+from agents.members.recording import CudaGraph
+from harness.training.precision import prepare
 
 DEVICE = "cuda"
 pytestmark = pytest.mark.cuda

@@ -9,9 +9,9 @@ import torch
 from tape import Tape
 from toy import ACTION, EPISODE, OBSERVATION, SMALL, stream, triples
 
-from agents import recording
-from agents.base import Setup
+from agents.members import recording
 from agents.mrq.agent import MRQ
+from agents.protocol import Setup
 from agents.sparsity.masks import Masks
 
 MEMBERS = 3

@@ -6,7 +6,7 @@ import pytest
 import torch
 from toy import OBSERVATION, Loop, assert_same
 
-from agents.diagnostics import (
+from agents.diagnostics.figures import (
     diagnose,
     dormant_ratio,
     effective_rank,
@@ -15,9 +15,9 @@ from agents.diagnostics import (
     srank,
     stable_rank,
 )
-from agents.interference import sample_cosines
+from agents.diagnostics.interference import sample_cosines
 from agents.mrq import losses
-from harness.signatures import new_signs
+from harness.training.signs import new_signs
 
 
 def test_srank_counts_the_singular_values_that_hold_99_percent():
@@ -73,7 +73,7 @@ def test_interference_in_three_numbers():
 
 @pytest.mark.parametrize("regime", ["dense", "mst"])
 def test_cosines_are_those_of_whole_gradients_of_single_samples(regime, monkeypatch):
-    monkeypatch.setattr("agents.interference.AT_A_TIME", 100)  # in many small parts
+    monkeypatch.setattr("agents.diagnostics.interference.AT_A_TIME", 100)  # in many small parts
     agent = Loop([0, 1], [regime, "sst"], dtype=torch.float64).run(90).agent
     n = 6
     observation = torch.randn(2, n, OBSERVATION, dtype=torch.float64, generator=torch.Generator().manual_seed(3))

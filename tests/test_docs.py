@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from agents.blocks import BLOCKS
+from agents.members.blocks import BLOCKS
 from agents.sparsity.regime import REGIMES
-from harness.cli import app
+from harness.cli.main import app
 from harness.suites import shipped
 
 ROOT = Path(__file__).parent.parent

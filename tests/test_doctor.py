@@ -8,11 +8,13 @@ import pytest
 
 from envs import fingerprint as prints
 from envs.tasks import TASKS
-from harness import doctor, machine, provenance, run
+from harness import doctor, run
+from harness.entries import ranking
 from harness.errors import NonConforming
+from harness.machine import resources
 from harness.options import Options
 from harness.run import Request, execute
-from leaderboard.keys import one_use_key
+from leaderboard.formats.keys import one_use_key
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def test_another_library_and_another_simulation_do_not_conform(monkeypatch):
     (finding,), _ = doctor._environments({"cartpole-swingup": TASKS["cartpole-swingup"]})
     assert finding.status == "wrong"
     assert "is not the recorded 0000000000000000" in finding.detail
-    assert provenance.other_bits({"dog-run": "0" * 64, "humanoid-run": prints.reference("humanoid-run")}) == ["dog-run"]
+    assert ranking.other_bits({"dog-run": "0" * 64, "humanoid-run": prints.reference("humanoid-run")}) == ["dog-run"]
 
 
 def test_an_environment_that_breaks_is_a_finding(monkeypatch):
@@ -64,11 +66,11 @@ def test_an_environment_that_breaks_is_a_finding(monkeypatch):
 
 def test_too_little_memory_or_disk_is_refused_before_anything_runs(tiny_suite, tmp_path, monkeypatch):
     request = Request(str(tiny_suite), tmp_path, executor="inline", overrides=("settings.buffer_size=1000000",))
-    monkeypatch.setattr(machine, "memory_gib", lambda: 0.5)
+    monkeypatch.setattr(resources, "memory_gib", lambda: 0.5)
     with pytest.raises(NonConforming, match=r"1 cohorts at a time need about 1\.\d GiB of memory, and 0\.5 GiB are free"):
         execute(request, one_use_key())
-    monkeypatch.setattr(machine, "memory_gib", lambda: 64.0)
-    monkeypatch.setattr(machine, "disk_gib", lambda path: 0.0)
+    monkeypatch.setattr(resources, "memory_gib", lambda: 64.0)
+    monkeypatch.setattr(resources, "disk_gib", lambda path: 0.0)
     with pytest.raises(NonConforming, match=r"need about 0\.\d GiB of disk, and 0\.0 GiB are free"):
         execute(request, one_use_key())
     assert not list(tmp_path.glob("*/runs"))
@@ -99,21 +101,21 @@ def test_jobs_are_as_many_as_memory_and_cores_allow(tiny_suite, tmp_path, monkey
     _, plan = run.plan_of(request)
     cohorts = list(run.frozen_cohorts(tmp_path, plan, "cpu", None).cohorts)
     needed = run.estimate(plan, cohorts).memory_gib
-    monkeypatch.setattr(machine, "cores", lambda: 16)
-    monkeypatch.setattr(machine, "memory_gib", lambda: 3.5 * needed)
+    monkeypatch.setattr(resources, "cores", lambda: 16)
+    monkeypatch.setattr(resources, "memory_gib", lambda: 3.5 * needed)
     assert run._jobs(request, plan, cohorts, "cpu") == 3
     assert run._jobs(Request(str(tiny_suite), tmp_path, options=Options(jobs=16)), plan, cohorts[:2], "cpu") == 2
 
 
 def test_a_containers_limits_count(tmp_path, monkeypatch):
-    monkeypatch.setattr(machine, "CGROUP", tmp_path)
-    free = machine.memory_gib()
+    monkeypatch.setattr(resources, "CGROUP", tmp_path)
+    free = resources.memory_gib()
     (tmp_path / "memory.max").write_text("1073741824\n")
     (tmp_path / "memory.current").write_text("536870912\n")
     (tmp_path / "cpu.max").write_text("50000 100000\n")
-    assert machine.memory_gib() == 0.5 < free
-    assert machine.cores() == 1
+    assert resources.memory_gib() == 0.5 < free
+    assert resources.cores() == 1
     (tmp_path / "memory.max").write_text("max\n")
     (tmp_path / "cpu.max").write_text("max 100000\n")
-    assert machine.memory_gib() > 0.5
-    assert machine.disk_gib(tmp_path / "not" / "there") > 0
+    assert resources.memory_gib() > 0.5
+    assert resources.disk_gib(tmp_path / "not" / "there") > 0

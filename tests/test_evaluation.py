@@ -8,8 +8,8 @@ from toy import Loop
 from envs.pool import Pool
 from envs.tasks import TASKS
 from envs.worker import Worker
-from harness import evaluation
-from harness.evaluation import Evaluator
+from harness.training import evaluation
+from harness.training.evaluation import Evaluator
 
 TASK = TASKS["cartpole-swingup"]
 SEEDS = [[11, 12], [21, 22], [31, 32]]

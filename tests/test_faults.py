@@ -24,11 +24,11 @@ from test_resume import carry_out, fresh, newest, promised, results  # noqa: F40
 from envs.pool import Pool
 from envs.tasks import TASKS
 from envs.worker import EnvironmentFault, Worker, serve
-from harness import entry
-from harness.entry import stated_runs
+from harness.entries import entry
+from harness.entries.entry import stated_runs
 from harness.errors import Incomplete
-from harness.plan import read_plan
-from leaderboard.verify import verify
+from harness.planning.plan import read_plan
+from leaderboard.verification.verify import verify
 
 TASK = TASKS["cartpole-swingup"]
 TIMES = int(os.environ.get("MST_BENCH_FAULTS", "1"))

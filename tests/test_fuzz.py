@@ -10,26 +10,27 @@ from conftest import TINY
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from harness.checkpoint import Checkpoints
-from harness.entry import stated_runs
+from harness.entries.entry import stated_runs
 from harness.errors import UserError
-from harness.partition import frozen_cohorts
-from harness.plan import make_plan, read_plan
-from harness.progress import standing_of
-from harness.records import digest_bytes
-from harness.results import read_timings
+from harness.files import digest_bytes
+from harness.planning.cohorts import frozen_cohorts
+from harness.planning.plan import make_plan, read_plan
+from harness.planning.reader import load
 from harness.run import summary
-from harness.suite_file import load
-from leaderboard import envelope, keys
-from leaderboard.charts import lines
-from leaderboard.claims import findings
-from leaderboard.curves import diagnostics_panels, read_evaluations, returns_panel
-from leaderboard.reeval_statement import read_reeval
-from leaderboard.release import read_release
-from leaderboard.signed import SignedError
-from leaderboard.statement import defects
-from leaderboard.strict_json import parse
-from leaderboard.verify import verify
+from harness.training.checkpoint import Checkpoints
+from harness.training.progress import standing_of
+from harness.training.results import read_timings
+from leaderboard.formats import envelope, keys
+from leaderboard.formats.records import read_evaluations
+from leaderboard.formats.reeval import read_reeval
+from leaderboard.formats.release import read_release
+from leaderboard.formats.signed import SignedError
+from leaderboard.formats.statement import defects
+from leaderboard.formats.strict_json import parse
+from leaderboard.pages.charts import lines
+from leaderboard.pages.curves import diagnostics_panels, returns_panel
+from leaderboard.statistics.claims import findings
+from leaderboard.verification.verify import verify
 
 EXAMPLES = int(os.environ.get("MST_BENCH_FUZZ", "0"))
 """Inputs tried by each test: the same 120 every day, or as many random ones as the variable says for a hunt."""

@@ -14,20 +14,21 @@ from conftest import TINY
 from test_verify import resign
 
 from agents.mrq import losses
-from harness import canary, regress
-from harness.baseline import accept
-from harness.entry import _missing
+from harness.entries import regress
+from harness.entries.baseline import accept
+from harness.entries.entry import _missing
+from harness.entries.merge import merge
+from harness.entries.regress import Limits
+from harness.entries.verified import Refused
 from harness.errors import Incomplete, NonConforming, UserError
-from harness.merge import merge
-from harness.plan import Run, read_plan
-from harness.records import dump_json, write_atomic
-from harness.regress import Limits
-from harness.report import Refused
+from harness.files import dump_json, write_atomic
+from harness.machine import canary
+from harness.planning.plan import Run, read_plan
 from harness.run import Request, execute
-from leaderboard import gate
-from leaderboard.keys import one_use_key
-from leaderboard.statement import results_csv, score
-from leaderboard.verify import verify
+from leaderboard.formats.keys import one_use_key
+from leaderboard.formats.statement import results_csv, score
+from leaderboard.statistics import gate
+from leaderboard.verification.verify import verify
 
 
 def cells(mean, sd=10.0, n=10, seed=0):

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from harness import device, image
 from harness.errors import NonConforming, UserError
-from harness.records import digest_file
+from harness.files import digest_file
+from harness.machine import device, image
 
 ROOT = Path(__file__).parent.parent
 LOCKS = {name: ROOT / "docker" / f"requirements-{name}.txt" for name in ("cuda", "cpu", "verify")}
@@ -36,7 +36,7 @@ def test_the_content_manifest_finds_what_was_changed_removed_or_added(environmen
     assert (content.variant, content.commit, len(content.files)) == ("cpu", "c" * 40, 3)
     assert content.lock_sha256 == digest_file(environment / "requirements.txt")
     assert image.all_changes(environment) == image.sampled_changes(environment) == []
-    (environment / packages / "harness/cli.py").write_text("changed")
+    (environment / packages / "harness/cli/main.py").write_text("changed")
     (environment / packages / "other/x.py").unlink()
     (environment / packages / "harness/new.py").write_text("new")
     assert set(image.all_changes(environment)) == {

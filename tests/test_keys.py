@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from leaderboard import keys
-from leaderboard.keys import KeyFileError
+from leaderboard.formats import keys
+from leaderboard.formats.keys import KeyFileError
 
 
 def test_a_key_is_private_and_never_overwritten(tmp_path):

@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from agents.blocks import BLOCKS, Linear, block_type
-from agents.layers import Layout, hidden, mlp, xavier_uniform
+from agents.members.blocks import BLOCKS, Linear, block_type
+from agents.members.layers import Layout, hidden, mlp, xavier_uniform
 
 
 def parameters(groups, *linears, seed=0):

@@ -7,7 +7,7 @@ import torch
 from plain_mrq import PlainMRQ
 from toy import ACTION, OBSERVATION, SMALL, Loop
 
-from agents.replay import ONE
+from agents.members.replay import ONE
 
 
 def largest_difference(plain, agent, member):

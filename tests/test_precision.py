@@ -7,11 +7,11 @@ import torch
 from conftest import TINY
 from toy import Loop
 
+from harness.entries.reeval import reevaluate
 from harness.errors import NonConforming
-from harness.precision import prepare, product_type
-from harness.reeval import reevaluate
 from harness.run import Request, execute
-from leaderboard.keys import one_use_key
+from harness.training.precision import prepare, product_type
+from leaderboard.formats.keys import one_use_key
 
 
 def test_products_in_bfloat16_learn_alike_with_parameters_in_float32():

@@ -6,9 +6,9 @@ from tape import Tape
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from toy import HEADLINE, SMALL, Loop, assert_same
 
-from agents import recording
-from agents.draws import Draws
-from agents.recording import WARM_UP, Recorder
+from agents.members import recording
+from agents.members.draws import Draws
+from agents.members.recording import WARM_UP, Recorder
 
 
 @pytest.fixture

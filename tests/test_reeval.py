@@ -11,12 +11,12 @@ from safetensors.numpy import load_file, save_file
 from test_gate import forge_returns, resign_files
 from test_verify import resign
 
-from harness import reeval
-from harness.reeval import Unreadable, reevaluate
-from harness.report import Refused
-from leaderboard import inflation
-from leaderboard.keys import one_use_key
-from leaderboard.verify import verify
+from harness.entries import reeval
+from harness.entries.reeval import Unreadable, reevaluate
+from harness.entries.verified import Refused
+from leaderboard.formats.keys import one_use_key
+from leaderboard.statistics import inflation
+from leaderboard.verification.verify import verify
 
 
 @pytest.fixture

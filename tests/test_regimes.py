@@ -10,8 +10,8 @@ from agents.lazy import load as load_place
 from agents.sparsity import regime as regimes
 from agents.sparsity.regime import MODULES, REGIMES, TRIPLES, ModuleRegime
 from harness.run import Request, execute
-from leaderboard.keys import one_use_key
-from leaderboard.verify import verify
+from leaderboard.formats.keys import one_use_key
+from leaderboard.verification.verify import verify
 
 STEPS = 200
 EXPECTED = {"never": 0, "exchange": 5, "prune": 4, "grow": 5}

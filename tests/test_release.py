@@ -6,12 +6,12 @@ import shutil
 import pytest
 from test_verify import failed, resign
 
-from harness.records import dump_json
-from leaderboard import envelope, keys
-from leaderboard.keys import KeyFileError
-from leaderboard.release import read_release, statement
-from leaderboard.signed import SignedError
-from leaderboard.verify import verify
+from harness.files import dump_json
+from leaderboard.formats import envelope, keys
+from leaderboard.formats.keys import KeyFileError
+from leaderboard.formats.release import read_release, statement
+from leaderboard.formats.signed import SignedError
+from leaderboard.verification.verify import verify
 
 CONTENT = "c" * 64
 FACTS = {

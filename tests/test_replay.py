@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.replay import ONE, Replay
+from agents.members.replay import ONE, Replay
 
 OBS, ACT, HORIZON = 3, 1, 5
 

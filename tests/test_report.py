@@ -8,10 +8,12 @@ import sys
 
 import pytest
 
-from harness.report import Refused, write_report
-from leaderboard import report
-from leaderboard.curves import read_evaluations, returns_panel
-from leaderboard.verify import verify
+from harness.entries.page import write_report
+from harness.entries.verified import Refused
+from leaderboard.formats.records import read_evaluations
+from leaderboard.pages import report
+from leaderboard.pages.curves import returns_panel
+from leaderboard.verification.verify import verify
 
 HOSTILE = "<script>window.hacked=1</script>\"'&$x_1$"
 

@@ -14,13 +14,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from harness import provenance, unit
-from harness.checkpoint import Checkpoints, read_state, write_state
 from harness.errors import Incomplete, NonConforming, UserError
+from harness.files import digest_file
+from harness.machine import provenance
 from harness.options import Options
-from harness.partition import frozen_cohorts
-from harness.plan import read_plan
-from harness.records import digest_file
+from harness.planning.cohorts import frozen_cohorts
+from harness.planning.plan import read_plan
+from harness.training import unit
+from harness.training.checkpoint import Checkpoints
+from harness.training.state_file import read_state, write_state
 
 KILLS = int(os.environ.get("MST_BENCH_KILLS", "1"))
 """Moments of death that the kill test tries; set the variable for a longer hunt."""

@@ -15,14 +15,14 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from harness.cli.listing import rows
 from harness.errors import Incomplete
-from harness.listing import rows
 from harness.options import Options
-from harness.plan import read_plan
-from harness.profiling import STEPS
+from harness.planning.plan import read_plan
 from harness.run import Request, execute, plan_of, summary
 from harness.suites import shipped
-from leaderboard.keys import one_use_key
+from harness.training.profiling import STEPS
+from leaderboard.formats.keys import one_use_key
 
 REGIMES = ("dense", "sst", "dst", "mst")
 
@@ -243,8 +243,8 @@ def test_a_member_that_fails_is_counted_and_the_others_finish(tiny_suite, tiny_e
 
     A poisoned encoder shows in the next action; a poisoned critic spoils the actor, which shows one step later.
     """
-    from harness import cohort as loop
-    from leaderboard.verify import verify
+    from harness.training import loop
+    from leaderboard.verification.verify import verify
 
     calm = summary(tiny_entry.parent, read_plan(tiny_entry.parent / "plan.json"))
     evaluate = loop.Training.evaluate

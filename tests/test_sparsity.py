@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from agents.blocks import Linear
+from agents.members.blocks import Linear
 from agents.sparsity.distribution import DISTRIBUTIONS, erdos_renyi, exact_counts
 from agents.sparsity.rewire import ranks, rewire
 from agents.sparsity.schedule import Exchange, Move, Never, cosine_rate, cubic

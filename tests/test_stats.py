@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from leaderboard import stats
-from leaderboard.claims import NOTHING, findings
+from leaderboard.statistics import stats
+from leaderboard.statistics.claims import NOTHING, findings
 
 A, B = [10.0, 12.0, 14.0, 16.0], [9.0, 9.5, 10.5, 15.0, 6.0]
 

@@ -8,14 +8,15 @@ import re
 import pytest
 from conftest import TINY
 
-from harness.cohort_size import declared_gib
 from harness.config import build, parse_yaml
 from harness.errors import UserError
-from harness.networks import resolve_regime
-from harness.partition import partition
-from harness.plan import make_plan, read_plan, write_plan
+from harness.planning.cohorts import partition
+from harness.planning.plan import make_plan, read_plan, write_plan
+from harness.planning.reader import checked, load
+from harness.planning.regimes import resolve_regime
+from harness.planning.shorten import shortened
+from harness.planning.sizing import declared_gib
 from harness.seeding import environment_seed, stream_seed
-from harness.suite_file import checked, load, shortened
 from harness.suites import shipped
 
 

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from leaderboard.stats import mean_interval
-from leaderboard.table import comparison
+from leaderboard.pages.table import comparison
+from leaderboard.statistics.stats import mean_interval
 
 
 def run(regime, seed, score, status="finished"):

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from leaderboard import envelope, keys
-from leaderboard.statement import results_csv, score
-from leaderboard.verify import CHECKS, verify
+from leaderboard.formats import envelope, keys
+from leaderboard.formats.statement import results_csv, score
+from leaderboard.verification.verify import CHECKS, verify
 
 
 @pytest.fixture
@@ -287,7 +287,7 @@ def test_verify_loads_neither_torch_nor_a_simulator(tiny_entry):
 
 def test_the_verifiers_fingerprints_are_those_of_the_environments():
     root = Path(__file__).parent.parent
-    assert (root / "leaderboard/fingerprints.json").read_bytes() == (root / "envs/fingerprints.json").read_bytes()
+    assert (root / "leaderboard/verification/fingerprints.json").read_bytes() == (root / "envs/fingerprints.json").read_bytes()
 
 
 @pytest.mark.parametrize(

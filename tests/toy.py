@@ -5,9 +5,9 @@ import hashlib
 import numpy as np
 import torch
 
-from agents.base import Setup
 from agents.mrq.agent import MRQ
 from agents.mrq.settings import MRQSettings
+from agents.protocol import Setup
 from agents.sparsity.regime import MODULES, REGIMES, TRIPLES, ModuleRegime
 
 torch.set_num_threads(1)

@@ -15,18 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.base import Probe, Setup, TrainedModule
-from agents.blocks import block_type
-from agents.draws import Draws
-from agents.layers import Parameters
-from agents.module import AdamWSettings, Module
+from agents.members.blocks import block_type
+from agents.members.draws import Draws
+from agents.members.layers import Parameters
+from agents.members.module import AdamWSettings, Module
+from agents.members.recording import Recorder
+from agents.members.replay import Replay
 from agents.mrq import losses
 from agents.mrq.networks import Networks
 from agents.mrq.probe import PROBE_BATCH, PROBE_ROWS, probe
 from agents.mrq.settings import MRQSettings
-from agents.mrq.shapes import module_shapes
-from agents.recording import Recorder
-from agents.replay import Replay
+from agents.mrq.spec import module_shapes
+from agents.protocol import Probe, Setup, TrainedModule
 from agents.sparsity.masks import Masks
 from agents.sparsity.regime import MODULES
 

@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
-from agents.blocks import BlockType
-from agents.layers import ACTIVATIONS, Parameters, Traced, activate, head, hidden, linear, mlp, shortcut
+from agents.members.blocks import BlockType
+from agents.members.layers import ACTIVATIONS, Parameters, Traced, activate, head, hidden, linear, mlp, shortcut
 from agents.mrq.settings import MRQSettings
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from agents.base import Probe
-from agents.interference import sample_cosines
-from agents.layers import Traced
+from agents.diagnostics.interference import sample_cosines
+from agents.members.layers import Traced
 from agents.mrq import losses
+from agents.protocol import Probe
 from agents.sparsity.regime import MODULES
 
 if TYPE_CHECKING:

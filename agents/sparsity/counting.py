@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.blocks import Linear
+from agents.members.blocks import Linear
 from agents.sparsity.regime import Regime
 
 Shapes = Mapping[str, tuple[Sequence[Linear], int]]

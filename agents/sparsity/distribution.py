@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from agents.blocks import Linear
+from agents.members.blocks import Linear
 
 
 def dense(layers: Sequence[Linear], sparsity: float) -> list[float]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from agents.lazy import load
-from agents.module import Module
+from agents.members.module import Module
 from agents.sparsity.regime import TRIPLES, ModuleRegime
 from agents.sparsity.rewire import rewire
 
@@ -168,7 +168,8 @@ class Masks:
 
 
 def mask_digest(masks: dict[str, Tensor]) -> str:
-    """sha256 over the masks' names, shapes and bits, in the order of the names (leaderboard/audit.py recomputes it)."""
+    """sha256 over the masks' names, shapes and bits, in the order of the names
+    (leaderboard/verification/tensors.py recomputes it)."""
     digest = hashlib.sha256()
     for name, mask in sorted(masks.items()):
         digest.update(f"{name} {tuple(mask.shape)}\n".encode())

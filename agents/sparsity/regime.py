@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agents.blocks import Linear
+from agents.members.blocks import Linear
 from agents.sparsity.distribution import DISTRIBUTIONS, exact_counts
 from agents.sparsity.schedule import Exchange, Move, Never, Schedule
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from harness.options import Options
-from harness.partition import Cohort
-from harness.plan import Plan
+from harness.planning.cohorts import Cohort
+from harness.planning.plan import Plan
 
 
 class Executor(Protocol):

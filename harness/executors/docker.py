@@ -18,13 +18,13 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import DeviceRequest
 from requests.exceptions import RequestException
 
-from harness import device, image, machine
 from harness.errors import OK, Incomplete, NonConforming, UserError
 from harness.executors.supervise import Ending, last_words, log_of, supervise
+from harness.machine import device, image, resources
+from harness.machine.provenance import command_line
 from harness.options import Options
-from harness.partition import Cohort
-from harness.plan import Plan
-from harness.provenance import command_line
+from harness.planning.cohorts import Cohort
+from harness.planning.plan import Plan
 
 KILLED = 137
 """Exit code of what SIGKILL ended: 128 + 9."""
@@ -77,7 +77,7 @@ class _Hull:
             raise NonConforming(
                 f"--image {options.image}: the engine has no such image. Make it with `make image`, or load or pull it."
             ) from None
-        self.memory_gib = options.memory_gib or machine.memory_gib() / self.jobs
+        self.memory_gib = options.memory_gib or resources.memory_gib() / self.jobs
 
     def start(self, command: list[str], place: int) -> Any:
         """A running container; nothing of it is left if it cannot start."""
@@ -114,7 +114,7 @@ class _Hull:
             pids_limit=PIDS,
             mem_limit=memory,
             memswap_limit=memory,
-            nano_cpus=int(max(1.0, machine.cores() / self.jobs) * 1e9),
+            nano_cpus=int(max(1.0, resources.cores() / self.jobs) * 1e9),
             environment={"OMP_NUM_THREADS": "1"},
             device_requests=gpus,
             labels=self.labels,

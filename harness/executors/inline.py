@@ -7,12 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import Incomplete
-from harness.executors.here import choose_device, seal
+from harness.executors.installed import choose_device, seal
 from harness.executors.supervise import in_short, out_of_time, wall_left
 from harness.options import Options
-from harness.partition import Cohort
-from harness.plan import Plan
-from harness.unit import run_cohort
+from harness.planning.cohorts import Cohort
+from harness.planning.plan import Plan
+from harness.training.unit import run_cohort
 
 __all__ = ["choose_device", "execute", "seal"]
 

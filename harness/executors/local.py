@@ -9,11 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.executors.here import choose_device, seal
+from harness.executors.installed import choose_device, seal
 from harness.executors.supervise import Ending, last_words, log_of, supervise
 from harness.options import Options
-from harness.partition import Cohort
-from harness.plan import Plan
+from harness.planning.cohorts import Cohort
+from harness.planning.plan import Plan
 
 __all__ = ["choose_device", "execute", "seal"]
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from harness import faults
 from harness.errors import INTERNAL, OK, Interrupted
 from harness.options import Options
-from harness.partition import Cohort
-from harness.progress import Display
+from harness.planning.cohorts import Cohort
+from harness.training import faults
+from harness.training.progress import Display
 
 POLL = 0.2
 """Seconds between looks at what runs."""

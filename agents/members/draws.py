@@ -1,0 +1,91 @@
+"""Random numbers of all members for one purpose, each member from its own generator.
+
+Numbers are drawn a block of steps at a time, on the CPU: P members cost P generator calls a block instead of a step, the
+stream of a member is the same on every device and beside any neighbours, and a block's first generator state with a
+position in it is all that a checkpoint needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from agents.members.upload import upload
+
+BLOCK = 64
+"""Steps drawn at once. Part of the stream's definition: torch fills a larger block with other numbers."""
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(4, thread_name_prefix="draws")
+
+
+class Draws:
+    """`next()` gives [P, *shape]: uniform on [0, 1) or standard normal."""
+
+    def __init__(
+        self,
+        generators: Sequence[torch.Generator],
+        shape: tuple[int, ...],
+        kind: Literal["uniform", "normal"],
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+        ahead: bool = False,
+    ) -> None:
+        """`ahead`: draw the next block in a thread while this one is used. The numbers are the same."""
+        self.generators = list(generators)
+        self.kind, self.dtype, self.device, self.ahead = kind, dtype, torch.device(device), ahead
+        self.position = BLOCK
+        self.block_starts = [generator.get_state() for generator in self.generators]
+        self.block = torch.empty((len(self.generators), 0, *shape))
+        self.now = torch.zeros((len(self.generators), *shape), dtype=dtype, device=device)
+        """The latest draw, always at the same place in memory."""
+        self._next_block: Future[tuple[list[Tensor], Tensor]] | None = None
+
+    def _draw(self) -> tuple[list[Tensor], Tensor]:
+        """Generator states before the next block, and the block on the host: [P, BLOCK, *shape]."""
+        starts = [generator.get_state() for generator in self.generators]
+        shape = (len(self.generators), BLOCK, *self.now.shape[1:])
+        block = torch.empty(shape, dtype=self.dtype, pin_memory=self.device.type == "cuda")
+        draw = torch.rand if self.kind == "uniform" else torch.randn
+        for row, generator in zip(block, self.generators, strict=True):
+            draw(row.shape, generator=generator, dtype=self.dtype, out=row)
+        return starts, block
+
+    def _take_block(self) -> None:
+        self.block_starts, block = self._draw() if self._next_block is None else self._next_block.result()
+        self._next_block = _threads().submit(self._draw) if self.ahead else None
+        self.block = upload(block, self.device)
+        self.position = 0
+
+    def next(self) -> Tensor:
+        """The next draw of every member, `now`: [P, *shape]."""
+        if self.position == BLOCK:
+            self._take_block()
+        self.now.copy_(self.block[:, self.position])
+        self.position += 1
+        return self.now
+
+    def state(self) -> dict[str, object]:
+        """Generator states at the start of the block [P, bytes] and the position in it."""
+        return {"block_starts": torch.stack(self.block_starts), "position": self.position, "drawn": self.block.numel() > 0}
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Inverse of `state`: draws the block again and goes to the position."""
+        if self._next_block is not None:
+            self._next_block.result()  # its generators are free again; what it drew is not wanted
+            self._next_block = None
+        starts, position = state["block_starts"], state["position"]
+        assert isinstance(starts, Tensor) and isinstance(position, int)
+        for generator, start in zip(self.generators, starts, strict=True):
+            generator.set_state(start.clone())  # of its own memory: a row of a larger tensor crashes torch 2.13
+        self.block_starts = [generator.get_state() for generator in self.generators]
+        if state["drawn"]:
+            self._take_block()
+        self.position = position

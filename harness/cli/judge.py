@@ -1,0 +1,157 @@
+"""Commands that judge finished plan folders: compare, regress, baseline, merge, reeval."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness import errors
+from harness.cli.keys import KeyOption, signing_key
+from harness.cli.printing import JsonOption, print_json, print_verdict
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from harness.planning.plan import Plan
+
+baseline_app = typer.Typer(no_args_is_help=True, help="Baselines of the regression gate.")
+
+Folder = Annotated[Path, typer.Argument(help="OUT/<plan id>, or a baseline.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the program."""
+    for command in (compare, regress, merge, reeval):
+        app.command()(command)
+    app.add_typer(baseline_app, name="baseline")
+
+
+def compare(a: Folder, b: Folder, as_json: JsonOption = False) -> None:
+    """Two finished plan folders side by side, for people: differences with their intervals; no verdict."""
+    from harness.entries.regress import sides
+    from leaderboard.pages.table import difference_table, differences
+
+    old, new = _judged(lambda: sides(a, b))
+    document = differences(old.runs, new.runs)
+    if as_json:
+        print_json(document)
+        return
+    typer.echo(f"{b} less {a}, suite {old.plan.suite}")
+    typer.echo(difference_table(document))
+
+
+def regress(
+    baseline: Folder,
+    candidate: Folder,
+    tolerance: Annotated[float, typer.Option(min=0.0, max=1.0, help="Loss of a mean that is let pass, as a share.")] = 0.05,
+    margin: Annotated[float, typer.Option(min=0.0, max=1.0, help="Loss that must be excluded for a PASS, as a share.")] = 0.2,
+    on_inconclusive: Annotated[str, typer.Option(help="pass: exit 0 with a warning; fail: exit 6.")] = "pass",
+    confirm: Annotated[bool, typer.Option("--confirm/--no-confirm", help="Run fresh seeds once before a FAIL counts.")] = True,
+    canary: Annotated[bool, typer.Option("--canary/--no-canary", help="Pass bit-identical behaviour unseen.")] = True,
+    speed_tolerance: Annotated[float | None, typer.Option(min=0.0, help="Fail a larger loss of speed.")] = None,
+    memory_tolerance: Annotated[float | None, typer.Option(min=0.0, help="Fail a larger growth of memory.")] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML there.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Did a change break learning? PASS, FAIL (exit 5) or INCONCLUSIVE, with the measured rate of false alarms."""
+    from harness.entries import regress as gates
+    from harness.files import write_atomic
+
+    if on_inconclusive not in ("pass", "fail"):
+        raise UserError(f"--on-inconclusive {on_inconclusive}: expected pass or fail.")
+    limits = gates.Limits(tolerance, margin, speed=speed_tolerance, memory=memory_tolerance)
+    again = _carry_out(candidate) if confirm else None
+    found = _judged(lambda: gates.regress(baseline, candidate, limits, again, canary))
+    if junit is not None:
+        write_atomic(junit, gates.junit(found))
+    if as_json:
+        print_json(asdict(found))
+    else:
+        for one in found.gates:
+            typer.echo(f"{one.name + ':':<10}{one.word:<14} {one.detail}")
+        more = f", about {found.more_seeds} more seeds would decide it" if found.more_seeds else ""
+        typer.echo(f"{found.word}{more} ({found.calibration})")
+    if found.word == "FAIL":
+        raise typer.Exit(errors.REGRESSION)
+    if found.word == "INCONCLUSIVE" and on_inconclusive == "fail":
+        raise typer.Exit(errors.INCONCLUSIVE)
+
+
+def _carry_out(candidate: Path) -> Any:
+    """Carries a plan out beside the candidate's folder, with this code."""
+
+    def confirm(plan: Plan) -> Path:
+        from harness.run import Request, carry_out
+        from leaderboard.formats.keys import one_use_key
+
+        members = max(run.get("members", 1) for run in _stated(candidate))
+        document = carry_out(plan, "any", Request(plan.suite, candidate.parent, members=members), one_use_key())
+        return Path(document["folder"])
+
+    return confirm
+
+
+def _stated(folder: Path) -> list[dict[str, Any]]:
+    from harness.entries.entry import stated_runs
+    from harness.planning.plan import read_plan
+
+    return stated_runs(folder, read_plan(folder / "plan.json"))
+
+
+@baseline_app.command("accept")
+def baseline_accept(
+    folder: Annotated[Path, typer.Argument(help="OUT/<plan id>, finished and verified.")],
+    to: Annotated[Path, typer.Option("--to", help="The baseline's folder, as in the repository.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why, for those who look later.")] = "",
+) -> None:
+    """Make a finished run the baseline: always someone's decision, noted with its reason."""
+    from harness.entries.baseline import accept
+
+    typer.echo(_judged(lambda: accept(folder, to, reason)))
+
+
+def merge(
+    folders: Annotated[list[Path], typer.Argument(help="Finished plan folders of one experiment.")],
+    out: Annotated[Path, typer.Option("--out", help="Where the merged one goes: OUT/<plan id>/.")] = Path("out"),
+    key: KeyOption = None,
+) -> None:
+    """One plan folder from several: more seeds, tasks or regimes of the same experiment, signed anew."""
+    from harness.entries.merge import merge as merged
+
+    signing = signing_key(key)
+    typer.echo(_judged(lambda: merged(folders, out, signing)))
+
+
+def reeval(
+    entry: Annotated[Path, typer.Argument(help="entry.dsse.json, its files beside it.")],
+    retrain: Annotated[int, typer.Option("--retrain", min=0, help="Train so many runs again, drawn by chance: L2.")] = 0,
+    to: Annotated[Path | None, typer.Option("--to", help="Where the statement goes. Default: beside the entry.")] = None,
+    key: KeyOption = None,
+    trust: Annotated[Path | None, typer.Option("--trust", envvar="MST_BENCH_TRUST", help="Keys that are known.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Roll every submitted policy out again and sign what came of it: L1. Exit 4 if an entry claims what it does not hold."""
+    from harness.entries.reeval import reevaluate, verdict_lines
+
+    signing = signing_key(key)
+    found = _judged(lambda: reevaluate(entry, signing, to, retrain, trust))
+    if as_json:
+        print_json({**asdict(found), "statement": str(found.statement), "accepted": found.accepted})
+    else:
+        for line in verdict_lines(found):
+            typer.echo(line)
+    if not found.accepted:
+        raise typer.Exit(errors.UNVERIFIED)
+
+
+def _judged(judge: Any) -> Any:
+    """What `judge` returns; an entry that does not verify is printed and ends with exit 4."""
+    from harness.entries.verified import Refused
+
+    try:
+        return judge()
+    except Refused as refused:
+        print_verdict(refused.verdict)
+        raise typer.Exit(errors.UNVERIFIED) from None

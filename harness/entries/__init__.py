@@ -1,0 +1,1 @@
+"""Signed entries: making, checking, comparing and re-evaluating them."""

@@ -1,0 +1,73 @@
+"""`release`: read an image through the engine, without running it, and sign what it is."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import DockerException, ImageNotFound
+from requests.exceptions import RequestException
+
+from harness.config import build
+from harness.errors import NonConforming, UserError
+from harness.files import digest_bytes, dump_json, write_atomic
+from harness.machine.image import CONTENT, LOCK, Content
+from leaderboard.formats import envelope, strict_json
+from leaderboard.formats.keys import SigningKey
+from leaderboard.formats.release import statement
+
+INSTALLED = "/opt/mst-bench"
+REVISION, BASE = "org.opencontainers.image.revision", "org.opencontainers.image.base.name"
+
+
+def write_release(name: str, folder: Path, key: SigningKey) -> Path:
+    """Write content.json, requirements.txt and the signed release.dsse.json of an image; returns the statement's path."""
+    try:
+        engine = docker.from_env(timeout=60)
+        image = engine.images.get(name)
+        files = _files(engine, image.id, (CONTENT, LOCK))
+    except ImageNotFound:
+        raise NonConforming(f"--image {name}: the engine has no such image. Make it with `make image`.") from None
+    except (DockerException, RequestException) as error:
+        raise NonConforming(f"--image {name}: the container engine does not give it out ({error}).") from None
+    content = build(Content, strict_json.parse(files[CONTENT]), f"{name}:{INSTALLED}/{CONTENT}")
+    labels = image.labels
+    if labels.get(REVISION) != content.commit or content.lock_sha256 != digest_bytes(files[LOCK]):
+        raise UserError(f"--image {name}: its labels and its content manifest name different commits or locks; build it anew.")
+    subjects = {name: image.id.removeprefix("sha256:")}
+    subjects |= {pushed.partition("@")[0]: pushed.partition("@sha256:")[2] for pushed in image.attrs.get("RepoDigests") or []}
+    subjects |= {file: digest_bytes(data) for file, data in files.items()}
+    facts = {
+        "version": content.version,
+        "variant": content.variant,
+        "commit": content.commit,
+        "base_image": labels.get(BASE, "unknown"),
+        "content_sha256": subjects[CONTENT],
+        "lock_sha256": subjects[LOCK],
+    }
+    for file, data in files.items():
+        write_atomic(folder / file, data)
+    path = folder / "release.dsse.json"
+    write_atomic(path, dump_json(envelope.sign(dump_json(statement(subjects, facts, key)), key)))
+    return path
+
+
+def _files(engine: Any, image: str, names: tuple[str, ...]) -> dict[str, bytes]:
+    """Files of an image, read out of a container that is never started."""
+    container = engine.containers.create(image, ["none"])
+    try:
+        return {name: _only_file(b"".join(container.get_archive(f"{INSTALLED}/{name}")[0])) for name in names}
+    finally:
+        with suppress(DockerException, RequestException):
+            container.remove(force=True, v=True)
+
+
+def _only_file(archive: bytes) -> bytes:
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        member = tar.extractfile(tar.getmembers()[0])
+        assert member is not None
+        return member.read()

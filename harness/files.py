@@ -1,0 +1,62 @@
+"""Files as promises: atomic JSON documents, appended JSON lines with a hash chain, digests of bytes on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from leaderboard.formats import strict_json
+
+
+def dump_json(document: Any) -> bytes:
+    """The one way this project writes JSON: sorted keys, no spaces, no NaN, a line feed at the end."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return text.encode() + b"\n"
+
+
+def write_atomic(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:
+    """Write under a temporary name in the same folder, then rename: a reader sees the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(temporary, "wb") as file:
+            for part in [data] if isinstance(data, bytes) else data:
+                file.write(part)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """`dump_json` to a file, atomically."""
+    write_atomic(path, dump_json(document))
+
+
+def read_json(path: Path) -> Any:
+    """A JSON document that this harness wrote; UserError if it is not one any more."""
+    try:
+        return strict_json.parse(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    except ValueError as error:
+        raise UserError(
+            f"{path}: was cut or edited, it is not JSON any more ({error}). Remove it; it can be made again."
+        ) from None
+
+
+def digest_bytes(data: bytes) -> str:
+    """sha256."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest_file(path: Path) -> str:
+    """sha256 of the bytes on disk."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,104 @@
+"""How many members a cohort has: from a declared amount of memory and a shipped table of gains, never from a clock.
+
+What is looked up gives the same cohorts, and so the same numbers, on every machine of a device class. A larger cohort is worth
+its memory only where it is faster: the size is the smallest that reaches ENOUGH of the best gain that fits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from envs.tasks import TASKS
+from envs.tasks.dm_control import ENVIRONMENT_MIB
+from harness.planning.plan import Plan, Run
+
+ENOUGH = 0.9
+
+MEMORY_MIB = 2048
+"""Memory that evaluation environments of one cohort may take at a time."""
+
+
+@dataclass(frozen=True)
+class Gains:
+    """How much more members a second a cohort does than one alone, by width of the network."""
+
+    by_width: Mapping[int, Mapping[int, float]]
+    """Width of a hidden layer -> members -> gain. The nearest width, by ratio, is looked up."""
+    memory_gib: tuple[float, ...]
+    """Amounts that may be declared: the first is the default, the others for smaller cards."""
+
+
+GAINS: dict[str, Gains] = {
+    "cpu": Gains(
+        # measured: results/README.md
+        by_width={64: {1: 1.0, 4: 1.72, 8: 1.83}, 512: {1: 1.0, 4: 1.0}},
+        memory_gib=(4.0,),
+    ),
+    "cuda": Gains(
+        # estimated by a latency model for one H200, not measured yet
+        by_width={
+            512: {1: 1.0, 4: 2.7, 8: 3.5, 20: 4.0, 40: 4.2},
+            1536: {1: 1.0, 4: 1.4, 8: 1.5, 20: 1.6, 40: 1.6},
+            2560: {1: 1.0, 4: 1.29, 8: 1.32, 20: 1.34, 40: 1.36},
+        },
+        memory_gib=(64.0, 32.0, 16.0, 8.0),
+    ),
+}
+"""Device class -> gains."""
+
+BYTES_PER_PARAMETER = 32
+"""Weight, target, two moments, mask, gradient, its parts and its masked copy in float32."""
+
+
+ACTIVATIONS = 45
+"""Tensors [batch, width] in float32 that updates may hold at their peaks beside gradients, for each hidden layer of an MLP; 34
+are held at MR.Q's size (benchmarks/steps.py)."""
+
+
+def cohort_gib(plan: Plan, run: Run, members: int) -> float:
+    """Memory of the process of a cohort of runs like this one, in GiB; on a GPU most of it is the card's."""
+    task, settings, budget = TASKS[run.task], plan.agent_settings(run), plan.budget
+    environment = ENVIRONMENT_MIB.get(task.domain, 13) << 20
+    evaluating = min(MEMORY_MIB << 20, environment * plan.evaluation.environments * members)
+    replay = replay_row(plan, run) * min(settings.buffer_size, budget.agent_steps + budget.environment_steps // task.horizon)
+    learning = BYTES_PER_PARAMETER * plan.sizes[run.kind].parameters
+    learning += 4 * ACTIVATIONS * settings.depth * settings.batch_size * settings.width
+    needed: int = members * (learning + replay + environment) + evaluating + (900 << 20)
+    return needed / 2**30
+
+
+def replay_row(plan: Plan, run: Run) -> int:
+    """Bytes of a row of the replay, with its priority and flags."""
+    task = TASKS[run.task]
+    return 4 * (task.observation_size + task.action + 2) + 9
+
+
+def cohort_size(plan: Plan, run: Run, device_class: str, memory_gib: float) -> int:
+    """Members of a cohort of runs like this one; 1 where even that does not fit."""
+    gains = GAINS[device_class].by_width
+    width = plan.agent_settings(run).width
+    nearest = min(gains, key=lambda known: abs(math.log(known / width)))
+    fitting = {size: gain for size, gain in gains[nearest].items() if cohort_gib(plan, run, size) <= memory_gib}
+    best = max(fitting.values(), default=1.0)
+    return min((size for size, gain in fitting.items() if gain >= ENOUGH * best), default=1)
+
+
+def declared_gib(device_class: str, there: float | None = None) -> float:
+    """The amount of memory that cohorts of a device class may have. `there`: of the card, which must hold it."""
+    amounts = GAINS[device_class].memory_gib
+    fitting = [amount for amount in amounts if there is None or amount <= there]
+    return fitting[0] if fitting else amounts[-1]
+
+
+def card_gib(device: str) -> float | None:
+    """Declared memory for the cohorts of a device: what its card holds, in shipped steps, or None for the default."""
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    if not torch.cuda.is_available():  # containers see cards that this process does not
+        return None
+    _, total = torch.cuda.mem_get_info(torch.device(device))
+    return declared_gib("cuda", total / 2**30)

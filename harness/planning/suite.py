@@ -1,0 +1,150 @@
+"""A suite: what its file may state. suite_file.py reads one, networks.py works out what each of its regimes trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from agents.members.blocks import BLOCKS
+from agents.sparsity.regime import MODULES
+
+
+@dataclass(frozen=True)
+class Sparsity:
+    """What every sparse module of the suite uses unless its regime says otherwise."""
+
+    level: float = 0.6
+    """Share of a sparse module's Linear weights that is zero (arXiv 2510.12096 uses 0.6)."""
+    interval: int = 1000
+    """Updates of a module between its rewires."""
+    drop_fraction: float = 0.3
+    """Share of active weights exchanged at the start of the cosine."""
+    start: float | None = None
+    """Share of the run before the first change; None: as the rule's row of TRIPLES says."""
+    end: float | None = None
+    """Share of the run after which masks stay; None: as the rule's row says."""
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Block type of each module, and how residuals are built where a type has them."""
+
+    encoder: str = "T6"
+    critic: str = "T6"
+    actor: str = "T5"
+    residual: Literal["pre", "post"] = "pre"
+    """pre: y = x + act(LN(W x + b)); post: y = act(LN(W x + b + x)). The paper found pre better; its formulas are unknown."""
+
+    def __post_init__(self) -> None:
+        for module in MODULES:
+            if getattr(self, module) not in BLOCKS:
+                raise ValueError(f"{module}: unknown block type '{getattr(self, module)}', expected one of {', '.join(BLOCKS)}")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much larger than the agent's settings the networks are."""
+
+    width: int = 1
+    """Factor of every hidden layer's and embedding's width."""
+    depth: int = 1
+    """Factor of the number of hidden layers of each MLP."""
+    za: Literal["half", "full"] = "half"
+    """The action embedding: scaled like the others, or as wide as a hidden layer."""
+
+    def __post_init__(self) -> None:
+        for name in ("width", "depth"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a study tests. Its verdict is worked out in the report (leaderboard/statistics/claims.py)."""
+
+    claim: str
+    """In words, with its source."""
+    regime: str
+    """The regime that the claim is about."""
+    than: str
+    """The regime it is compared with, or a method of the reference rows."""
+    relation: Literal["above", "below", "agrees"] = "above"
+    """What is claimed of the regime's figure; `agrees`: with a published mean, by a narrow interval that holds it."""
+    figure: str = "score"
+    """`score`, `last` (the last scheduled evaluation's mean return), `spread` (standard deviation of the score over seeds), or
+    MODULE.DIAGNOSTIC at the last evaluation."""
+
+    def __post_init__(self) -> None:
+        if self.figure not in ("score", "last", "spread") and self.figure.partition(".")[0] not in MODULES:
+            raise ValueError(f"figure: unknown figure '{self.figure}', expected score, last, spread or MODULE.DIAGNOSTIC")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """When and how a policy is measured; its steps are counted apart from the budget."""
+
+    every: int = 5000
+    """Agent steps between evaluations."""
+    episodes: int = 10
+    """Episodes of each evaluation."""
+    final_episodes: int = 50
+    """Episodes of the final policy, whose mean is the run's score."""
+    environments: int = 10
+    """Evaluation environments of each run (`eval_envs`); divides both episode counts."""
+
+    def __post_init__(self) -> None:
+        for name in ("every", "episodes", "final_episodes", "environments"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+        if self.episodes % self.environments or self.final_episodes % self.environments:
+            counts = f"episodes ({self.episodes}) and final_episodes ({self.final_episodes})"
+            raise ValueError(f"environments is {self.environments}, expected a divisor of {counts}")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A suite file, as read."""
+
+    suite: str
+    """Its name."""
+    version: int
+    """Raised whenever a number that decides results changes."""
+    description: str
+    """One line for `list suites`."""
+    tasks: tuple[str, ...]
+    """Task names."""
+    regimes: tuple[str, ...]
+    """Regimes to compare; `define` may add own ones."""
+    seeds: int
+    """Seeds of each task and regime."""
+    first_seed: int = 0
+    """Seed indices are first_seed .. first_seed + seeds - 1."""
+    environment_steps: int = 1_000_000
+    """Budget of one run: steps of the simulator."""
+    action_repeat: int = 2
+    """Environment steps of one agent step."""
+    device: Literal["any", "cuda"] = "any"
+    """What the suite needs; `--device` overrides."""
+    agent: str = "mrq"
+    """Algorithm."""
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    """Of matrix products: float32 is the reference; tf32 needs CUDA. Everything else is float32."""
+    blocks: Blocks = field(default_factory=Blocks)
+    """Block types."""
+    sparsity: Sparsity = field(default_factory=Sparsity)
+    """Defaults of sparse modules."""
+    scale: Scale = field(default_factory=Scale)
+    """Size of the networks, as factors of the settings."""
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    """Evaluation protocol."""
+    claims: tuple[Claim, ...] = ()
+    """What the suite tests, for a study."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """The agent's settings that differ from its defaults."""
+    define: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Own regimes: name -> {encoder, critic, actor: a row of TRIPLES, or a mapping with rule, level, interval .., and for a
+    network of its own: blocks, scale, settings, or match: the regime whose active weights a narrower network has}."""
+
+    @property
+    def agent_steps(self) -> int:
+        return self.environment_steps // self.action_repeat

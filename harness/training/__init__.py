@@ -1,0 +1,1 @@
+"""Carrying out one cohort: the loop, evaluations, checkpoints, records, results."""

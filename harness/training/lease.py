@@ -1,0 +1,34 @@
+"""Who carries a cohort out: one process at a time."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.errors import Incomplete
+from harness.planning.cohorts import Cohort
+
+
+def running(folder: Path, cohort: Cohort) -> bool:
+    """Whether a process is carrying the cohort out now."""
+    try:
+        with open(folder / "cohorts" / str(cohort.index) / "lease") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+@contextmanager
+def lease(path: Path) -> Iterator[None]:
+    """Hold a cohort: the lock goes with the process, however it ends."""
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Incomplete(f"{path}: another process is carrying out this cohort; wait for it or stop it.") from None
+        yield

@@ -1,0 +1,71 @@
+"""A run's records: JSON lines with a hash chain, appended as they occur."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from harness.files import dump_json
+
+CHAIN_START = "0" * 64
+
+
+class Records:
+    """JSON lines appended as they occur; each carries the digest of all before it, so none can be changed alone."""
+
+    def __init__(self, path: Path) -> None:
+        """Starts an empty file."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = open(path, "w+b")  # noqa: SIM115 - open as long as the run lasts
+        self.head, self.length = CHAIN_START, 0
+
+    @classmethod
+    def resume(cls, path: Path, length: int, head: str) -> Records:
+        """Goes on after the first `length` bytes, whose chain ends in `head`; what was written after them never happened.
+
+        UserError if those bytes are not what they were.
+        """
+        records = cls.__new__(cls)
+        try:
+            records._file = open(path, "r+b")  # noqa: SIM115
+        except FileNotFoundError:
+            raise UserError(f"{path}: is gone, and the checkpoint goes on after {length} bytes of it.") from None
+        records.head, records.length = CHAIN_START, length
+        kept = records._file.read(length)
+        if len(kept) != length:
+            raise UserError(f"{path}: has {len(kept)} bytes, and the checkpoint goes on after {length}.")
+        for line in kept.splitlines(keepends=True):
+            if f'"before":"{records.head}"'.encode() not in line:
+                raise UserError(f"{path}: was changed since it was written: its chain of records is broken.")
+            records.head = hashlib.sha256(line).hexdigest()
+        if records.head != head:
+            raise UserError(f"{path}: was changed since it was written: its last record is another.")
+        records._file.truncate(length)
+        return records
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Write one record with its place in the chain, and push it to the operating system."""
+        line = dump_json({**record, "before": self.head})
+        self.head = hashlib.sha256(line).hexdigest()
+        self.length += len(line)
+        self._file.write(line)
+        self._file.flush()
+
+    def read(self, kind: str) -> list[dict[str, Any]]:
+        """All records of a kind, in their order."""
+        self._file.seek(0)
+        found = [json.loads(line) for line in self._file]
+        return [record for record in found if record["kind"] == kind]
+
+    def sync(self) -> None:
+        """Push everything to disk."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Push everything to disk and let the file go."""
+        self.sync()
+        self._file.close()

@@ -1,0 +1,158 @@
+"""What a run leaves under runs/<task>/<regime>/<seed>/: tensors, masks, timing, and result.json last of all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from agents.protocol import Agent
+from agents.sparsity.counting import Size
+from harness.config import build
+from harness.errors import UserError
+from harness.files import dump_json, read_json, write_atomic, write_json
+from harness.planning.plan import Run
+from leaderboard.formats.statement import run_defects, score
+
+SCHEMA = "urn:mst-bench:result:v1"
+TIMING_SCHEMA = "urn:mst-bench:timing:v1"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run has no score: the agent failed, or what it ran on did."""
+
+    kind: Literal["agent", "infrastructure"]
+    reason: str
+    agent_step: int
+
+
+@dataclass(frozen=True)
+class Timing:
+    """timing.json: what of a run is not the same on every machine."""
+
+    schema: str
+    started: float
+    """Seconds since 1970."""
+    ended: float
+    seconds: dict[str, float]
+    """Of the whole cohort, by what it did: train, env, eval, checkpoint."""
+    resumes: int
+    drifted: bool
+    """Whether code or libraries changed on the way."""
+    deterministic: bool
+    """Whether only deterministic algorithms were allowed on a GPU."""
+    peak_memory_mib: float
+    """Largest resident memory of the process that ended the cohort."""
+
+
+def write_result(
+    folder: Path,
+    *,
+    run: Run,
+    agent: Agent,
+    member: int,
+    members: int,
+    size: Size,
+    signs: list[dict[str, Any]],
+    first_masks: dict[str, dict[str, Tensor]],
+    final_returns: list[float],
+    failure: Failure | None,
+    environment_steps: int,
+    chain_head: str,
+    timing: Timing,
+) -> None:
+    """Write one run's files. Tensors are one member's, with the copies axis kept: NAME.weight [copies, in, out]."""
+    modules = agent.modules()
+    write_atomic(folder / "policy.safetensors", _tensors(agent, member, ("encoder", "actor")))
+    write_atomic(folder / "critic.safetensors", _tensors(agent, member, ("critic",)))
+    last_masks = {name: module.masks.member_masks(member) for name, module in modules.items()}
+    parameters = [tensor for module in modules.values() for tensor in module.parameters.member_parameters(member).values()]
+    masked = sum(int((~mask).sum()) for masks in last_masks.values() for mask in masks.values())
+    total = sum(tensor.numel() for tensor in parameters)
+    digests = {name: module.masks.chains[member] for name, module in modules.items()}
+    write_atomic(folder / "masks.safetensors", _masks(first_masks, last_masks, digests))
+    write_json(folder / "timing.json", asdict(timing))
+    result = {
+        "schema": SCHEMA,
+        **asdict(run),
+        "status": "finished" if failure is None else "failed",
+        "failure": None if failure is None else asdict(failure),
+        "score": score(final_returns),
+        "final_returns": final_returns,
+        "environment_steps": environment_steps,
+        "updates": dict(agent.counts()),
+        "members": members,
+        "weights": {
+            name: {
+                "total": sum(mask.numel() for mask in last_masks[name].values()),
+                "active": sum(int(mask.sum()) for mask in last_masks[name].values()),
+            }
+            for name in modules
+        },
+        "parameters": {"total": total, "active": total - masked},
+        "flops": {"total": size.flops, "active": size.active_flops},
+        "signs": [{key: sign[key] for key in ("name", "agent_step", "value")} for sign in signs],
+        "rewires": {name: module.masks.rewires[member] for name, module in modules.items()},
+        "mask_first": {name: chain[0] for name, chain in digests.items()},
+        "mask_last": {name: chain[-1] for name, chain in digests.items()},
+        "chain_head": chain_head,
+    }
+    write_json(folder / "result.json", result)
+
+
+def _tensors(agent: Agent, member: int, names: tuple[str, ...]) -> bytes:
+    modules = agent.modules()
+    return save({f"{m}/{k}": v for m in names for k, v in modules[m].parameters.member_parameters(member).items()})
+
+
+def _masks(first: dict[str, dict[str, Tensor]], last: dict[str, dict[str, Tensor]], digests: dict[str, list[str]]) -> bytes:
+    """Masks packed eight to a byte (their shapes are the weights'); the digest of every rewire in the metadata.
+
+    One metadata key only: safetensors writes several in no fixed order.
+    """
+    tensors = {
+        f"{when}/{module}/{name}": torch.from_numpy(np.packbits(mask.numpy()))
+        for when, masks in (("first", first), ("last", last))
+        for module, layers in masks.items()
+        for name, mask in layers.items()
+    }
+    return save(tensors, metadata={"digests": dump_json(digests).decode()})
+
+
+def read_results(folder: Path, runs: tuple[Run, ...]) -> dict[Run, dict[str, Any]]:
+    """result.json of every run that has one; UserError if one was edited."""
+    paths = {run: folder / "runs" / run.name / "result.json" for run in runs}
+    return {run: _result(path) for run, path in paths.items() if path.exists()}
+
+
+def _result(path: Path) -> dict[str, Any]:
+    result = read_json(path)
+    found = run_defects(result)
+    if found:
+        raise UserError(f"{path}: was edited ({found[0]}). Remove it; the same command makes it again.")
+    return dict(result)
+
+
+def time_shares(folder: Path, cohorts: Iterable[tuple[Run, ...]]) -> dict[str, float]:
+    """Where the time of finished cohorts went: shares of their wall time, by kind, and the `rest`. Empty without any."""
+    spent, wall = Counter[str](), 0.0
+    for runs in cohorts:
+        for timing in read_timings(folder, runs[:1]):  # the runs of a cohort share their time
+            spent.update(timing.seconds)
+            wall += timing.ended - timing.started
+    shares = {kind: seconds / wall for kind, seconds in spent.most_common()} if wall else {}
+    return {**shares, "rest": 1.0 - sum(shares.values())} if shares else {}
+
+
+def read_timings(folder: Path, runs: tuple[Run, ...]) -> list[Timing]:
+    """timing.json of every run that has one."""
+    paths = [folder / "runs" / run.name / "timing.json" for run in runs]
+    return [build(Timing, read_json(path), str(path)) for path in paths if path.exists()]

@@ -1,0 +1,1 @@
+"""Documents and signatures: how they are written, read and refused."""

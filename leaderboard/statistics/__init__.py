@@ -1,0 +1,1 @@
+"""Intervals, tests, and what follows from them for claims and gates."""
