@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from agents.protocol import AgentKind
 
 AGENTS: dict[str, tuple[str, str, str, str]] = {
-    "mrq": ("agents.mrq.settings:MRQSettings", "agents.mrq.spec", "agents.mrq.agent:MRQ", "MR.Q, arXiv 2501.16142"),
+    "mrq": (
+        "agents.mrq.settings:MRQSettings",
+        "agents.mrq.spec",
+        "agents.mrq.agent:MRQ",
+        "MR.Q, arXiv 2501.16142",
+    ),
 }
 """Name -> (settings class, module of shapes, agent class, meaning)."""
 

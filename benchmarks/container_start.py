@@ -28,7 +28,19 @@ with Worker(Options.watchdog_seconds) as worker:
     pool.reset()
     pool.step(np.zeros((1, task.action)))
 """
-HULL = ["docker", "run", "--rm", "--init", "--network", "none", "--read-only", "--tmpfs", "/tmp", "--entrypoint", "python"]
+HULL = [
+    "docker",
+    "run",
+    "--rm",
+    "--init",
+    "--network",
+    "none",
+    "--read-only",
+    "--tmpfs",
+    "/tmp",
+    "--entrypoint",
+    "python",
+]
 
 
 def seconds(python: list[str]) -> float:
@@ -43,20 +55,34 @@ def main() -> None:
     parser.add_argument("--image", default="mst-bench")
     parser.add_argument("--rounds", type=int, default=25)
     arguments = parser.parse_args()
-    ways = {"host": [sys.executable], "host again (A/A)": [sys.executable], "container": [*HULL, arguments.image]}
-    times = np.array([[seconds(python) for python in ways.values()] for _ in range(1 + arguments.rounds)][1:])
+    ways = {
+        "host": [sys.executable],
+        "host again (A/A)": [sys.executable],
+        "container": [*HULL, arguments.image],
+    }
+    times = np.array(
+        [[seconds(python) for python in ways.values()] for _ in range(1 + arguments.rounds)][1:]
+    )
     ratios = times / times[:, :1]
     rows = [
         [
             name,
             *(
                 f"{value:.2f}"
-                for value in (np.median(times[:, i]), np.median(ratios[:, i]), *np.quantile(ratios[:, i], [0.05, 0.95]))
+                for value in (
+                    np.median(times[:, i]),
+                    np.median(ratios[:, i]),
+                    *np.quantile(ratios[:, i], [0.05, 0.95]),
+                )
             ),
         ]
         for i, name in enumerate(ways)
     ]
-    print(tabulate(rows, headers=["", "seconds", "ratio to host", "5 %", "95 %"], disable_numparse=True))
+    print(
+        tabulate(
+            rows, headers=["", "seconds", "ratio to host", "5 %", "95 %"], disable_numparse=True
+        )
+    )
 
 
 if __name__ == "__main__":

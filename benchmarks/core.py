@@ -63,7 +63,9 @@ def filled_agent(
     agent = MRQ(setup, settings if depth == 1 else settings.scaled(1, depth, "full"))
     flags = np.zeros((members, 1), dtype=bool)
     for _ in range(FILL + 1):
-        seen, after = (torch.randn(members, 1, observation, dtype=dtype, device=device) for _ in range(2))
+        seen, after = (
+            torch.randn(members, 1, observation, dtype=dtype, device=device) for _ in range(2)
+        )
         agent.begin(seen, torch.rand(members, 1, action, dtype=dtype, device=device) * 2 - 1)
         agent.complete(torch.rand(members, 1, dtype=dtype, device=device), after, flags, flags)
     return agent
@@ -98,7 +100,11 @@ def rewiring(agent: MRQ) -> float:
     masks = agent.masks["critic"]
     gradient = torch.randn(agent.critic.layout.size, device=agent.setup.device)
     members = iter(range(agent.members))
-    return timed(lambda: masks._rewire_member(next(members), CYCLE, gradient), agent.members, agent.setup.device)
+    return timed(
+        lambda: masks._rewire_member(next(members), CYCLE, gradient),
+        agent.members,
+        agent.setup.device,
+    )
 
 
 def products(agent: MRQ) -> float:
@@ -111,13 +117,17 @@ def products(agent: MRQ) -> float:
     return update_flops(s, dense_weights(module_shapes(s, OBSERVATION, ACTION))) / rate
 
 
-def measure(width: int, batch: int, members: list[int], rounds: int, device: str = "cpu") -> dict[str, dict[str, list[float]]]:
+def measure(
+    width: int, batch: int, members: list[int], rounds: int, device: str = "cpu"
+) -> dict[str, dict[str, list[float]]]:
     """`seconds` per member and step of every row in every round but the first, and each step's `floor` as a share of it."""
     agents = {"dense, P = 1": filled_agent(1, width, batch, DENSE, device=device)}
     for size in members:
         again = " again (A/A)" if size == 1 else ""
         agents[f"dense, P = {size}{again}"] = filled_agent(size, width, batch, DENSE, device=device)
-    agents[f"mst, P = {members[-1]}"] = sparse = filled_agent(members[-1], width, batch, MST, device=device)
+    agents[f"mst, P = {members[-1]}"] = sparse = filled_agent(
+        members[-1], width, batch, MST, device=device
+    )
     times: dict[str, list[float]] = {name: [] for name in (*agents, "rewire")}
     floors: dict[str, list[float]] = {name: [] for name in agents}
     for number in range(rounds + 1):
@@ -139,13 +149,19 @@ def span(values: object) -> tuple[float, float, float]:
 def gains(times: dict[str, list[float]]) -> list[list[object]]:
     """For each row its median in milliseconds, and how much faster it is than the first, in paired rounds."""
     first = np.array(next(iter(times.values())))
-    return [[name, 1e3 * np.median(found), *span(first / np.array(found))] for name, found in times.items()]
+    return [
+        [name, 1e3 * np.median(found), *span(first / np.array(found))]
+        for name, found in times.items()
+    ]
 
 
 def save(arguments: argparse.Namespace, **figures: object) -> None:
     """Write arguments and figures to `--json`, if it was given."""
     if arguments.json:
-        settings = {name: str(value) if isinstance(value, Path) else value for name, value in vars(arguments).items()}
+        settings = {
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in vars(arguments).items()
+        }
         arguments.json.write_text(json.dumps({"arguments": settings, **figures}))
 
 
@@ -154,9 +170,13 @@ def gain(found: dict[str, dict[str, list[float]]], name: str) -> tuple[float, fl
     return span(np.array(found["seconds"]["dense, P = 1"]) / np.array(found["seconds"][name]))
 
 
-def overhead(found: dict[str, dict[str, list[float]]], largest: int, interval: int = 1000) -> tuple[float, float, float]:
+def overhead(
+    found: dict[str, dict[str, list[float]]], largest: int, interval: int = 1000
+) -> tuple[float, float, float]:
     """What MST's masks cost beside dense, a rewire of the critic every `interval` updates included, as a share of a step."""
-    dense, masked = (np.array(found["seconds"][f"{name}, P = {largest}"]) for name in ("dense", "mst"))
+    dense, masked = (
+        np.array(found["seconds"][f"{name}, P = {largest}"]) for name in ("dense", "mst")
+    )
     rewire = float(np.median(found["seconds"]["rewire"])) / interval
     return span((masked + rewire) / dense - 1.0)
 
@@ -168,19 +188,31 @@ def main() -> None:
     parser.add_argument("--members", type=int, nargs="+", default=[1, 4, 8])
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--json", type=Path, help="where every measured time goes, in seconds per member and step")
+    parser.add_argument(
+        "--json", type=Path, help="where every measured time goes, in seconds per member and step"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    found = measure(arguments.width, arguments.batch, arguments.members, arguments.rounds, arguments.device)
+    found = measure(
+        arguments.width, arguments.batch, arguments.members, arguments.rounds, arguments.device
+    )
     rows = [
         [name, 1e3 * np.median(times), *gain(found, name), np.median(found["floor"][name])]
         for name, times in found["seconds"].items()
         if name != "rewire"
     ]
-    print(tabulate(rows, headers=["", "ms a member and step", "gain", "5 %", "95 %", "floor"], floatfmt=".2f"))
+    print(
+        tabulate(
+            rows,
+            headers=["", "ms a member and step", "gain", "5 %", "95 %", "floor"],
+            floatfmt=".2f",
+        )
+    )
     largest = arguments.members[-1]
     middle, low, high = overhead(found, largest)
-    print(f"\nsparsity at P = {largest}, a rewire every 1000: {middle:+.1%} of a step ({low:+.1%} to {high:+.1%})")
+    print(
+        f"\nsparsity at P = {largest}, a rewire every 1000: {middle:+.1%} of a step ({low:+.1%} to {high:+.1%})"
+    )
     save(arguments, seconds=found["seconds"])
 
 

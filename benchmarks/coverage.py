@@ -25,15 +25,24 @@ SEEDS = (3, 5, 10)
 
 
 def normal(mean: float, variation: float) -> Model:
-    return lambda generator, n: np.maximum(0.0, mean * (1.0 + variation * generator.standard_normal(n)))
+    return lambda generator, n: np.maximum(
+        0.0, mean * (1.0 + variation * generator.standard_normal(n))
+    )
 
 
 def collapse(mean: float) -> Model:
     inner = normal(mean, 0.25)
-    return lambda generator, n: np.where(generator.random(n) < 0.15, mean / 20.0, inner(generator, n))
+    return lambda generator, n: np.where(
+        generator.random(n) < 0.15, mean / 20.0, inner(generator, n)
+    )
 
 
-TIGHT, MID, WIDE, COLLAPSE = normal(700.0, 0.05), normal(300.0, 0.25), normal(400.0, 0.5), collapse(300.0)
+TIGHT, MID, WIDE, COLLAPSE = (
+    normal(700.0, 0.05),
+    normal(300.0, 0.25),
+    normal(400.0, 0.5),
+    collapse(300.0),
+)
 SCENARIOS: dict[str, list[Model]] = {
     "wide + mid": [WIDE, MID],
     "tight + mid": [TIGHT, MID],
@@ -48,14 +57,33 @@ def covered(models: list[Model], n: int, replications: int, seed: int) -> dict[s
     many = [model(np.random.default_rng(99), 1_000_000) for model in models]
     mean = float(np.mean([draw.mean() for draw in many]))
     # pooled over tasks: n seeds of each are trimmed together, so the estimand depends on n through rounding alone
-    pooled = float(np.mean(stats.iqm(np.concatenate([draw[: (1_000_000 // n) * n].reshape(-1, n) for draw in many], axis=1))))
-    hits = dict.fromkeys(("mean, Welch t", "mean, bootstrap", "IQM, bootstrap", "one task's mean, t", "difference, Welch t"), 0)
+    pooled = float(
+        np.mean(
+            stats.iqm(
+                np.concatenate(
+                    [draw[: (1_000_000 // n) * n].reshape(-1, n) for draw in many], axis=1
+                )
+            )
+        )
+    )
+    hits = dict.fromkeys(
+        (
+            "mean, Welch t",
+            "mean, bootstrap",
+            "IQM, bootstrap",
+            "one task's mean, t",
+            "difference, Welch t",
+        ),
+        0,
+    )
     for number in range(replications):
         cells = [model(generator, n).tolist() for model in models]
         other = [model(generator, n).tolist() for model in models]
         t = stats.suite_mean(cells)
         hits["mean, Welch t"] += abs(t.mean - mean) <= t.half_width
-        low, high = stats.bootstrap(cells, lambda drawn: np.mean([d.mean(1) for d in drawn], axis=0), seed=number)
+        low, high = stats.bootstrap(
+            cells, lambda drawn: np.mean([d.mean(1) for d in drawn], axis=0), seed=number
+        )
         hits["mean, bootstrap"] += low <= mean <= high
         low, high = stats.iqm_interval(cells, seed=number)
         hits["IQM, bootstrap"] += low <= pooled <= high
@@ -72,11 +100,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     found = {
-        scenario: {n: covered(models, n, arguments.replications, n) for n in SEEDS} for scenario, models in SCENARIOS.items()
+        scenario: {n: covered(models, n, arguments.replications, n) for n in SEEDS}
+        for scenario, models in SCENARIOS.items()
     }
     names = list(next(iter(found.values()))[SEEDS[0]])
     rows = [
-        [scenario, *(" / ".join(f"{by_n[n][name]:.2f}" for n in SEEDS) for name in names)] for scenario, by_n in found.items()
+        [scenario, *(" / ".join(f"{by_n[n][name]:.2f}" for n in SEEDS) for name in names)]
+        for scenario, by_n in found.items()
     ]
     print(tabulate(rows, headers=["scenario", *names], tablefmt="github", disable_numparse=True))
     if arguments.json:

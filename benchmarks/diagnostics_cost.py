@@ -38,7 +38,9 @@ def main() -> None:
                 ratios.append((time.perf_counter() - begin) / step)
         low, middle, high = np.quantile(ratios, (0.0, 0.5, 1.0))
         share = middle / arguments.every
-        print(f"{name}: one probe takes {middle:.1f} agent steps ({low:.1f} to {high:.1f}): {share:.2%} of a run")
+        print(
+            f"{name}: one probe takes {middle:.1f} agent steps ({low:.1f} to {high:.1f}): {share:.2%} of a run"
+        )
 
 
 if __name__ == "__main__":

@@ -35,7 +35,9 @@ def read_scores(path: Path) -> tuple[str, dict[tuple[str, int], float]]:
         with open(path, newline="") as file:
             rows = list(csv.DictReader(file))
         regimes = [name for name in rows[0] if name != "seed"]
-        return "ci-tiny version 1", {(name, int(row["seed"])): float(row[name]) for row in rows for name in regimes}
+        return "ci-tiny version 1", {
+            (name, int(row["seed"])): float(row[name]) for row in rows for name in regimes
+        }
     plan = read_plan(path / "plan.json")
     found = read_results(path, plan.runs)
     scores = {(run.regime, run.seed): result["score"] or 0.0 for run, result in found.items()}
@@ -44,10 +46,16 @@ def read_scores(path: Path) -> tuple[str, dict[tuple[str, int], float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("scores", type=Path, help="OUT/<plan id>, or a CSV of a column `seed` and one for each regime")
+    parser.add_argument(
+        "scores",
+        type=Path,
+        help="OUT/<plan id>, or a CSV of a column `seed` and one for each regime",
+    )
     parser.add_argument("--seeds", type=int, default=80, help="of each side")
     parser.add_argument("--comparisons", type=int, default=1000)
-    parser.add_argument("--write", action="store_true", help="leaderboard/statistics/gate-calibration.json")
+    parser.add_argument(
+        "--write", action="store_true", help="leaderboard/statistics/gate-calibration.json"
+    )
     arguments = parser.parse_args()
     suite, scores = read_scores(arguments.scores)
     regimes = list(dict.fromkeys(regime for regime, _ in scores))
@@ -96,7 +104,8 @@ def main() -> None:
             regime: {
                 "mean": float(np.mean([scores[regime, seed] for seed in whole])),
                 "coefficient_of_variation": float(
-                    np.std([scores[regime, seed] for seed in whole], ddof=1) / np.mean([scores[regime, seed] for seed in whole])
+                    np.std([scores[regime, seed] for seed in whole], ddof=1)
+                    / np.mean([scores[regime, seed] for seed in whole])
                 ),
             }
             for regime in regimes
@@ -104,7 +113,9 @@ def main() -> None:
     }
     text = json.dumps(document, indent=2) + "\n"
     print(text, end="")
-    print(f"A/A: {dict(alarms)}; first attempts: {dict(first)}; with a planted drop: {dict(planted)}")
+    print(
+        f"A/A: {dict(alarms)}; first attempts: {dict(first)}; with a planted drop: {dict(planted)}"
+    )
     if arguments.write:
         (Path(gate.__file__).parent / "gate-calibration.json").write_text(text)
 

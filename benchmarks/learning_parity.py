@@ -25,26 +25,46 @@ from leaderboard.pages.curves import returns_panel
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("published", type=Path, help="CSV with agent_step, seeds, mean_return, sd_return.")
+    parser.add_argument(
+        "published", type=Path, help="CSV with agent_step, seeds, mean_return, sd_return."
+    )
     parser.add_argument("--at", type=int, default=25_000, help="Agent step at which to judge.")
     arguments = parser.parse_args()
     plan = read_plan(arguments.folder / "plan.json")
-    runs = [{"task": run.task, "regime": run.regime, "seed": run.seed} for run in plan.runs if run.regime == "stock"]
+    runs = [
+        {"task": run.task, "regime": run.regime, "seed": run.seed}
+        for run in plan.runs
+        if run.regime == "stock"
+    ]
     panel = returns_panel(read_evaluations(arguments.folder, runs))
     curves = [dict(zip(curve.steps, curve.values, strict=True)) for curve in panel.curves]
     rows, judged = [], None
     with open(arguments.published, encoding="utf-8") as file:
         for row in csv.DictReader(file):
             step = int(row["agent_step"])
-            ours = [curve[step * plan.budget.action_repeat] for curve in curves if step * plan.budget.action_repeat in curve]
+            ours = [
+                curve[step * plan.budget.action_repeat]
+                for curve in curves
+                if step * plan.budget.action_repeat in curve
+            ]
             if not ours:
                 continue
-            mean, published, deviation = math.fsum(ours) / len(ours), float(row["mean_return"]), float(row["sd_return"])
+            mean, published, deviation = (
+                math.fsum(ours) / len(ours),
+                float(row["mean_return"]),
+                float(row["sd_return"]),
+            )
             z = (mean - published) / (deviation * math.sqrt(1 / len(ours) + 1 / int(row["seeds"])))
             seeds = " ".join(f"{value:.1f}" for value in ours)
-            rows.append([step, seeds, f"{mean:.1f}", f"{published:.1f} +- {deviation:.1f}", f"{z:+.2f}"])
+            rows.append(
+                [step, seeds, f"{mean:.1f}", f"{published:.1f} +- {deviation:.1f}", f"{z:+.2f}"]
+            )
             judged = z if step == arguments.at else judged
-    print(tabulate(rows, headers=["agent steps", "seeds", "mean", "published", "z"], disable_numparse=True))
+    print(
+        tabulate(
+            rows, headers=["agent steps", "seeds", "mean", "published", "z"], disable_numparse=True
+        )
+    )
     if judged is None:
         print(f"no run has come to {arguments.at} agent steps", file=sys.stderr)
         return 2

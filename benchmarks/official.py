@@ -26,7 +26,10 @@ from harness.training.precision import prepare, product_type
 
 def build(clone: Path, s: MRQSettings, observation: int, action: int, device: str = "cpu") -> Any:
     """The official agent of the same settings. Its buffer asks the card's memory, even on a CPU: answered from here."""
-    folder = next((path.parent for path in (clone / "MRQ.py", clone / "MRQ" / "MRQ.py") if path.exists()), None)
+    folder = next(
+        (path.parent for path in (clone / "MRQ.py", clone / "MRQ" / "MRQ.py") if path.exists()),
+        None,
+    )
     if folder is None:
         sys.exit(f"--mrq {clone}: no MRQ.py in it; expected a clone of facebookresearch/MRQ.")
     sys.path.insert(0, str(folder))
@@ -46,29 +49,41 @@ def filled(clone: Path, s: MRQSettings, device: str) -> Any:
     agent, rng = build(clone, s, OBSERVATION, ACTION, device), np.random.default_rng(0)
     for _ in range(FILL + 1):
         seen, after = rng.standard_normal((2, OBSERVATION))
-        agent.replay_buffer.add(seen, rng.uniform(-1.0, 1.0, ACTION), after, float(rng.uniform()), False, False)
+        agent.replay_buffer.add(
+            seen, rng.uniform(-1.0, 1.0, ACTION), after, float(rng.uniform()), False, False
+        )
     return agent
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mrq", type=Path, required=True, help="a clone of facebookresearch/MRQ at 8a44a7d")
+    parser.add_argument(
+        "--mrq", type=Path, required=True, help="a clone of facebookresearch/MRQ at 8a44a7d"
+    )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--times", type=int, default=1)
     parser.add_argument("--members", type=int, default=1)
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=25)
-    parser.add_argument("--cycles", type=int, default=1, help="target cycles of 5 updates in a measurement")
+    parser.add_argument(
+        "--cycles", type=int, default=1, help="target cycles of 5 updates in a measurement"
+    )
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     device, precision, width = arguments.device, arguments.precision, 512 * arguments.times
     products = product_type(precision)
-    ours = filled_agent(arguments.members, width, arguments.batch, DENSE, device=device, products=products)
+    ours = filled_agent(
+        arguments.members, width, arguments.batch, DENSE, device=device, products=products
+    )
     theirs = filled(arguments.mrq, ours.settings, device)
     name_of_ours = f"{precision}, P = {arguments.members}"
-    kinds = {"official": theirs.train, name_of_ours: ours.update, "official again (A/A)": theirs.train}
+    kinds = {
+        "official": theirs.train,
+        name_of_ours: ours.update,
+        "official again (A/A)": theirs.train,
+    }
     times: dict[str, list[float]] = {name: [] for name in kinds}
     for number in range(arguments.rounds + 1):
         for name, step in kinds.items():
@@ -78,7 +93,12 @@ def main() -> None:
             if number:  # the first round warms up
                 times[name].append(taken)
     print(
-        tabulate(gains(times), headers=["", "ms a member and step", "gain", "5 %", "95 %"], floatfmt=".3f", tablefmt="github")
+        tabulate(
+            gains(times),
+            headers=["", "ms a member and step", "gain", "5 %", "95 %"],
+            floatfmt=".3f",
+            tablefmt="github",
+        )
     )
     save(arguments, seconds=times)
 

@@ -30,13 +30,21 @@ EVERY, EPISODES, TIMED = 5000, 10, 2
 
 
 def measure(
-    task_name: str, width: int, batch: int, members: int, rounds: int, device: str = "cpu", precision: str = "float32"
+    task_name: str,
+    width: int,
+    batch: int,
+    members: int,
+    rounds: int,
+    device: str = "cpu",
+    precision: str = "float32",
 ) -> dict[str, list[float]]:
     """Seconds an agent step: `train`, `env`, `after` (one after the other), `beside`, `bound`; and of one `evaluation`."""
     task, found = TASKS[task_name], dict[str, list[float]]()
     prepare(precision, device, deterministic=False)
     products, on_cuda = product_type(precision), device.startswith("cuda")
-    agent = filled_agent(members, width, batch, DENSE, task.observation_size, task.action, device, products)
+    agent = filled_agent(
+        members, width, batch, DENSE, task.observation_size, task.action, device, products
+    )
     with Worker(Options.watchdog_seconds) as worker:
         pool = worker.pool(task, list(range(members)), 2, threads=None if on_cuda else 1)
         pool.reset()
@@ -80,7 +88,9 @@ def measure(
                     found.setdefault(name, []).append((time.perf_counter() - begin) / (4 * CYCLE))
             if number:
                 env = found["env"][-1]
-                best = sum(max(taken, env) if overlaps else taken + env for overlaps, taken in updates)
+                best = sum(
+                    max(taken, env) if overlaps else taken + env for overlaps, taken in updates
+                )
                 found.setdefault("bound", []).append(best / len(updates))
         seeds = [[10 * member + slot for slot in range(TIMED)] for member in range(members)]
         evaluator = Evaluator(worker, task, seeds, TIMED, 2)
@@ -102,7 +112,9 @@ def reached(found: dict[str, list[float]]) -> tuple[float, float, float]:
 
 def evaluation_share(found: dict[str, list[float]]) -> float:
     """Of the wall time, with an evaluation every EVERY agent steps."""
-    return found["evaluation"][0] / (found["evaluation"][0] + EVERY * float(np.median(found["beside"])))
+    return found["evaluation"][0] / (
+        found["evaluation"][0] + EVERY * float(np.median(found["beside"]))
+    )
 
 
 def main() -> None:
@@ -118,10 +130,17 @@ def main() -> None:
     torch.set_num_threads(1)
     size = arguments.width, arguments.batch, arguments.members
     found = measure(arguments.task, *size, arguments.rounds, arguments.device, arguments.precision)
-    rows = [[name, 1e3 * float(np.median(found[name]))] for name in ("train", "env", "after", "beside", "bound")]
+    rows = [
+        [name, 1e3 * float(np.median(found[name]))]
+        for name in ("train", "env", "after", "beside", "bound")
+    ]
     print(tabulate(rows, headers=["", "ms an agent step"], floatfmt=".2f"))
     for kind in ("beside", "after", "bound"):
-        print(f"{kind}: wall / max(train, env) {{:.2f}} ({{:.2f}} to {{:.2f}})".format(*quality(found, kind)))
+        print(
+            f"{kind}: wall / max(train, env) {{:.2f}} ({{:.2f}} to {{:.2f}})".format(
+                *quality(found, kind)
+            )
+        )
     print("beside / bound: {:.2f} ({:.2f} to {:.2f})".format(*reached(found)))
     print(f"evaluation: {evaluation_share(found):.1%} of the wall time")
 

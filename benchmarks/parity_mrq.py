@@ -36,10 +36,14 @@ PREFILL, CYCLES, CYCLE = 1500, 3, 100
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mrq", type=Path, required=True, help="a clone of facebookresearch/MRQ at 8a44a7d")
+    parser.add_argument(
+        "--mrq", type=Path, required=True, help="a clone of facebookresearch/MRQ at 8a44a7d"
+    )
     parser.add_argument("--width", type=int, default=512, help="hidden width (za is half of it)")
     parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--terminate", action="store_true", help="let some episodes terminate (adds the done loss)")
+    parser.add_argument(
+        "--terminate", action="store_true", help="let some episodes terminate (adds the done loss)"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
@@ -71,7 +75,11 @@ def our_agent(settings: MRQSettings) -> MRQ:
 def official_agent(clone: Path, settings: MRQSettings, ours: MRQ) -> Any:
     """The official agent with our weights, everything in float64."""
     agent = official.build(clone, settings, OBSERVATION, ACTION)
-    for network, module in ((agent.encoder, ours.encoder), (agent.value, ours.critic), (agent.policy, ours.actor)):
+    for network, module in (
+        (agent.encoder, ours.encoder),
+        (agent.value, ours.critic),
+        (agent.policy, ours.actor),
+    ):
         network.double()
         for (weight, bias), layer in zip(our_layers(module), linears(network), strict=True):
             assert layer.weight.shape == weight.T.shape, f"{layer}: expected {tuple(weight.shape)}"
@@ -96,7 +104,10 @@ def our_layers(module: Any, target: bool = False) -> list[tuple[torch.Tensor, to
     """(weight [in, out], bias [out]) of every layer; one Q network after the other."""
     views = module.target_parameters if target else module.parameters
     return [
-        (views[f"{layer.name}.weight"][copy_].detach(), views[f"{layer.name}.bias"][copy_, 0].detach())
+        (
+            views[f"{layer.name}.weight"][copy_].detach(),
+            views[f"{layer.name}.bias"][copy_, 0].detach(),
+        )
         for copy_ in range(module.copies)
         for layer in module.layout.linears
     ]
@@ -111,7 +122,9 @@ class Script:
     order: np.ndarray
 
 
-def compare(ours: MRQ, theirs: Any, control: Any, terminate: bool) -> tuple[dict[str, float], dict[str, float]]:
+def compare(
+    ours: MRQ, theirs: Any, control: Any, terminate: bool
+) -> tuple[dict[str, float], dict[str, float]]:
     """Train all three on the same script; largest differences of ours and of the control, by kind."""
     rng, batch = np.random.default_rng(3), ours.settings.batch_size
     tape: list[Script] = []
@@ -127,7 +140,11 @@ def compare(ours: MRQ, theirs: Any, control: Any, terminate: bool) -> tuple[dict
     state = rng.standard_normal(OBSERVATION)
     for step in range(1, PREFILL + CYCLES * CYCLE + 1):
         action = rng.uniform(-1, 1, ACTION)
-        after = 0.9 * state + 0.4 * np.resize(action, OBSERVATION) + 0.2 * rng.standard_normal(OBSERVATION)
+        after = (
+            0.9 * state
+            + 0.4 * np.resize(action, OBSERVATION)
+            + 0.2 * rng.standard_normal(OBSERVATION)
+        )
         reward = float(np.exp(-np.square(after).mean()) * rng.uniform(0.0, 2.0))
         terminated = terminate and rng.random() < 0.01
         truncated = not terminated and step % EPISODE == 0
@@ -143,7 +160,9 @@ def compare(ours: MRQ, theirs: Any, control: Any, terminate: bool) -> tuple[dict
             replay_script(theirs, tape, permuted=False)
             replay_script(control, tape, permuted=True)
     assert dict(ours.counts()) == {"encoder": 300, "critic": 300, "actor": 300}
-    return distances(ours_state(ours), official_state(theirs)), distances(official_state(theirs), official_state(control))
+    return distances(ours_state(ours), official_state(theirs)), distances(
+        official_state(theirs), official_state(control)
+    )
 
 
 def replay_script(agent: Any, tape: list[Script], permuted: bool) -> None:
@@ -159,7 +178,9 @@ def replay_script(agent: Any, tape: list[Script], permuted: bool) -> None:
         return rows
 
     def randn_like(_: torch.Tensor) -> torch.Tensor:
-        return current[0].noise[torch.from_numpy(current[0].order)] if permuted else current[0].noise
+        return (
+            current[0].noise[torch.from_numpy(current[0].order)] if permuted else current[0].noise
+        )
 
     agent.replay_buffer.sample_ind = sample_ind
     with mock.patch.object(torch, "randn_like", randn_like):
@@ -173,9 +194,15 @@ State = dict[str, torch.Tensor]
 def ours_state(agent: MRQ) -> State:
     """Everything compared, from our side, rows up to the cursor."""
     found: State = {}
-    for name, module in (("encoder", agent.encoder), ("value", agent.critic), ("policy", agent.actor)):
+    for name, module in (
+        ("encoder", agent.encoder),
+        ("value", agent.critic),
+        ("policy", agent.actor),
+    ):
         for kind, target in ((name, False), (f"{name}_target", True)):
-            found[f"parameters of {kind}"] = torch.cat([torch.cat([w.T.reshape(-1), b]) for w, b in our_layers(module, target)])
+            found[f"parameters of {kind}"] = torch.cat(
+                [torch.cat([w.T.reshape(-1), b]) for w, b in our_layers(module, target)]
+            )
     rows = int(agent.replay.size[0])
     mask = agent.replay.samplable[0, :rows]
     found["sampling mask"] = mask.double()
@@ -191,7 +218,9 @@ def official_state(agent: Any) -> State:
     found: State = {}
     for name in ("encoder", "encoder_target", "value", "value_target", "policy", "policy_target"):
         layers = linears(getattr(agent, name))
-        vectors = [torch.cat([layer.weight.detach().reshape(-1), layer.bias.detach()]) for layer in layers]
+        vectors = [
+            torch.cat([layer.weight.detach().reshape(-1), layer.bias.detach()]) for layer in layers
+        ]
         found[f"parameters of {name}"] = torch.cat(vectors)
     buffer = agent.replay_buffer
     mask = buffer.mask[: buffer.size].reshape(-1).double()

@@ -28,13 +28,17 @@ from core import CYCLE, DENSE, filled_agent, save, span, timed
 from tabulate import tabulate
 
 
-def learner(pipe: Connection, device: str, precision: str, members: int, width: int, batch: int, cycles: int) -> None:
+def learner(
+    pipe: Connection, device: str, precision: str, members: int, width: int, batch: int, cycles: int
+) -> None:
     """A process: an agent that learns for some target cycles whenever it is told to, and says when it is done."""
     from harness.training.precision import prepare, product_type
 
     torch.set_num_threads(1)
     prepare(precision, device, deterministic=False)
-    agent = filled_agent(members, width, batch, DENSE, device=device, products=product_type(precision))
+    agent = filled_agent(
+        members, width, batch, DENSE, device=device, products=product_type(precision)
+    )
     timed(agent.update, cycles * CYCLE, device)
     pipe.send("ready")
     while pipe.recv():
@@ -59,7 +63,9 @@ def mps(wanted: bool) -> Iterator[None]:
         yield
         return
     if shutil.which("nvidia-cuda-mps-control") is None:
-        raise SystemExit("--mps: nvidia-cuda-mps-control is not installed here; without --mps processes share by time slices.")
+        raise SystemExit(
+            "--mps: nvidia-cuda-mps-control is not installed here; without --mps processes share by time slices."
+        )
     with tempfile.TemporaryDirectory() as place:
         os.environ |= {"CUDA_MPS_PIPE_DIRECTORY": place, "CUDA_MPS_LOG_DIRECTORY": place}
         subprocess.run(["nvidia-cuda-mps-control", "-d"], check=True)
@@ -75,7 +81,15 @@ def measure(arguments: argparse.Namespace) -> dict[str, list[float]]:
     processes = []
     for members in (arguments.members, *[1] * arguments.members):
         ours, theirs = context.Pipe()
-        told = (theirs, arguments.device, arguments.precision, members, arguments.width, arguments.batch, arguments.cycles)
+        told = (
+            theirs,
+            arguments.device,
+            arguments.precision,
+            members,
+            arguments.width,
+            arguments.batch,
+            arguments.cycles,
+        )
         processes.append(context.Process(target=learner, args=told, daemon=True))
         processes[-1].start()
         pipes.append(ours)
@@ -83,7 +97,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, list[float]]:
         pipe.recv()
     cohort, each = pipes[:1], pipes[1:]
     few = each[: max(1, arguments.members // 4)]
-    kinds = {"cohort": (cohort, arguments.members), "processes": (each, len(each)), "a quarter of them": (few, len(few))}
+    kinds = {
+        "cohort": (cohort, arguments.members),
+        "processes": (each, len(each)),
+        "a quarter of them": (few, len(few)),
+    }
     kinds["cohort again (A/A)"] = kinds["cohort"]
     found: dict[str, list[float]] = {name: [] for name in kinds}
     for number in range(arguments.rounds + 1):
@@ -106,14 +124,26 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=25)
-    parser.add_argument("--cycles", type=int, default=4, help="target cycles of 5 updates in a measurement")
+    parser.add_argument(
+        "--cycles", type=int, default=4, help="target cycles of 5 updates in a measurement"
+    )
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     with mps(arguments.mps):
         found = measure(arguments)
     cohort = np.array(found["cohort"])
-    rows = [[name, 1e3 * np.median(times), *span(np.array(times) / cohort)] for name, times in found.items()]
-    print(tabulate(rows, headers=["", "ms a member and step", "gain", "5 %", "95 %"], floatfmt=".3f", tablefmt="github"))
+    rows = [
+        [name, 1e3 * np.median(times), *span(np.array(times) / cohort)]
+        for name, times in found.items()
+    ]
+    print(
+        tabulate(
+            rows,
+            headers=["", "ms a member and step", "gain", "5 %", "95 %"],
+            floatfmt=".3f",
+            tablefmt="github",
+        )
+    )
     save(arguments, seconds=found)
 
 

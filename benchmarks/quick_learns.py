@@ -56,7 +56,10 @@ def table(folder: Path, plan: Plan, deviations: float) -> list[list[object]]:
             untrained = float(np.mean([first_evaluation(folder, run) for run in mine]))
             rewires = min(max(run["rewires"].values(), default=0) for run in mine)
             learned = score > bar and score > 2.0 * untrained
-            shown = [f"{value:.1f}" for value in (score, chance.mean(), chance.std(ddof=1), bar, untrained)]
+            shown = [
+                f"{value:.1f}"
+                for value in (score, chance.mean(), chance.std(ddof=1), bar, untrained)
+            ]
             rows.append([task, regime, *shown, rewires, "yes" if learned else "NO"])
     return rows
 
@@ -67,9 +70,21 @@ def main() -> None:
     parser.add_argument("--deviations", type=float, default=5.0)
     arguments = parser.parse_args()
     if not (arguments.folder / "entry.dsse.json").exists():
-        parser.error(f"{arguments.folder}: no entry.dsse.json in it; expected out/<plan id> of a finished run")
+        parser.error(
+            f"{arguments.folder}: no entry.dsse.json in it; expected out/<plan id> of a finished run"
+        )
     rows = table(arguments.folder, read_plan(arguments.folder / "plan.json"), arguments.deviations)
-    headers = ["task", "regime", "mean score", "random mean", "random sd", "bar", "untrained", "rewires", "learned"]
+    headers = [
+        "task",
+        "regime",
+        "mean score",
+        "random mean",
+        "random sd",
+        "bar",
+        "untrained",
+        "rewires",
+        "learned",
+    ]
     print(tabulate(rows, headers=headers, disable_numparse=True))
     sys.exit(0 if all(row[-1] == "yes" for row in rows) else 1)
 

@@ -29,7 +29,10 @@ def mebibytes(device: str) -> float:
 
 def compiled(agent: MRQ) -> None:
     """Let what an agent's updates compute go through torch.compile."""
-    for owner, methods in ((agent, ("encoder_loss", "td_target")), (agent.networks, ("q_values", "joint_embedding", "policy"))):
+    for owner, methods in (
+        (agent, ("encoder_loss", "td_target")),
+        (agent.networks, ("q_values", "joint_embedding", "policy")),
+    ):
         for method in methods:
             setattr(owner, method, torch.compile(getattr(owner, method), dynamic=False))
 
@@ -39,19 +42,31 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--members", type=int, nargs="+", default=[1, 4, 8, 20, 40])
     parser.add_argument("--precision", nargs="+", default=["float32", "tf32", "bfloat16"])
-    parser.add_argument("--eager", action="store_true", help="also operation by operation, at the fewest members")
-    parser.add_argument("--compiled", action="store_true", help="also through torch.compile, at the fewest members")
+    parser.add_argument(
+        "--eager", action="store_true", help="also operation by operation, at the fewest members"
+    )
+    parser.add_argument(
+        "--compiled", action="store_true", help="also through torch.compile, at the fewest members"
+    )
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--depth", type=int, default=1, help="5 at --width 2560: 362M parameters")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=25)
-    parser.add_argument("--cycles", type=int, default=4, help="target cycles of 5 updates in a measurement")
+    parser.add_argument(
+        "--cycles", type=int, default=4, help="target cycles of 5 updates in a measurement"
+    )
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    kinds = [(precision, members, "") for precision in arguments.precision for members in arguments.members]
+    kinds = [
+        (precision, members, "")
+        for precision in arguments.precision
+        for members in arguments.members
+    ]
     for asked, kind in ((arguments.eager, ", eager"), (arguments.compiled, ", compiled")):
-        kinds += [(precision, min(arguments.members), kind) for precision in arguments.precision if asked]
+        kinds += [
+            (precision, min(arguments.members), kind) for precision in arguments.precision if asked
+        ]
     agents, memory = dict[str, tuple[str, MRQ]](), dict[str, float]()
     for precision, members, kind in [*kinds, kinds[0]]:
         name = f"{precision}, P = {members}{kind}"
@@ -74,8 +89,19 @@ def main() -> None:
             taken = timed(agent.update, arguments.cycles * CYCLE, arguments.device) / agent.members
             if number:  # the first round warms up
                 times[name].append(taken)
-    rows = [[*row, 1.0 / np.median(times[name]), memory[name]] for name, row in zip(times, gains(times), strict=True)]
-    headers = ["", "ms a member and step", "gain", "5 %", "95 %", "member steps/s", "MiB of the card"]
+    rows = [
+        [*row, 1.0 / np.median(times[name]), memory[name]]
+        for name, row in zip(times, gains(times), strict=True)
+    ]
+    headers = [
+        "",
+        "ms a member and step",
+        "gain",
+        "5 %",
+        "95 %",
+        "member steps/s",
+        "MiB of the card",
+    ]
     print(tabulate(rows, headers=headers, floatfmt=".3f", tablefmt="github"))
     save(arguments, seconds=times, mib=memory)
 

@@ -38,8 +38,13 @@ def measure(rounds: int, environments: int) -> dict[str, list[float]]:
     environment = suite.load("dog", "run", task_kwargs={"random": 0})
     environment.reset()
     model, physics_steps = environment.physics.model.ptr, environment._n_sub_steps
-    data, start = mujoco.MjData(model), np.zeros(mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS))
-    mujoco.mj_getState(model, environment.physics.data.ptr, start, mujoco.mjtState.mjSTATE_FULLPHYSICS)
+    data, start = (
+        mujoco.MjData(model),
+        np.zeros(mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS)),
+    )
+    mujoco.mj_getState(
+        model, environment.physics.data.ptr, start, mujoco.mjtState.mjSTATE_FULLPHYSICS
+    )
     seeds = list(range(environments))
     pool = Pool(task, seeds, threads=1)
     bare = envpool.make_gymnasium(task.env_id, num_envs=environments, seed=seeds, num_threads=1)
@@ -87,7 +92,13 @@ def main() -> None:
     arguments = parser.parse_args()
     found = measure(arguments.rounds, arguments.environments)
     rows = [[name, 1e3 * np.median(times), *share(found, name)] for name, times in found.items()]
-    print(tabulate(rows, headers=["", "ms an environment step", "ratio of rates", "5 %", "95 %"], floatfmt=".2f"))
+    print(
+        tabulate(
+            rows,
+            headers=["", "ms an environment step", "ratio of rates", "5 %", "95 %"],
+            floatfmt=".2f",
+        )
+    )
 
 
 if __name__ == "__main__":

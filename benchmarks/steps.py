@@ -19,7 +19,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from agents.mrq.agent import MRQ
 
-PARTS = {"_explore": "", "_learn_encoder": "encoder", "_learn_critic": "critic", "_learn_actor": "actor"}
+PARTS = {
+    "_explore": "",
+    "_learn_encoder": "encoder",
+    "_learn_critic": "critic",
+    "_learn_actor": "actor",
+}
 """Recorded steps of MR.Q -> the module that learns in them."""
 
 
@@ -28,7 +33,9 @@ class Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     found: int = 0
 
-    def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self, operation: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         self.found += not operation.is_view
         return operation(*args, **(kwargs or {}))
 
@@ -46,7 +53,9 @@ def peak(agent: MRQ, name: str) -> int:
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
         getattr(agent, name)()
     assert found.profiler is not None and found.profiler.kineto_results is not None
-    events = [event for event in found.profiler.kineto_results.events() if event.name() == "[memory]"]
+    events = [
+        event for event in found.profiler.kineto_results.events() if event.name() == "[memory]"
+    ]
     held = most = 0
     for event in sorted(events, key=lambda event: event.start_ns()):
         held += event.nbytes()
@@ -63,13 +72,27 @@ def main() -> None:
     torch.set_num_threads(1)
     agent = filled_agent(arguments.members, arguments.width, arguments.batch, DENSE)
     agent.update()
-    unit, rows = 4 * arguments.members * arguments.batch * arguments.width * agent.settings.depth, []
+    unit, rows = (
+        4 * arguments.members * arguments.batch * arguments.width * agent.settings.depth,
+        [],
+    )
     for name, part in PARTS.items():
         held = peak(agent, name)
         beside = held - (12 * agent.parts[part].layout.size if part else 0)
-        rows.append([name.removeprefix("_").replace("_", " "), operations(agent, name), held / 2**20, beside / unit])
+        rows.append(
+            [
+                name.removeprefix("_").replace("_", " "),
+                operations(agent, name),
+                held / 2**20,
+                beside / unit,
+            ]
+        )
     rows.append(["all", *(sum(row[column] for row in rows) for column in (1, 2, 3))])
-    print(tabulate(rows, headers=["step", "operations", "MiB", "units"], floatfmt=".1f", tablefmt="github"))
+    print(
+        tabulate(
+            rows, headers=["step", "operations", "MiB", "units"], floatfmt=".1f", tablefmt="github"
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -37,15 +37,33 @@ def main() -> None:
         ["sparsity, width 512, P = 1, rewire every 1000", *core.overhead(wide, 1), "<= 0.02"],
         ["share of floor, width 512, P = 1", *core.span(wide["floor"]["dense, P = 1"]), ">= 0.75"],
         ["the same with itself (A/A)", *core.gain(wide, "dense, P = 1 again (A/A)"), "1"],
-        ["wall / max(train, env), dog-run, width 64, P = 8 (overlap.py)", *overlap.quality(beside), "<= 1.15"],
+        [
+            "wall / max(train, env), dog-run, width 64, P = 8 (overlap.py)",
+            *overlap.quality(beside),
+            "<= 1.15",
+        ],
         ["the same one after the other", *overlap.quality(beside, "after"), "-"],
         ["the same, of the best that there can be", *overlap.reached(beside), "1"],
-        ["EnvPool through the adapter / mujoco.rollout (simulator.py)", *simulator.share(simulated, through), ">= 0.72"],
+        [
+            "EnvPool through the adapter / mujoco.rollout (simulator.py)",
+            *simulator.share(simulated, through),
+            ">= 0.72",
+        ],
         ["EnvPool without the adapter", *simulator.share(simulated, "EnvPool"), "-"],
-        ["mujoco.rollout with itself (A/A)", *simulator.share(simulated, "mujoco.rollout again (A/A)"), "1"],
+        [
+            "mujoco.rollout with itself (A/A)",
+            *simulator.share(simulated, "mujoco.rollout again (A/A)"),
+            "1",
+        ],
     ]
-    print(tabulate(rows, headers=["", "median", "5 %", "95 %", "aim"], floatfmt=".3f", tablefmt="github"))
-    print(f"evaluation: {overlap.evaluation_share(beside):.1%} of the wall time at dog-run, width 64, P = 8")
+    print(
+        tabulate(
+            rows, headers=["", "median", "5 %", "95 %", "aim"], floatfmt=".3f", tablefmt="github"
+        )
+    )
+    print(
+        f"evaluation: {overlap.evaluation_share(beside):.1%} of the wall time at dog-run, width 64, P = 8"
+    )
     if arguments.json:
         figures = {"core_64": small, "core_512": wide, "overlap": beside, "simulator": simulated}
         arguments.json.write_text(json.dumps({"rounds": arguments.rounds, **figures}))

@@ -45,7 +45,9 @@ class Use(Function):
     """y = x W + b, whose backward pass notes what the weights' gradient needs."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, uses: Uses) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, added: Tensor | None, uses: Uses
+    ) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.uses, ctx.adds = uses, added is not None
         return torch.baddbmm(bias if added is None else added, x, weight)
@@ -75,16 +77,32 @@ class Together(Networks):
     """The networks with such layers in the unrolled model."""
 
     def unrolled(self, zs: Tensor, action: Tensor, parameters: Parameters) -> tuple[Tensor, Tensor]:
-        parameters, horizon = {**self._divided(parameters), **self._divided_model(parameters)}, action.shape[1]
-        names = ["zsa.state", *(f"zsa.{index}" for index in range(1, self.settings.depth)), "zsa.out", "state"]
+        parameters, horizon = (
+            {**self._divided(parameters), **self._divided_model(parameters)},
+            action.shape[1],
+        )
+        names = [
+            "zsa.state",
+            *(f"zsa.{index}" for index in range(1, self.settings.depth)),
+            "zsa.out",
+            "state",
+        ]
         first, *middle, last, model = (Shared(parameters, name) for name in names)
         block, states, joints = self.blocks["encoder"], list[Tensor](), list[Tensor]()
         za = self._action_embedding(action.flatten(1, 2), parameters)
         begun = linear(za, parameters, "zsa.action")
         for za_now, begun_now in zip(za.chunk(horizon, 1), begun.chunk(horizon, 1), strict=True):
             z = first(zs, begun_now)
-            both = torch.cat([zs, za_now], -1) if zs.shape[-1] + za_now.shape[-1] == z.shape[-1] else None
-            x = activate(z, block, both) if both is None else shortcut(both, activate(z, block, both), block)
+            both = (
+                torch.cat([zs, za_now], -1)
+                if zs.shape[-1] + za_now.shape[-1] == z.shape[-1]
+                else None
+            )
+            x = (
+                activate(z, block, both)
+                if both is None
+                else shortcut(both, activate(z, block, both), block)
+            )
             for layer in middle:
                 x = shortcut(x, activate(layer(x), block, x), block)
             y = last(x)
@@ -123,7 +141,11 @@ def main() -> None:
     assert difference < 1e-10, difference
     size = arguments.members, arguments.width, arguments.batch, DENSE
     core, again, other = (filled_agent(*size, device=arguments.device) for _ in range(3))
-    agents = {"one product a step": core, "one product": with_one_product(other), "one product a step again (A/A)": again}
+    agents = {
+        "one product a step": core,
+        "one product": with_one_product(other),
+        "one product a step again (A/A)": again,
+    }
     times: dict[str, list[float]] = {name: [] for name in agents}
     for number in range(arguments.rounds + 1):
         for name, agent in agents.items():
@@ -131,7 +153,14 @@ def main() -> None:
             taken = timed(agent._learn_encoder, arguments.updates, arguments.device)
             if number:  # the first round warms up
                 times[name].append(taken)
-    print(tabulate(gains(times), headers=["", "ms an update", "gain", "5 %", "95 %"], floatfmt=".3f", tablefmt="github"))
+    print(
+        tabulate(
+            gains(times),
+            headers=["", "ms an update", "gain", "5 %", "95 %"],
+            floatfmt=".3f",
+            tablefmt="github",
+        )
+    )
 
 
 if __name__ == "__main__":

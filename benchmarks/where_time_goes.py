@@ -32,8 +32,19 @@ def main() -> int:
         seconds, wall = spent(folder, cohort)
         shares = [seconds.get(kind, 0.0) / wall for kind in KINDS] if wall else []
         shares += [1.0 - sum(shares)]
-        rows.append([cohort.index, len(cohort.runs), f"{wall:.0f}", *(f"{share:.2%}" for share in shares if wall)])
-    print(tabulate(rows, headers=["cohort", "members", "seconds", *KINDS, "rest"], disable_numparse=True))
+        rows.append(
+            [
+                cohort.index,
+                len(cohort.runs),
+                f"{wall:.0f}",
+                *(f"{share:.2%}" for share in shares if wall),
+            ]
+        )
+    print(
+        tabulate(
+            rows, headers=["cohort", "members", "seconds", *KINDS, "rest"], disable_numparse=True
+        )
+    )
     return 0
 
 
@@ -47,7 +58,9 @@ def spent(folder: Path, cohort: Cohort) -> tuple[dict[str, float], float]:
     if found is None:
         return {}, 0.0
     clock = found[0].state["clock"]
-    return clock["seconds"], max(path.stat().st_mtime for path in place.glob("*.json")) - clock["started"]
+    return clock["seconds"], max(path.stat().st_mtime for path in place.glob("*.json")) - clock[
+        "started"
+    ]
 
 
 if __name__ == "__main__":

@@ -43,11 +43,28 @@ def main() -> None:
             action = np.zeros((count, task.action))
             for pool in pools:
                 pool.reset()
-            times = np.array([[milliseconds(pool, action) for pool in pools] for _ in range(WARM + rounds)][WARM:])
+            times = np.array(
+                [[milliseconds(pool, action) for pool in pools] for _ in range(WARM + rounds)][
+                    WARM:
+                ]
+            )
             more = times[:, 0] - times[:, 1]
-            figures = (*np.median(times, 0), np.median(times[:, 0] / times[:, 1]), *np.quantile(more, [0.5, 0.05, 0.95]))
+            figures = (
+                *np.median(times, 0),
+                np.median(times[:, 0] / times[:, 1]),
+                *np.quantile(more, [0.5, 0.05, 0.95]),
+            )
             rows.append([name, count, *(f"{value:.2f}" for value in figures)])
-    headers = ["task", "environments", "watched ms", "plain ms", "ratio", "difference ms", "5 %", "95 %"]
+    headers = [
+        "task",
+        "environments",
+        "watched ms",
+        "plain ms",
+        "ratio",
+        "difference ms",
+        "5 %",
+        "95 %",
+    ]
     print(tabulate(rows, headers=headers, disable_numparse=True))
 
 

@@ -82,4 +82,6 @@ class Oracle:
         return self._flatten(step.observation), np.float32(step.reward)
 
     def _flatten(self, observation: Any) -> NDArray[np.float64]:
-        return np.concatenate([np.reshape(observation[key], width) for key, width in self.task.observation])
+        return np.concatenate(
+            [np.reshape(observation[key], width) for key, width in self.task.observation]
+        )

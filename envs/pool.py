@@ -53,9 +53,13 @@ class Pool:
         Raises ValueError for a seed outside [0, 2^31) or an action repeat that does not divide the horizon.
         """
         if not all(0 <= seed <= LARGEST_SEED for seed in seeds) or not seeds:
-            raise ValueError(f"seeds are {list(seeds)}, expected one integer from 0 to {LARGEST_SEED} for each environment")
+            raise ValueError(
+                f"seeds are {list(seeds)}, expected one integer from 0 to {LARGEST_SEED} for each environment"
+            )
         if action_repeat < 1 or task.horizon % action_repeat:
-            raise ValueError(f"action_repeat is {action_repeat}, expected a divisor of {task.name}'s {task.horizon} steps")
+            raise ValueError(
+                f"action_repeat is {action_repeat}, expected a divisor of {task.name}'s {task.horizon} steps"
+            )
         self.task = task
         self.seeds = tuple(int(seed) for seed in seeds)
         self.action_repeat = action_repeat
@@ -86,9 +90,13 @@ class Pool:
         assert self._sent is None, "recv() before the next send()"
         checked = np.array(action, dtype=np.float64, order="C")
         if checked.shape != (self.count, self.task.action):
-            raise ValueError(f"actions have shape {checked.shape}, expected {(self.count, self.task.action)}")
+            raise ValueError(
+                f"actions have shape {checked.shape}, expected {(self.count, self.task.action)}"
+            )
         if not np.isfinite(checked).all():
-            raise ValueError(f"actions of environments {np.flatnonzero(~np.isfinite(checked).all(1)).tolist()} are not finite")
+            raise ValueError(
+                f"actions of environments {np.flatnonzero(~np.isfinite(checked).all(1)).tolist()} are not finite"
+            )
         moving = self._ids if running is None else self._ids[running]
         self._sent = np.clip(checked, -1.0, 1.0), moving
         self._pool.send(self._sent[0][moving], moving)
@@ -129,7 +137,9 @@ class Pool:
     def cursor(self) -> Cursor:
         """Where every environment is now."""
         width = self.task.action
-        taken = tuple(np.array(actions, dtype=np.float64).reshape(-1, width) for actions in self._taken)
+        taken = tuple(
+            np.array(actions, dtype=np.float64).reshape(-1, width) for actions in self._taken
+        )
         return Cursor(tuple(int(resets) for resets in self._resets), taken)
 
     def restore(self, cursor: Cursor) -> Floats:
@@ -151,9 +161,13 @@ class Pool:
     def skip_resets(self, amounts: Sequence[int]) -> None:
         """Go past this many resets in each environment."""
         for reset in range(max(amounts, default=0)):
-            self.reset([environment for environment, amount in enumerate(amounts) if reset < amount])
+            self.reset(
+                [environment for environment, amount in enumerate(amounts) if reset < amount]
+            )
 
-    def _observations(self, observation: Any, rows: NDArray[np.int32], wanted: NDArray[np.int32]) -> Floats:
+    def _observations(
+        self, observation: Any, rows: NDArray[np.int32], wanted: NDArray[np.int32]
+    ) -> Floats:
         """Listed keys, in the order of the wanted environments."""
         order = np.argsort(rows)[np.argsort(np.argsort(wanted))]
         ordered: Floats = self._flatten(observation)[order]
@@ -168,10 +182,16 @@ def _make(task: Task, seeds: Sequence[int], threads: int) -> Any:
     """An EnvPool with exactly the action width and observation keys that the catalogue lists."""
     import envpool  # slow to import, and only ever needed where environments run
 
-    pool = envpool.make_gymnasium(task.env_id, num_envs=len(seeds), seed=list(seeds), num_threads=threads)
+    pool = envpool.make_gymnasium(
+        task.env_id, num_envs=len(seeds), seed=list(seeds), num_threads=threads
+    )
     space = pool.observation_space
     for key, width in task.observation:
         found = int(np.prod(space[key].shape))
-        assert found == width, f"{task.name}: {key} is {found} wide in EnvPool, {width} in the catalogue"
-    assert pool.action_space.shape == (task.action,), f"{task.name}: action width {pool.action_space.shape}"
+        assert found == width, (
+            f"{task.name}: {key} is {found} wide in EnvPool, {width} in the catalogue"
+        )
+    assert pool.action_space.shape == (task.action,), (
+        f"{task.name}: action width {pool.action_space.shape}"
+    )
     return pool

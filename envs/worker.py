@@ -65,12 +65,19 @@ class Worker:
         return self._process.pid
 
     def pool(
-        self, task: Task, seeds: Sequence[int], action_repeat: int = 2, threads: int | None = None, auto_reset: bool = True
+        self,
+        task: Task,
+        seeds: Sequence[int],
+        action_repeat: int = 2,
+        threads: int | None = None,
+        auto_reset: bool = True,
     ) -> WatchedPool:
         """A new `Pool` of these arguments in this process."""
         self._pools += 1
         pool = WatchedPool(self, self._pools, len(seeds))
-        self.answer(self.ask(self._pools, "make", task, tuple(seeds), action_repeat, threads, auto_reset))
+        self.answer(
+            self.ask(self._pools, "make", task, tuple(seeds), action_repeat, threads, auto_reset)
+        )
         return pool
 
     def ask(self, *message: Any) -> int:
@@ -97,18 +104,26 @@ class Worker:
         try:
             if not self._connection.poll(self.patience):
                 self._process.kill()
-                raise EnvironmentFault(f"the environments gave no answer for {self.patience:g} s{self._last_words()}")
+                raise EnvironmentFault(
+                    f"the environments gave no answer for {self.patience:g} s{self._last_words()}"
+                )
             fine, answer = self._connection.recv()
             return fine, answer
         except (EOFError, OSError):
-            raise EnvironmentFault(f"the environments' process {self._how_it_ended()}{self._last_words()}") from None
+            raise EnvironmentFault(
+                f"the environments' process {self._how_it_ended()}{self._last_words()}"
+            ) from None
 
     def _how_it_ended(self) -> str:
         try:
             code = self._process.wait(timeout=5.0)
         except subprocess.TimeoutExpired:
             return "let its connection go"
-        return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        return (
+            f"was ended by {signal.Signals(-code).name}"
+            if code < 0
+            else f"ended with exit code {code}"
+        )
 
     def _last_words(self) -> str:
         self._words.seek(0)
@@ -202,7 +217,10 @@ def _main() -> None:
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with Connection(int(sys.argv[1])) as connection, contextlib.suppress(BrokenPipeError, ConnectionResetError):
+    with (
+        Connection(int(sys.argv[1])) as connection,
+        contextlib.suppress(BrokenPipeError, ConnectionResetError),
+    ):
         serve(connection)
     os._exit(0)  # a pool's own threads may hang when they are joined
 

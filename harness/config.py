@@ -25,7 +25,9 @@ class _StrictLoader(yaml.SafeLoader):
         for key, _ in node.value:
             name = str(key.value)
             if name in seen:
-                raise UserError(f"{self.name}:{key.start_mark.line + 1}: key '{name}' is written twice; keep one of them.")
+                raise UserError(
+                    f"{self.name}:{key.start_mark.line + 1}: key '{name}' is written twice; keep one of them."
+                )
             seen.add(name)
         return super().construct_mapping(node, deep)
 
@@ -48,9 +50,14 @@ def parse_yaml(text: str, name: str) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        problem = str(getattr(error, "problem", None) or getattr(error, "reason", "") or "it ends too early")
+        problem = str(
+            getattr(error, "problem", None) or getattr(error, "reason", "") or "it ends too early"
+        )
         raise UserError(f"{name}{line}: not valid YAML ({problem.splitlines()[0]}).") from None
-    except (ValueError, RecursionError) as error:  # a date that is none, a number of a million digits, brackets without end
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # a date that is none, a number of a million digits, brackets without end
         raise UserError(f"{name}: not valid YAML ({str(error).splitlines()[0]}).") from None
 
 
@@ -65,7 +72,9 @@ def build(kind: type[T], value: Any, place: str) -> T:
             raise UserError(f"{_at(place, key)}: unknown key.{suggestion(key, fields)}")
     given = {key: convert(hints[key], item, _at(place, key)) for key, item in value.items()}
     for name, field in fields.items():
-        missing = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        missing = (
+            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        )
         if name not in given and missing:
             raise UserError(f"{place}: key '{name}' is missing.")
     try:
@@ -78,19 +87,30 @@ def convert(hint: Any, value: Any, place: str) -> Any:
     """A value as its type hint wants it: plain scalars, Literal, X | None, tuple[X, ...], dict[str, X], dataclasses."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (Union, types.UnionType):
-        return None if value is None else convert(next(a for a in arguments if a is not type(None)), value, place)
+        return (
+            None
+            if value is None
+            else convert(next(a for a in arguments if a is not type(None)), value, place)
+        )
     if origin is Literal:
         if value not in arguments:
-            raise UserError(f"{place}: {_show(value)} is not a choice.{suggestion(value, map(str, arguments))}")
+            raise UserError(
+                f"{place}: {_show(value)} is not a choice.{suggestion(value, map(str, arguments))}"
+            )
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):
             raise UserError(f"{place}: expected a list, found {_show(value)}.")
-        return tuple(convert(arguments[0], item, f"{place}[{index}]") for index, item in enumerate(value))
+        return tuple(
+            convert(arguments[0], item, f"{place}[{index}]") for index, item in enumerate(value)
+        )
     if origin is dict:
         if not isinstance(value, Mapping):
             raise UserError(f"{place}: expected a mapping, found {_show(value)}.")
-        return {convert(str, key, place): convert(arguments[1], item, _at(place, key)) for key, item in value.items()}
+        return {
+            convert(str, key, place): convert(arguments[1], item, _at(place, key))
+            for key, item in value.items()
+        }
     if dataclasses.is_dataclass(hint):
         return build(typing.cast(type, hint), value, place)
     return value if hint is Any else _scalar(hint, value, place)
@@ -100,7 +120,12 @@ def _scalar(hint: type, value: Any, place: str) -> Any:
     if hint is float and type(value) is int:
         return float(value)
     if type(value) is not hint or (isinstance(value, float) and not math.isfinite(value)):
-        wanted = {int: "a whole number", float: "a finite number", str: "text", bool: "true or false"}[hint]
+        wanted = {
+            int: "a whole number",
+            float: "a finite number",
+            str: "text",
+            bool: "true or false",
+        }[hint]
         raise UserError(f"{place}: expected {wanted}, found {_show(value)}.")
     return value
 
@@ -120,7 +145,9 @@ def apply_overrides(document: dict[str, Any], overrides: tuple[str, ...]) -> dic
     for override in overrides:
         path, separator, text = override.partition("=")
         if not separator or not all(path.split(".")):
-            raise UserError(f"--set {override}: expected a.b=value, for example --set evaluation.episodes=5.")
+            raise UserError(
+                f"--set {override}: expected a.b=value, for example --set evaluation.episodes=5."
+            )
         at: Any = document
         *parents, last = path.split(".")
         for parent in parents:

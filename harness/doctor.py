@@ -90,15 +90,24 @@ def diagnose(out: Path, names: list[str], full: bool = False) -> Diagnosis:
     gflops = {settings: _gflops(plan, settings) for settings, plan in measured.items()}
     rates = {name: Rates(gflops[_typical(plan)], milliseconds) for name, plan in plans.items()}
     needs = [_need(load(name), plan, rates[name], out) for name, plan in plans.items()]
-    speed = Finding("training", "ok", f"{max(rate.gflops for rate in rates.values()):.0f} GFLOP/s on one thread, float32")
+    speed = Finding(
+        "training",
+        "ok",
+        f"{max(rate.gflops for rate in rates.values()):.0f} GFLOP/s on one thread, float32",
+    )
     return Diagnosis((*_machine(out), *_libraries(), _image(full), *findings, speed), tuple(needs))
 
 
 def _machine(out: Path) -> list[Finding]:
     found = provenance.hardware()
-    gpus = ", ".join(found["gpus"]) or "none visible: suites that need CUDA run here with --device cpu only"
+    gpus = (
+        ", ".join(found["gpus"])
+        or "none visible: suites that need CUDA run here with --device cpu only"
+    )
     return [
-        Finding("cpu", "ok", f"{found['cpu']} ({found['architecture']}), {resources.cores()} cores"),
+        Finding(
+            "cpu", "ok", f"{found['cpu']} ({found['architecture']}), {resources.cores()} cores"
+        ),
         Finding("memory", "ok", f"{resources.memory_gib():.1f} GiB free"),
         Finding("disk", "ok", f"{resources.disk_gib(out):.1f} GiB free under {out}"),
         Finding("gpu", "ok" if found["gpus"] else "note", gpus),
@@ -107,13 +116,27 @@ def _machine(out: Path) -> list[Finding]:
 
 def _libraries() -> list[Finding]:
     """Versions beside the pins of this package, and which code it is."""
-    pins = dict(re.findall(r"^([A-Za-z0-9_-]+)==([^\s;]+)$", "\n".join(metadata.requires("mst-bench") or []), re.MULTILINE))
+    pins = dict(
+        re.findall(
+            r"^([A-Za-z0-9_-]+)==([^\s;]+)$",
+            "\n".join(metadata.requires("mst-bench") or []),
+            re.MULTILINE,
+        )
+    )
     found = {name: metadata.version(name) for name in pins}
-    other = [f"{name} is {found[name]}, pinned {pin}" for name, pin in pins.items() if not _same(found[name], pin)]
+    other = [
+        f"{name} is {found[name]}, pinned {pin}"
+        for name, pin in pins.items()
+        if not _same(found[name], pin)
+    ]
     source = provenance.source()
     code = f"{source['code_sha256'][:16]}, commit {source['commit'] or 'unknown'}{' with changes' if source['dirty'] else ''}"
     return [
-        Finding("libraries", "wrong" if other else "ok", "; ".join(other) or f"all {len(pins)} pinned ones as pinned"),
+        Finding(
+            "libraries",
+            "wrong" if other else "ok",
+            "; ".join(other) or f"all {len(pins)} pinned ones as pinned",
+        ),
         Finding("code", "note" if source["dirty"] else "ok", code),
     ]
 
@@ -125,9 +148,15 @@ def _image(full: bool) -> Finding:
         return Finding("image", "note", "not the reference image: entries from here are unranked")
     called = f"{content.variant} image, content {digest[:16]}, commit {content.commit[:12]}"
     changes = image.all_changes() if full else image.sampled_changes()
-    looked = f"all {len(content.files)} files" if full else "ours and a sample of the files (--full: all)"
+    looked = (
+        f"all {len(content.files)} files"
+        if full
+        else "ours and a sample of the files (--full: all)"
+    )
     said = f"{changes[0]}, and {len(changes) - 1} more" if len(changes) > 1 else "".join(changes)
-    return Finding("image", "wrong" if changes else "ok", f"{called}; {said or f'{looked} as built'}")
+    return Finding(
+        "image", "wrong" if changes else "ok", f"{called}; {said or f'{looked} as built'}"
+    )
 
 
 def _same(version: str, pin: str) -> bool:
@@ -148,14 +177,20 @@ def _environments(tasks: dict[str, Task]) -> tuple[list[Finding], dict[str, floa
             findings.append(Finding(name, "wrong", str(fault)))
             continue
         recorded = reference(name)
-        bits = "no fingerprint is recorded for this instruction set" if recorded is None else "fingerprint as recorded"
+        bits = (
+            "no fingerprint is recorded for this instruction set"
+            if recorded is None
+            else "fingerprint as recorded"
+        )
         if recorded not in (None, found):
             bits = f"fingerprint {found[:16]} is not the recorded {str(recorded)[:16]}: another simulation than the reference"
         repeats = "" if found == again else "; the same rollout twice gives different bits"
         wrong = recorded not in (None, found) or differing < starts or bool(repeats)
         rate = f"{1000.0 / milliseconds[task.domain]:.0f} environment steps/s on one thread"
         detail = f"{bits}{repeats}; {differing} of {starts} start states differ; {rate}"
-        findings.append(Finding(name, "wrong" if wrong else "note" if recorded is None else "ok", detail))
+        findings.append(
+            Finding(name, "wrong" if wrong else "note" if recorded is None else "ok", detail)
+        )
     return findings, milliseconds
 
 
@@ -188,7 +223,9 @@ def _typical(plan: Plan) -> Any:
 
 def _gflops(plan: Plan, settings: Any) -> float:
     """This machine's rate: an agent of these settings is trained on random numbers for a few agent steps."""
-    cohort = max(partition(plan, "cpu").cohorts, key=lambda cohort: TASKS[cohort.task].observation_size)
+    cohort = max(
+        partition(plan, "cpu").cohorts, key=lambda cohort: TASKS[cohort.task].observation_size
+    )
     task, members = TASKS[cohort.task], len(cohort.runs)
     setup = Setup(
         observation=task.observation_size,
@@ -221,10 +258,20 @@ def _gflops(plan: Plan, settings: Any) -> float:
 def _need(suite: Suite, plan: Plan, rates: Rates, out: Path) -> SuiteNeed:
     cohorts = partition(plan, "cpu").cohorts
     needs = estimate(plan, cohorts, rates)
-    jobs = min(resources.cores(), max(1, int(resources.memory_gib() / needs.memory_gib)), len(cohorts))
+    jobs = min(
+        resources.cores(), max(1, int(resources.memory_gib() / needs.memory_gib)), len(cohorts)
+    )
     missing = _missing(suite, needs, out)
     hours = _longest(plan, cohorts, rates, jobs)
-    return SuiteNeed(suite.suite, len(plan.runs), suite.device, needs.memory_gib, needs.disk_gib, hours, missing or "yes")
+    return SuiteNeed(
+        suite.suite,
+        len(plan.runs),
+        suite.device,
+        needs.memory_gib,
+        needs.disk_gib,
+        hours,
+        missing or "yes",
+    )
 
 
 def _missing(suite: Suite, needs: Estimate, out: Path) -> str:
@@ -232,7 +279,9 @@ def _missing(suite: Suite, needs: Estimate, out: Path) -> str:
         return "not enough memory"
     if needs.disk_gib + needs.checkpoint_gib > resources.disk_gib(out):
         return "not enough disk"
-    return "with --device cpu only" if suite.device == "cuda" and not torch.cuda.is_available() else ""
+    return (
+        "with --device cpu only" if suite.device == "cuda" and not torch.cuda.is_available() else ""
+    )
 
 
 def _longest(plan: Plan, cohorts: tuple[Cohort, ...], rates: Rates, jobs: int) -> float:

@@ -6,7 +6,17 @@ import difflib
 import errno
 from collections.abc import Iterable
 
-OK, INTERNAL, USAGE, INCOMPLETE, UNVERIFIED, REGRESSION, INCONCLUSIVE, NONCONFORMING, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 7, 130
+(
+    OK,
+    INTERNAL,
+    USAGE,
+    INCOMPLETE,
+    UNVERIFIED,
+    REGRESSION,
+    INCONCLUSIVE,
+    NONCONFORMING,
+    INTERRUPTED,
+) = 0, 1, 2, 3, 4, 5, 6, 7, 130
 
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -21,7 +31,9 @@ class UserError(Exception):
 
     def __init__(self, message: str) -> None:
         """One sentence on one line: what a file or an option said is shown with its control characters spelled out."""
-        super().__init__("".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in message))
+        super().__init__(
+            "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in message)
+        )
 
 
 class Incomplete(UserError):

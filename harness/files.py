@@ -15,7 +15,9 @@ from leaderboard.formats import strict_json
 
 def dump_json(document: Any) -> bytes:
     """The one way this project writes JSON: sorted keys, no spaces, no NaN, a line feed at the end."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    text = json.dumps(
+        document, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False
+    )
     return text.encode() + b"\n"
 
 

@@ -38,7 +38,14 @@ class Options:
 
     def arguments(self, max_wall: float | None) -> list[str]:
         """Options of `run-cohort` that say the same, with so much wall time left."""
-        told = ["--device", self.device, "--checkpoint-seconds", str(self.checkpoint_seconds), "--retries", str(self.retries)]
+        told = [
+            "--device",
+            self.device,
+            "--checkpoint-seconds",
+            str(self.checkpoint_seconds),
+            "--retries",
+            str(self.retries),
+        ]
         told += ["--watchdog-seconds", str(self.watchdog_seconds)]
         told += ["--max-wall", str(max_wall)] if max_wall is not None else []
         told += ["--profile"] if self.profile else []

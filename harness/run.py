@@ -76,42 +76,61 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> dict[
     if advice := image.unkept(request.out):
         print(f"mst-bench: {advice}", file=sys.stderr)
     folder = write_plan(plan, request.out)
-    cohorts = frozen_cohorts(folder, plan, device.partition(":")[0], request.members, card_gib(device))
+    cohorts = frozen_cohorts(
+        folder, plan, device.partition(":")[0], request.members, card_gib(device)
+    )
     open_cohorts = [cohort for cohort in cohorts.cohorts if not finished(folder, cohort)]
     wrong: list[str] = []
     executing = bool(open_cohorts) or not (folder / MANIFEST).exists()
     if executing:
-        options = replace(request.options, device=device, jobs=_jobs(request, plan, open_cohorts, device))
+        options = replace(
+            request.options, device=device, jobs=_jobs(request, plan, open_cohorts, device)
+        )
         wrong = carrier.execute(folder, plan, open_cohorts, options)
         try:
             carrier.seal(folder, plan, started, options)
         except Incomplete as error:
             raise Incomplete("; ".join([*wrong, str(error)])) from None
     entry = folder / ENTRY
-    if executing or not entry.exists() or not key.one_use:  # a one-use key never replaces a signature
+    if (
+        executing or not entry.exists() or not key.one_use
+    ):  # a one-use key never replaces a signature
         write_entry(folder, plan, key)
-        with suppress(Refused):  # whoever asked for the run verifies the entry next, and hears of it
+        with suppress(
+            Refused
+        ):  # whoever asked for the run verifies the entry next, and hears of it
             write_report(folder)
     document = summary(folder, plan)
     if wrong or any(run["status"] == "missing" for run in document["runs"]):
-        raise Incomplete("; ".join(wrong or ["some runs have no result"]) + ". The same command goes on.")
+        raise Incomplete(
+            "; ".join(wrong or ["some runs have no result"]) + ". The same command goes on."
+        )
     return document
 
 
 def unfinished(folder: Path) -> list[dict[str, Any]]:
     """Cohorts that have no results yet: where each is, whether a process has it, and its faults."""
     cohorts = read_cohorts(folder)
-    return [_place(folder, cohort) for cohort in (cohorts.cohorts if cohorts else ()) if not finished(folder, cohort)]
+    return [
+        _place(folder, cohort)
+        for cohort in (cohorts.cohorts if cohorts else ())
+        if not finished(folder, cohort)
+    ]
 
 
 def _place(folder: Path, cohort: Cohort) -> dict[str, Any]:
-    alive, standing, noted = running(folder, cohort), standing_of(folder, cohort.index), faults(folder, cohort)
+    alive, standing, noted = (
+        running(folder, cohort),
+        standing_of(folder, cohort.index),
+        faults(folder, cohort),
+    )
     return {
         "cohort": cohort.index,
         "running": alive,
         "standing": asdict(standing) if standing else None,
         "faults": [asdict(fault) for fault in noted],
-        "line": line(folder, cohort, alive) + (f", {len(noted)} infrastructure faults" if noted else ""),
+        "line": line(folder, cohort, alive)
+        + (f", {len(noted)} infrastructure faults" if noted else ""),
     }
 
 
@@ -141,7 +160,11 @@ def summary(folder: Path, plan: Plan) -> dict[str, Any]:
     """Plan id, folder, entry, ranked or why not, and every run with its status and score."""
     runs = stated_runs(folder, plan)
     made, drawn = folder / MANIFEST, folder / REPORT
-    reasons = list(read_manifest(folder).unranked_because) if made.exists() else ranking.unranked_because(plan)
+    reasons = (
+        list(read_manifest(folder).unranked_because)
+        if made.exists()
+        else ranking.unranked_because(plan)
+    )
     shown = ("task", "regime", "seed", "status", "score", "failure", "weights")
     entry, cohorts = folder / ENTRY, read_cohorts(folder)
     return {

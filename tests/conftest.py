@@ -5,47 +5,16 @@ import os
 os.environ.setdefault("OPENBLAS_CORETYPE", "Nehalem")  # before numpy is loaded: see envs/oracle.py
 
 import fcntl
-import importlib.util
 import shutil
-from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 
+from helpers.hosts import chromium, image
+from helpers.suites import TINY
+
 torch.set_num_threads(1)
-
-TINY = """
-suite: tiny
-version: 1
-description: seconds of CartPole for the tests
-tasks: [cartpole-swingup]
-regimes: [dense, sst, dst, mst]
-seeds: 1
-environment_steps: 240
-settings: {width: 16, zs_dim: 16, za_dim: 8, zsa_dim: 16, batch_size: 16, warmup: 40, target_cycle: 10}
-sparsity: {interval: 10}
-evaluation: {every: 60, episodes: 2, final_episodes: 2, environments: 2}
-"""
-
-
-def chromium():
-    """The path of a browser for the tests marked `browser`, or None if they cannot run here."""
-    driver = importlib.util.find_spec("playwright")
-    return driver and (shutil.which("chromium") or shutil.which("chromium-browser"))
-
-
-def image():
-    """The image that the tests marked `container` run, or None if they cannot run here."""
-    return os.environ.get("MST_BENCH_TEST_IMAGE")
-
-
-@cache
-def engine():
-    """The container engine."""
-    import docker
-
-    return docker.from_env(timeout=300)
 
 
 def pytest_xdist_auto_num_workers():
@@ -71,11 +40,17 @@ def pytest_collection_modifyitems(items):
 def pytest_terminal_summary(terminalreporter):
     """One line each says so."""
     if not torch.cuda.is_available():
-        terminalreporter.write_line("Nothing was learned on a GPU: tests/test_cuda.py needs a CUDA device.")
+        terminalreporter.write_line(
+            "Nothing was learned on a GPU: tests/agents/test_cuda.py needs a CUDA device."
+        )
     if chromium() is None:
-        terminalreporter.write_line("The report was not opened in a browser: those tests need chromium, Debian's package.")
+        terminalreporter.write_line(
+            "The report was not opened in a browser: those tests need chromium, Debian's package."
+        )
     if image() is None:
-        terminalreporter.write_line("The image was not run: those tests need MST_BENCH_TEST_IMAGE, an image of `make image`.")
+        terminalreporter.write_line(
+            "The image was not run: those tests need MST_BENCH_TEST_IMAGE, an image of `make image`."
+        )
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +80,25 @@ def tiny_entry(tiny_suite, shared) -> Path:
     with open(shared / "tiny-entry.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the first process makes it, the others find it
         if not made.exists():
-            document = execute(Request(str(tiny_suite), shared / "out", executor="inline"), one_use_key())
+            document = execute(
+                Request(str(tiny_suite), shared / "out", executor="inline"), one_use_key()
+            )
             made.write_text(document["entry"])
     return Path(made.read_text())
+
+
+@pytest.fixture
+def entry(tiny_entry, tmp_path):
+    """A copy of a real entry with its files."""
+    shutil.copytree(tiny_entry.parent, tmp_path / "plan")
+    return tmp_path / "plan" / tiny_entry.name
+
+
+@pytest.fixture
+def fresh(tiny_entry, tmp_path):
+    """A folder with nothing but the plan and the cohorts of the tiny run."""
+    folder = tmp_path / tiny_entry.parent.name
+    folder.mkdir()
+    for name in ("plan.json", "cohorts.json"):
+        shutil.copy(tiny_entry.parent / name, folder / name)
+    return folder

@@ -19,13 +19,23 @@ EVERYTHING = "\n".join(page.read_text() for page in PAGES)
 
 
 def commands(group=None, prefix=()):
-    shown = {name: command for name, command in (group or get_command(app)).commands.items() if not command.hidden}
+    shown = {
+        name: command
+        for name, command in (group or get_command(app)).commands.items()
+        if not command.hidden
+    }
     for name, command in shown.items():
-        yield from commands(command, (*prefix, name)) if hasattr(command, "commands") else [(*prefix, name)]
+        yield from (
+            commands(command, (*prefix, name))
+            if hasattr(command, "commands")
+            else [(*prefix, name)]
+        )
 
 
 def test_every_command_in_the_readme_parses():
-    lines = [line[2:].split("#")[0] for line in README.splitlines() if line.startswith("$ mst-bench")]
+    lines = [
+        line[2:].split("#")[0] for line in README.splitlines() if line.startswith("$ mst-bench")
+    ]
     assert len(lines) >= 8
     for line in lines:
         words = shlex.split(line.replace("<plan id>", "0123"))[1:]
@@ -64,5 +74,7 @@ def test_links_between_pages_lead_somewhere(page):
 
 
 def test_files_named_in_the_docs_exist():
-    for name in re.findall(r"`((?:benchmarks|tests|harness|agents|envs|leaderboard)/[\w/]+\.py)", EVERYTHING):
+    for name in re.findall(
+        r"`((?:benchmarks|tests|harness|agents|envs|leaderboard)/[\w/]+\.py)", EVERYTHING
+    ):
         assert (ROOT / name).exists(), name

@@ -76,7 +76,10 @@ def _of_probe(probe: Probe) -> dict[str, Tensor]:
         figures[f"dormant_ratio_after{suffix}"] = dormant_ratio(probe.activations, threshold)
     if probe.cosines is not None:
         figures |= interference(probe.cosines)
-    return {**{name: value.mean(-1) for name, value in figures.items()}, "gradient_norm": probe.gradient_norm.double()}
+    return {
+        **{name: value.mean(-1) for name, value in figures.items()},
+        "gradient_norm": probe.gradient_norm.double(),
+    }
 
 
 def interference(cosines: Tensor) -> dict[str, Tensor]:
@@ -90,12 +93,17 @@ def interference(cosines: Tensor) -> dict[str, Tensor]:
     }
 
 
-def diagnose(modules: Mapping[str, TrainedModule], probes: Mapping[str, Probe]) -> list[dict[str, dict[str, float | None]]]:
+def diagnose(
+    modules: Mapping[str, TrainedModule], probes: Mapping[str, Probe]
+) -> list[dict[str, dict[str, float | None]]]:
     """For each member {module: {figure: value}}, averaged over a module's copies; None for what is not finite."""
     found = {name: _of_probe(probe) for name, probe in probes.items()}
     for name, module in modules.items():
         found[name]["parameter_norm"] = module.parameters.parameter_norm().double()
-    columns = {name: {figure: value.tolist() for figure, value in figures.items()} for name, figures in found.items()}
+    columns = {
+        name: {figure: value.tolist() for figure, value in figures.items()}
+        for name, figures in found.items()
+    }
     members = next(iter(modules.values())).parameters.members
     return [
         {

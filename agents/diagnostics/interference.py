@@ -30,7 +30,11 @@ def sample_cosines(module: Module, loss: Tensor, trace: Sequence[Traced], sample
     for layer, back in zip(trace, returned, strict=True):
         x, d = (side[:, :samples].to(loss.dtype) for side in (layer.input.detach(), back))
         bias = d @ d.mT
-        weights = (x @ x.mT) * bias if keep is None else masked_products(x, d, keep[f"{layer.name}.weight"])
+        weights = (
+            (x @ x.mT) * bias
+            if keep is None
+            else masked_products(x, d, keep[f"{layer.name}.weight"])
+        )
         total = total + weights + bias
     norms = total.diagonal(dim1=-2, dim2=-1).clamp(min=0.0).sqrt()
     cosines = total / (norms[..., :, None] * norms[..., None, :] + 1e-12)
@@ -44,7 +48,9 @@ def masked_products(x: Tensor, d: Tensor, keep: Tensor) -> Tensor:
     products = torch.zeros((groups, samples, samples), dtype=x.dtype, device=x.device)
     for group in range(groups):
         for at in range(0, rows, step):
-            part = x[group, :, at : at + step, None] * d[group, :, None] * keep[group, at : at + step]
+            part = (
+                x[group, :, at : at + step, None] * d[group, :, None] * keep[group, at : at + step]
+            )
             flat = part.flatten(1)
             products[group] += flat @ flat.mT
     return products

@@ -28,7 +28,12 @@ BLOCKS: dict[str, BlockType] = {
         residual="pre",
         meaning="ReLU + LayerNorm + residual, pre-layer unless a suite says post",
     ),
-    "T6": BlockType("elu", norm=True, residual="pre", meaning="ELU + LayerNorm + residual, pre-layer unless a suite says post"),
+    "T6": BlockType(
+        "elu",
+        norm=True,
+        residual="pre",
+        meaning="ELU + LayerNorm + residual, pre-layer unless a suite says post",
+    ),
 }
 
 

@@ -59,7 +59,9 @@ class Draws:
         return starts, block
 
     def _take_block(self) -> None:
-        self.block_starts, block = self._draw() if self._next_block is None else self._next_block.result()
+        self.block_starts, block = (
+            self._draw() if self._next_block is None else self._next_block.result()
+        )
         self._next_block = _threads().submit(self._draw) if self.ahead else None
         self.block = upload(block, self.device)
         self.position = 0
@@ -74,7 +76,11 @@ class Draws:
 
     def state(self) -> dict[str, object]:
         """Generator states at the start of the block [P, bytes] and the position in it."""
-        return {"block_starts": torch.stack(self.block_starts), "position": self.position, "drawn": self.block.numel() > 0}
+        return {
+            "block_starts": torch.stack(self.block_starts),
+            "position": self.position,
+            "drawn": self.block.numel() > 0,
+        }
 
     def restore(self, state: dict[str, object]) -> None:
         """Inverse of `state`: draws the block again and goes to the position."""
@@ -84,7 +90,9 @@ class Draws:
         starts, position = state["block_starts"], state["position"]
         assert isinstance(starts, Tensor) and isinstance(position, int)
         for generator, start in zip(self.generators, starts, strict=True):
-            generator.set_state(start.clone())  # of its own memory: a row of a larger tensor crashes torch 2.13
+            generator.set_state(
+                start.clone()
+            )  # of its own memory: a row of a larger tensor crashes torch 2.13
         self.block_starts = [generator.get_state() for generator in self.generators]
         if state["drawn"]:
             self._take_block()

@@ -41,7 +41,10 @@ class Layout:
     def views(self, flat: Tensor) -> dict[str, Tensor]:
         """Named views [G, ...] of a flat vector [size]."""
         parts = torch.split(flat, [math.prod(shape) for shape in self.shapes.values()])
-        return {name: part.view(shape) for (name, shape), part in zip(self.shapes.items(), parts, strict=True)}
+        return {
+            name: part.view(shape)
+            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
+        }
 
     def per_group(self, flat: Tensor, reduce: Callable[[Tensor], Tensor]) -> Tensor:
         """`reduce` ([G, n] -> [G]) of every parameter tensor, summed over the module: [G]."""
@@ -50,13 +53,17 @@ class Layout:
 
     def expand(self, per_group: Tensor) -> Tensor:
         """One value a group [G], spread over the flat vector [size]."""
-        return torch.cat([per_group.repeat_interleave(math.prod(shape[1:])) for shape in self.shapes.values()])
+        return torch.cat(
+            [per_group.repeat_interleave(math.prod(shape[1:])) for shape in self.shapes.values()]
+        )
 
 
 def xavier_uniform(linear: Linear, copies: int, generator: torch.Generator) -> Tensor:
     """Initial weights [copies, in, out] of one member, gain sqrt(2) (MR.Q's initialisation); biases start at zero."""
     bound = math.sqrt(2.0) * math.sqrt(6.0 / (linear.fan_in + linear.fan_out))
-    uniform = torch.rand((copies, linear.fan_in, linear.fan_out), generator=generator, dtype=torch.float64)
+    uniform = torch.rand(
+        (copies, linear.fan_in, linear.fan_out), generator=generator, dtype=torch.float64
+    )
     return (2.0 * uniform - 1.0) * bound
 
 
@@ -95,7 +102,13 @@ def shortcut(x: Tensor, y: Tensor, block: BlockType) -> Tensor:
     return x + y if block.residual == "pre" and x.shape[-1] == y.shape[-1] else y
 
 
-def hidden(x: Tensor, parameters: Parameters, name: str, block: BlockType, trace: list[Traced] | None = None) -> Tensor:
+def hidden(
+    x: Tensor,
+    parameters: Parameters,
+    name: str,
+    block: BlockType,
+    trace: list[Traced] | None = None,
+) -> Tensor:
     """One hidden layer, [G, B, in] -> [G, B, out]: y = [x +] act([LN](x W + b)), or the post-layer kind of it.
 
     `trace`, if given, receives what went through the layer.
@@ -116,7 +129,12 @@ def head(x: Tensor, parameters: Parameters, name: str, trace: list[Traced] | Non
 
 
 def mlp(
-    x: Tensor, parameters: Parameters, name: str, depth: int, block: BlockType, trace: list[Traced] | None = None
+    x: Tensor,
+    parameters: Parameters,
+    name: str,
+    depth: int,
+    block: BlockType,
+    trace: list[Traced] | None = None,
 ) -> Tensor:
     """`depth` hidden layers NAME.0 .. NAME.(depth-1): [G, B, in] -> [G, B, width]."""
     for index in range(depth):

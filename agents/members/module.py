@@ -121,7 +121,12 @@ class Module:
     def _norm(self, flat: Tensor) -> Tensor:
         """L2 norm of each member's part of a flat vector, over all its copies: [P]."""
         views = [view.reshape(self.members, -1) for view in self.layout.views(flat).values()]
-        return torch.stack([torch.linalg.vector_norm(view, dim=1) for view in views]).square().sum(0).sqrt()
+        return (
+            torch.stack([torch.linalg.vector_norm(view, dim=1) for view in views])
+            .square()
+            .sum(0)
+            .sqrt()
+        )
 
     def gradient_norm(self, gradient: Tensor) -> Tensor:
         """L2 norm of each member's masked gradient; `gradient` is flat [size]: [P]."""
@@ -164,7 +169,12 @@ class Module:
     def restore(self, state: dict[str, object]) -> None:
         """Inverse of `state`, written in place so that views stay valid."""
         first, second = self.moments
-        for tensor, key in ((self.flat, "flat"), (self.target, "target"), (first, "exp_avg"), (second, "exp_avg_sq")):
+        for tensor, key in (
+            (self.flat, "flat"),
+            (self.target, "target"),
+            (first, "exp_avg"),
+            (second, "exp_avg_sq"),
+        ):
             tensor.copy_(_tensor(state[key]))
         self.steps.copy_(_tensor(state["step"]))
         if self.keep is not None:

@@ -39,7 +39,10 @@ class CudaGraph:
 
     def record(self, function: Callable[[], T]) -> T:
         # thread_local: other threads may go on with what does not touch this stream, such as pinning drawn numbers.
-        with torch.cuda.device(self.device), torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+        with (
+            torch.cuda.device(self.device),
+            torch.cuda.graph(self.graph, capture_error_mode="thread_local"),
+        ):
             return function()
 
     def replay(self) -> None:

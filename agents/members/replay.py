@@ -52,11 +52,15 @@ class Replay:
         self.block = BLOCK
         self.blocks = -(-capacity // self.block)
         padded = self.blocks * self.block
-        self.rows = torch.zeros((members, capacity, observation + action + 2), dtype=dtype, device=device)
+        self.rows = torch.zeros(
+            (members, capacity, observation + action + 2), dtype=dtype, device=device
+        )
         self.priority = torch.zeros((members, padded), dtype=torch.int64, device=device)
         self.samplable = torch.zeros((members, padded), dtype=torch.bool, device=device)
         self.block_sum = torch.zeros((members, self.blocks), dtype=torch.int64, device=device)
-        self.max_priority = torch.full((members,), to_fixed(min_priority), dtype=torch.int64, device=device)
+        self.max_priority = torch.full(
+            (members,), to_fixed(min_priority), dtype=torch.int64, device=device
+        )
         self.terminates = torch.zeros(members, dtype=torch.bool, device=device)
         """Whether a member's task has ever ended an episode by failure or success (not by its time limit)."""
         self.written: NDArray[np.int64] = np.zeros(members, dtype=np.int64)
@@ -69,7 +73,10 @@ class Replay:
         self._marks = torch.zeros((members, 5), dtype=torch.int64, device=device)
         self._begun = torch.zeros((members, observation + action), dtype=dtype, device=device)
         self._answer = torch.zeros((members, 2), dtype=dtype, device=device)
-        self._write_begun, self._write_answer = recorder.step(self._do_begin), recorder.step(self._do_complete)
+        self._write_begun, self._write_answer = (
+            recorder.step(self._do_begin),
+            recorder.step(self._do_complete),
+        )
 
     @property
     def cursor(self) -> NDArray[np.int64]:
@@ -82,8 +89,16 @@ class Replay:
         self.size = np.maximum(self.size, self.cursor + 1)
         self.episode_steps += 1
         closed, ripe = self.cursor + self.horizon - 1, self.episode_steps > self.horizon
-        opened = np.where(ripe, self.cursor - self.horizon, closed)  # nothing is opened: the same row is closed twice
-        marks = [self.cursor, closed % self.capacity, opened % self.capacity, np.zeros_like(self.cursor), ripe]
+        opened = np.where(
+            ripe, self.cursor - self.horizon, closed
+        )  # nothing is opened: the same row is closed twice
+        marks = [
+            self.cursor,
+            closed % self.capacity,
+            opened % self.capacity,
+            np.zeros_like(self.cursor),
+            ripe,
+        ]
         self._marks.copy_(upload(np.stack(marks, 1), self.device))
         self._write_begun()
 
@@ -111,7 +126,9 @@ class Replay:
     def _do_complete(self) -> None:
         self.rows[self._member, self._marks[:, 0], -2:] = self._answer
 
-    def _end_episodes(self, ended: NDArray[np.bool_], last: Tensor, terminated: NDArray[np.bool_]) -> None:
+    def _end_episodes(
+        self, ended: NDArray[np.bool_], last: Tensor, terminated: NDArray[np.bool_]
+    ) -> None:
         """Write the row of the last observation; windows cut off by the time limit stay unsampled, terminated ones do not."""
         for member in np.flatnonzero(ended):
             row, steps = int(self.cursor[member]), int(self.episode_steps[member])
@@ -158,10 +175,15 @@ class Replay:
         after step, as an unrolled model reads them.
         """
         steps = torch.arange(length + 1, device=self.device)[:, None]
-        rows = (index[:, None] + steps) % self.capacity + self._member[:, None, None] * self.capacity
+        rows = (index[:, None] + steps) % self.capacity + self._member[
+            :, None, None
+        ] * self.capacity
         flat = self.rows.view(-1, self.rows.shape[-1]).index_select(0, rows.reshape(-1))
         window = flat.view(*rows.shape, -1)
-        observation, rest = window[..., : self.observation], window[:, :length, :, self.observation :]
+        observation, rest = (
+            window[..., : self.observation],
+            window[:, :length, :, self.observation :],
+        )
         return observation, rest[..., :-2], rest[..., -2], rest[..., -1]
 
     def update_priority(self, index: Tensor, priority: Tensor) -> None:
@@ -182,9 +204,17 @@ class Replay:
 
         A checkpoint appends them to what it has; rows that were overwritten in between cannot be had any more.
         """
-        spans = [np.arange(first, last) % self.capacity for first, last in zip(since, self.written, strict=True)]
-        assert all(len(span) <= self.capacity for span in spans), "rows are taken before they are overwritten"
-        return [self.rows[member, torch.from_numpy(span).to(self.device)].cpu() for member, span in enumerate(spans)]
+        spans = [
+            np.arange(first, last) % self.capacity
+            for first, last in zip(since, self.written, strict=True)
+        ]
+        assert all(len(span) <= self.capacity for span in spans), (
+            "rows are taken before they are overwritten"
+        )
+        return [
+            self.rows[member, torch.from_numpy(span).to(self.device)].cpu()
+            for member, span in enumerate(spans)
+        ]
 
     def state(self) -> dict[str, object]:
         """Everything but the rows: priorities, masks, sums, cursors. Tensors are live, not copies."""
@@ -205,7 +235,9 @@ class Replay:
             setattr(self, name, value.numpy().copy())
         for member, log in enumerate(rows):
             numbers = torch.arange(len(log))[-self.capacity :]
-            self.rows[member, (numbers % self.capacity).to(self.device)] = log[numbers].to(self.rows)
+            self.rows[member, (numbers % self.capacity).to(self.device)] = log[numbers].to(
+                self.rows
+            )
 
 
 def to_fixed(priority: float) -> int:

@@ -62,7 +62,14 @@ class MRQ:
             "actor": AdamWSettings(s.actor_lr, s.weight_decay),
         }
         self.parts = {
-            name: Module(linears, self._generators(f"init/{name}"), optimisers[name], copies, setup.dtype, setup.device)
+            name: Module(
+                linears,
+                self._generators(f"init/{name}"),
+                optimisers[name],
+                copies,
+                setup.dtype,
+                setup.device,
+            )
             for name, (linears, copies) in module_shapes(s, setup.observation, setup.action).items()
         }
         self.encoder, self.critic, self.actor = (self.parts[name] for name in MODULES)
@@ -84,13 +91,18 @@ class MRQ:
         self.bins = losses.symexp_bins(s.reward_bound, s.reward_bins, setup.dtype, setup.device)
         self.reward_scale = torch.ones(self.members, dtype=setup.dtype, device=setup.device)
         self.target_reward_scale = torch.zeros_like(self.reward_scale)
-        self.finite = {name: torch.ones(self.members, dtype=torch.bool, device=setup.device) for name in MODULES}
+        self.finite = {
+            name: torch.ones(self.members, dtype=torch.bool, device=setup.device)
+            for name in MODULES
+        }
         self.healthy = [True] * self.members
         self.alive = torch.ones(self.members, dtype=torch.bool, device=setup.device)
         """`healthy`, on the device."""
         self.agent_steps = 0
         self.rl_updates = 0
-        self.seen = torch.zeros((self.members, 1, setup.observation), dtype=setup.dtype, device=setup.device)
+        self.seen = torch.zeros(
+            (self.members, 1, setup.observation), dtype=setup.dtype, device=setup.device
+        )
         """What the latest exploring action was chosen for."""
         self.batch: Batch
         """Of the latest critic update."""
@@ -138,7 +150,10 @@ class MRQ:
         }
         device = torch.device(self.setup.device)
         ahead = device.type == "cuda"  # the host is idle while the device learns
-        return {word: Draws(self._generators(word), *kind, device, ahead) for word, kind in shapes.items()}
+        return {
+            word: Draws(self._generators(word), *kind, device, ahead)
+            for word, kind in shapes.items()
+        }
 
     # -- the protocol --
 
@@ -146,14 +161,18 @@ class MRQ:
     def act(self, observation: Tensor, explore: bool) -> Tensor:
         """[P, E, obs] -> [P, E, act] in [-1, 1]; uniform while warming up, zero for failed members."""
         if not explore:
-            return self._greedy(observation, self.encoder.parameters, self.actor.parameters, self.alive)
+            return self._greedy(
+                observation, self.encoder.parameters, self.actor.parameters, self.alive
+            )
         if self.agent_steps < self.settings.warmup:
             return self._of_healthy(2.0 * self.draws["explore/random"].next() - 1.0, self.alive)
         self.seen.copy_(observation)
         self.draws["explore/noise"].next()
         return self._explore()
 
-    def _greedy(self, observation: Tensor, encoder: Parameters, actor: Parameters, alive: Tensor) -> Tensor:
+    def _greedy(
+        self, observation: Tensor, encoder: Parameters, actor: Parameters, alive: Tensor
+    ) -> Tensor:
         zs = self.networks.state_embedding(observation, encoder)
         return self._of_healthy(self.networks.policy(zs, actor)[0], alive)
 
@@ -170,7 +189,9 @@ class MRQ:
 
     def snapshot(self) -> Callable[[Tensor], Tensor]:
         """The policy as it is now: copies of encoder and actor."""
-        encoder, actor = (part.layout.views(part.flat.detach().clone()) for part in (self.encoder, self.actor))
+        encoder, actor = (
+            part.layout.views(part.flat.detach().clone()) for part in (self.encoder, self.actor)
+        )
         alive = self.alive.clone()
 
         @torch.no_grad()
@@ -185,10 +206,16 @@ class MRQ:
         self.agent_steps += 1
 
     def complete(
-        self, reward: Tensor, next_observation: Tensor, terminated: NDArray[np.bool_], truncated: NDArray[np.bool_]
+        self,
+        reward: Tensor,
+        next_observation: Tensor,
+        terminated: NDArray[np.bool_],
+        truncated: NDArray[np.bool_],
     ) -> None:
         """Write reward [P, 1] and the true next observation [P, 1, obs]."""
-        self.replay.complete(reward[:, 0], next_observation[:, 0], terminated[:, 0], truncated[:, 0])
+        self.replay.complete(
+            reward[:, 0], next_observation[:, 0], terminated[:, 0], truncated[:, 0]
+        )
 
     def overlaps(self) -> bool:
         """Exact except on target copies, and on tasks whose newest transitions become sampleable by terminating."""
@@ -209,7 +236,9 @@ class MRQ:
 
     def modules(self) -> Mapping[str, TrainedModule]:
         """What sparsity, diagnostics and audits see."""
-        return {name: TrainedModule(module, self.masks[name]) for name, module in self.parts.items()}
+        return {
+            name: TrainedModule(module, self.masks[name]) for name, module in self.parts.items()
+        }
 
     def counts(self) -> Mapping[str, int]:
         """Updates of each module so far."""
@@ -231,17 +260,26 @@ class MRQ:
         s, networks, parameters = self.settings, self.networks, self.encoder.parameters
         observation, action, reward, not_done = self.replay.windows(index, s.encoder_horizon)
         with torch.no_grad():
-            target = networks.state_embedding(observation[:, 1:].flatten(1, 2), self.encoder.target_parameters)
-        states, rest = networks.unrolled(networks.state_embedding(observation[:, 0], parameters), action, parameters)
+            target = networks.state_embedding(
+                observation[:, 1:].flatten(1, 2), self.encoder.target_parameters
+            )
+        states, rest = networks.unrolled(
+            networks.state_embedding(observation[:, 0], parameters), action, parameters
+        )
         alive = losses.alive_before(not_done)
         dynamics = losses.dynamics_loss(states, target, alive.flatten(1))
         rewards = losses.reward_loss(rest[..., 1:], reward.flatten(1), alive.flatten(1), self.bins)
-        dones = losses.done_loss(rest[..., 0], not_done.flatten(1), alive.flatten(1)) * self.replay.terminates
+        dones = (
+            losses.done_loss(rest[..., 0], not_done.flatten(1), alive.flatten(1))
+            * self.replay.terminates
+        )
         mean = s.dynamics_weight * dynamics + s.reward_weight * rewards + s.done_weight * dones
         return mean * s.encoder_horizon
 
     def _encoder_update(self) -> Tensor:
-        return self._learn("encoder", self.encoder_loss(self.replay.sample(self.draws["replay/encoder"].now)))
+        return self._learn(
+            "encoder", self.encoder_loss(self.replay.sample(self.draws["replay/encoder"].now))
+        )
 
     def _critic_update(self) -> tuple[Tensor, Batch]:
         index = self.replay.sample(self.draws["replay/rl"].now)
@@ -256,7 +294,9 @@ class MRQ:
         action, pre_activation = networks.policy(batch.zs, self.actor.parameters)
         zsa = networks.joint_embedding(batch.zs, action, self.encoder.parameters)
         q = networks.q_values(zsa, self.critic.parameters)
-        gradient = self._learn("actor", losses.actor_loss(q, pre_activation, s.pre_activation_weight).mean(1))
+        gradient = self._learn(
+            "actor", losses.actor_loss(q, pre_activation, s.pre_activation_weight).mean(1)
+        )
         used = batch.q if s.lap_q == "taken" else q.detach()
         priority = losses.lap_priority(used, batch.target, s.min_priority, s.priority_exponent)
         self.replay.update_priority(batch.index, priority)
@@ -272,10 +312,14 @@ class MRQ:
         reward, discount = losses.multi_step_return(reward, not_done, s.discount)
         next_zs = networks.state_embedding(observation[:, -1], target_encoder)
         smooth = (noise * s.target_noise).clamp(-s.target_noise_clip, s.target_noise_clip)
-        next_action = (networks.policy(next_zs, self.actor.target_parameters)[0] + smooth).clamp(-1.0, 1.0)
+        next_action = (networks.policy(next_zs, self.actor.target_parameters)[0] + smooth).clamp(
+            -1.0, 1.0
+        )
         next_zsa = networks.joint_embedding(next_zs, next_action, target_encoder)
         next_q = networks.q_values(next_zsa, self.critic.target_parameters)
-        target = losses.q_target(reward, discount, next_q, self.reward_scale, self.target_reward_scale)
+        target = losses.q_target(
+            reward, discount, next_q, self.reward_scale, self.target_reward_scale
+        )
         zs = networks.state_embedding(observation[:, 0], encoder)
         return zs, networks.joint_embedding(zs, action[:, 0], encoder), target
 
@@ -304,7 +348,9 @@ class MRQ:
             good = sums.isfinite().view(self.members, stack.copies).all(1) & self.finite[name]
             for member, fine in enumerate(good.tolist()):
                 if self.healthy[member] and not fine and reasons[member] is None:
-                    reasons[member] = f"{name}: loss or parameters are not finite after update {stack.updates}"
+                    reasons[member] = (
+                        f"{name}: loss or parameters are not finite after update {stack.updates}"
+                    )
         return reasons
 
     def freeze(self, member: int) -> None:

@@ -55,7 +55,9 @@ def multi_step_return(reward: Tensor, not_done: Tensor, discount: float) -> tupl
     return total, scale
 
 
-def q_target(reward: Tensor, discount: Tensor, next_q: Tensor, scale: Tensor, target_scale: Tensor) -> Tensor:
+def q_target(
+    reward: Tensor, discount: Tensor, next_q: Tensor, scale: Tensor, target_scale: Tensor
+) -> Tensor:
     """Scaled TD target from the smaller of the twins: [P, B], [P, B], [P, 2, B], [P], [P] -> [P, B]."""
     return (reward + discount * next_q.amin(1) * target_scale[:, None]) / scale[:, None]
 

@@ -13,7 +13,17 @@ import torch
 from torch import Tensor
 
 from agents.members.blocks import BlockType
-from agents.members.layers import ACTIVATIONS, Parameters, Traced, activate, head, hidden, linear, mlp, shortcut
+from agents.members.layers import (
+    ACTIVATIONS,
+    Parameters,
+    Traced,
+    activate,
+    head,
+    hidden,
+    linear,
+    mlp,
+    shortcut,
+)
 from agents.mrq.settings import MRQSettings
 
 
@@ -41,7 +51,9 @@ class Networks:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self.products, cache_enabled=False)
 
-    def state_embedding(self, observation: Tensor, parameters: Parameters, trace: list[Traced] | None = None) -> Tensor:
+    def state_embedding(
+        self, observation: Tensor, parameters: Parameters, trace: list[Traced] | None = None
+    ) -> Tensor:
         """zs = f(s): [P, B, obs] -> [P, B, zs]."""
         block = self.blocks["encoder"]
         with self._cast():
@@ -63,19 +75,26 @@ class Networks:
 
         What does not depend on the step before is computed for all steps at once.
         """
-        parameters, horizon = {**self._divided(parameters), **self._divided_model(parameters)}, action.shape[1]
+        parameters, horizon = (
+            {**self._divided(parameters), **self._divided_model(parameters)},
+            action.shape[1],
+        )
         states, joints = list[Tensor](), list[Tensor]()
         with self._cast():
             za = self._action_embedding(action.flatten(1, 2), parameters)
             begun = linear(za, parameters, "zsa.action")
-            for za_now, begun_now in zip(za.chunk(horizon, 1), begun.chunk(horizon, 1), strict=True):
+            for za_now, begun_now in zip(
+                za.chunk(horizon, 1), begun.chunk(horizon, 1), strict=True
+            ):
                 joints.append(self._joint(zs, za_now, begun_now, parameters))
                 zs = linear(joints[-1], parameters, "state")
                 states.append(zs)
             rest = linear(torch.cat(joints, 1), parameters, "rest")
         return torch.cat(states, 1).to(self.dtype), rest.to(self.dtype)
 
-    def q_values(self, zsa: Tensor, parameters: Parameters, trace: list[Traced] | None = None) -> Tensor:
+    def q_values(
+        self, zsa: Tensor, parameters: Parameters, trace: list[Traced] | None = None
+    ) -> Tensor:
         """Both Q networks: [P, B, zsa] -> [P, 2, B]."""
         members, batch, width = zsa.shape
         with self._cast():
@@ -84,7 +103,9 @@ class Networks:
             q = head(x, parameters, "q.out", trace).view(members, 2, batch)
         return q.to(self.dtype)
 
-    def policy(self, zs: Tensor, parameters: Parameters, trace: list[Traced] | None = None) -> tuple[Tensor, Tensor]:
+    def policy(
+        self, zs: Tensor, parameters: Parameters, trace: list[Traced] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """(action = tanh(u), pre-activation u) at [P, B, zs], both [P, B, act]."""
         with self._cast():
             x = mlp(zs, parameters, "policy", self.settings.depth, self.blocks["actor"], trace)
@@ -116,13 +137,19 @@ class Networks:
         the weights `zsa.state`, which the states of an unrolled model go through one step after the other."""
         s = self.settings
         of_state, of_action = torch.split(parameters["zsa.0.weight"], [s.zs_dim, s.za_dim], dim=1)
-        parts = {"zsa.state.weight": of_state, "zsa.action.weight": of_action, "zsa.action.bias": parameters["zsa.0.bias"]}
+        parts = {
+            "zsa.state.weight": of_state,
+            "zsa.action.weight": of_action,
+            "zsa.action.bias": parameters["zsa.0.bias"],
+        }
         return {**parameters, **parts}
 
     def _divided_model(self, parameters: Parameters) -> Parameters:
         """The model's linear predictions: `state`, which the next step needs, and `rest`, termination and rewards."""
         s, parts = self.settings, dict[str, Tensor]()
         for kind in ("weight", "bias"):
-            done, state, reward = torch.split(parameters[f"model.{kind}"], [1, s.zs_dim, s.reward_bins], dim=2)
+            done, state, reward = torch.split(
+                parameters[f"model.{kind}"], [1, s.zs_dim, s.reward_bins], dim=2
+            )
             parts |= {f"state.{kind}": state, f"rest.{kind}": torch.cat([done, reward], 2)}
         return parts

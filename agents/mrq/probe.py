@@ -40,8 +40,16 @@ def probe(agent: MRQ) -> dict[str, Probe]:
     found = dict[str, Probe]()
     for name, module in agent.parts.items():
         loss = each[name].mean(1) if name in each else agent.encoder_loss(few)
-        compared = sample_cosines(module, each[name], traces[name], PROBE_SAMPLES) if name in each else None
-        hidden = [(layer.output, layer.activation) for layer in traces[name] if layer.activation is not None]
+        compared = (
+            sample_cosines(module, each[name], traces[name], PROBE_SAMPLES)
+            if name in each
+            else None
+        )
+        hidden = [
+            (layer.output, layer.activation)
+            for layer in traces[name]
+            if layer.activation is not None
+        ]
         found[name] = Probe(
             _by_member(agent, features[name]),
             [_by_member(agent, output) for output, _ in hidden],

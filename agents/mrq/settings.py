@@ -70,7 +70,17 @@ class MRQSettings:
     """Penalty on the squared policy output before tanh."""
 
     def __post_init__(self) -> None:
-        whole = ("width", "depth", "zs_dim", "za_dim", "zsa_dim", "batch_size", "target_cycle", "q_horizon", "encoder_horizon")
+        whole = (
+            "width",
+            "depth",
+            "zs_dim",
+            "za_dim",
+            "zsa_dim",
+            "batch_size",
+            "target_cycle",
+            "q_horizon",
+            "encoder_horizon",
+        )
         for name in whole:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
@@ -78,12 +88,23 @@ class MRQSettings:
             raise ValueError(f"reward_bins is {self.reward_bins}, expected at least 2")
         if self.warmup < 2 * max(self.q_horizon, self.encoder_horizon):
             least = 2 * max(self.q_horizon, self.encoder_horizon)
-            raise ValueError(f"warmup is {self.warmup}, expected at least {least}: two sub-trajectories to learn from")
+            raise ValueError(
+                f"warmup is {self.warmup}, expected at least {least}: two sub-trajectories to learn from"
+            )
         if not 0.0 <= self.discount <= 1.0:
             raise ValueError(f"discount is {self.discount}, expected between 0 and 1")
         if self.buffer_size < self.warmup:
-            raise ValueError(f"buffer_size is {self.buffer_size}, expected at least warmup ({self.warmup})")
-        for name in ("encoder_lr", "critic_lr", "actor_lr", "critic_clip", "reward_bound", "min_priority"):
+            raise ValueError(
+                f"buffer_size is {self.buffer_size}, expected at least warmup ({self.warmup})"
+            )
+        for name in (
+            "encoder_lr",
+            "critic_lr",
+            "actor_lr",
+            "critic_clip",
+            "reward_bound",
+            "min_priority",
+        ):
             if getattr(self, name) <= 0.0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected above 0")
 
@@ -96,11 +117,16 @@ class MRQSettings:
         scaled like the others (half of a hidden layer at MR.Q's defaults), or as wide as a hidden layer (`full`: what brings
         5 x 5 to arXiv 2510.12096's 362M)."""
         wide = self.with_width(self.width * width)
-        return replace(wide, depth=self.depth * depth, za_dim=wide.width if za == "full" else wide.za_dim)
+        return replace(
+            wide, depth=self.depth * depth, za_dim=wide.width if za == "full" else wide.za_dim
+        )
 
     def with_width(self, width: int) -> MRQSettings:
         """Hidden layers of `width` units, embeddings in proportion (at least one unit)."""
-        widths = {name: max(1, getattr(self, name) * width // self.width) for name in ("zs_dim", "za_dim", "zsa_dim")}
+        widths = {
+            name: max(1, getattr(self, name) * width // self.width)
+            for name in ("zs_dim", "za_dim", "zsa_dim")
+        }
         return replace(self, width=width, **widths)
 
     @property

@@ -35,7 +35,9 @@ def actor_shapes(s: MRQSettings, action: int) -> list[Linear]:
     return _mlp_shapes("policy", s.zs_dim, s.depth, s.width, action)
 
 
-def module_shapes(s: MRQSettings, observation: int, action: int) -> dict[str, tuple[list[Linear], int]]:
+def module_shapes(
+    s: MRQSettings, observation: int, action: int
+) -> dict[str, tuple[list[Linear], int]]:
     """For each module its Linear layers and how many copies of them a member has."""
     return {
         "encoder": (encoder_shapes(s, observation, action), 1),

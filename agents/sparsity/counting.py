@@ -30,13 +30,18 @@ class Size:
 
 def dense_weights(shapes: Shapes) -> dict[str, dict[str, int]]:
     """Every weight."""
-    return {module: {layer.name: layer.size for layer in layers} for module, (layers, _) in shapes.items()}
+    return {
+        module: {layer.name: layer.size for layer in layers}
+        for module, (layers, _) in shapes.items()
+    }
 
 
 def last_weights(shapes: Shapes, regime: Regime) -> dict[str, dict[str, int]]:
     """The weights that a regime's last masks leave."""
     return {
-        module: dict(zip([layer.name for layer in layers], regime[module].counts(layers)[1], strict=True))
+        module: dict(
+            zip([layer.name for layer in layers], regime[module].counts(layers)[1], strict=True)
+        )
         for module, (layers, _) in shapes.items()
     }
 

@@ -34,7 +34,9 @@ def erdos_renyi(layers: Sequence[Linear], sparsity: float) -> list[float]:
         budget = target - sum(layers[index].size for index in full)
         fans = sum(layers[index].fan_in + layers[index].fan_out for index in open_layers)
         scale = budget / fans if fans else 0.0
-        raw = {i: scale * (layers[i].fan_in + layers[i].fan_out) / layers[i].size for i in open_layers}
+        raw = {
+            i: scale * (layers[i].fan_in + layers[i].fan_out) / layers[i].size for i in open_layers
+        }
         over = {index for index, density in raw.items() if density > 1.0}
         if not over:
             return [raw.get(index, 1.0) for index in range(len(layers))]
@@ -54,7 +56,9 @@ def exact_counts(layers: Sequence[Linear], densities: Sequence[float]) -> list[i
     """Active weights per layer, their sum the rounded total, by largest remainder (ties: the earlier layer)."""
     wanted = [density * layer.size for density, layer in zip(densities, layers, strict=True)]
     total = round(sum(wanted))
-    counts = [min(int(value + 1e-9), layer.size) for value, layer in zip(wanted, layers, strict=True)]
+    counts = [
+        min(int(value + 1e-9), layer.size) for value, layer in zip(wanted, layers, strict=True)
+    ]
     by_remainder = sorted(range(len(layers)), key=lambda i: (counts[i] - wanted[i], i))
     for index in by_remainder:
         if sum(counts) == total:

@@ -62,7 +62,9 @@ class Masks:
                     row = torch.zeros(layer.size, dtype=torch.bool)
                     row[order[:count]] = True
                     group = member * self.module.copies + copy
-                    views[f"{layer.name}.weight"][group] = row.view(layer.fan_in, layer.fan_out).to(flat)
+                    views[f"{layer.name}.weight"][group] = row.view(layer.fan_in, layer.fan_out).to(
+                        flat
+                    )
         self.module.keep = flat
         self.module.flat.mul_(flat)
 
@@ -78,7 +80,9 @@ class Masks:
         are zero, and so are those of weights that were dropped.
         """
         update = self.module.updates
-        members = [m for m in range(self.module.members) if healthy[m] and self.schedules[m].due(update)]
+        members = [
+            m for m in range(self.module.members) if healthy[m] and self.schedules[m].due(update)
+        ]
         assert self.module.keep is not None or not members
         for member in members:
             self._rewire_member(member, update, gradient)
@@ -90,14 +94,30 @@ class Masks:
         layout = self.module.layout
         rows = slice(member * self.module.copies, (member + 1) * self.module.copies)
         place = TRIPLES[self.regimes[member].rule].score
-        vectors = [layout.views(flat) for flat in (self.module.flat.detach(), self.module.keep, gradient, *self.module.moments)]
+        vectors = [
+            layout.views(flat)
+            for flat in (
+                self.module.flat.detach(),
+                self.module.keep,
+                gradient,
+                *self.module.moments,
+            )
+        ]
         for layer, (drop, grow) in zip(self.layers, self._amounts(member, update), strict=True):
             if drop == grow == 0:
                 continue
             tensors = [views[f"{layer.name}.weight"][rows] for views in vectors]
-            weight, keep, slope, first, second = [tensor.reshape(self.module.copies, -1) for tensor in tensors]
-            score = load(place)(weight, slope, self.growth[member]) if place else torch.zeros_like(weight)
-            dropped, grows = (torch.full((self.module.copies,), k, device=weight.device) for k in (drop, grow))
+            weight, keep, slope, first, second = [
+                tensor.reshape(self.module.copies, -1) for tensor in tensors
+            ]
+            score = (
+                load(place)(weight, slope, self.growth[member])
+                if place
+                else torch.zeros_like(weight)
+            )
+            dropped, grows = (
+                torch.full((self.module.copies,), k, device=weight.device) for k in (drop, grow)
+            )
             mask = keep.bool()
             new_mask, grown = rewire(weight, mask, score, dropped, grows)
             stays = new_mask & ~grown
@@ -111,7 +131,10 @@ class Masks:
         schedule, interval = self.schedules[member], self.regimes[member].interval
         fraction, amounts = schedule.exchanged(update), list[tuple[int, int]]()
         for layer, first, last in zip(self.layers, *self.counts[member], strict=True):
-            had, wanted = (round(first + (last - first) * schedule.progress(at)) for at in (update - interval, update))
+            had, wanted = (
+                round(first + (last - first) * schedule.progress(at))
+                for at in (update - interval, update)
+            )
             swapped = min(int(fraction * had), layer.size - had)
             amounts.append((swapped + max(0, had - wanted), swapped + max(0, wanted - had)))
         return amounts
@@ -121,9 +144,15 @@ class Masks:
         rows = slice(member * self.module.copies, (member + 1) * self.module.copies)
         if self.module.keep is None:
             shapes = ((self.module.copies, layer.fan_in, layer.fan_out) for layer in self.layers)
-            return {f"{n.name}.weight": torch.ones(s, dtype=torch.bool) for n, s in zip(self.layers, shapes, strict=True)}
+            return {
+                f"{n.name}.weight": torch.ones(s, dtype=torch.bool)
+                for n, s in zip(self.layers, shapes, strict=True)
+            }
         views = self.module.layout.views(self.module.keep)
-        return {f"{layer.name}.weight": views[f"{layer.name}.weight"][rows].bool().cpu() for layer in self.layers}
+        return {
+            f"{layer.name}.weight": views[f"{layer.name}.weight"][rows].bool().cpu()
+            for layer in self.layers
+        }
 
     def _extend_chain(self, member: int) -> None:
         self.chains[member].append(mask_digest(self.member_masks(member)))
@@ -134,7 +163,9 @@ class Masks:
             return self._weights
         rows = slice(member * self.module.copies, (member + 1) * self.module.copies)
         views = self.module.layout.views(self.module.keep)
-        return int(sum(views[f"{layer.name}.weight"][rows].count_nonzero() for layer in self.layers))
+        return int(
+            sum(views[f"{layer.name}.weight"][rows].count_nonzero() for layer in self.layers)
+        )
 
     @property
     def _weights(self) -> int:
@@ -159,12 +190,22 @@ class Masks:
 
     def restore(self, state: dict[str, object]) -> None:
         """Inverse of `state`."""
-        rewires, exchanged, chains, growth = (state[key] for key in ("rewires", "exchanged", "chains", "growth"))
-        assert isinstance(rewires, list) and isinstance(exchanged, list) and isinstance(chains, list)
+        rewires, exchanged, chains, growth = (
+            state[key] for key in ("rewires", "exchanged", "chains", "growth")
+        )
+        assert (
+            isinstance(rewires, list) and isinstance(exchanged, list) and isinstance(chains, list)
+        )
         assert isinstance(growth, Tensor)
-        self.rewires, self.exchanged, self.chains = list(rewires), list(exchanged), [list(chain) for chain in chains]
+        self.rewires, self.exchanged, self.chains = (
+            list(rewires),
+            list(exchanged),
+            [list(chain) for chain in chains],
+        )
         for generator, found in zip(self.growth, growth, strict=True):
-            generator.set_state(found.clone())  # of its own memory: a row of a larger tensor crashes torch 2.13
+            generator.set_state(
+                found.clone()
+            )  # of its own memory: a row of a larger tensor crashes torch 2.13
 
 
 def mask_digest(masks: dict[str, Tensor]) -> str:

@@ -37,11 +37,32 @@ _GRADIENT = "agents.sparsity.rewire:gradient_magnitude"
 
 TRIPLES: dict[str, Triple] = {
     "dense": Triple("dense", "never", None, "every weight, always"),
-    "static": Triple("er", "never", None, "Erdos-Renyi, drawn once before training (SST, arXiv 2506.17204)"),
-    "rigl": Triple("er", "exchange", _GRADIENT, "Erdos-Renyi, drop by magnitude, grow by gradient (DST, arXiv 1911.11134)"),
-    "set": Triple("er", "exchange", "agents.sparsity.rewire:chance", "the same, grow by chance (SET, Mocanu et al. 2018)"),
-    "d2s": Triple("er", "prune", None, "dense to sparse, cubic magnitude pruning (Zhu and Gupta 2017)", start=0.2, end=0.8),
-    "s2d": Triple("er", "grow", _GRADIENT, "sparse to dense, grow by gradient at a cosine-decayed rate"),
+    "static": Triple(
+        "er", "never", None, "Erdos-Renyi, drawn once before training (SST, arXiv 2506.17204)"
+    ),
+    "rigl": Triple(
+        "er",
+        "exchange",
+        _GRADIENT,
+        "Erdos-Renyi, drop by magnitude, grow by gradient (DST, arXiv 1911.11134)",
+    ),
+    "set": Triple(
+        "er",
+        "exchange",
+        "agents.sparsity.rewire:chance",
+        "the same, grow by chance (SET, Mocanu et al. 2018)",
+    ),
+    "d2s": Triple(
+        "er",
+        "prune",
+        None,
+        "dense to sparse, cubic magnitude pruning (Zhu and Gupta 2017)",
+        start=0.2,
+        end=0.8,
+    ),
+    "s2d": Triple(
+        "er", "grow", _GRADIENT, "sparse to dense, grow by gradient at a cosine-decayed rate"
+    ),
 }
 """Name in a suite file -> how a module is trained."""
 
@@ -73,24 +94,39 @@ class ModuleRegime:
     """Parts of the module that are sparse, by the first word of their layers' names (zs, za, zsa, model); none: all."""
 
     def __post_init__(self) -> None:
-        tables: dict[str, Collection[str]] = {"rule": TRIPLES, "distribution": DISTRIBUTIONS, "schedule": SCHEDULES}
+        tables: dict[str, Collection[str]] = {
+            "rule": TRIPLES,
+            "distribution": DISTRIBUTIONS,
+            "schedule": SCHEDULES,
+        }
         for what, known in tables.items():
             if getattr(self, what) not in known:
-                raise ValueError(f"unknown {what} '{getattr(self, what)}', expected one of {', '.join(known)}")
+                raise ValueError(
+                    f"unknown {what} '{getattr(self, what)}', expected one of {', '.join(known)}"
+                )
         if not 0.0 <= self.sparsity < 1.0:
             raise ValueError(f"sparsity is {self.sparsity}, expected at least 0 and below 1")
         if self.interval < 1:
             raise ValueError(f"interval is {self.interval}, expected at least 1 update")
         if not 0.0 < self.drop_fraction <= 1.0:
-            raise ValueError(f"drop_fraction is {self.drop_fraction}, expected above 0 and at most 1")
+            raise ValueError(
+                f"drop_fraction is {self.drop_fraction}, expected above 0 and at most 1"
+            )
         if not 0.0 <= self.start < self.end <= 1.0:
-            raise ValueError(f"start is {self.start} and end {self.end}, expected 0 <= start < end <= 1 (shares of the run)")
+            raise ValueError(
+                f"start is {self.start} and end {self.end}, expected 0 <= start < end <= 1 (shares of the run)"
+            )
 
     @classmethod
     def of(cls, rule: str, **numbers: Any) -> ModuleRegime:
         """A row of TRIPLES, with the numbers that are given."""
         triple = TRIPLES[rule]
-        row = {"distribution": triple.distribution, "schedule": triple.schedule, "start": triple.start, "end": triple.end}
+        row = {
+            "distribution": triple.distribution,
+            "schedule": triple.schedule,
+            "start": triple.start,
+            "end": triple.end,
+        }
         return cls(rule, **{**row, **numbers})
 
     @property
@@ -112,13 +148,17 @@ class ModuleRegime:
         known = list(dict.fromkeys(layer.part for layer in layers))
         for part in self.parts:
             if part not in known:
-                raise ValueError(f"parts: '{part}' is no part of this module, expected some of {', '.join(known)}")
+                raise ValueError(
+                    f"parts: '{part}' is no part of this module, expected some of {', '.join(known)}"
+                )
         chosen = [layer for layer in layers if not self.parts or layer.part in self.parts]
         found = exact_counts(chosen, DISTRIBUTIONS[self.distribution](chosen, self.sparsity))
         by_name = dict(zip([layer.name for layer in chosen], found, strict=True))
         dense = [layer.size for layer in layers]
         sparse = [by_name.get(layer.name, layer.size) for layer in layers]
-        return (dense if self.schedule == "prune" else sparse), (dense if self.schedule == "grow" else sparse)
+        return (dense if self.schedule == "prune" else sparse), (
+            dense if self.schedule == "grow" else sparse
+        )
 
 
 Regime = Mapping[str, ModuleRegime]
@@ -151,10 +191,19 @@ REGIMES: dict[str, Named] = {
     "sst": _everywhere("static", "static sparse everywhere"),
     "dst": _everywhere("rigl", "dynamic sparse everywhere"),
     "mst": Named("module-specific: arXiv 2510.12096", critic="rigl", actor="static"),
-    "sst-ac": Named("control at MST's density: static critic and actor", critic="static", actor="static"),
-    "dst-ac": Named("control at MST's density: dynamic critic and actor", critic="rigl", actor="rigl"),
-    "swap": Named("control at MST's density: static critic, dynamic actor", critic="static", actor="rigl"),
-    "dense-matched": Named("control: a dense, narrower network with as many parameters as MST has active ones", match="mst"),
+    "sst-ac": Named(
+        "control at MST's density: static critic and actor", critic="static", actor="static"
+    ),
+    "dst-ac": Named(
+        "control at MST's density: dynamic critic and actor", critic="rigl", actor="rigl"
+    ),
+    "swap": Named(
+        "control at MST's density: static critic, dynamic actor", critic="static", actor="rigl"
+    ),
+    "dense-matched": Named(
+        "control: a dense, narrower network with as many parameters as MST has active ones",
+        match="mst",
+    ),
     "stock": Named("MR.Q as published, with blocks T4, T4, T3"),
     "set": _everywhere("set", "dynamic sparse everywhere, growing by chance"),
     "d2s": _everywhere("d2s", "dense to sparse everywhere"),

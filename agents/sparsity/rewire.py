@@ -17,7 +17,9 @@ def ranks(score: Tensor) -> Tensor:
     return torch.empty_like(order).scatter_(-1, order, position)
 
 
-def rewire(weight: Tensor, mask: Tensor, score: Tensor, drop: Tensor, grow: Tensor) -> tuple[Tensor, Tensor]:
+def rewire(
+    weight: Tensor, mask: Tensor, score: Tensor, drop: Tensor, grow: Tensor
+) -> tuple[Tensor, Tensor]:
     """Drop the `drop` smallest |weight| among the active, then grow the `grow` largest `score` among the inactive.
 
     weight, score: [G, n]; mask: [G, n] bool; drop, grow: [G], 0 for a member that is not due. A weight dropped a moment ago

@@ -53,7 +53,11 @@ class Exchange:
 
     def exchanged(self, update: int) -> float:
         """Share of active weights to drop, and to grow elsewhere, after a due update."""
-        return self.fraction / 2.0 * (1.0 + math.cos(math.pi * (update - self.start) / (self.end - self.start)))
+        return (
+            self.fraction
+            / 2.0
+            * (1.0 + math.cos(math.pi * (update - self.start) / (self.end - self.start)))
+        )
 
     def progress(self, update: int) -> float:
         return 0.0

@@ -45,13 +45,29 @@ def compare(a: Folder, b: Folder, as_json: JsonOption = False) -> None:
 def regress(
     baseline: Folder,
     candidate: Folder,
-    tolerance: Annotated[float, typer.Option(min=0.0, max=1.0, help="Loss of a mean that is let pass, as a share.")] = 0.05,
-    margin: Annotated[float, typer.Option(min=0.0, max=1.0, help="Loss that must be excluded for a PASS, as a share.")] = 0.2,
-    on_inconclusive: Annotated[str, typer.Option(help="pass: exit 0 with a warning; fail: exit 6.")] = "pass",
-    confirm: Annotated[bool, typer.Option("--confirm/--no-confirm", help="Run fresh seeds once before a FAIL counts.")] = True,
-    canary: Annotated[bool, typer.Option("--canary/--no-canary", help="Pass bit-identical behaviour unseen.")] = True,
-    speed_tolerance: Annotated[float | None, typer.Option(min=0.0, help="Fail a larger loss of speed.")] = None,
-    memory_tolerance: Annotated[float | None, typer.Option(min=0.0, help="Fail a larger growth of memory.")] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Loss of a mean that is let pass, as a share.")
+    ] = 0.05,
+    margin: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Loss that must be excluded for a PASS, as a share."),
+    ] = 0.2,
+    on_inconclusive: Annotated[
+        str, typer.Option(help="pass: exit 0 with a warning; fail: exit 6.")
+    ] = "pass",
+    confirm: Annotated[
+        bool,
+        typer.Option("--confirm/--no-confirm", help="Run fresh seeds once before a FAIL counts."),
+    ] = True,
+    canary: Annotated[
+        bool, typer.Option("--canary/--no-canary", help="Pass bit-identical behaviour unseen.")
+    ] = True,
+    speed_tolerance: Annotated[
+        float | None, typer.Option(min=0.0, help="Fail a larger loss of speed.")
+    ] = None,
+    memory_tolerance: Annotated[
+        float | None, typer.Option(min=0.0, help="Fail a larger growth of memory.")
+    ] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML there.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -87,7 +103,9 @@ def _carry_out(candidate: Path) -> Any:
         from leaderboard.formats.keys import one_use_key
 
         members = max(run.get("members", 1) for run in _stated(candidate))
-        document = carry_out(plan, "any", Request(plan.suite, candidate.parent, members=members), one_use_key())
+        document = carry_out(
+            plan, "any", Request(plan.suite, candidate.parent, members=members), one_use_key()
+        )
         return Path(document["folder"])
 
     return confirm
@@ -114,7 +132,9 @@ def baseline_accept(
 
 def merge(
     folders: Annotated[list[Path], typer.Argument(help="Finished plan folders of one experiment.")],
-    out: Annotated[Path, typer.Option("--out", help="Where the merged one goes: OUT/<plan id>/.")] = Path("out"),
+    out: Annotated[
+        Path, typer.Option("--out", help="Where the merged one goes: OUT/<plan id>/.")
+    ] = Path("out"),
     key: KeyOption = None,
 ) -> None:
     """One plan folder from several: more seeds, tasks or regimes of the same experiment, signed anew."""
@@ -126,10 +146,17 @@ def merge(
 
 def reeval(
     entry: Annotated[Path, typer.Argument(help="entry.dsse.json, its files beside it.")],
-    retrain: Annotated[int, typer.Option("--retrain", min=0, help="Train so many runs again, drawn by chance: L2.")] = 0,
-    to: Annotated[Path | None, typer.Option("--to", help="Where the statement goes. Default: beside the entry.")] = None,
+    retrain: Annotated[
+        int, typer.Option("--retrain", min=0, help="Train so many runs again, drawn by chance: L2.")
+    ] = 0,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="Where the statement goes. Default: beside the entry."),
+    ] = None,
     key: KeyOption = None,
-    trust: Annotated[Path | None, typer.Option("--trust", envvar="MST_BENCH_TRUST", help="Keys that are known.")] = None,
+    trust: Annotated[
+        Path | None, typer.Option("--trust", envvar="MST_BENCH_TRUST", help="Keys that are known.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Roll every submitted policy out again and sign what came of it: L1. Exit 4 if an entry claims what it does not hold."""

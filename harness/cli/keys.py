@@ -12,13 +12,19 @@ from harness.errors import UserError
 
 keys_app = typer.Typer(no_args_is_help=True, help="Signing keys.")
 
-KeyOption = Annotated[Path | None, typer.Option("--key", envvar="MST_BENCH_KEY", help="Ed25519 key. Default: a one-use key.")]
-PassphraseOption = Annotated[Path | None, typer.Option("--passphrase-file", help="File whose first line is the passphrase.")]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option("--key", envvar="MST_BENCH_KEY", help="Ed25519 key. Default: a one-use key."),
+]
+PassphraseOption = Annotated[
+    Path | None, typer.Option("--passphrase-file", help="File whose first line is the passphrase.")
+]
 
 
 @keys_app.command("generate")
 def keys_generate(
-    path: Annotated[Path, typer.Argument(help="Where to write it.")], passphrase_file: PassphraseOption = None
+    path: Annotated[Path, typer.Argument(help="Where to write it.")],
+    passphrase_file: PassphraseOption = None,
 ) -> None:
     """Make an Ed25519 key (PEM, mode 0600); an existing file is never overwritten."""
     from leaderboard.formats import keys
@@ -27,7 +33,10 @@ def keys_generate(
 
 
 @keys_app.command("show")
-def keys_show(path: Annotated[Path, typer.Argument(help="Private key.")], passphrase_file: PassphraseOption = None) -> None:
+def keys_show(
+    path: Annotated[Path, typer.Argument(help="Private key.")],
+    passphrase_file: PassphraseOption = None,
+) -> None:
     """Print a key's id and public half, as a trust file wants them."""
     from leaderboard.formats import keys
 
@@ -53,7 +62,9 @@ def signing_key(path: Path | None) -> Any:
     """The key in a file, or a one-use key without one."""
     from leaderboard.formats import keys
 
-    return keys.one_use_key() if path is None else _keyed(lambda: keys.load(path, _passphrase(None)))
+    return (
+        keys.one_use_key() if path is None else _keyed(lambda: keys.load(path, _passphrase(None)))
+    )
 
 
 def _keyed(make: Any) -> Any:

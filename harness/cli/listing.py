@@ -20,13 +20,19 @@ def rows(what: str) -> tuple[list[str], list[list[str]]]:
         ]
     if what == "tasks":
         headers = ["task", "observation", "action", "differs from dm_control"]
-        return headers, [[t.name, str(t.observation_size), str(t.action), t.differs] for t in TASKS.values()]
+        return headers, [
+            [t.name, str(t.observation_size), str(t.action), t.differs] for t in TASKS.values()
+        ]
     if what == "regimes":
         headers = ["regime", "encoder", "critic", "actor", "meaning"]
-        return headers, [[name, *regime.modules.values(), regime.meaning] for name, regime in REGIMES.items()]
+        return headers, [
+            [name, *regime.modules.values(), regime.meaning] for name, regime in REGIMES.items()
+        ]
     if what == "triples":
         headers = ["triple", "how much", "when", "meaning"]
-        return headers, [[name, t.distribution, t.schedule, t.meaning] for name, t in TRIPLES.items()]
+        return headers, [
+            [name, t.distribution, t.schedule, t.meaning] for name, t in TRIPLES.items()
+        ]
     if what == "blocks":
         return ["block", "meaning"], [[name, block.meaning] for name, block in BLOCKS.items()]
     meanings = {name: row[-1] for name, row in AGENTS.items()} if what == "agents" else _executors()

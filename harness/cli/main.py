@@ -14,7 +14,13 @@ import typer
 from harness import __version__, errors
 from harness.cli import judge, run
 from harness.cli.keys import KeyOption, keys_app, signing_key
-from harness.cli.printing import JsonOption, print_diagnosis, print_json, print_summary, print_verdict
+from harness.cli.printing import (
+    JsonOption,
+    print_diagnosis,
+    print_json,
+    print_summary,
+    print_verdict,
+)
 from harness.cli.run import OutOption
 from harness.errors import UserError
 from harness.suites import shipped
@@ -30,7 +36,10 @@ app.add_typer(keys_app, name="keys")
 run.register(app)
 judge.register(app)
 
-TrustOption = Annotated[Path | None, typer.Option("--trust", envvar="MST_BENCH_TRUST", help="Trust file: keys that are known.")]
+TrustOption = Annotated[
+    Path | None,
+    typer.Option("--trust", envvar="MST_BENCH_TRUST", help="Trust file: keys that are known."),
+]
 
 
 class Listed(StrEnum):
@@ -53,13 +62,17 @@ def _version(shown: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     pass
 
 
 @app.command("list")
-def list_(what: Annotated[Listed, typer.Argument(help="What to list.")], as_json: JsonOption = False) -> None:
+def list_(
+    what: Annotated[Listed, typer.Argument(help="What to list.")], as_json: JsonOption = False
+) -> None:
     """What is there, with a line of meaning each."""
     from tabulate import tabulate
 
@@ -73,12 +86,17 @@ def list_(what: Annotated[Listed, typer.Argument(help="What to list.")], as_json
 
 
 @app.command()
-def status(folder: Annotated[Path, typer.Argument(help="OUT/<plan id>.")], as_json: JsonOption = False) -> None:
+def status(
+    folder: Annotated[Path, typer.Argument(help="OUT/<plan id>.")], as_json: JsonOption = False
+) -> None:
     """The runs of a plan folder, where unfinished ones are, and the comparison so far; exit 3 while some have no result."""
     from harness.planning.plan import read_plan
     from harness.run import summary, unfinished
 
-    document = {**summary(folder, read_plan(folder / "plan.json")), "unfinished": unfinished(folder)}
+    document = {
+        **summary(folder, read_plan(folder / "plan.json")),
+        "unfinished": unfinished(folder),
+    }
     if as_json:
         print_json(document)
     else:
@@ -90,7 +108,9 @@ def status(folder: Annotated[Path, typer.Argument(help="OUT/<plan id>.")], as_js
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(help="OUT/<plan id>, or the folder of an entry.")]) -> None:
+def report(
+    folder: Annotated[Path, typer.Argument(help="OUT/<plan id>, or the folder of an entry.")],
+) -> None:
     """Draw report.html of a plan folder: one offline page. An entry is verified first; without one, the figures so far."""
     from harness.entries.page import write_report
     from harness.entries.verified import Refused
@@ -104,9 +124,13 @@ def report(folder: Annotated[Path, typer.Argument(help="OUT/<plan id>, or the fo
 
 @app.command()
 def doctor(
-    names: Annotated[list[str] | None, typer.Argument(help="Suites to look at. Default: all that are shipped.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Suites to look at. Default: all that are shipped.")
+    ] = None,
     out: OutOption = Path("out"),
-    full: Annotated[bool, typer.Option("--full", help="In the image: look at every file of it.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="In the image: look at every file of it.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """What this machine can run: libraries, simulation to the bit, speed, and what each suite takes. Exit 7 if it deviates."""
@@ -124,7 +148,9 @@ def doctor(
 @app.command()
 def sign(
     folder: Annotated[Path, typer.Argument(help="OUT/<plan id>, already carried out.")],
-    key: Annotated[Path, typer.Option("--key", envvar="MST_BENCH_KEY", help="Ed25519 private key.")],
+    key: Annotated[
+        Path, typer.Option("--key", envvar="MST_BENCH_KEY", help="Ed25519 private key.")
+    ],
 ) -> None:
     """Sign a plan folder with your key, replacing a one-use signature. The old entry is verified first."""
     from harness.entries.entry import write_entry
@@ -147,9 +173,16 @@ def sign(
 def verify(
     entry: Annotated[Path, typer.Argument(help="entry.dsse.json, its files beside it.")],
     trust: TrustOption = None,
-    release: Annotated[Path | None, typer.Option("--release", help="Signed release statement of the entry's image.")] = None,
-    complete: Annotated[bool, typer.Option("--complete", help="Refuse an entry whose tensors are not there.")] = False,
-    reeval: Annotated[Path | None, typer.Option("--reeval", help="Signed re-evaluation of the entry.")] = None,
+    release: Annotated[
+        Path | None,
+        typer.Option("--release", help="Signed release statement of the entry's image."),
+    ] = None,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="Refuse an entry whose tensors are not there.")
+    ] = False,
+    reeval: Annotated[
+        Path | None, typer.Option("--reeval", help="Signed re-evaluation of the entry.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check an entry, offline: one line a check. Exit 4 if any fails."""
@@ -163,8 +196,18 @@ def verify(
     except KeyFileError as error:
         raise UserError(str(error)) from None
     if as_json:
-        checks = [{"name": check.name, "status": check.status, "detail": check.detail} for check in verdict.checks]
-        print_json({"entry": str(entry), "accepted": verdict.accepted, "level": verdict.level, "checks": checks})
+        checks = [
+            {"name": check.name, "status": check.status, "detail": check.detail}
+            for check in verdict.checks
+        ]
+        print_json(
+            {
+                "entry": str(entry),
+                "accepted": verdict.accepted,
+                "level": verdict.level,
+                "checks": checks,
+            }
+        )
     else:
         print_verdict(verdict)
     if not verdict.accepted:
@@ -173,8 +216,12 @@ def verify(
 
 @app.command()
 def release(
-    image: Annotated[str, typer.Option("--image", help="The image, as the engine knows it.")] = "mst-bench",
-    out: Annotated[Path, typer.Option("--out", help="Folder of the statement and of what it binds.")] = Path("release"),
+    image: Annotated[
+        str, typer.Option("--image", help="The image, as the engine knows it.")
+    ] = "mst-bench",
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder of the statement and of what it binds.")
+    ] = Path("release"),
     key: KeyOption = None,
 ) -> None:
     """Sign what an image is: its digests, content manifest, commit and lock. The image is read, not run."""
@@ -185,10 +232,16 @@ def release(
 
 def main() -> NoReturn:
     """The console script. A first argument that is an option means `run`."""
-    if os.getpid() == 1:  # in a container: the kernel drops signals that the first process has no handler for
+    if (
+        os.getpid() == 1
+    ):  # in a container: the kernel drops signals that the first process has no handler for
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     arguments = sys.argv[1:]
-    if arguments and arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version"):
+    if (
+        arguments
+        and arguments[0].startswith("-")
+        and arguments[0] not in ("-h", "--help", "--version")
+    ):
         arguments.insert(0, "run")
     if arguments == ["-h"]:
         arguments = ["--help"]
@@ -200,7 +253,10 @@ def main() -> NoReturn:
     except OSError as error:
         if error.errno not in errors.NO_ROOM:
             raise
-        print(f"mst-bench: {error.filename or 'writing'}: {error.strerror}. {errors.MAKE_ROOM}", file=sys.stderr)
+        print(
+            f"mst-bench: {error.filename or 'writing'}: {error.strerror}. {errors.MAKE_ROOM}",
+            file=sys.stderr,
+        )
         sys.exit(errors.INCOMPLETE)
     sys.exit(errors.OK)
 

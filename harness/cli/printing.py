@@ -30,7 +30,9 @@ def print_summary(document: dict[str, Any]) -> None:
     if document["faults"]:
         typer.echo(f"infrastructure faults on the way: {document['faults']}")
     if document["time"]:
-        typer.echo("time: " + ", ".join(f"{kind} {share:.1%}" for kind, share in document["time"].items()))
+        typer.echo(
+            "time: " + ", ".join(f"{kind} {share:.1%}" for kind, share in document["time"].items())
+        )
     if document["report"]:
         typer.echo(f"report: {document['report']}")
     if not document["ranked"]:
@@ -40,7 +42,13 @@ def print_summary(document: dict[str, Any]) -> None:
 def sizes_table(plan: Any) -> str:
     """Parameters and operations of every regime on every task."""
     rows = [
-        [*kind.split("/"), s.parameters, s.active, f"{s.flops / 1e9:.2f}", f"{s.active_flops / 1e9:.2f}"]
+        [
+            *kind.split("/"),
+            s.parameters,
+            s.active,
+            f"{s.flops / 1e9:.2f}",
+            f"{s.active_flops / 1e9:.2f}",
+        ]
         for kind, s in plan.sizes.items()
     ]
     headers = ["task", "regime", "parameters", "active", "GFLOP an agent step", "active"]
@@ -51,7 +59,9 @@ def print_verdict(verdict: Any) -> None:
     """A line for each check."""
     for check in verdict.checks:
         typer.echo(f"{check.name + ':':<12}{check.status:<8} {check.detail}")
-    typer.echo(f"{verdict.entry}: {f'accepted, {verdict.level}' if verdict.accepted else 'REFUSED'}")
+    typer.echo(
+        f"{verdict.entry}: {f'accepted, {verdict.level}' if verdict.accepted else 'REFUSED'}"
+    )
 
 
 def print_diagnosis(diagnosis: Any) -> None:
@@ -59,9 +69,25 @@ def print_diagnosis(diagnosis: Any) -> None:
     for finding in diagnosis.findings:
         typer.echo(f"{finding.name + ':':<24}{finding.status:<6} {finding.detail}")
     rows = [
-        [s.suite, s.runs, s.device, f"{s.memory_gib:.1f}", f"{s.disk_gib:.2f}", f"{s.hours:.2f}", s.runs_here]
+        [
+            s.suite,
+            s.runs,
+            s.device,
+            f"{s.memory_gib:.1f}",
+            f"{s.disk_gib:.2f}",
+            f"{s.hours:.2f}",
+            s.runs_here,
+        ]
         for s in diagnosis.suites
     ]
     typer.echo(f"\nthe image, hardened: {diagnosis.run_line}")
-    headers = ["suite", "runs", "device", "GiB a cohort", "GiB of disk", "hours on this CPU", "runs here"]
+    headers = [
+        "suite",
+        "runs",
+        "device",
+        "GiB a cohort",
+        "GiB of disk",
+        "hours on this CPU",
+        "runs here",
+    ]
     typer.echo("\n" + tabulate(rows, headers=headers, disable_numparse=True))

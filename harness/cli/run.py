@@ -13,26 +13,67 @@ from harness.cli.printing import JsonOption, print_json, print_summary, print_ve
 from harness.errors import UserError
 from harness.options import Options
 
-SuiteOption = Annotated[str, typer.Option("--suite", help="A shipped suite's name, or the path of a suite file.")]
-OutOption = Annotated[Path, typer.Option("--out", envvar="MST_BENCH_OUT", help="Where results go: OUT/<plan id>/.")]
-SetOption = Annotated[list[str], typer.Option("--set", help="Override a suite's key, as evaluation.episodes=5. Unranked.")]
-ScaleOption = Annotated[float, typer.Option("--budget-scale", min=1e-6, max=1.0, help="Share of the budget. Unranked.")]
-DeviceOption = Annotated[str, typer.Option("--device", envvar="MST_BENCH_DEVICE", help="auto, cpu, cuda or cuda:<index>.")]
-MembersOption = Annotated[int | None, typer.Option("--members", min=1, help="Members of a cohort. Default: by device class.")]
-CheckpointOption = Annotated[float, typer.Option("--checkpoint-seconds", min=0.0, help="Seconds between checkpoints.")]
-WallOption = Annotated[float | None, typer.Option("--max-wall", min=0.0, help="Save and stop after this many seconds: exit 3.")]
-DriftOption = Annotated[bool, typer.Option("--allow-drift", help="Go on although code or libraries changed. Unranked.")]
-RetriesOption = Annotated[int, typer.Option("--retries", min=0, help="Restarts of a cohort after infrastructure faults.")]
-WatchdogOption = Annotated[
-    float, typer.Option("--watchdog-seconds", min=1.0, help="Silence after which the environments count as hung.")
+SuiteOption = Annotated[
+    str, typer.Option("--suite", help="A shipped suite's name, or the path of a suite file.")
 ]
-DeterministicOption = Annotated[bool, typer.Option("--deterministic", help="On a GPU: the same bits each time, slower.")]
-EagerOption = Annotated[bool, typer.Option("--eager", help="On a GPU: no recorded steps (CUDA graphs), slower.")]
-ProfileOption = Annotated[bool, typer.Option("--profile", help="Trace some agent steps: cohorts/<i>/trace.json.")]
-ImageOption = Annotated[str, typer.Option("--image", help="For --executor docker: image of the containers.")]
-DevicesOption = Annotated[str, typer.Option("--devices", help="For --executor docker: GPUs to spread cohorts over, as 0,1.")]
+OutOption = Annotated[
+    Path, typer.Option("--out", envvar="MST_BENCH_OUT", help="Where results go: OUT/<plan id>/.")
+]
+SetOption = Annotated[
+    list[str],
+    typer.Option("--set", help="Override a suite's key, as evaluation.episodes=5. Unranked."),
+]
+ScaleOption = Annotated[
+    float, typer.Option("--budget-scale", min=1e-6, max=1.0, help="Share of the budget. Unranked.")
+]
+DeviceOption = Annotated[
+    str,
+    typer.Option("--device", envvar="MST_BENCH_DEVICE", help="auto, cpu, cuda or cuda:<index>."),
+]
+MembersOption = Annotated[
+    int | None,
+    typer.Option("--members", min=1, help="Members of a cohort. Default: by device class."),
+]
+CheckpointOption = Annotated[
+    float, typer.Option("--checkpoint-seconds", min=0.0, help="Seconds between checkpoints.")
+]
+WallOption = Annotated[
+    float | None,
+    typer.Option("--max-wall", min=0.0, help="Save and stop after this many seconds: exit 3."),
+]
+DriftOption = Annotated[
+    bool, typer.Option("--allow-drift", help="Go on although code or libraries changed. Unranked.")
+]
+RetriesOption = Annotated[
+    int, typer.Option("--retries", min=0, help="Restarts of a cohort after infrastructure faults.")
+]
+WatchdogOption = Annotated[
+    float,
+    typer.Option(
+        "--watchdog-seconds", min=1.0, help="Silence after which the environments count as hung."
+    ),
+]
+DeterministicOption = Annotated[
+    bool, typer.Option("--deterministic", help="On a GPU: the same bits each time, slower.")
+]
+EagerOption = Annotated[
+    bool, typer.Option("--eager", help="On a GPU: no recorded steps (CUDA graphs), slower.")
+]
+ProfileOption = Annotated[
+    bool, typer.Option("--profile", help="Trace some agent steps: cohorts/<i>/trace.json.")
+]
+ImageOption = Annotated[
+    str, typer.Option("--image", help="For --executor docker: image of the containers.")
+]
+DevicesOption = Annotated[
+    str,
+    typer.Option("--devices", help="For --executor docker: GPUs to spread cohorts over, as 0,1."),
+]
 MemoryOption = Annotated[
-    float | None, typer.Option("--memory-gib", min=0.1, help="For --executor docker: memory limit of a container.")
+    float | None,
+    typer.Option(
+        "--memory-gib", min=0.1, help="For --executor docker: memory limit of a container."
+    ),
 ]
 
 
@@ -51,7 +92,10 @@ def run(
     budget_scale: ScaleOption = 1.0,
     device: DeviceOption = "auto",
     executor: Annotated[str, typer.Option("--executor", help="See `list executors`.")] = "local",
-    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Cohorts at a time. Default: one a CPU.")] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("-j", "--jobs", min=1, help="Cohorts at a time. Default: one a CPU."),
+    ] = None,
     members: MembersOption = None,
     checkpoint_seconds: CheckpointOption = Options.checkpoint_seconds,
     max_wall: WallOption = None,
@@ -73,7 +117,9 @@ def run(
     from leaderboard.verification.verify import verify
 
     if executor not in EXECUTORS:
-        raise UserError(f"--executor {executor}: unknown executor.{errors.suggestion(executor, EXECUTORS)}")
+        raise UserError(
+            f"--executor {executor}: unknown executor.{errors.suggestion(executor, EXECUTORS)}"
+        )
     signing = signing_key(key)
     options = Options(
         device=device,
@@ -90,7 +136,9 @@ def run(
         devices=tuple(name.strip() for name in devices.split(",") if name.strip()),
         memory_gib=memory_gib,
     )
-    document = execute(Request(suite, out, tuple(overrides), budget_scale, executor, members, options), signing)
+    document = execute(
+        Request(suite, out, tuple(overrides), budget_scale, executor, members, options), signing
+    )
     verdict = verify(Path(document["entry"]))
     if as_json:
         print_json({**document, "accepted": verdict.accepted})
@@ -106,7 +154,9 @@ def plan(
     out: OutOption = Path("out"),
     overrides: SetOption = [],  # noqa: B006
     budget_scale: ScaleOption = 1.0,
-    device: Annotated[str, typer.Option("--device", help="Device class to plan for: cpu or cuda.")] = "cpu",
+    device: Annotated[
+        str, typer.Option("--device", help="Device class to plan for: cpu or cuda.")
+    ] = "cpu",
     members: MembersOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -118,7 +168,9 @@ def plan(
     from harness.run import Request, plan_of
 
     if device not in GAINS:
-        raise UserError(f"--device {device}: unknown device class.{errors.suggestion(device, GAINS)}")
+        raise UserError(
+            f"--device {device}: unknown device class.{errors.suggestion(device, GAINS)}"
+        )
     _, made = plan_of(Request(suite, out, tuple(overrides), budget_scale))
     folder = write_plan(made, out)
     cohorts = partition(made, device, members)
@@ -130,7 +182,15 @@ def plan(
             "cpu_core_hours": needs.core_hours,
         }
         figures |= {"sizes": made.document()["sizes"]}
-        print_json({"plan": made.id, "folder": str(folder), "runs": len(made.runs), "cohorts": len(cohorts.cohorts), **figures})
+        print_json(
+            {
+                "plan": made.id,
+                "folder": str(folder),
+                "runs": len(made.runs),
+                "cohorts": len(cohorts.cohorts),
+                **figures,
+            }
+        )
         return
     updates = ", ".join(f"{count} {module}" for module, count in made.budget.updates.items())
     sizes = sorted({len(cohort.runs) for cohort in cohorts.cohorts})
@@ -194,7 +254,9 @@ def run_cohort(
 
 def seal(
     plan_file: Annotated[Path, typer.Option("--plan", help="plan.json in its folder.")],
-    started: Annotated[float, typer.Option("--started", help="When the work began, in seconds since 1970.")],
+    started: Annotated[
+        float, typer.Option("--started", help="When the work began, in seconds since 1970.")
+    ],
     command: Annotated[str, typer.Option("--command", help="The command that someone typed.")],
 ) -> None:
     """Write manifest.json: what carried the plan out. Executors call it where the cohorts ran."""

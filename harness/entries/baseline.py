@@ -24,7 +24,9 @@ def accept(folder: Path, to: Path, reason: str) -> Path:
     entry = verified(folder)
     statement = strict_json.parse(envelope.payload(envelope.open_envelope(entry.read_bytes())))
     if any(run["status"] == "missing" for run in statement["predicate"]["runs"]):
-        raise UserError(f"{folder}: some runs are missing; carry them out before it becomes a baseline.")
+        raise UserError(
+            f"{folder}: some runs are missing; carry them out before it becomes a baseline."
+        )
     before = digest_file(to / ENTRY) if (to / ENTRY).exists() else None
     if before is None and to.exists() and any(to.iterdir()):
         raise UserError(f"--to {to}: is neither empty nor a baseline; choose another folder.")

@@ -28,8 +28,20 @@ def _missing(run: Run, fault: Fault | None) -> dict[str, Any]:
     names = ("updates", "weights", "parameters", "flops", "rewires", "mask_first", "mask_last")
     nothing: dict[str, Any] = {**{name: {} for name in names}, "signs": []}
     broken = Failure("infrastructure", fault.reason, fault.agent_step) if fault else None
-    where = {**asdict(run), "status": "missing", "failure": asdict(broken) if broken else None, "chain_head": None}
-    return {**where, **nothing, "score": None, "final_returns": [], "environment_steps": 0, "members": 0}
+    where = {
+        **asdict(run),
+        "status": "missing",
+        "failure": asdict(broken) if broken else None,
+        "chain_head": None,
+    }
+    return {
+        **where,
+        **nothing,
+        "score": None,
+        "final_returns": [],
+        "environment_steps": 0,
+        "members": 0,
+    }
 
 
 def write_entry(folder: Path, plan: Plan, key: SigningKey) -> Path:
@@ -40,10 +52,16 @@ def write_entry(folder: Path, plan: Plan, key: SigningKey) -> Path:
     for run in plan.runs:
         present = folder / "runs" / run.name
         if (present / "result.json").exists():
-            names += [f"runs/{run.name}/{path.name}" for path in sorted(present.iterdir()) if not path.name.startswith(".")]
+            names += [
+                f"runs/{run.name}/{path.name}"
+                for path in sorted(present.iterdir())
+                if not path.name.startswith(".")
+            ]
     statement = {
         "_type": STATEMENT_TYPE,
-        "subject": [{"name": name, "digest": {"sha256": digest_file(folder / name)}} for name in names],
+        "subject": [
+            {"name": name, "digest": {"sha256": digest_file(folder / name)}} for name in names
+        ],
         "predicateType": RUN_TYPE,
         "predicate": predicate(folder, plan, runs, read_manifest(folder), key),
     }
@@ -52,7 +70,9 @@ def write_entry(folder: Path, plan: Plan, key: SigningKey) -> Path:
     return path
 
 
-def predicate(folder: Path, plan: Plan, runs: list[dict[str, Any]], made: Manifest, key: SigningKey | None) -> dict[str, Any]:
+def predicate(
+    folder: Path, plan: Plan, runs: list[dict[str, Any]], made: Manifest, key: SigningKey | None
+) -> dict[str, Any]:
     """What an entry states. Without a key it has no signer and cannot become an entry."""
     document = plan.document()
     shared = (
@@ -74,5 +94,6 @@ def predicate(folder: Path, plan: Plan, runs: list[dict[str, Any]], made: Manife
         "ranked": not made.unranked_because,
         "budget": document["budget"],
         "runs": runs,
-        "signer": key and {"key_id": key.key_id, "public_key": key.public_hex, "one_use": key.one_use},
+        "signer": key
+        and {"key_id": key.key_id, "public_key": key.public_hex, "one_use": key.one_use},
     }

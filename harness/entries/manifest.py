@@ -57,7 +57,9 @@ def manifest(folder: Path, plan: Plan, started: float, command: str) -> Manifest
         with Worker(Options.watchdog_seconds) as worker:
             fingerprints = {task: fingerprint(TASKS[task], worker) for task in plan.observations}
     except EnvironmentFault as fault:
-        raise Incomplete(f"no fingerprint could be taken: {fault}. All results are kept; the same command goes on.") from None
+        raise Incomplete(
+            f"no fingerprint could be taken: {fault}. All results are kept; the same command goes on."
+        ) from None
     timings = read_timings(folder, plan.runs)
     return Manifest(
         schema=MANIFEST_SCHEMA,
@@ -73,7 +75,9 @@ def manifest(folder: Path, plan: Plan, started: float, command: str) -> Manifest
         image=provenance.image_facts(),
         fingerprints=fingerprints,
         canary=canary(),
-        unranked_because=tuple(ranking.unranked_because(plan, any(timing.drifted for timing in timings), fingerprints)),
+        unranked_because=tuple(
+            ranking.unranked_because(plan, any(timing.drifted for timing in timings), fingerprints)
+        ),
     )
 
 

@@ -17,7 +17,18 @@ from harness.folder import MANIFEST
 from harness.planning.plan import Plan, Run, check_writable, read_plan, write_plan
 from leaderboard.formats.keys import SigningKey
 
-SAME = ("schema", "suite", "version", "seed_source", "precision", "agent", "settings", "blocks", "budget", "evaluation")
+SAME = (
+    "schema",
+    "suite",
+    "version",
+    "seed_source",
+    "precision",
+    "agent",
+    "settings",
+    "blocks",
+    "budget",
+    "evaluation",
+)
 """What plans must agree in. Regimes, sizes and observations that two plans name must be equal too."""
 SEEDS = ("--set seeds=", "--set first_seed=", "--set regimes=", "--set tasks=")
 """Changes that only say which runs a plan has."""
@@ -49,7 +60,9 @@ def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
 
 def _merged_plan(folders: list[Path], plans: list[Plan]) -> Plan:
     first = plans[0]
-    tables: dict[str, dict[str, Any]] = {name: {} for name in ("own", "regimes", "sizes", "observations")}
+    tables: dict[str, dict[str, Any]] = {
+        name: {} for name in ("own", "regimes", "sizes", "observations")
+    }
     runs, changes = dict[Run, None](), list[str]()
     for folder, plan in zip(folders, plans, strict=True):
         different = [name for name in SAME if getattr(plan, name) != getattr(first, name)]
@@ -62,9 +75,15 @@ def _merged_plan(folders: list[Path], plans: list[Plan]) -> Plan:
                 f"{folder}: differs from {folders[0]} in {', '.join(different)}; only the same experiment is merged."
             )
         runs |= dict.fromkeys(plan.runs)
-        changes += [change for change in plan.changes if not change.startswith(SEEDS) and change not in changes]
+        changes += [
+            change
+            for change in plan.changes
+            if not change.startswith(SEEDS) and change not in changes
+        ]
     tasks, regimes = list(tables["observations"]), list(tables["regimes"])
-    ordered = sorted(runs, key=lambda run: (tasks.index(run.task), run.seed, regimes.index(run.regime)))
+    ordered = sorted(
+        runs, key=lambda run: (tasks.index(run.task), run.seed, regimes.index(run.regime))
+    )
     changed: dict[str, Any] = {"runs": tuple(ordered), "changes": tuple(changes), **tables}
     return replace(first, **changed)
 
@@ -72,13 +91,24 @@ def _merged_plan(folders: list[Path], plans: list[Plan]) -> Plan:
 def _merged_manifest(folders: list[Path], manifests: list[Manifest], plan: Plan) -> Manifest:
     first = manifests[0]
     for folder, made in zip(folders, manifests, strict=True):
-        different = [name for name in ("versions", "image") if getattr(made, name) != getattr(first, name)]
+        different = [
+            name for name in ("versions", "image") if getattr(made, name) != getattr(first, name)
+        ]
         different += ["code"] if made.source["code_sha256"] != first.source["code_sha256"] else []
-        different += [task for task, found in made.fingerprints.items() if first.fingerprints.get(task, found) != found]
+        different += [
+            task
+            for task, found in made.fingerprints.items()
+            if first.fingerprints.get(task, found) != found
+        ]
         if different:
-            raise NonConforming(f"{folder}: was carried out with another {', '.join(different)} than {folders[0]}.")
+            raise NonConforming(
+                f"{folder}: was carried out with another {', '.join(different)} than {folders[0]}."
+            )
     reasons = [
-        reason for made in manifests for reason in made.unranked_because if not reason.startswith("the suite was changed")
+        reason
+        for made in manifests
+        for reason in made.unranked_because
+        if not reason.startswith("the suite was changed")
     ]
     changed = [f"the suite was changed: {' '.join(plan.changes)}"] if plan.changes else []
     return replace(
@@ -91,7 +121,9 @@ def _merged_manifest(folders: list[Path], manifests: list[Manifest], plan: Plan)
         },
         resumes=max(made.resumes for made in manifests),
         faults=sum(made.faults for made in manifests),
-        fingerprints={task: found for made in manifests for task, found in made.fingerprints.items()},
+        fingerprints={
+            task: found for made in manifests for task, found in made.fingerprints.items()
+        },
         unranked_because=tuple(dict.fromkeys(changed + reasons)),
     )
 
@@ -102,7 +134,11 @@ def _copy_run(source: Path, target: Path) -> None:
     if (target / "result.json").exists():
         for path in source.iterdir():
             other = target / path.name
-            if path.name != "timing.json" and (not other.exists() or digest_file(other) != digest_file(path)):
-                raise UserError(f"{path}: is not what {other} is, though both are the same run; one of them was changed.")
+            if path.name != "timing.json" and (
+                not other.exists() or digest_file(other) != digest_file(path)
+            ):
+                raise UserError(
+                    f"{path}: is not what {other} is, though both are the same run; one of them was changed."
+                )
         return
     shutil.copytree(source, target, dirs_exist_ok=True)

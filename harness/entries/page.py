@@ -24,19 +24,30 @@ def write_report(folder: Path) -> Path:
 
     A folder whose entry is not there yet is drawn from its plan, records and results, and the page says so.
     """
-    from leaderboard.pages import report  # matplotlib is slow to import, and only needed where a page is drawn
+    from leaderboard.pages import (
+        report,  # matplotlib is slow to import, and only needed where a page is drawn
+    )
 
     entry = folder / ENTRY
     if not folder.is_dir():
-        raise UserError(f"{folder}: is not a folder; name OUT/<plan id>, or the folder of an entry.")
+        raise UserError(
+            f"{folder}: is not a folder; name OUT/<plan id>, or the folder of an entry."
+        )
     if entry.exists():
         verdict = verify(entry)
         if not verdict.accepted:
             raise Refused(verdict)
-        page = report.render(report.signed_predicate(entry), asdict(read_manifest(folder)), folder, verdict)
+        page = report.render(
+            report.signed_predicate(entry), asdict(read_manifest(folder)), folder, verdict
+        )
     else:
         plan = read_plan(folder / "plan.json")
         made = manifest(folder, plan, time.time(), command_line())
-        page = report.render(predicate(folder, plan, stated_runs(folder, plan), made, None), asdict(made), folder, None)
+        page = report.render(
+            predicate(folder, plan, stated_runs(folder, plan), made, None),
+            asdict(made),
+            folder,
+            None,
+        )
     write_atomic(folder / REPORT, page.encode())
     return folder / REPORT

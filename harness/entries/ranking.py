@@ -10,14 +10,18 @@ from harness.planning.plan import Plan
 from harness.seeding import SUITE_SOURCE
 
 
-def unranked_because(plan: Plan, drifted: bool = False, simulated: Mapping[str, str] | None = None) -> list[str]:
+def unranked_because(
+    plan: Plan, drifted: bool = False, simulated: Mapping[str, str] | None = None
+) -> list[str]:
     """Why an entry of this plan from this machine cannot be ranked; empty if it can. `simulated`: fingerprints by task."""
     reasons = ["code or libraries changed during a run (--allow-drift)"] if drifted else []
     if plan.changes:
         reasons.append(f"the suite was changed: {' '.join(plan.changes)}")
     if plan.seed_source == SUITE_SOURCE:
         reasons.append("seeds come from the suite, not from the log")
-    reasons += [f"{task} is simulated with other bits than recorded" for task in other_bits(simulated or {})]
+    reasons += [
+        f"{task} is simulated with other bits than recorded" for task in other_bits(simulated or {})
+    ]
     if image.content() is None:
         reasons.append("environment: not the reference image")
     return reasons

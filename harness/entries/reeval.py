@@ -99,7 +99,11 @@ class _Trial:
 
 
 def reevaluate(
-    entry: Path, key: SigningKey, to: Path | None = None, retrain: int = 0, trust: Path | None = None
+    entry: Path,
+    key: SigningKey,
+    to: Path | None = None,
+    retrain: int = 0,
+    trust: Path | None = None,
 ) -> Reevaluation:
     """Check an entry's policies, and train `retrain` runs of it again; sign what was found, beside the entry or to `to`.
 
@@ -109,7 +113,9 @@ def reevaluate(
     if not verdict.accepted:
         raise Refused(verdict)
     folder = entry.parent
-    predicate = strict_json.parse(envelope.payload(envelope.open_envelope(entry.read_bytes())))["predicate"]
+    predicate = strict_json.parse(envelope.payload(envelope.open_envelope(entry.read_bytes())))[
+        "predicate"
+    ]
     plan = read_plan(folder / "plan.json")
     nonce = secrets.token_hex(16)
     torch.set_num_threads(1)
@@ -121,7 +127,9 @@ def reevaluate(
             groups = list(_groups(plan, predicate))
             share = LEVEL / max(1, sum(len(claimed) for _, claimed in groups))
             trial = _Trial(folder, plan, worker, nonce, same, share)
-            checks = [check for members, claimed in groups for check in _check(trial, members, claimed)]
+            checks = [
+                check for members, claimed in groups for check in _check(trial, members, claimed)
+            ]
     except EnvironmentFault as fault:
         raise Incomplete(f"{fault}. Nothing was signed; the same command begins again.") from None
     again = train_again(folder, plan, predicate, retrain, nonce, same) if retrain else []
@@ -130,7 +138,9 @@ def reevaluate(
     defects = [f"{check.run.name}: {check.defect}" for check in checks if check.defect]
     defects += [f"{found.run.name}: {found.defect}" for found in again if found.defect]
     if p < LEVEL and not defects:
-        defects.append(f"all runs together: their returns are claimed too high (z {z:.1f}, p {p:.2g})")
+        defects.append(
+            f"all runs together: their returns are claimed too high (z {z:.1f}, p {p:.2g})"
+        )
     if not checks:
         defects.append("no finished run has a policy: nothing could be re-evaluated")
     level = "L0" if defects else "L2" if again else "L1"
@@ -149,7 +159,9 @@ def reevaluate(
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     path = to or folder / FILE
-    write_atomic(path, dump_json(envelope.sign(dump_json(statement(digest_file(entry), facts, key)), key)))
+    write_atomic(
+        path, dump_json(envelope.sign(dump_json(statement(digest_file(entry), facts, key)), key))
+    )
     return Reevaluation(path, level, same, pooled_z, checks, again, defects)
 
 
@@ -163,7 +175,12 @@ def _same_platform(predicate: dict[str, Any], prints: dict[str, str]) -> bool:
     mine, theirs = provenance.hardware(), predicate["hardware"]
     kinds = all(mine[name] == theirs.get(name) for name in ("architecture", "cpu", "cpu_flags"))
     on_cpu = not theirs.get("gpus")
-    return kinds and on_cpu and predicate["versions"] == provenance.versions() and predicate["fingerprints"] == prints
+    return (
+        kinds
+        and on_cpu
+        and predicate["versions"] == provenance.versions()
+        and predicate["fingerprints"] == prints
+    )
 
 
 Claimed = tuple[Run, list[float]]
@@ -175,7 +192,9 @@ def _groups(plan: Plan, predicate: dict[str, Any]) -> Iterator[tuple[int, list[C
     for stated in predicate["runs"]:
         if stated["status"] == "finished":
             run = Run(stated["task"], stated["regime"], stated["seed"])
-            trained_alike.setdefault((stated["members"], *kind(plan, run)), []).append((run, stated["final_returns"]))
+            trained_alike.setdefault((stated["members"], *kind(plan, run)), []).append(
+                (run, stated["final_returns"])
+            )
     for (members, *_), found in trained_alike.items():
         for at in range(0, len(found), members):
             yield members, found[at : at + members]
@@ -185,8 +204,13 @@ def _check(trial: _Trial, members: int, claimed: list[Claimed]) -> list[RunCheck
     """Both rollouts of the policies of one group."""
     plan, runs = trial.plan, [run for run, _ in claimed]
     policies = _policies(trial.folder, plan, runs, members)
-    filled = [runs[index % len(runs)] for index in range(members)]  # the same number of members rounds the same way
-    repeat, fresh = (_returns(plan, policies, filled, trial.worker, word) for word in ("final", f"reeval/{trial.nonce}"))
+    filled = [
+        runs[index % len(runs)] for index in range(members)
+    ]  # the same number of members rounds the same way
+    repeat, fresh = (
+        _returns(plan, policies, filled, trial.worker, word)
+        for word in ("final", f"reeval/{trial.nonce}")
+    )
     checks = []
     for member, (run, returns) in enumerate(claimed):
         repeated = repeat[member].tolist() == returns
@@ -206,9 +230,13 @@ def _policies(folder: Path, plan: Plan, runs: list[Run], members: int) -> Agent:
     """An agent of our own code whose members have the tensors of these runs. Raises Unreadable for tensors that do not fit."""
     task, settings = TASKS[runs[0].task], plan.agent_settings(runs[0])
     layers = shapes(plan.agent).module_shapes(settings, task.observation_size, task.action).values()
-    size = members * sum(copies * sum(layer.size for layer in linears) for linears, copies in layers)
+    size = members * sum(
+        copies * sum(layer.size for layer in linears) for linears, copies in layers
+    )
     if size * BYTES_PER_PARAMETER / 2**30 > resources.memory_gib():
-        raise Unreadable(f"{folder}: the plan's networks have {size} weights, more than there is memory for here.")
+        raise Unreadable(
+            f"{folder}: the plan's networks have {size} weights, more than there is memory for here."
+        )
     setup = Setup(
         observation=task.observation_size,
         action=task.action,
@@ -234,13 +262,17 @@ def _load(path: Path, agent: Agent, member: int) -> None:
     for name in ("encoder", "actor"):
         module = agent.modules()[name].parameters
         rows = slice(member * module.copies, (member + 1) * module.copies)
-        wanted |= {f"{name}/{key}": value.detach()[rows] for key, value in module.parameters.items()}
+        wanted |= {
+            f"{name}/{key}": value.detach()[rows] for key, value in module.parameters.items()
+        }
     largest = sum(value.numel() * value.element_size() for value in wanted.values()) + SLACK
     try:
         if path.stat().st_size > largest:
             raise ValueError(f"has {path.stat().st_size} bytes, at most {largest} are read")
         found = load_file(path)
-        if {name: (v.shape, v.dtype) for name, v in found.items()} != {name: (v.shape, v.dtype) for name, v in wanted.items()}:
+        if {name: (v.shape, v.dtype) for name, v in found.items()} != {
+            name: (v.shape, v.dtype) for name, v in wanted.items()
+        }:
             raise ValueError("does not hold the tensors of the plan's networks")
     except (OSError, ValueError, SafetensorError) as error:
         raise Unreadable(f"{path}: {error}") from None
@@ -254,11 +286,22 @@ class Unreadable(UserError):
     code = UNVERIFIED
 
 
-def _returns(plan: Plan, agent: Agent, runs: list[Run], worker: Worker, word: str) -> NDArray[np.float64]:
+def _returns(
+    plan: Plan, agent: Agent, runs: list[Run], worker: Worker, word: str
+) -> NDArray[np.float64]:
     """Returns of the final protocol on a stream: [P, episodes]."""
     slots = range(plan.evaluation.environments)
-    seeds = [[environment_seed(plan.seed_source, run.task, run.seed, f"{word}/{slot}") for slot in slots] for run in runs]
-    evaluator = Evaluator(worker, TASKS[runs[0].task], seeds, plan.evaluation.final_episodes, plan.budget.action_repeat)
+    seeds = [
+        [environment_seed(plan.seed_source, run.task, run.seed, f"{word}/{slot}") for slot in slots]
+        for run in runs
+    ]
+    evaluator = Evaluator(
+        worker,
+        TASKS[runs[0].task],
+        seeds,
+        plan.evaluation.final_episodes,
+        plan.budget.action_repeat,
+    )
     returns = evaluator(agent.snapshot(), 0)
     evaluator.close()
     return returns

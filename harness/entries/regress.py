@@ -19,7 +19,18 @@ from harness.planning.plan import Plan, read_plan
 from harness.training.results import read_timings
 from leaderboard.statistics import gate
 
-SAME = ("suite", "version", "precision", "agent", "settings", "blocks", "own", "regimes", "budget", "evaluation")
+SAME = (
+    "suite",
+    "version",
+    "precision",
+    "agent",
+    "settings",
+    "blocks",
+    "own",
+    "regimes",
+    "budget",
+    "evaluation",
+)
 """What two plans must agree in to be comparable."""
 
 
@@ -72,7 +83,9 @@ Confirm = Callable[[Plan], Path]
 """Carries a plan out and returns its folder."""
 
 
-def regress(baseline: Path, candidate: Path, limits: Limits, confirm: Confirm | None, canary: bool = True) -> Outcome:
+def regress(
+    baseline: Path, candidate: Path, limits: Limits, confirm: Confirm | None, canary: bool = True
+) -> Outcome:
     """The verdict on two plan folders, or a baseline and a plan folder.
 
     `confirm` carries a plan with fresh seeds out, once, before a FAIL counts. `canary`: whether bit-identical behaviour passes
@@ -84,13 +97,27 @@ def regress(baseline: Path, candidate: Path, limits: Limits, confirm: Confirm | 
     if identical:
         learning, cells, more = Gate("learning", "PASS", f"bit-identical: {identical}"), NO_CELLS, 0
     else:
-        found = gate.judge(gate.scores(old.runs), gate.scores(new.runs), limits.tolerance, limits.margin, limits.alpha)
-        learning, cells, more = Gate("learning", found.word, _in_words(found)), found.cells, found.more_seeds
+        found = gate.judge(
+            gate.scores(old.runs),
+            gate.scores(new.runs),
+            limits.tolerance,
+            limits.margin,
+            limits.alpha,
+        )
+        learning, cells, more = (
+            Gate("learning", found.word, _in_words(found)),
+            found.cells,
+            found.more_seeds,
+        )
         if found.word == "FAIL" and confirm is not None:
-            learning, cells, more = _confirmed(old, new, limits, confirm(_fresh_seeds(old.plan, new.plan)))
+            learning, cells, more = _confirmed(
+                old, new, limits, confirm(_fresh_seeds(old.plan, new.plan))
+            )
     speed, memory = _speed(old, new, limits.speed), _memory(old, new, limits.memory)
     words = [g.word for g in (learning, speed, memory)]
-    word: gate.Word = "FAIL" if "FAIL" in words else "INCONCLUSIVE" if "INCONCLUSIVE" in words else "PASS"
+    word: gate.Word = (
+        "FAIL" if "FAIL" in words else "INCONCLUSIVE" if "INCONCLUSIVE" in words else "PASS"
+    )
     return Outcome(word, [learning, speed, memory], cells, more)
 
 
@@ -107,18 +134,28 @@ def _side(folder: Path) -> Side:
     runs = stated_runs(folder, plan)
     missing = sum(run["status"] == "missing" for run in runs)
     if missing:
-        raise Incomplete(f"{folder}: {missing} of {len(runs)} runs are missing; carry them out first.")
+        raise Incomplete(
+            f"{folder}: {missing} of {len(runs)} runs are missing; carry them out first."
+        )
     if any(len(scores) < 2 for scores in gate.scores(runs).values()):
-        raise UserError(f"{folder}: has one seed; a comparison needs two at least, and says little below five.")
+        raise UserError(
+            f"{folder}: has one seed; a comparison needs two at least, and says little below five."
+        )
     return Side(folder, plan, read_manifest(folder), runs)
 
 
 def _check_comparable(old: Side, new: Side) -> None:
     different = [name for name in SAME if getattr(old.plan, name) != getattr(new.plan, name)]
     simulated = new.manifest.fingerprints
-    different += [f"simulation of {task}" for task, found in old.manifest.fingerprints.items() if simulated.get(task) != found]
+    different += [
+        f"simulation of {task}"
+        for task, found in old.manifest.fingerprints.items()
+        if simulated.get(task) != found
+    ]
     if different:
-        raise NonConforming(f"{new.folder}: is not comparable with {old.folder}: they differ in {', '.join(different)}.")
+        raise NonConforming(
+            f"{new.folder}: is not comparable with {old.folder}: they differ in {', '.join(different)}."
+        )
 
 
 def _identical(old: Side, new: Side) -> str:
@@ -126,14 +163,21 @@ def _identical(old: Side, new: Side) -> str:
     if old.plan.runs == new.plan.runs:
         results = [digest_file(side.folder / "results.csv") for side in (old, new)]
         return "the same runs gave the same results" if results[0] == results[1] else ""
-    if old.manifest.canary == new.manifest.canary and old.manifest.versions == new.manifest.versions:
+    if (
+        old.manifest.canary == new.manifest.canary
+        and old.manifest.versions == new.manifest.versions
+    ):
         return f"canary {new.manifest.canary[:16]} is the baseline's, and so are all versions"
     return ""
 
 
 def _in_words(found: gate.Verdict) -> str:
     worst = min(found.cells, key=lambda cell: cell.change if not math.isnan(cell.change) else 0.0)
-    more = f"; about {found.more_seeds} more seeds would decide it" if found.word == "INCONCLUSIVE" else ""
+    more = (
+        f"; about {found.more_seeds} more seeds would decide it"
+        if found.word == "INCONCLUSIVE"
+        else ""
+    )
     return f"largest change {worst.change:+.1%} in {worst.cell} (Holm p {worst.p:.2g}){more}"
 
 
@@ -145,17 +189,27 @@ def _fresh_seeds(old: Plan, new: Plan) -> Plan:
     return replace(new, runs=runs, changes=(*new.changes, f"confirmation on seeds from {first}"))
 
 
-def _confirmed(old: Side, new: Side, limits: Limits, folder: Path) -> tuple[Gate, tuple[gate.CellVerdict, ...], int]:
+def _confirmed(
+    old: Side, new: Side, limits: Limits, folder: Path
+) -> tuple[Gate, tuple[gate.CellVerdict, ...], int]:
     """A FAIL counts if fresh seeds fail too; if only the seeds of both attempts together do, it is not decided."""
     again = _side(folder)
     fresh, both = (
-        gate.judge(gate.scores(old.runs), gate.scores(runs), limits.tolerance, limits.margin, limits.alpha)
+        gate.judge(
+            gate.scores(old.runs), gate.scores(runs), limits.tolerance, limits.margin, limits.alpha
+        )
         for runs in (again.runs, [*new.runs, *again.runs])
     )
     if fresh.word == "FAIL":
-        return Gate("learning", "FAIL", f"confirmed on fresh seeds: {_in_words(fresh)}"), both.cells, 0
+        return (
+            Gate("learning", "FAIL", f"confirmed on fresh seeds: {_in_words(fresh)}"),
+            both.cells,
+            0,
+        )
     word: gate.Word = "INCONCLUSIVE" if both.word == "FAIL" else both.word
-    detail = f"the first attempt failed, fresh seeds did not ({fresh.word}); together: {_in_words(both)}"
+    detail = (
+        f"the first attempt failed, fresh seeds did not ({fresh.word}); together: {_in_words(both)}"
+    )
     return Gate("learning", word, detail), both.cells, both.more_seeds
 
 
@@ -165,7 +219,10 @@ def _speed(old: Side, new: Side, limit: float | None) -> Gate:
         return Gate("speed", "not compared", "other hardware")
     rates = []
     for side in (old, new):
-        seconds = [t.seconds.get("train", 0.0) + t.seconds.get("env", 0.0) for t in read_timings(side.folder, side.plan.runs)]
+        seconds = [
+            t.seconds.get("train", 0.0) + t.seconds.get("env", 0.0)
+            for t in read_timings(side.folder, side.plan.runs)
+        ]
         rates.append(side.plan.budget.agent_steps / max(1e-9, statistics.median(seconds)))
     members = [sorted({run["members"] for run in side.runs}) for side in (old, new)]
     if members[0] != members[1]:
@@ -177,7 +234,10 @@ def _speed(old: Side, new: Side, limit: float | None) -> Gate:
 
 
 def _memory(old: Side, new: Side, limit: float | None) -> Gate:
-    peaks = [max(timing.peak_memory_mib for timing in read_timings(side.folder, side.plan.runs)) for side in (old, new)]
+    peaks = [
+        max(timing.peak_memory_mib for timing in read_timings(side.folder, side.plan.runs))
+        for side in (old, new)
+    ]
     change = peaks[1] / peaks[0] - 1.0
     word = "FAIL" if limit is not None and change > limit else "PASS"
     allowed = "no limit was given" if limit is None else f"at most +{limit:.0%} allowed"
@@ -190,9 +250,16 @@ def junit(outcome: Outcome) -> bytes:
     for cell in outcome.cells:
         means = f"{cell.baseline:.1f} to {cell.candidate:.1f} ({cell.change:+.1%})"
         cases.append((f"learning/{cell.cell}", cell.word, f"{means}, Holm p {cell.p:.2g}"))
-    failures, skipped = (sum(word == which for _, word, _ in cases) for which in ("FAIL", "INCONCLUSIVE"))
+    failures, skipped = (
+        sum(word == which for _, word, _ in cases) for which in ("FAIL", "INCONCLUSIVE")
+    )
     suite = ET.Element(
-        "testsuite", name="mst-bench regress", tests=str(len(cases)), failures=str(failures), skipped=str(skipped), errors="0"
+        "testsuite",
+        name="mst-bench regress",
+        tests=str(len(cases)),
+        failures=str(failures),
+        skipped=str(skipped),
+        errors="0",
     )
     for name, word, detail in cases:
         case = ET.SubElement(suite, "testcase", classname="mst-bench.regress", name=name)

@@ -31,15 +31,24 @@ def write_release(name: str, folder: Path, key: SigningKey) -> Path:
         image = engine.images.get(name)
         files = _files(engine, image.id, (CONTENT, LOCK))
     except ImageNotFound:
-        raise NonConforming(f"--image {name}: the engine has no such image. Make it with `make image`.") from None
+        raise NonConforming(
+            f"--image {name}: the engine has no such image. Make it with `make image`."
+        ) from None
     except (DockerException, RequestException) as error:
-        raise NonConforming(f"--image {name}: the container engine does not give it out ({error}).") from None
+        raise NonConforming(
+            f"--image {name}: the container engine does not give it out ({error})."
+        ) from None
     content = build(Content, strict_json.parse(files[CONTENT]), f"{name}:{INSTALLED}/{CONTENT}")
     labels = image.labels
     if labels.get(REVISION) != content.commit or content.lock_sha256 != digest_bytes(files[LOCK]):
-        raise UserError(f"--image {name}: its labels and its content manifest name different commits or locks; build it anew.")
+        raise UserError(
+            f"--image {name}: its labels and its content manifest name different commits or locks; build it anew."
+        )
     subjects = {name: image.id.removeprefix("sha256:")}
-    subjects |= {pushed.partition("@")[0]: pushed.partition("@sha256:")[2] for pushed in image.attrs.get("RepoDigests") or []}
+    subjects |= {
+        pushed.partition("@")[0]: pushed.partition("@sha256:")[2]
+        for pushed in image.attrs.get("RepoDigests") or []
+    }
     subjects |= {file: digest_bytes(data) for file, data in files.items()}
     facts = {
         "version": content.version,
@@ -60,7 +69,10 @@ def _files(engine: Any, image: str, names: tuple[str, ...]) -> dict[str, bytes]:
     """Files of an image, read out of a container that is never started."""
     container = engine.containers.create(image, ["none"])
     try:
-        return {name: _only_file(b"".join(container.get_archive(f"{INSTALLED}/{name}")[0])) for name in names}
+        return {
+            name: _only_file(b"".join(container.get_archive(f"{INSTALLED}/{name}")[0]))
+            for name in names
+        }
     finally:
         with suppress(DockerException, RequestException):
             container.remove(force=True, v=True)

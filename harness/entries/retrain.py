@@ -31,7 +31,9 @@ class Retrained:
     defect: str | None
 
 
-def train_again(folder: Path, plan: Plan, predicate: dict[str, Any], count: int, nonce: str, same: bool) -> list[Retrained]:
+def train_again(
+    folder: Path, plan: Plan, predicate: dict[str, Any], count: int, nonce: str, same: bool
+) -> list[Retrained]:
     """Train `count` runs again, with whom they were trained, drawn by the nonce; compare records, or else scores."""
     stated = {Run(run["task"], run["regime"], run["seed"]): run for run in predicate["runs"]}
     finished = [run for run in plan.runs if stated[run]["status"] == "finished"]
@@ -41,7 +43,9 @@ def train_again(folder: Path, plan: Plan, predicate: dict[str, Any], count: int,
     with tempfile.TemporaryDirectory() as scratch:
         again = write_plan(plan, Path(scratch))
         for index, run in enumerate(chosen):
-            run_cohort(again, plan, _as_trained(plan, index, run, stated[run]["members"]), Options())
+            run_cohort(
+                again, plan, _as_trained(plan, index, run, stated[run]["members"]), Options()
+            )
         for run in chosen:
             found.append(_compare(run, folder, again, stated, same))
     return found
@@ -53,7 +57,9 @@ def _as_trained(plan: Plan, index: int, run: Run, members: int) -> Cohort:
     return Cohort(index, run.task, (run, *others[: members - 1]))
 
 
-def _compare(run: Run, folder: Path, again: Path, stated: dict[Run, dict[str, Any]], same: bool) -> Retrained:
+def _compare(
+    run: Run, folder: Path, again: Path, stated: dict[Run, dict[str, Any]], same: bool
+) -> Retrained:
     records = [place / "runs" / run.name / "records.jsonl" for place in (folder, again)]
     repeated = records[0].read_bytes() == records[1].read_bytes()
     claimed = stated[run]["score"]

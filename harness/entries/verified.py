@@ -21,7 +21,9 @@ def verified(folder: Path) -> Path:
     """The entry of a finished plan folder. UserError if it has none, Refused if it does not verify."""
     entry = folder / ENTRY
     if not entry.exists():
-        raise UserError(f"{folder}: has no {ENTRY}; name OUT/<plan id> of a finished run, or a folder of `baseline accept`.")
+        raise UserError(
+            f"{folder}: has no {ENTRY}; name OUT/<plan id> of a finished run, or a folder of `baseline accept`."
+        )
     verdict = verify(entry)
     if not verdict.accepted:
         raise Refused(verdict)

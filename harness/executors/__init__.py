@@ -19,7 +19,9 @@ class Executor(Protocol):
         """The torch device of the cohorts, from what was asked for and what the suite needs. NonConforming without one."""
         ...
 
-    def execute(self, folder: Path, plan: Plan, cohorts: list[Cohort], options: Options) -> list[str]:
+    def execute(
+        self, folder: Path, plan: Plan, cohorts: list[Cohort], options: Options
+    ) -> list[str]:
         """Carry the cohorts out; returns what went wrong, in words. Raises Interrupted, with everything saved."""
         ...
 

@@ -37,7 +37,9 @@ def choose_device(options: Options, need: str, suite: str) -> str:
     """The torch device inside the containers; the engine says at their start whether there is such a GPU."""
     device.check_name(options.device)
     if ":" in options.device:
-        raise UserError(f"--device {options.device}: with --executor docker, name GPUs by --devices {options.device[5:]}.")
+        raise UserError(
+            f"--device {options.device}: with --executor docker, name GPUs by --devices {options.device[5:]}."
+        )
     if options.device != "auto":
         return options.device
     return "cuda" if options.devices or need == "cuda" else "cpu"
@@ -48,28 +50,51 @@ def execute(folder: Path, plan: Plan, cohorts: list[Cohort], options: Options) -
     with _engine() as engine:
         hull = _Hull(engine, folder, plan, options)
         hull.remove_leftovers()
-        return supervise(folder, cohorts, options, lambda cohort, place, left: _Container(hull, cohort, place, left))
+        return supervise(
+            folder,
+            cohorts,
+            options,
+            lambda cohort, place, left: _Container(hull, cohort, place, left),
+        )
 
 
 def seal(folder: Path, plan: Plan, started: float, options: Options) -> None:
     """The manifest, written inside a container: it states the image's code and libraries, not this installation's."""
     with _engine() as engine:
         hull = _Hull(engine, folder, plan, options)
-        container = hull.start(["seal", "--plan", "/out/plan.json", "--started", repr(started), "--command", command_line()], 0)
+        container = hull.start(
+            [
+                "seal",
+                "--plan",
+                "/out/plan.json",
+                "--started",
+                repr(started),
+                "--command",
+                command_line(),
+            ],
+            0,
+        )
         try:
             code = container.wait()["StatusCode"]
             said = container.logs().decode(errors="replace").splitlines()[-1:]
         finally:
             hull.remove(container)
     if code != OK:
-        raise Incomplete(f"the manifest could not be written in a container (exit code {code}): {' '.join(said)}")
+        raise Incomplete(
+            f"the manifest could not be written in a container (exit code {code}): {' '.join(said)}"
+        )
 
 
 class _Hull:
     """How the containers of a plan are made."""
 
     def __init__(self, engine: Any, folder: Path, plan: Plan, options: Options) -> None:
-        self.engine, self.folder, self.options, self.jobs = engine, folder, options, options.jobs or 1
+        self.engine, self.folder, self.options, self.jobs = (
+            engine,
+            folder,
+            options,
+            options.jobs or 1,
+        )
         self.labels = {"mst-bench.plan": plan.id, "mst-bench.folder": str(folder.resolve())}
         try:
             self.image: str = engine.images.get(options.image).id
@@ -129,7 +154,9 @@ class _Hull:
         """Containers of this folder that ended while nobody watched, as after a crash of this program."""
         labels = [f"{name}={value}" for name, value in self.labels.items()]
         for status in ("exited", "created", "dead"):
-            for container in self.engine.containers.list(all=True, filters={"label": labels, "status": status}):
+            for container in self.engine.containers.list(
+                all=True, filters={"label": labels, "status": status}
+            ):
                 self.remove(container)
 
 
@@ -139,7 +166,14 @@ class _Container:
     def __init__(self, hull: _Hull, cohort: Cohort, place: int, max_wall: float | None) -> None:
         self.hull, self.log = hull, log_of(hull.folder, cohort)
         arguments = hull.options.arguments(max_wall)
-        command = ["run-cohort", "--plan", "/out/plan.json", "--index", str(cohort.index), *arguments]
+        command = [
+            "run-cohort",
+            "--plan",
+            "/out/plan.json",
+            "--index",
+            str(cohort.index),
+            *arguments,
+        ]
         self.container = hull.start(command, place)
         self._ended: Ending | None = None
         self._reader = threading.Thread(target=self._stream, daemon=True)
@@ -170,7 +204,8 @@ class _Container:
         if state["OOMKilled"] and code != OK:
             limit = f"{self.hull.memory_gib:.1f} GiB"
             return Ending(
-                code, f"its container ran out of memory, the limit is {limit}: give more --memory-gib or fewer --jobs"
+                code,
+                f"its container ran out of memory, the limit is {limit}: give more --memory-gib or fewer --jobs",
             )
         if code >= 128 and code != 130:
             return Ending(code, f"its container was killed (exit code {code})", killed=True)
@@ -196,7 +231,9 @@ def _engine() -> Iterator[Any]:
         engine.ping()
     except ENGINE_GONE as error:
         where = os.environ.get("DOCKER_HOST", "the default socket")
-        raise NonConforming(f"--executor docker: no container engine answers at {where} ({_short(error)}).") from None
+        raise NonConforming(
+            f"--executor docker: no container engine answers at {where} ({_short(error)})."
+        ) from None
     try:
         yield engine
     except ENGINE_GONE as error:
@@ -216,7 +253,9 @@ def _cannot_start(error: APIError, options: Options) -> UserError:
             " `mst-bench plan` tells how slow)."
         )
     if "unsatisfied condition" in said and "cuda" in said:
-        return NonConforming(f"the NVIDIA driver is too old for CUDA 13, which needs {device.DRIVER_NEEDED} or newer: {said}")
+        return NonConforming(
+            f"the NVIDIA driver is too old for CUDA 13, which needs {device.DRIVER_NEEDED} or newer: {said}"
+        )
     return NonConforming(f"--image {options.image}: the container does not start: {said}")
 
 

@@ -34,20 +34,40 @@ def stop_with_parent() -> None:
 
 def execute(folder: Path, plan: Plan, cohorts: list[Cohort], options: Options) -> list[str]:
     """A process for each cohort, `options.jobs` at a time."""
-    return supervise(folder, cohorts, options, lambda cohort, place, left: _Process(folder, cohort, options, left))
+    return supervise(
+        folder,
+        cohorts,
+        options,
+        lambda cohort, place, left: _Process(folder, cohort, options, left),
+    )
 
 
 class _Process:
     """A cohort's process, of a session of its own, so that a terminal's Ctrl-C reaches it through us alone."""
 
-    def __init__(self, folder: Path, cohort: Cohort, options: Options, max_wall: float | None) -> None:
+    def __init__(
+        self, folder: Path, cohort: Cohort, options: Options, max_wall: float | None
+    ) -> None:
         self.log = log_of(folder, cohort)
-        command = [sys.executable, "-P", "-m", "harness.cli", "run-cohort", "--plan", str(folder / "plan.json")]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "harness.cli",
+            "run-cohort",
+            "--plan",
+            str(folder / "plan.json"),
+        ]
         command += ["--index", str(cohort.index), *options.arguments(max_wall)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", PARENT: str(os.getpid())}
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True
+                command,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                start_new_session=True,
             )
 
     def ending(self) -> Ending | None:
@@ -55,7 +75,9 @@ class _Process:
         if code is None:
             return None
         if code < 0:
-            return Ending(code, f"its process was ended by {signal.Signals(-code).name}", killed=True)
+            return Ending(
+                code, f"its process was ended by {signal.Signals(-code).name}", killed=True
+            )
         return Ending(code, last_words(self.log, code))
 
     def ask(self) -> None:

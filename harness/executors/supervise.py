@@ -87,7 +87,9 @@ def supervise(folder: Path, cohorts: list[Cohort], options: Options, start: Star
                     wrong.append(f"cohort {cohort.index}: {ending.reason}")
     except KeyboardInterrupt:
         _stop([carrier for _, carrier in running.values()])
-        raise Interrupted(f"stopped; everything is saved under {folder}. The same command goes on.") from None
+        raise Interrupted(
+            f"stopped; everything is saved under {folder}. The same command goes on."
+        ) from None
     finally:
         display.close()
         for _, carrier in running.values():
@@ -97,7 +99,11 @@ def supervise(folder: Path, cohorts: list[Cohort], options: Options, start: Star
 
 def wall_left(options: Options, begin: float) -> float | None:
     """Seconds of wall time that are left since `begin` (of time.monotonic), or None without a limit."""
-    return None if options.max_wall is None else max(0.0, options.max_wall - (time.monotonic() - begin))
+    return (
+        None
+        if options.max_wall is None
+        else max(0.0, options.max_wall - (time.monotonic() - begin))
+    )
 
 
 def out_of_time(cohorts: int) -> str:

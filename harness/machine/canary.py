@@ -18,7 +18,9 @@ from agents.sparsity.regime import REGIMES, ModuleRegime
 from harness.seeding import generator
 
 OBSERVATION, ACTION, EPISODE, UPDATES = 9, 3, 25, 200
-SETTINGS = MRQSettings(width=16, zs_dim=16, za_dim=8, zsa_dim=16, batch_size=16, warmup=40, target_cycle=20)
+SETTINGS = MRQSettings(
+    width=16, zs_dim=16, za_dim=8, zsa_dim=16, batch_size=16, warmup=40, target_cycle=20
+)
 TRAINED = ("dst", "mst")
 
 
@@ -46,14 +48,27 @@ def _trained() -> MRQ:
         regimes=regimes,
         streams=lambda member, word: generator("canary", "made-up", member, word),
     )
-    agent, draws, members = MRQ(setup, SETTINGS), generator("canary", "made-up", 0, "world"), len(TRAINED)
+    agent, draws, members = (
+        MRQ(setup, SETTINGS),
+        generator("canary", "made-up", 0, "world"),
+        len(TRAINED),
+    )
     world = 0.3 * torch.randn(ACTION, OBSERVATION, generator=draws)
-    seen, never = torch.randn(members, 1, OBSERVATION, generator=draws), np.zeros((members, 1), dtype=bool)
+    seen, never = (
+        torch.randn(members, 1, OBSERVATION, generator=draws),
+        np.zeros((members, 1), dtype=bool),
+    )
     for step in range(1, steps + 1):
         action = agent.act(seen, explore=True)
         agent.begin(seen, action)
-        after = 0.9 * seen + action @ world + 0.1 * torch.randn(members, 1, OBSERVATION, generator=draws)
-        agent.complete(torch.exp(-after.square().mean(-1)), after, never, never | (step % EPISODE == 0))
+        after = (
+            0.9 * seen
+            + action @ world
+            + 0.1 * torch.randn(members, 1, OBSERVATION, generator=draws)
+        )
+        agent.complete(
+            torch.exp(-after.square().mean(-1)), after, never, never | (step % EPISODE == 0)
+        )
         agent.update()
         seen = after
     return agent
@@ -66,7 +81,12 @@ def _triple(row: str) -> ModuleRegime:
 def _digest(agent: MRQ) -> str:
     digest = hashlib.sha256()
     for module in agent.parts.values():
-        for tensor in (module.flat.detach(), module.target, *module.moments, *([] if module.keep is None else [module.keep])):
+        for tensor in (
+            module.flat.detach(),
+            module.target,
+            *module.moments,
+            *([] if module.keep is None else [module.keep]),
+        ):
             digest.update(tensor.numpy().tobytes())
     for tensor in (agent.replay.priority, agent.replay.rows, agent.reward_scale):
         digest.update(tensor.numpy().tobytes())

@@ -22,7 +22,9 @@ def choose_device(wanted: str, need: str, suite: str) -> str:
 
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if wanted.startswith("cuda:") and 0 < count <= int(wanted.removeprefix("cuda:")):
-        raise NonConforming(f"--device {wanted}: {count} CUDA devices are visible, cuda:0 to cuda:{count - 1}.")
+        raise NonConforming(
+            f"--device {wanted}: {count} CUDA devices are visible, cuda:0 to cuda:{count - 1}."
+        )
     if count:
         return "cuda" if wanted == "auto" else wanted
     if wanted == "auto" and need == "any":
@@ -35,7 +37,9 @@ def choose_device(wanted: str, need: str, suite: str) -> str:
             f"{asked} a CUDA device, and the NVIDIA driver here is {version}: CUDA 13 needs {DRIVER_NEEDED} or newer."
             f" Update the driver; {instead}"
         )
-    raise NonConforming(f"{asked} a CUDA device, and none is visible. In a container add `--gpus all`; {instead}")
+    raise NonConforming(
+        f"{asked} a CUDA device, and none is visible. In a container add `--gpus all`; {instead}"
+    )
 
 
 def check_name(wanted: str) -> None:

@@ -74,7 +74,9 @@ def check_sample() -> None:
     """At the start of a run. Raises NonConforming if the image is not as it was built."""
     wrong = sampled_changes()
     if wrong:
-        raise NonConforming(f"{sys.prefix}: {wrong[0]}. This is not the image that was built; run it as it was released.")
+        raise NonConforming(
+            f"{sys.prefix}: {wrong[0]}. This is not the image that was built; run it as it was released."
+        )
 
 
 def sampled_changes(environment: Path = Path(sys.prefix)) -> list[str]:
@@ -101,7 +103,9 @@ def unkept(out: Path) -> str | None:
     """What to say if results under `out` go away with this container: nobody mounted a folder or a named volume there."""
     mounts = [line.split() for line in MOUNTS.read_text(encoding="utf-8").splitlines()]
     roots = {mount[4]: mount[3] for mount in mounts}
-    above = next(str(path) for path in (out.absolute(), *out.absolute().parents) if str(path) in roots)
+    above = next(
+        str(path) for path in (out.absolute(), *out.absolute().parents) if str(path) in roots
+    )
     if content() is None or not (above == "/" or ANONYMOUS.search(roots[above])):
         return None
     return (
@@ -123,5 +127,9 @@ def _changed(environment: Path, expected: Content, names: Iterable[str]) -> list
 
 def _installed(environment: Path) -> list[str]:
     """Every file of an environment but its content manifest. Links are followed: they point at the interpreter."""
-    names = [path.relative_to(environment).as_posix() for path in environment.rglob("*") if path.is_file()]
+    names = [
+        path.relative_to(environment).as_posix()
+        for path in environment.rglob("*")
+        if path.is_file()
+    ]
     return sorted(name for name in names if name != CONTENT)

@@ -24,7 +24,11 @@ FOLDERS = ("agents", "envs", "harness", "leaderboard")
 
 def versions() -> dict[str, str]:
     """Python, the C library and every package that decides numbers or signatures."""
-    found = {"mst-bench": __version__, "python": platform.python_version(), "libc": " ".join(platform.libc_ver())}
+    found = {
+        "mst-bench": __version__,
+        "python": platform.python_version(),
+        "libc": " ".join(platform.libc_ver()),
+    }
     for package in PACKAGES:
         try:
             found[package] = metadata.version(package)
@@ -64,7 +68,10 @@ def source() -> dict[str, Any]:
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*")):
             if path.suffix in (".py", ".yaml", ".json"):
-                digest.update(f"{path.relative_to(root).as_posix()}\n".encode() + hashlib.sha256(path.read_bytes()).digest())
+                digest.update(
+                    f"{path.relative_to(root).as_posix()}\n".encode()
+                    + hashlib.sha256(path.read_bytes()).digest()
+                )
     found: dict[str, Any] = {"code_sha256": digest.hexdigest(), "commit": None, "dirty": None}
     if content := image.content():
         found |= {"commit": content.commit, "dirty": False}
@@ -93,12 +100,19 @@ def _git(root: Path) -> dict[str, Any]:
 def identity() -> dict[str, str]:
     """What must be the same when a run goes on: our code, and the libraries that decide numbers."""
     found = versions()
-    return {"code": source()["code_sha256"], **{name: found[name] for name in ("python", "libc", *NUMERICAL)}}
+    return {
+        "code": source()["code_sha256"],
+        **{name: found[name] for name in ("python", "libc", *NUMERICAL)},
+    }
 
 
 def command_line() -> str:
     """The command that repeats this one: as typed, or inside a container what `docker run` was given."""
     content = image.content()
     gpus = ["--gpus", "all"] if content and content.variant == "cuda" else []
-    program = ["docker", "run", "--rm", *gpus, "-v", "./out:/out", "mst-bench"] if content else ["mst-bench"]
+    program = (
+        ["docker", "run", "--rm", *gpus, "-v", "./out:/out", "mst-bench"]
+        if content
+        else ["mst-bench"]
+    )
     return shlex.join([*program, *sys.argv[1:]])

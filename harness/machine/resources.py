@@ -29,7 +29,9 @@ def memory_gib() -> float:
 
 def disk_gib(path: Path) -> float:
     """Free disk under the nearest folder of `path` that exists, in GiB."""
-    there = next(folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists())
+    there = next(
+        folder for folder in (path.absolute(), *path.absolute().parents) if folder.exists()
+    )
     return shutil.disk_usage(there).free / GIB
 
 

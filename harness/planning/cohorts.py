@@ -43,7 +43,9 @@ class Cohorts:
     cohorts: tuple[Cohort, ...]
 
 
-def partition(plan: Plan, device_class: str, members: int | None = None, memory_gib: float | None = None) -> Cohorts:
+def partition(
+    plan: Plan, device_class: str, members: int | None = None, memory_gib: float | None = None
+) -> Cohorts:
     """Seeds complete before the next begins, and tasks and networks take turns, so that each of them starts early."""
     memory = memory_gib or declared_gib(device_class)
     chunks = []
@@ -69,14 +71,22 @@ def alike(plan: Plan) -> dict[tuple[Any, ...], list[Run]]:
 
 
 def frozen_cohorts(
-    folder: Path, plan: Plan, device_class: str, members: int | None, memory_gib: float | None = None
+    folder: Path,
+    plan: Plan,
+    device_class: str,
+    members: int | None,
+    memory_gib: float | None = None,
 ) -> Cohorts:
     """cohorts.json of a plan folder, made when it is not there yet."""
     path = folder / FILE
     found = read_cohorts(folder)
     if found is not None:
-        if sorted(run.name for cohort in found.cohorts for run in cohort.runs) != sorted(run.name for run in plan.runs):
-            raise UserError(f"{path}: does not hold the runs of the plan beside it. Remove it; it is made again.")
+        if sorted(run.name for cohort in found.cohorts for run in cohort.runs) != sorted(
+            run.name for run in plan.runs
+        ):
+            raise UserError(
+                f"{path}: does not hold the runs of the plan beside it. Remove it; it is made again."
+            )
         return found
     cohorts = partition(plan, device_class, members, memory_gib)
     write_json(path, asdict(cohorts))

@@ -17,7 +17,9 @@ class Rates:
 
     gflops: float = 60.0
     """Sustained single-thread rate of the training core at width 512."""
-    environment_ms: Mapping[str, float] = field(default_factory=lambda: {"dog": 0.40, "humanoid": 0.14})
+    environment_ms: Mapping[str, float] = field(
+        default_factory=lambda: {"dog": 0.40, "humanoid": 0.14}
+    )
     """One environment step on one thread, by domain."""
     other_ms: float = 0.05
     """The same for any other domain."""
@@ -46,12 +48,26 @@ def estimate(plan: Plan, cohorts: Sequence[Cohort], rates: Rates = Rates()) -> E
     for cohort in cohorts:
         task, run, members = TASKS[cohort.task], cohort.runs[0], len(cohort.runs)
         settings, size = plan.agent_settings(run), plan.sizes[run.kind]
-        rows = min(settings.buffer_size, budget.agent_steps + budget.environment_steps // task.horizon)
-        evaluated = budget.agent_steps // plan.evaluation.every * plan.evaluation.episodes * task.horizon
-        simulating = (budget.environment_steps + evaluated) * rates.environment_ms.get(task.domain, rates.other_ms) / 1000.0
-        hours += members * (size.flops * budget.updates["critic"] / (rates.gflops * 1e9) + simulating) / 3600.0
+        rows = min(
+            settings.buffer_size, budget.agent_steps + budget.environment_steps // task.horizon
+        )
+        evaluated = (
+            budget.agent_steps // plan.evaluation.every * plan.evaluation.episodes * task.horizon
+        )
+        simulating = (
+            (budget.environment_steps + evaluated)
+            * rates.environment_ms.get(task.domain, rates.other_ms)
+            / 1000.0
+        )
+        hours += (
+            members
+            * (size.flops * budget.updates["critic"] / (rates.gflops * 1e9) + simulating)
+            / 3600.0
+        )
         largest_parameters = max(largest_parameters, size.parameters)
         memory = max(memory, cohort_gib(plan, run, members))
-        checkpoint = max(checkpoint, members * (replay_row(plan, run) * rows + 2 * 16 * size.parameters) / 2**30)
+        checkpoint = max(
+            checkpoint, members * (replay_row(plan, run) * rows + 2 * 16 * size.parameters) / 2**30
+        )
         disk += members * size.parameters * 4.3 / 2**30
     return Estimate(largest_parameters, memory, disk, checkpoint, hours)

@@ -110,7 +110,9 @@ class Plan:
     def agent_settings(self, run: Run | None = None) -> Any:
         """The agent's settings dataclass, as the suite has it or as a run has it."""
         if self.agent not in AGENTS:
-            raise UserError(f"plan.json: agent: unknown agent '{self.agent}'.{suggestion(self.agent, AGENTS)}")
+            raise UserError(
+                f"plan.json: agent: unknown agent '{self.agent}'.{suggestion(self.agent, AGENTS)}"
+            )
         own = self.own[run.kind].settings if run and run.kind in self.own else {}
         return build(settings_class(self.agent), {**self.settings, **own}, "plan.json: settings")
 
@@ -124,12 +126,19 @@ def make_plan(suite: Suite, changes: tuple[str, ...] = ()) -> Plan:
     settings = agent_settings(suite, suite.suite)
     regimes = {name: resolve_regime(suite, name, suite.suite) for name in suite.regimes}
     seeds = range(suite.first_seed, suite.first_seed + suite.seeds)
-    runs = (Run(task, regime, seed) for task in suite.tasks for seed in seeds for regime in suite.regimes)
+    runs = (
+        Run(task, regime, seed)
+        for task in suite.tasks
+        for seed in seeds
+        for regime in suite.regimes
+    )
     own, sizes = dict[str, Own](), dict[str, Size]()
     for task, regime in itertools.product(suite.tasks, suite.regimes):
         trained = _network(suite, regime, task)
         sizes[f"{task}/{regime}"] = _size(suite, trained.settings, regimes[regime], task)
-        different = Own(_different(settings, trained.settings), _different(suite.blocks, trained.blocks))
+        different = Own(
+            _different(settings, trained.settings), _different(suite.blocks, trained.blocks)
+        )
         if different != Own({}, {}):
             own[f"{task}/{regime}"] = different
     return Plan(
@@ -146,7 +155,12 @@ def make_plan(suite: Suite, changes: tuple[str, ...] = ()) -> Plan:
         regimes=regimes,
         sizes=sizes,
         claims=suite.claims,
-        budget=Budget(suite.environment_steps, suite.agent_steps, suite.action_repeat, settings.updates(suite.agent_steps)),
+        budget=Budget(
+            suite.environment_steps,
+            suite.agent_steps,
+            suite.action_repeat,
+            settings.updates(suite.agent_steps),
+        ),
         evaluation=suite.evaluation,
         observations={task: dict(TASKS[task].observation) for task in suite.tasks},
         runs=tuple(runs),
@@ -193,8 +207,14 @@ def check_writable(out: Path) -> None:
 
 
 def _unwritable(out: Path, error: OSError) -> UserError:
-    in_container = " In a container: `mkdir -p out` before, and `--user $(id -u):$(id -g)`." if image.content() else ""
-    return UserError(f"--out {out}: cannot be written ({error.strerror}); choose a folder of yours.{in_container}")
+    in_container = (
+        " In a container: `mkdir -p out` before, and `--user $(id -u):$(id -g)`."
+        if image.content()
+        else ""
+    )
+    return UserError(
+        f"--out {out}: cannot be written ({error.strerror}); choose a folder of yours.{in_container}"
+    )
 
 
 def write_plan(plan: Plan, out: Path) -> Path:
@@ -202,7 +222,9 @@ def write_plan(plan: Plan, out: Path) -> Path:
     folder = out / plan.id
     path = folder / "plan.json"
     if path.exists() and path.read_bytes() != plan.canonical():
-        raise UserError(f"{path}: is not the plan that its folder names; move it away or choose another --out.")
+        raise UserError(
+            f"{path}: is not the plan that its folder names; move it away or choose another --out."
+        )
     try:
         write_atomic(path, plan.canonical())
     except OSError as error:
@@ -235,5 +257,7 @@ def read_plan(path: Path) -> Plan:
     except ValueError:  # a number that RFC 8785 cannot hold
         canonical = False
     if not canonical:
-        raise UserError(f"{path}: is not in canonical form; it was edited. Make it anew with `mst-bench plan`.")
+        raise UserError(
+            f"{path}: is not in canonical form; it was edited. Make it anew with `mst-bench plan`."
+        )
     return plan

@@ -22,7 +22,9 @@ def load(name: str, overrides: tuple[str, ...] = ()) -> Suite:
     path = _find(name)
     document = read_yaml(path)
     if not isinstance(document, dict):
-        raise UserError(f"{path}: expected a mapping that begins with 'suite:', found {type(document).__name__}.")
+        raise UserError(
+            f"{path}: expected a mapping that begins with 'suite:', found {type(document).__name__}."
+        )
     place = path.name
     return checked(build(Suite, apply_overrides(document, overrides), place), place)
 
@@ -36,7 +38,9 @@ def _find(name: str) -> Path:
         if not path.is_file():
             raise UserError(f"--suite {name}: no such file.")
         return path
-    raise UserError(f"--suite {name}: unknown suite.{suggestion(name, known)} A file is named by its path, as ./my.yaml.")
+    raise UserError(
+        f"--suite {name}: unknown suite.{suggestion(name, known)} A file is named by its path, as ./my.yaml."
+    )
 
 
 def checked(suite: Suite, place: str) -> Suite:
@@ -45,9 +49,15 @@ def checked(suite: Suite, place: str) -> Suite:
     check_names(suite.regimes, (*REGIMES, *suite.define), f"{place}: regimes", "regime")
     check_names((suite.agent,), AGENTS, f"{place}: agent", "agent")
     if suite.seeds < 1 or suite.first_seed < 0:
-        raise UserError(f"{place}: seeds is {suite.seeds} and first_seed {suite.first_seed}, expected at least 1 and 0.")
-    if suite.action_repeat < 1 or any(TASKS[task].horizon % suite.action_repeat for task in suite.tasks):
-        raise UserError(f"{place}: action_repeat is {suite.action_repeat}, expected a divisor of every task's episode length.")
+        raise UserError(
+            f"{place}: seeds is {suite.seeds} and first_seed {suite.first_seed}, expected at least 1 and 0."
+        )
+    if suite.action_repeat < 1 or any(
+        TASKS[task].horizon % suite.action_repeat for task in suite.tasks
+    ):
+        raise UserError(
+            f"{place}: action_repeat is {suite.action_repeat}, expected a divisor of every task's episode length."
+        )
     if suite.environment_steps < 1 or suite.environment_steps % suite.action_repeat:
         raise UserError(
             f"{place}: environment_steps is {suite.environment_steps}, expected a positive multiple of action_repeat."
@@ -55,21 +65,34 @@ def checked(suite: Suite, place: str) -> Suite:
     settings = agent_settings(suite, place)
     updates = settings.updates(suite.agent_steps)
     if updates["critic"] < 1:
-        raise UserError(f"{place}: {suite.agent_steps} agent steps end before the warm-up does; nothing would be learned.")
+        raise UserError(
+            f"{place}: {suite.agent_steps} agent steps end before the warm-up does; nothing would be learned."
+        )
     for name in suite.regimes:
         own = network(suite, name, place)
         if own.settings.updates(suite.agent_steps) != updates:
-            raise UserError(f"{place}: define.{name}.settings: changes how often networks learn; regimes must do equal work.")
-        layers = {module: linears for module, (linears, _) in _any_shapes(suite, own.settings).items()}
+            raise UserError(
+                f"{place}: define.{name}.settings: changes how often networks learn; regimes must do equal work."
+            )
+        layers = {
+            module: linears for module, (linears, _) in _any_shapes(suite, own.settings).items()
+        }
         for module, part in resolve_regime(suite, name, place).items():
-            _check_times(f"{place}: regimes.{name}.{module}", part, updates[module], settings.target_cycle)
+            _check_times(
+                f"{place}: regimes.{name}.{module}", part, updates[module], settings.target_cycle
+            )
             try:
                 part.counts(layers[module])
             except ValueError as error:
                 raise UserError(f"{place}: regimes.{name}.{module}: {error}.") from None
     for claim in suite.claims:
         check_names((claim.regime,), suite.regimes, f"{place}: claims", "regime of the suite")
-        check_names((claim.than,), (*suite.regimes, *METHODS), f"{place}: claims", "regime of the suite or reference method")
+        check_names(
+            (claim.than,),
+            (*suite.regimes, *METHODS),
+            f"{place}: claims",
+            "regime of the suite or reference method",
+        )
     return suite
 
 

@@ -14,7 +14,9 @@ from harness.planning.suite import Blocks, Scale, Sparsity, Suite
 
 def agent_settings(suite: Suite, place: str) -> Any:
     """The agent's settings with all defaults resolved, at the suite's scale."""
-    return _scaled(build(settings_class(suite.agent), suite.settings, f"{place}: settings"), suite.scale)
+    return _scaled(
+        build(settings_class(suite.agent), suite.settings, f"{place}: settings"), suite.scale
+    )
 
 
 def _scaled(settings: Any, scale: Scale) -> Any:
@@ -40,7 +42,9 @@ def network(suite: Suite, name: str, place: str) -> Network:
     for key, value in parts.items():
         if not isinstance(value, dict):
             raise UserError(f"{where}.{key}: expected a mapping, found {type(value).__name__}.")
-    settings = build(settings_class(suite.agent), {**suite.settings, **parts["settings"]}, f"{where}.settings")
+    settings = build(
+        settings_class(suite.agent), {**suite.settings, **parts["settings"]}, f"{where}.settings"
+    )
     scale = build(Scale, {**asdict(suite.scale), **parts["scale"]}, f"{where}.scale")
     blocks = build(Blocks, {**asdict(suite.blocks), **parts["blocks"]}, f"{where}.blocks")
     match = own.get("match")
@@ -51,12 +55,19 @@ def network(suite: Suite, name: str, place: str) -> Network:
 
 def resolve_regime(suite: Suite, name: str, place: str) -> dict[str, ModuleRegime]:
     """The triple of each module, with the suite's sparsity defaults filled in."""
-    source: dict[str, Any] = suite.define[name] if name in suite.define else dict(REGIMES[name].modules)
+    source: dict[str, Any] = (
+        suite.define[name] if name in suite.define else dict(REGIMES[name].modules)
+    )
     for key in source:
         if key not in (*MODULES, *OWN_NETWORK):
-            raise UserError(f"{place}: define.{name}.{key}: unknown key.{suggestion(key, (*MODULES, *OWN_NETWORK))}")
+            raise UserError(
+                f"{place}: define.{name}.{key}: unknown key.{suggestion(key, (*MODULES, *OWN_NETWORK))}"
+            )
     return {
-        module: _resolve_module(suite, source.get(module, "dense"), f"{place}: define.{name}.{module}") for module in MODULES
+        module: _resolve_module(
+            suite, source.get(module, "dense"), f"{place}: define.{name}.{module}"
+        )
+        for module in MODULES
     }
 
 
@@ -85,10 +96,16 @@ def _resolve_module(suite: Suite, value: Any, place: str) -> ModuleRegime:
     if triple.distribution == "dense":
         return ModuleRegime()
     distribution = own.distribution or triple.distribution
-    wanted: dict[str, Any] = {"sparsity": own.level, "distribution": distribution, "parts": own.parts}
+    wanted: dict[str, Any] = {
+        "sparsity": own.level,
+        "distribution": distribution,
+        "parts": own.parts,
+    }
     if triple.schedule != "never":
         wanted |= {"interval": own.interval, "drop_fraction": own.drop_fraction}
-        wanted |= {name: getattr(own, name) for name in ("start", "end") if getattr(own, name) is not None}
+        wanted |= {
+            name: getattr(own, name) for name in ("start", "end") if getattr(own, name) is not None
+        }
     try:
         return ModuleRegime.of(own.rule, **wanted)
     except ValueError as error:

@@ -23,10 +23,17 @@ def shortened(suite: Suite, share: float) -> Suite:
     most = max(1, (steps - warmup) // FEWEST // cycle) * cycle
 
     def faster(source: dict[str, Any]) -> dict[str, Any]:
-        return {**source, "interval": min(source["interval"], most)} if "interval" in source else source
+        return (
+            {**source, "interval": min(source["interval"], most)}
+            if "interval" in source
+            else source
+        )
 
     define = {
-        name: {key: faster(value) if key in MODULES and isinstance(value, dict) else value for key, value in own.items()}
+        name: {
+            key: faster(value) if key in MODULES and isinstance(value, dict) else value
+            for key, value in own.items()
+        }
         for name, own in suite.define.items()
     }
     return replace(

@@ -62,7 +62,9 @@ def cohort_gib(plan: Plan, run: Run, members: int) -> float:
     task, settings, budget = TASKS[run.task], plan.agent_settings(run), plan.budget
     environment = ENVIRONMENT_MIB.get(task.domain, 13) << 20
     evaluating = min(MEMORY_MIB << 20, environment * plan.evaluation.environments * members)
-    replay = replay_row(plan, run) * min(settings.buffer_size, budget.agent_steps + budget.environment_steps // task.horizon)
+    replay = replay_row(plan, run) * min(
+        settings.buffer_size, budget.agent_steps + budget.environment_steps // task.horizon
+    )
     learning = BYTES_PER_PARAMETER * plan.sizes[run.kind].parameters
     learning += 4 * ACTIVATIONS * settings.depth * settings.batch_size * settings.width
     needed: int = members * (learning + replay + environment) + evaluating + (900 << 20)
@@ -80,7 +82,11 @@ def cohort_size(plan: Plan, run: Run, device_class: str, memory_gib: float) -> i
     gains = GAINS[device_class].by_width
     width = plan.agent_settings(run).width
     nearest = min(gains, key=lambda known: abs(math.log(known / width)))
-    fitting = {size: gain for size, gain in gains[nearest].items() if cohort_gib(plan, run, size) <= memory_gib}
+    fitting = {
+        size: gain
+        for size, gain in gains[nearest].items()
+        if cohort_gib(plan, run, size) <= memory_gib
+    }
     best = max(fitting.values(), default=1.0)
     return min((size for size, gain in fitting.items() if gain >= ENOUGH * best), default=1)
 

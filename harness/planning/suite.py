@@ -38,7 +38,9 @@ class Blocks:
     def __post_init__(self) -> None:
         for module in MODULES:
             if getattr(self, module) not in BLOCKS:
-                raise ValueError(f"{module}: unknown block type '{getattr(self, module)}', expected one of {', '.join(BLOCKS)}")
+                raise ValueError(
+                    f"{module}: unknown block type '{getattr(self, module)}', expected one of {', '.join(BLOCKS)}"
+                )
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,13 @@ class Claim:
     MODULE.DIAGNOSTIC at the last evaluation."""
 
     def __post_init__(self) -> None:
-        if self.figure not in ("score", "last", "spread") and self.figure.partition(".")[0] not in MODULES:
-            raise ValueError(f"figure: unknown figure '{self.figure}', expected score, last, spread or MODULE.DIAGNOSTIC")
+        if (
+            self.figure not in ("score", "last", "spread")
+            and self.figure.partition(".")[0] not in MODULES
+        ):
+            raise ValueError(
+                f"figure: unknown figure '{self.figure}', expected score, last, spread or MODULE.DIAGNOSTIC"
+            )
 
 
 @dataclass(frozen=True)

@@ -91,12 +91,22 @@ class Checkpoints:
         for number in numbers:
             try:
                 found, note = self._read(number)
-            except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError, UserError) as error:
+            except (
+                OSError,
+                ValueError,
+                KeyError,
+                TypeError,
+                AttributeError,
+                SafetensorError,
+                UserError,
+            ) as error:
                 reasons.append(f"{self._path(number, 'json').name}: {error}")
                 continue
             drifted = note["identity"] != self.identity
             if drifted and not allow_drift:
-                changed = ", ".join(key for key in self.identity if self.identity[key] != note["identity"].get(key))
+                changed = ", ".join(
+                    key for key in self.identity if self.identity[key] != note["identity"].get(key)
+                )
                 raise NonConforming(
                     f"{self.folder}: was written with another {changed}. Go on with what wrote it, give --allow-drift (the"
                     " entry is then unranked), or choose another --out."
@@ -124,7 +134,11 @@ class Checkpoints:
                 raw = bytearray(file.read(size))
             if len(raw) != size:
                 raise ValueError(f"{self._rows(member).name} is shorter than it was")
-            rows.append(torch.frombuffer(raw, dtype=dtype).view(length, width) if raw else torch.zeros(0, width, dtype=dtype))
+            rows.append(
+                torch.frombuffer(raw, dtype=dtype).view(length, width)
+                if raw
+                else torch.zeros(0, width, dtype=dtype)
+            )
         return Checkpoint(number, int(note["step"]), read_state(path), rows), note
 
     def clear(self) -> None:

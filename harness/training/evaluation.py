@@ -26,7 +26,14 @@ Policy = Callable[[Tensor], Tensor]
 class Evaluator:
     """Evaluations of P members on the streams whose seeds are given."""
 
-    def __init__(self, worker: Worker, task: Task, seeds: Sequence[Sequence[int]], episodes: int, action_repeat: int) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        task: Task,
+        seeds: Sequence[Sequence[int]],
+        episodes: int,
+        action_repeat: int,
+    ) -> None:
         """`seeds` [P][E]: one for each member and slot; E divides `episodes`."""
         self.worker, self.task, self.seeds = worker, task, [list(slots) for slots in seeds]
         self.members, self.slots = len(self.seeds), len(self.seeds[0])
@@ -34,7 +41,10 @@ class Evaluator:
         self.rounds = episodes // self.slots
         self.action_repeat = action_repeat
         at_a_time = max(1, MEMORY_MIB // (ENVIRONMENT_MIB.get(task.domain, 13) * self.slots))
-        self.groups = [list(range(at, min(at + at_a_time, self.members))) for at in range(0, self.members, at_a_time)]
+        self.groups = [
+            list(range(at, min(at + at_a_time, self.members)))
+            for at in range(0, self.members, at_a_time)
+        ]
         self._kept: tuple[WatchedPool, int] | None = None
 
     def __call__(self, policy: Policy, number: int, device: str = "cpu") -> NDArray[np.float64]:
@@ -44,9 +54,13 @@ class Evaluator:
     def begin(self, policy: Policy, number: int, device: str = "cpu") -> Measuring:
         """Evaluation `number`, to be carried on step by step while the caller does something else."""
         returns = np.zeros((self.members, self.rounds, self.slots))
-        return Measuring(self._steps(policy, number, device, returns), returns.reshape(self.members, -1))
+        return Measuring(
+            self._steps(policy, number, device, returns), returns.reshape(self.members, -1)
+        )
 
-    def _steps(self, policy: Policy, number: int, device: str, returns: NDArray[np.float64]) -> Iterator[None]:
+    def _steps(
+        self, policy: Policy, number: int, device: str, returns: NDArray[np.float64]
+    ) -> Iterator[None]:
         for group in self.groups:
             pool = self._pool(group, number)
             for round_ in range(self.rounds):
@@ -73,7 +87,12 @@ class Evaluator:
             self._kept = None
 
     def _episodes(
-        self, policy: Policy, pool: WatchedPool, group: list[int], device: str, returns: NDArray[np.float64]
+        self,
+        policy: Policy,
+        pool: WatchedPool,
+        group: list[int],
+        device: str,
+        returns: NDArray[np.float64],
     ) -> Iterator[None]:
         """One episode in every environment; their returns go into the group's rows of `returns` [P, slots]."""
         total = np.zeros(pool.count)

@@ -30,5 +30,7 @@ def lease(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Incomplete(f"{path}: another process is carrying out this cohort; wait for it or stop it.") from None
+            raise Incomplete(
+                f"{path}: another process is carrying out this cohort; wait for it or stop it."
+            ) from None
         yield

@@ -69,8 +69,22 @@ class Training:
     or have been silent for `patience` seconds.
     """
 
-    def __init__(self, plan: Plan, cohort: Cohort, folder: Path, device: str, patience: float, record: bool = True) -> None:
-        self.plan, self.cohort, self.folder, self.device, self.record = plan, cohort, folder, device, record
+    def __init__(
+        self,
+        plan: Plan,
+        cohort: Cohort,
+        folder: Path,
+        device: str,
+        patience: float,
+        record: bool = True,
+    ) -> None:
+        self.plan, self.cohort, self.folder, self.device, self.record = (
+            plan,
+            cohort,
+            folder,
+            device,
+            record,
+        )
         self.task = TASKS[cohort.task]
         self.members = len(cohort.runs)
         self.settings = plan.agent_settings(cohort.runs[0])
@@ -97,7 +111,9 @@ class Training:
             terminates=self.task.terminates,
             blocks=plan.blocks_of(runs[0]),
             regimes=[plan.regimes[run.regime] for run in runs],
-            streams=lambda member, word: generator(plan.seed_source, runs[member].task, runs[member].seed, word),
+            streams=lambda member, word: generator(
+                plan.seed_source, runs[member].task, runs[member].seed, word
+            ),
             device=self.device,
             products=product_type(plan.precision),
             record=self.record,
@@ -107,13 +123,18 @@ class Training:
     def _evaluator(self, word: str, episodes: int) -> Evaluator:
         slots = range(self.plan.evaluation.environments)
         seeds = [
-            [environment_seed(self.plan.seed_source, run.task, run.seed, f"{word}/{slot}") for slot in slots]
+            [
+                environment_seed(self.plan.seed_source, run.task, run.seed, f"{word}/{slot}")
+                for slot in slots
+            ]
             for run in self.cohort.runs
         ]
         return Evaluator(self.worker, self.task, seeds, episodes, self.plan.budget.action_repeat)
 
     def _masks(self, member: int) -> dict[str, dict[str, Tensor]]:
-        return {name: module.masks.member_masks(member) for name, module in self.agent.modules().items()}
+        return {
+            name: module.masks.member_masks(member) for name, module in self.agent.modules().items()
+        }
 
     # -- the loop --
 
@@ -190,7 +211,9 @@ class Training:
                 "resets": list(cursor.resets),
                 "actions": [torch.from_numpy(actions) for actions in cursor.actions],
                 "evaluations": self.evaluations,
-                "failures": [None if failure is None else asdict(failure) for failure in self.failures],
+                "failures": [
+                    None if failure is None else asdict(failure) for failure in self.failures
+                ],
                 "records": [[records.length, records.head] for records in self.records],
                 "resumes": self.resumes,
                 "drifted": self.drifted,
@@ -201,16 +224,25 @@ class Training:
     def restore(self, found: Checkpoint) -> Any:
         """Be where the checkpoint was written; returns the observations to act on [P, obs]."""
         state = found.state
-        self.records = [Records.resume(path, *end) for path, end in zip(self._record_paths(), state["records"], strict=True)]
+        self.records = [
+            Records.resume(path, *end)
+            for path, end in zip(self._record_paths(), state["records"], strict=True)
+        ]
         self.agent.restore(state["agent"], found.rows)
         self.signs = [
-            self._sign_in_words(member, sign) for member, records in enumerate(self.records) for sign in records.read("sign")
+            self._sign_in_words(member, sign)
+            for member, records in enumerate(self.records)
+            for sign in records.read("sign")
         ]
         self.step, self.evaluations = found.step, state["evaluations"]
-        self.failures = [None if failure is None else Failure(**failure) for failure in state["failures"]]
+        self.failures = [
+            None if failure is None else Failure(**failure) for failure in state["failures"]
+        ]
         self.resumes, self.drifted = state["resumes"] + 1, self.drifted or state["drifted"]
         self.clock = Clock(state["clock"]["seconds"], state["clock"]["started"])
-        return self.pool.restore(Cursor(tuple(state["resets"]), tuple(actions.numpy() for actions in state["actions"])))
+        return self.pool.restore(
+            Cursor(tuple(state["resets"]), tuple(actions.numpy() for actions in state["actions"]))
+        )
 
     def agent_step(self, observation: Any) -> Any:
         """act, begin, send, [update], recv, complete, [update]: learning runs beside the simulator where that is exact."""
@@ -219,7 +251,9 @@ class Training:
         with self.clock.time("train"):
             action = agent.act(seen, explore=True)
             agent.begin(seen, action)
-            chosen = action[:, 0].cpu().double().numpy()  # waits for what the device has still to learn
+            chosen = (
+                action[:, 0].cpu().double().numpy()
+            )  # waits for what the device has still to learn
         with self.clock.time("env"):
             self.pool.send(self._finite_actions(chosen))
         self._measure_on()
@@ -230,7 +264,10 @@ class Training:
             step = self.pool.recv()
         self._check_observations(step.observation)
         with self.clock.time("train"):
-            reward, after = self._tensor(step.reward)[:, None], self._tensor(step.observation)[:, None]
+            reward, after = (
+                self._tensor(step.reward)[:, None],
+                self._tensor(step.observation)[:, None],
+            )
             agent.complete(reward, after, step.terminated[:, None], step.truncated[:, None])
         if not overlaps:
             self._update()
@@ -267,7 +304,9 @@ class Training:
             self.end_evaluation()  # so that records stand in one order, wherever checkpoints fall
             self.failures[member] = Failure("agent", reason, self.step)
             self.agent.freeze(member)
-            self.records[member].append({"kind": "failure", "agent_step": self.step, "reason": reason})
+            self.records[member].append(
+                {"kind": "failure", "agent_step": self.step, "reason": reason}
+            )
 
     # -- measuring --
 
@@ -286,7 +325,10 @@ class Training:
                 "environment_step": self.step * self.plan.budget.action_repeat,
                 "diagnostics": measured[member],
                 "updates": dict(self.agent.counts()),
-                "rewires": {name: module.masks.rewires[member] for name, module in self.agent.modules().items()},
+                "rewires": {
+                    name: module.masks.rewires[member]
+                    for name, module in self.agent.modules().items()
+                },
             }
             for member in self._healthy()
         }
@@ -344,7 +386,9 @@ class Training:
         for member, run in enumerate(self.cohort.runs):
             failed = self.failures[member]
             if failed is None:
-                self.records[member].append({"kind": "final", "agent_step": self.step, "returns": returns[member].tolist()})
+                self.records[member].append(
+                    {"kind": "final", "agent_step": self.step, "returns": returns[member].tolist()}
+                )
             write_result(
                 self.folder / "runs" / run.name,
                 run=run,
@@ -365,4 +409,13 @@ class Training:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
         ended, seconds = time.time(), dict(self.clock.seconds)
         exact = torch.are_deterministic_algorithms_enabled()
-        return Timing(TIMING_SCHEMA, self.clock.started, ended, seconds, self.resumes, self.drifted, exact, memory)
+        return Timing(
+            TIMING_SCHEMA,
+            self.clock.started,
+            ended,
+            seconds,
+            self.resumes,
+            self.drifted,
+            exact,
+            memory,
+        )

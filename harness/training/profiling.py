@@ -22,5 +22,7 @@ def traced(path: Path | None, before_learning: int) -> Iterator[Callable[[], Non
     from torch.profiler import profile, schedule
 
     when = schedule(wait=before_learning + SETTLING, warmup=1, active=STEPS, repeat=1)
-    with profile(schedule=when, on_trace_ready=lambda trace: trace.export_chrome_trace(str(path))) as profiler:
+    with profile(
+        schedule=when, on_trace_ready=lambda trace: trace.export_chrome_trace(str(path))
+    ) as profiler:
         yield profiler.step

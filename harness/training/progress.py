@@ -66,7 +66,10 @@ class Writer:
         done, seconds = step - self._since[0], now - self._since[1]
         rate = done / seconds if seconds > 0 else 0.0
         left = self.expected if not learning else (self.total - step) / rate if rate > 0 else -1.0
-        write_json(self.path, asdict(Standing(SCHEMA, step, self.total, rate, learning, left, tuple(signs))))
+        write_json(
+            self.path,
+            asdict(Standing(SCHEMA, step, self.total, rate, learning, left, tuple(signs))),
+        )
         self._written = now
 
 
@@ -76,7 +79,9 @@ class Display:
     def __init__(self, folder: Path, cohorts: list[Cohort]) -> None:
         self.folder, self.cohorts = folder, {cohort.index: cohort for cohort in cohorts}
         self.console = Console(stderr=True)
-        self._line_at = time.monotonic() - LINE_EVERY + 5.0  # the first line soon, so that a rate is seen early
+        self._line_at = (
+            time.monotonic() - LINE_EVERY + 5.0
+        )  # the first line soon, so that a rate is seen early
         self._tasks: dict[int, TaskID] = {}
         self._told: set[str] = set()
         columns = (
@@ -90,18 +95,26 @@ class Display:
 
     def refresh(self, running: list[int]) -> None:
         """Look at the standing files of the running cohorts again."""
-        standings = {index: standing for index in running if (standing := standing_of(self.folder, index))}
-        for sign in dict.fromkeys(sign for standing in standings.values() for sign in standing.signs):
+        standings = {
+            index: standing for index in running if (standing := standing_of(self.folder, index))
+        }
+        for sign in dict.fromkeys(
+            sign for standing in standings.values() for sign in standing.signs
+        ):
             if sign not in self._told:
                 self._told.add(sign)
-                self.console.print(f"sign of failure: {sign}", soft_wrap=True, highlight=False, markup=False)
+                self.console.print(
+                    f"sign of failure: {sign}", soft_wrap=True, highlight=False, markup=False
+                )
         if self.bars:
             for index, standing in standings.items():
                 self._bar(index, standing)
         elif time.monotonic() - self._line_at >= LINE_EVERY and standings:
             self._line_at = time.monotonic()
             for index in standings:
-                self.console.print(line(self.folder, self.cohorts[index], running=True), soft_wrap=True)
+                self.console.print(
+                    line(self.folder, self.cohorts[index], running=True), soft_wrap=True
+                )
 
     def step(self, index: int) -> int:
         """Agent steps that a cohort had done when it last said so."""
@@ -111,7 +124,9 @@ class Display:
     def _bar(self, index: int, standing: Standing) -> None:
         assert self.bars is not None
         if index not in self._tasks:
-            self._tasks[index] = self.bars.add_task(_name(self.cohorts[index]), total=standing.total, rate="")
+            self._tasks[index] = self.bars.add_task(
+                _name(self.cohorts[index]), total=standing.total, rate=""
+            )
         self.bars.update(self._tasks[index], completed=standing.step, rate=_rate(standing))
 
     def close(self) -> None:

@@ -33,17 +33,25 @@ class Records:
         try:
             records._file = open(path, "r+b")  # noqa: SIM115
         except FileNotFoundError:
-            raise UserError(f"{path}: is gone, and the checkpoint goes on after {length} bytes of it.") from None
+            raise UserError(
+                f"{path}: is gone, and the checkpoint goes on after {length} bytes of it."
+            ) from None
         records.head, records.length = CHAIN_START, length
         kept = records._file.read(length)
         if len(kept) != length:
-            raise UserError(f"{path}: has {len(kept)} bytes, and the checkpoint goes on after {length}.")
+            raise UserError(
+                f"{path}: has {len(kept)} bytes, and the checkpoint goes on after {length}."
+            )
         for line in kept.splitlines(keepends=True):
             if f'"before":"{records.head}"'.encode() not in line:
-                raise UserError(f"{path}: was changed since it was written: its chain of records is broken.")
+                raise UserError(
+                    f"{path}: was changed since it was written: its chain of records is broken."
+                )
             records.head = hashlib.sha256(line).hexdigest()
         if records.head != head:
-            raise UserError(f"{path}: was changed since it was written: its last record is another.")
+            raise UserError(
+                f"{path}: was changed since it was written: its last record is another."
+            )
         records._file.truncate(length)
         return records
 

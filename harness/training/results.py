@@ -74,7 +74,11 @@ def write_result(
     write_atomic(folder / "policy.safetensors", _tensors(agent, member, ("encoder", "actor")))
     write_atomic(folder / "critic.safetensors", _tensors(agent, member, ("critic",)))
     last_masks = {name: module.masks.member_masks(member) for name, module in modules.items()}
-    parameters = [tensor for module in modules.values() for tensor in module.parameters.member_parameters(member).values()]
+    parameters = [
+        tensor
+        for module in modules.values()
+        for tensor in module.parameters.member_parameters(member).values()
+    ]
     masked = sum(int((~mask).sum()) for masks in last_masks.values() for mask in masks.values())
     total = sum(tensor.numel() for tensor in parameters)
     digests = {name: module.masks.chains[member] for name, module in modules.items()}
@@ -110,10 +114,20 @@ def write_result(
 
 def _tensors(agent: Agent, member: int, names: tuple[str, ...]) -> bytes:
     modules = agent.modules()
-    return save({f"{m}/{k}": v for m in names for k, v in modules[m].parameters.member_parameters(member).items()})
+    return save(
+        {
+            f"{m}/{k}": v
+            for m in names
+            for k, v in modules[m].parameters.member_parameters(member).items()
+        }
+    )
 
 
-def _masks(first: dict[str, dict[str, Tensor]], last: dict[str, dict[str, Tensor]], digests: dict[str, list[str]]) -> bytes:
+def _masks(
+    first: dict[str, dict[str, Tensor]],
+    last: dict[str, dict[str, Tensor]],
+    digests: dict[str, list[str]],
+) -> bytes:
     """Masks packed eight to a byte (their shapes are the weights'); the digest of every rewire in the metadata.
 
     One metadata key only: safetensors writes several in no fixed order.
@@ -137,7 +151,9 @@ def _result(path: Path) -> dict[str, Any]:
     result = read_json(path)
     found = run_defects(result)
     if found:
-        raise UserError(f"{path}: was edited ({found[0]}). Remove it; the same command makes it again.")
+        raise UserError(
+            f"{path}: was edited ({found[0]}). Remove it; the same command makes it again."
+        )
     return dict(result)
 
 

@@ -40,7 +40,11 @@ def critic_dormant(evaluations: Evaluations) -> float | None:
 def actor_variance(evaluations: Evaluations) -> float | None:
     """Spread of the mean returns of the last LOOKS evaluations while learning, as a share of their mean, if above UNSTEADY."""
     untrained = math.fsum(evaluations[0]["returns"]) / len(evaluations[0]["returns"])
-    learned = [math.fsum(record["returns"]) / len(record["returns"]) for record in evaluations if record["diagnostics"]]
+    learned = [
+        math.fsum(record["returns"]) / len(record["returns"])
+        for record in evaluations
+        if record["diagnostics"]
+    ]
     last = learned[-LOOKS:]
     if len(last) < LOOKS or statistics.fmean(last) <= LEARNED * untrained:
         return None
@@ -49,9 +53,18 @@ def actor_variance(evaluations: Evaluations) -> float | None:
 
 
 SIGNATURES: dict[str, tuple[Callable[[Evaluations], float | None], str]] = {
-    "encoder-rank-collapse": (encoder_rank_collapse, f"the encoder's srank fell below {COLLAPSED:.0%} of its highest"),
-    "critic-dormant": (critic_dormant, f"more than {DORMANT:.0%} of the critic's units are dormant"),
-    "actor-variance": (actor_variance, f"the last {LOOKS} evaluations spread by more than {UNSTEADY:.0%} of their mean"),
+    "encoder-rank-collapse": (
+        encoder_rank_collapse,
+        f"the encoder's srank fell below {COLLAPSED:.0%} of its highest",
+    ),
+    "critic-dormant": (
+        critic_dormant,
+        f"more than {DORMANT:.0%} of the critic's units are dormant",
+    ),
+    "actor-variance": (
+        actor_variance,
+        f"the last {LOOKS} evaluations spread by more than {UNSTEADY:.0%} of their mean",
+    ),
 }
 """Name -> (measure, or None while it does not show; meaning)."""
 
@@ -59,9 +72,14 @@ SIGNATURES: dict[str, tuple[Callable[[Evaluations], float | None], str]] = {
 def new_signs(evaluations: Evaluations, known: Sequence[str]) -> list[dict[str, Any]]:
     """Signs that show at the last evaluation for the first time: name, agent step and measured value."""
     shown = {
-        name: found for name, (look, _) in SIGNATURES.items() if name not in known and (found := look(evaluations)) is not None
+        name: found
+        for name, (look, _) in SIGNATURES.items()
+        if name not in known and (found := look(evaluations)) is not None
     }
-    return [{"name": name, "agent_step": evaluations[-1]["agent_step"], "value": value} for name, value in shown.items()]
+    return [
+        {"name": name, "agent_step": evaluations[-1]["agent_step"], "value": value}
+        for name, value in shown.items()
+    ]
 
 
 def _figures(evaluations: Evaluations, module: str, figure: str) -> list[float]:

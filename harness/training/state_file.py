@@ -43,14 +43,20 @@ def write_state(path: Path, state: dict[str, Any]) -> str:
             return {"dict": {key: replace(item) for key, item in value.items()}}
         if isinstance(value, list):
             return {"list": [replace(item) for item in value]}
-        assert value is None or isinstance(value, bool | int | float | str), f"a checkpoint cannot hold {type(value)}"
+        assert value is None or isinstance(value, bool | int | float | str), (
+            f"a checkpoint cannot hold {type(value)}"
+        )
         return {"value": value}
 
     header: dict[str, Any] = {"__metadata__": {"tree": dump_json(replace(state)).decode()}}
     end = 0
     for number, tensor in enumerate(tensors):
         begin, end = end, end + tensor.numel() * tensor.element_size()
-        header[f"t{number}"] = {"dtype": TYPES[tensor.dtype], "shape": list(tensor.shape), "data_offsets": [begin, end]}
+        header[f"t{number}"] = {
+            "dtype": TYPES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [begin, end],
+        }
     head = json.dumps(header).encode()
     head += b" " * (-len(head) % 8)  # what follows is aligned
     digest = hashlib.sha256()

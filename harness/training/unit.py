@@ -43,10 +43,14 @@ def run_cohort(folder: Path, plan: Plan, cohort: Cohort, options: Options) -> No
             fault = _attempt(folder, plan, cohort, options, stop)
             if fault is None:
                 return
-        raise Incomplete(f"{fault}; tried {options.retries} times more in vain. What was saved is whole.")
+        raise Incomplete(
+            f"{fault}; tried {options.retries} times more in vain. What was saved is whole."
+        )
 
 
-def _attempt(folder: Path, plan: Plan, cohort: Cohort, options: Options, stop: Callable[[], UserError | None]) -> str | None:
+def _attempt(
+    folder: Path, plan: Plan, cohort: Cohort, options: Options, stop: Callable[[], UserError | None]
+) -> str | None:
     """Train from the last checkpoint to the results; returns the fault that broke it off, noted, if there was one.
 
     In words: the exception would keep the whole training alive beside the next one.
@@ -61,8 +65,15 @@ def _attempt(folder: Path, plan: Plan, cohort: Cohort, options: Options, stop: C
     place = folder / "cohorts" / str(cohort.index)
     checkpoints = Checkpoints(place / "checkpoint", len(cohort.runs), provenance.identity())
     found, drifted = checkpoints.read(options.allow_drift) or (None, False)
-    report = Writer(place / "progress.json", plan.budget.agent_steps, plan.agent_settings().warmup, _seconds(plan, cohort))
-    training = Training(plan, cohort, folder, options.device, options.watchdog_seconds, record=not options.eager)
+    report = Writer(
+        place / "progress.json",
+        plan.budget.agent_steps,
+        plan.agent_settings().warmup,
+        _seconds(plan, cohort),
+    )
+    training = Training(
+        plan, cohort, folder, options.device, options.watchdog_seconds, record=not options.eager
+    )
     training.drifted = drifted
     try:
         with training:

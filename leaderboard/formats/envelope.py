@@ -40,7 +40,9 @@ def open_envelope(data: bytes) -> dict[str, Any]:
         raise EnvelopeError(f"not JSON: {error}") from None
     _exact_keys(document, {"payload", "payloadType", "signatures"}, "envelope")
     if document["payloadType"] != PAYLOAD_TYPE:
-        raise EnvelopeError(f"payloadType is {document['payloadType']!r}, expected {PAYLOAD_TYPE!r}")
+        raise EnvelopeError(
+            f"payloadType is {document['payloadType']!r}, expected {PAYLOAD_TYPE!r}"
+        )
     signatures = document["signatures"]
     if not isinstance(signatures, list) or len(signatures) != 1:
         raise EnvelopeError("expected exactly one signature")
@@ -65,7 +67,9 @@ def check_signature(document: dict[str, Any], public_hex: str) -> None:
     except (ValueError, TypeError):
         raise EnvelopeError("the payload's public key is not 64 hexadecimal digits") from None
     if named != expected:
-        raise EnvelopeError(f"key id {str(named)[:16]}.. is not the digest of the public key in the payload")
+        raise EnvelopeError(
+            f"key id {str(named)[:16]}.. is not the digest of the public key in the payload"
+        )
     try:
         # from_dict empties what it is given
         Envelope.from_dict(copy.deepcopy(document)).verify([key], 1)
@@ -80,7 +84,10 @@ def _exact_keys(value: Any, wanted: set[str], where: str) -> None:
 
 def _canonical_base64(value: Any, where: str) -> None:
     try:
-        canonical = isinstance(value, str) and base64.b64encode(base64.b64decode(value, validate=True)).decode() == value
+        canonical = (
+            isinstance(value, str)
+            and base64.b64encode(base64.b64decode(value, validate=True)).decode() == value
+        )
     except (binascii.Error, ValueError):
         canonical = False
     if not canonical:

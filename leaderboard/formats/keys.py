@@ -32,7 +32,9 @@ class SigningKey:
     @property
     def public_hex(self) -> str:
         """The raw 32-byte public key in hexadecimal."""
-        raw = self.private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        raw = self.private.public_key().public_bytes(
+            serialization.Encoding.Raw, serialization.PublicFormat.Raw
+        )
         return raw.hex()
 
     @property
@@ -65,11 +67,15 @@ def generate(path: Path, passphrase: bytes | None = None) -> SigningKey:
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase:
         encryption = serialization.BestAvailableEncryption(passphrase)
-    pem = private.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    pem = private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
+    )
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise KeyFileError(f"{path}: already there; a key is never overwritten. Choose another file.") from None
+        raise KeyFileError(
+            f"{path}: already there; a key is never overwritten. Choose another file."
+        ) from None
     except OSError as error:
         raise KeyFileError(f"{path}: cannot be written ({error.strerror}).") from None
     with os.fdopen(descriptor, "wb") as file:
@@ -102,12 +108,18 @@ def load_trust(path: Path) -> dict[str, str]:
         document = strict_json.parse(path.read_bytes())
     except (OSError, ValueError) as error:
         raise KeyFileError(f"{path}: not a readable trust file ({error}).") from None
-    if not isinstance(document, dict) or document.get("schema") != TRUST_SCHEMA or not isinstance(document.get("keys"), list):
+    if (
+        not isinstance(document, dict)
+        or document.get("schema") != TRUST_SCHEMA
+        or not isinstance(document.get("keys"), list)
+    ):
         raise KeyFileError(f'{path}: expected {{"schema": "{TRUST_SCHEMA}", "keys": [..]}}.')
     trusted: dict[str, str] = {}
     for index, key in enumerate(document["keys"]):
         try:
             trusted[key_id(key["public_key"])] = str(key["name"])
         except (KeyError, TypeError, ValueError):
-            raise KeyFileError(f"{path}: keys[{index}]: expected a name and a public_key of 64 hexadecimal digits.") from None
+            raise KeyFileError(
+                f"{path}: keys[{index}]: expected a name and a public_key of 64 hexadecimal digits."
+            ) from None
     return trusted

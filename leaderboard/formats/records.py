@@ -22,8 +22,14 @@ class Recorded:
 def read_evaluations(folder: Path, runs: list[dict[str, Any]]) -> list[Recorded]:
     """What the runs of a plan folder recorded at each scheduled evaluation. Lines that are not whole records are passed over: a
     run that is under way may be writing one."""
-    places = [folder / "runs" / run["task"] / run["regime"] / str(run["seed"]) / "records.jsonl" for run in runs]
-    return [Recorded(run["regime"], run["seed"], list(_evaluations(path))) for run, path in zip(runs, places, strict=True)]
+    places = [
+        folder / "runs" / run["task"] / run["regime"] / str(run["seed"]) / "records.jsonl"
+        for run in runs
+    ]
+    return [
+        Recorded(run["regime"], run["seed"], list(_evaluations(path)))
+        for run, path in zip(runs, places, strict=True)
+    ]
 
 
 def _evaluations(path: Path) -> Iterable[dict[str, Any]]:

@@ -17,7 +17,9 @@ def statement(subjects: dict[str, str], facts: dict[str, str], key: SigningKey) 
     signer = {"key_id": key.key_id, "public_key": key.public_hex, "one_use": key.one_use}
     return {
         "_type": STATEMENT_TYPE,
-        "subject": [{"name": name, "digest": {"sha256": digest}} for name, digest in subjects.items()],
+        "subject": [
+            {"name": name, "digest": {"sha256": digest}} for name, digest in subjects.items()
+        ],
         "predicateType": RELEASE_TYPE,
         "predicate": {**facts, "signer": signer},
     }

@@ -15,12 +15,24 @@ STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 RUN_TYPE = "urn:mst-bench:run:v1"
 
 MODULES = ("encoder", "critic", "actor")
-CSV_COLUMNS = ("task", "regime", "seed", "status", "score", "environment_steps", *(f"{name}_updates" for name in MODULES))
+CSV_COLUMNS = (
+    "task",
+    "regime",
+    "seed",
+    "status",
+    "score",
+    "environment_steps",
+    *(f"{name}_updates" for name in MODULES),
+)
 
 
 def schema(name: str = "run.v1.json") -> dict[str, Any]:
     """JSON Schema of a run statement, or of another document."""
-    text = resources.files("leaderboard.formats").joinpath(f"schemas/{name}").read_text(encoding="utf-8")
+    text = (
+        resources.files("leaderboard.formats")
+        .joinpath(f"schemas/{name}")
+        .read_text(encoding="utf-8")
+    )
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
@@ -44,7 +56,10 @@ def run_defects(run: Any) -> list[str]:
 def _defects(wanted: dict[str, Any], document: Any, name: str) -> list[str]:
     errors = Draft202012Validator(wanted).iter_errors(document)
     ordered = sorted(errors, key=lambda error: list(map(str, error.absolute_path)))
-    return [f"{'.'.join(map(str, error.absolute_path)) or name}: {error.message[:200]}" for error in ordered]
+    return [
+        f"{'.'.join(map(str, error.absolute_path)) or name}: {error.message[:200]}"
+        for error in ordered
+    ]
 
 
 def score(returns: list[float]) -> float | None:
@@ -60,5 +75,15 @@ def results_csv(runs: list[dict[str, Any]]) -> bytes:
     for run in runs:
         updates = [run["updates"].get(module, "") for module in MODULES]
         points = "" if run["score"] is None else repr(run["score"])
-        writer.writerow([run["task"], run["regime"], run["seed"], run["status"], points, run["environment_steps"], *updates])
+        writer.writerow(
+            [
+                run["task"],
+                run["regime"],
+                run["seed"],
+                run["status"],
+                points,
+                run["environment_steps"],
+                *updates,
+            ]
+        )
     return text.getvalue().encode()

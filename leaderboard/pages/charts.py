@@ -26,7 +26,9 @@ HUES = 8
 """Colours the page has; further regimes repeat them with another dash."""
 DASHES = ("solid", (0, (5, 2)), (0, (1, 1.5)))
 INK, FAINT = "#f1e2a0", "#f1e2a1"
-VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)"} | {f"#f1e2d{hue}": f"var(--hue{hue})" for hue in range(HUES)}
+VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)"} | {
+    f"#f1e2d{hue}": f"var(--hue{hue})" for hue in range(HUES)
+}
 """Stand-in colour -> CSS variable of the page."""
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
@@ -54,17 +56,28 @@ def lines(panel: Panel, order: list[str], ident: str, only: str | None = None) -
     def draw(axes: Axes) -> None:
         for curve in panel.curves if only else []:
             if curve.regime == only:
-                axes.plot(curve.steps, curve.values, color=_hue(order, only), linewidth=0.7, alpha=0.55)
+                axes.plot(
+                    curve.steps, curve.values, color=_hue(order, only), linewidth=0.7, alpha=0.55
+                )
         for band in panel.bands:
             if only not in (None, band.regime):
                 continue
             colour = _hue(order, band.regime)
-            inside = [(step, *pair) for step, pair in zip(band.steps, band.intervals, strict=True) if pair]
+            inside = [
+                (step, *pair) for step, pair in zip(band.steps, band.intervals, strict=True) if pair
+            ]
             if inside and banded:
                 steps, lows, highs = zip(*inside, strict=True)
                 axes.fill_between(steps, lows, highs, color=colour, alpha=0.16, linewidth=0)
             marker = "o" if len(band.steps) == 1 else ""
-            axes.plot(band.steps, band.means, color=colour, linewidth=1.9, linestyle=_dash(order, band.regime), marker=marker)
+            axes.plot(
+                band.steps,
+                band.means,
+                color=colour,
+                linewidth=1.9,
+                linestyle=_dash(order, band.regime),
+                marker=marker,
+            )
         axes.set_xlabel("environment steps")
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.set_ylim(*panel.limits)
@@ -77,14 +90,28 @@ def scores(runs: list[dict[str, Any]], order: list[str], ident: str) -> str:
 
     def draw(axes: Axes) -> None:
         for row, regime in enumerate(reversed(order)):
-            found = [run["score"] for run in runs if run["regime"] == regime and run["score"] is not None]
+            found = [
+                run["score"] for run in runs if run["regime"] == regime and run["score"] is not None
+            ]
             if not found:
                 continue
             colour, mean = _hue(order, regime), mean_interval(found)
-            axes.plot(found, [row] * len(found), "o", color=colour, markersize=5, alpha=0.55, markeredgewidth=0)
+            axes.plot(
+                found,
+                [row] * len(found),
+                "o",
+                color=colour,
+                markersize=5,
+                alpha=0.55,
+                markeredgewidth=0,
+            )
             axes.plot([mean.mean], [row - 0.22], "D", color=colour, markersize=5)
             if mean.n > 1:
-                axes.plot([mean.mean - mean.half_width, mean.mean + mean.half_width], [row - 0.22] * 2, color=colour)
+                axes.plot(
+                    [mean.mean - mean.half_width, mean.mean + mean.half_width],
+                    [row - 0.22] * 2,
+                    color=colour,
+                )
         axes.set_yticks(range(len(order)), list(reversed(order)))
         axes.set_ylim(-0.6, len(order) - 0.4)
         axes.grid(visible=False, axis="y")
@@ -104,7 +131,12 @@ def profiles(cells: dict[str, list[list[float]]], order: list[str], ident: str) 
         for regime, tasks in cells.items():
             shares = profile(tasks, thresholds)
             axes.step(
-                thresholds, shares, color=_hue(order, regime), linewidth=1.7, linestyle=_dash(order, regime), where="post"
+                thresholds,
+                shares,
+                color=_hue(order, regime),
+                linewidth=1.7,
+                linestyle=_dash(order, regime),
+                where="post",
             )
         axes.set_xlabel("score")
         axes.set_ylim(-0.03, 1.03)
@@ -136,10 +168,14 @@ def _svg(draw: Callable[[Axes], None], ident: str, size: tuple[float, float]) ->
         axes.yaxis.set_major_locator(MaxNLocator(5))
         draw(axes)
         text = io.StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(
+            text, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
+        )
     svg = text.getvalue()
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     svg = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{ident}-", svg)
     for stand_in, variable in VARIABLES.items():
         svg = svg.replace(stand_in, variable)
-    return re.sub(r'^<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', svg)
+    return re.sub(
+        r'^<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', svg
+    )

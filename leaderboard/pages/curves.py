@@ -56,14 +56,23 @@ class Panel:
     def limits(self) -> tuple[float, float]:
         """Room for every seed; intervals of few seeds may reach out of it."""
         values = [value for curve in self.curves for value in curve.values]
-        low, high = (0.0, max(self.reach, *values)) if self.reach is not None else (min(values), max(values))
+        low, high = (
+            (0.0, max(self.reach, *values))
+            if self.reach is not None
+            else (min(values), max(values))
+        )
         room = 0.05 * (high - low) or 1.0
         return low - room, high + room
 
 
 def returns_panel(runs: list[Recorded]) -> Panel:
     """Mean return of each scheduled evaluation, for the runs of one task."""
-    return _panel("mean return", None, runs, lambda record: math.fsum(record["returns"]) / len(record["returns"]))
+    return _panel(
+        "mean return",
+        None,
+        runs,
+        lambda record: math.fsum(record["returns"]) / len(record["returns"]),
+    )
 
 
 def diagnostics_panels(runs: list[Recorded]) -> list[Panel]:
@@ -79,10 +88,17 @@ def diagnostics_panels(runs: list[Recorded]) -> list[Panel]:
     return [panel for panel in panels if panel.curves]
 
 
-def _panel(title: str, reach: float | None, runs: list[Recorded], figure: Callable[[dict[str, Any]], float]) -> Panel:
+def _panel(
+    title: str, reach: float | None, runs: list[Recorded], figure: Callable[[dict[str, Any]], float]
+) -> Panel:
     curves = [_curve(run, figure) for run in runs]
     drawn = [curve for curve in curves if curve.steps]
-    return Panel(title, drawn, [_band(regime, drawn) for regime in dict.fromkeys(curve.regime for curve in drawn)], reach)
+    return Panel(
+        title,
+        drawn,
+        [_band(regime, drawn) for regime in dict.fromkeys(curve.regime for curve in drawn)],
+        reach,
+    )
 
 
 def _curve(run: Recorded, figure: Callable[[dict[str, Any]], float]) -> Curve:
@@ -105,5 +121,8 @@ def _band(regime: str, curves: list[Curve]) -> Band:
             for step, value in zip(curve.steps, curve.values, strict=True):
                 at.setdefault(step, []).append(value)
     found = [mean_interval(at[step]) for step in sorted(at)]
-    intervals = [None if math.isnan(m.half_width) else (m.mean - m.half_width, m.mean + m.half_width) for m in found]
+    intervals = [
+        None if math.isnan(m.half_width) else (m.mean - m.half_width, m.mean + m.half_width)
+        for m in found
+    ]
     return Band(regime, sorted(at), [m.mean for m in found], intervals)

@@ -45,7 +45,9 @@ def signed_predicate(entry: Path) -> dict[str, Any]:
     return predicate
 
 
-def render(predicate: dict[str, Any], manifest: dict[str, Any], folder: Path, verdict: Verdict | None) -> str:
+def render(
+    predicate: dict[str, Any], manifest: dict[str, Any], folder: Path, verdict: Verdict | None
+) -> str:
     """The page. Curves come from the records under `folder`; without a verdict it says that nothing is signed yet.
 
     `predicate` and `manifest` are those of the entry, or of what is there so far. Records of missing runs are not signed, and
@@ -65,7 +67,10 @@ def render(predicate: dict[str, Any], manifest: dict[str, Any], folder: Path, ve
     told = [run for run in runs if run["failure"]]
     plan = strict_json.parse((folder / "plan.json").read_bytes())
     budget = predicate["budget"]["environment_steps"]
-    counts = {status: sum(run["status"] == status for run in runs) for status in ("finished", "failed", "missing")}
+    counts = {
+        status: sum(run["status"] == status for run in runs)
+        for status in ("finished", "failed", "missing")
+    }
     return environment.get_template("report.html").render(
         entry=predicate,
         manifest=manifest,
@@ -82,7 +87,9 @@ def render(predicate: dict[str, Any], manifest: dict[str, Any], folder: Path, ve
         signs=[(run, sign) for run in runs for sign in run["signs"]],
         counts=counts,
         told=told,
-        sections=[_section(number, task, regimes, folder, recorded) for number, task in enumerate(tasks)],
+        sections=[
+            _section(number, task, regimes, folder, recorded) for number, task in enumerate(tasks)
+        ],
         legend=[(regime, *divmod(number, charts.HUES)) for number, regime in enumerate(regimes)],
         members=sorted({run["members"] for run in runs if run["members"]}),
     )
@@ -93,7 +100,10 @@ def published_rows(tasks: list[str]) -> list[tuple[str, references.Method, list[
     rows = []
     for name, method in references.METHODS.items():
         if any(task in method.returns for task in tasks):
-            cells = [f"{mean} +- {half}" for mean, half in (method.returns.get(task, ("-", "-")) for task in tasks)]
+            cells = [
+                f"{mean} +- {half}"
+                for mean, half in (method.returns.get(task, ("-", "-")) for task in tasks)
+            ]
             rows.append((name, method, cells))
     return rows
 
@@ -105,7 +115,10 @@ def _profile(runs: list[dict[str, Any]], regimes: list[str]) -> Drawing | None:
     if len(present) < 2:
         return None
     drawn = charts.profiles(present, regimes, "profile")
-    return Drawing(drawn, "Performance profiles: share of runs that score above a threshold, every task weighing the same")
+    return Drawing(
+        drawn,
+        "Performance profiles: share of runs that score above a threshold, every task weighing the same",
+    )
 
 
 def _cells(runs: list[dict[str, Any]], regime: str) -> list[list[float]]:
@@ -117,10 +130,15 @@ def _cells(runs: list[dict[str, Any]], regime: str) -> list[list[float]]:
 def _few(runs: list[dict[str, Any]]) -> bool:
     """Whether some cell has too few seeds for a ranking."""
     kinds = {(run["task"], run["regime"]) for run in runs}
-    return any(len({run["seed"] for run in runs if (run["task"], run["regime"]) == kind}) < FEW for kind in kinds)
+    return any(
+        len({run["seed"] for run in runs if (run["task"], run["regime"]) == kind}) < FEW
+        for kind in kinds
+    )
 
 
-def _suite_means(runs: list[dict[str, Any]], regimes: list[str], tasks: list[str]) -> list[tuple[str, str, str]]:
+def _suite_means(
+    runs: list[dict[str, Any]], regimes: list[str], tasks: list[str]
+) -> list[tuple[str, str, str]]:
     """For each regime the mean over tasks and the pooled IQM, with their intervals; only where there are several tasks."""
     rows = []
     for regime in regimes if len(tasks) > 1 else []:
@@ -133,7 +151,9 @@ def _suite_means(runs: list[dict[str, Any]], regimes: list[str], tasks: list[str
     return rows
 
 
-def _section(number: int, task: str, regimes: list[str], folder: Path, runs: list[dict[str, Any]]) -> TaskSection:
+def _section(
+    number: int, task: str, regimes: list[str], folder: Path, runs: list[dict[str, Any]]
+) -> TaskSection:
     mine = [run for run in runs if run["task"] == task]
     recorded = read_evaluations(folder, mine)
     panel = returns_panel(recorded)
@@ -143,7 +163,9 @@ def _section(number: int, task: str, regimes: list[str], folder: Path, runs: lis
     )
     overview, single = None, []
     if panel.curves:
-        overview = Drawing(charts.lines(panel, regimes, f"c{number}"), "All regimes: mean return over the seeds")
+        overview = Drawing(
+            charts.lines(panel, regimes, f"c{number}"), "All regimes: mean return over the seeds"
+        )
         single = [
             Drawing(charts.lines(panel, regimes, f"c{number}r{at}", regime), _seeds(panel, regime))
             for at, regime in enumerate(regimes)
@@ -158,4 +180,8 @@ def _section(number: int, task: str, regimes: list[str], folder: Path, runs: lis
 
 def _seeds(panel: Panel, regime: str) -> str:
     count = sum(curve.regime == regime for curve in panel.curves)
-    return f"{regime}: {count} seeds, their mean, its 95% t interval" if count > 1 else f"{regime}: one seed"
+    return (
+        f"{regime}: {count} seeds, their mean, its 95% t interval"
+        if count > 1
+        else f"{regime}: one seed"
+    )

@@ -23,7 +23,19 @@ HEADERS = (
     "task", "regime", "mean score", "95% t interval", "IQM", "95% bootstrap", "min", "max", "collapsed", "seeds",
     "density e/c/a", "failed", "missing",
 )  # fmt: skip
-DIFFERENCES = ("task", "regime", "a", "b", "b - a", "95% interval", "p (BH)", "P(b > a)", "seeds", "evidence", "pairs")
+DIFFERENCES = (
+    "task",
+    "regime",
+    "a",
+    "b",
+    "b - a",
+    "95% interval",
+    "p (BH)",
+    "P(b > a)",
+    "seeds",
+    "evidence",
+    "pairs",
+)
 
 
 def comparison(runs: list[dict[str, Any]]) -> str:
@@ -38,9 +50,19 @@ def comparison_rows(runs: list[dict[str, Any]]) -> list[list[Any]]:
     for task, regime in dict.fromkeys((run["task"], run["regime"]) for run in runs):
         mine = [run for run in runs if (run["task"], run["regime"]) == (task, regime)]
         scores = [run["score"] for run in mine if run["score"] is not None]
-        lost = {status: sum(run["status"] == status for run in mine) for status in ("failed", "missing")}
+        lost = {
+            status: sum(run["status"] == status for run in mine) for status in ("failed", "missing")
+        }
         rows.append(
-            [task, regime, *_figures(scores), f"{len(scores)}/{len(mine)}", _density(mine), lost["failed"], lost["missing"]]
+            [
+                task,
+                regime,
+                *_figures(scores),
+                f"{len(scores)}/{len(mine)}",
+                _density(mine),
+                lost["failed"],
+                lost["missing"],
+            ]
         )
     return rows
 
@@ -53,7 +75,15 @@ def _figures(scores: list[float]) -> list[Any]:
     low, high = iqm_interval([scores])
     spread = f"{low:.1f} to {high:.1f}" if len(scores) > 1 else "-"
     middle = f"{pooled_iqm([scores]):.1f}"
-    return [f"{found.mean:.1f}", interval, middle, spread, f"{min(scores):.1f}", f"{max(scores):.1f}", collapsed(scores)]
+    return [
+        f"{found.mean:.1f}",
+        interval,
+        middle,
+        spread,
+        f"{min(scores):.1f}",
+        f"{max(scores):.1f}",
+        collapsed(scores),
+    ]
 
 
 def differences(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -78,16 +108,24 @@ def differences(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> lis
             "improvement": improvement([cells[1][cell]], [cells[0][cell]]),
             "seeds": [len(cells[0][cell]), len(cells[1][cell])],
             "pairs": len(_pairs(ours, theirs, cell)),
-            "evidence": _evidence(_pairs(ours, theirs, cell), mean_interval(cells[0][cell]).deviation),
+            "evidence": _evidence(
+                _pairs(ours, theirs, cell), mean_interval(cells[0][cell]).deviation
+            ),
         }
         for cell, test, p in zip(both, tests, adjusted, strict=True)
     ]
 
 
-def _pairs(ours: list[dict[str, Any]], theirs: list[dict[str, Any]], cell: tuple[str, str]) -> list[float]:
+def _pairs(
+    ours: list[dict[str, Any]], theirs: list[dict[str, Any]], cell: tuple[str, str]
+) -> list[float]:
     """b - a of every seed that both have in a cell."""
     found = [
-        {run["seed"]: run["score"] for run in runs if (run["task"], run["regime"]) == cell and run["score"] is not None}
+        {
+            run["seed"]: run["score"]
+            for run in runs
+            if (run["task"], run["regime"]) == cell and run["score"] is not None
+        }
         for runs in (ours, theirs)
     ]
     return [found[1][seed] - found[0][seed] for seed in sorted(found[0]) if seed in found[1]]
@@ -107,7 +145,19 @@ def difference_table(found: list[dict[str, Any]]) -> str:
         seeds = "{} and {}".format(*row["seeds"])
         evidence = "-" if row["evidence"] is None else f"{row['evidence']:.3g}"
         better = f"{row['improvement']:.2f}"
-        rows.append([row["task"], row["regime"], *numbers, interval, p, better, seeds, evidence, row["pairs"]])
+        rows.append(
+            [
+                row["task"],
+                row["regime"],
+                *numbers,
+                interval,
+                p,
+                better,
+                seeds,
+                evidence,
+                row["pairs"],
+            ]
+        )
     return tabulate(rows, headers=DIFFERENCES, disable_numparse=True)
 
 

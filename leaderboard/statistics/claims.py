@@ -17,7 +17,14 @@ from scipy.special import stdtrit
 
 from leaderboard.formats.records import read_evaluations
 from leaderboard.statistics.references import ENVIRONMENT_STEPS, METHODS
-from leaderboard.statistics.stats import Difference, difference, holm, mean_interval, spread_ratio, with_error
+from leaderboard.statistics.stats import (
+    Difference,
+    difference,
+    holm,
+    mean_interval,
+    spread_ratio,
+    with_error,
+)
 
 LEVEL = 0.05
 NARROW = 0.2
@@ -39,22 +46,33 @@ class Finding:
     """supported, refuted or undecided"""
 
 
-def findings(claims: Sequence[Mapping[str, str]], runs: list[dict[str, Any]], folder: Path, budget: int) -> list[Finding]:
+def findings(
+    claims: Sequence[Mapping[str, str]], runs: list[dict[str, Any]], folder: Path, budget: int
+) -> list[Finding]:
     """The claims of a plan, tested on the runs of its entry; `budget`: environment steps of a run."""
     tasks = list(dict.fromkeys(run["task"] for run in runs))
     needed = {claim["figure"]: _figures(claim["figure"], runs, folder) for claim in claims}
     tests = [_test(claim, needed[claim["figure"]], tasks, budget) for claim in claims]
     adjusted = holm([test.p for test in tests])
     return [
-        Finding(claim["claim"], _compared(claim), _statistic(claim, test, p), _verdict(claim, test, p, _level(claim, tasks)))
+        Finding(
+            claim["claim"],
+            _compared(claim),
+            _statistic(claim, test, p),
+            _verdict(claim, test, p, _level(claim, tasks)),
+        )
         for claim, test, p in zip(claims, tests, adjusted, strict=True)
     ]
 
 
-def _figures(name: str, runs: list[dict[str, Any]], folder: Path) -> dict[tuple[str, str], list[float]]:
+def _figures(
+    name: str, runs: list[dict[str, Any]], folder: Path
+) -> dict[tuple[str, str], list[float]]:
     """One figure of each run that has it."""
     found = dict[tuple[str, str], list[float]]()
-    recorded = read_evaluations(folder, runs) if name not in ("score", "spread") else [None] * len(runs)
+    recorded = (
+        read_evaluations(folder, runs) if name not in ("score", "spread") else [None] * len(runs)
+    )
     for run, curve in zip(runs, recorded, strict=True):
         value = run["score"] if curve is None else _last(name, curve.evaluations)
         if value is not None:
@@ -68,7 +86,9 @@ def _last(name: str, evaluations: list[dict[str, Any]]) -> float | None:
     try:
         last = evaluations[-1]
         value = float(
-            math.fsum(last["returns"]) / len(last["returns"]) if name == "last" else last["diagnostics"][module][figure]
+            math.fsum(last["returns"]) / len(last["returns"])
+            if name == "last"
+            else last["diagnostics"][module][figure]
         )
     except (IndexError, KeyError, TypeError, ValueError, ArithmeticError):
         return None
@@ -85,7 +105,9 @@ def _test(claim: Mapping[str, str], figures: Figures, tasks: list[str], budget: 
     theirs = [figures.get((task, claim["than"]), []) for task in tasks]
     if not all(len(cell) > 1 for cell in (*ours, *theirs)):
         return NOTHING
-    if claim["figure"] == "spread":  # of scores about their task's mean, so that tasks can be pooled
+    if (
+        claim["figure"] == "spread"
+    ):  # of scores about their task's mean, so that tasks can be pooled
         return spread_ratio(_centred(ours), _centred(theirs))
     return difference(ours, theirs)
 
@@ -94,14 +116,22 @@ def _centred(cells: Sequence[Sequence[float]]) -> list[float]:
     return [value - mean_interval(cell).mean for cell in cells for value in cell]
 
 
-def _against_published(method: str, ours: Sequence[Sequence[float]], tasks: list[str], budget: int) -> Difference:
+def _against_published(
+    method: str, ours: Sequence[Sequence[float]], tasks: list[str], budget: int
+) -> Difference:
     """Mean over tasks less the published one; both means have errors."""
     published = METHODS[method]
-    if budget != ENVIRONMENT_STEPS or not all(task in published.returns for task in tasks) or not all(len(c) > 1 for c in ours):
+    if (
+        budget != ENVIRONMENT_STEPS
+        or not all(task in published.returns for task in tasks)
+        or not all(len(c) > 1 for c in ours)
+    ):
         return NOTHING
     cells = [mean_interval(cell) for cell in ours]
     theirs = [published.returns[task] for task in tasks]
-    value = math.fsum(cell.mean - mean for cell, (mean, _) in zip(cells, theirs, strict=True)) / len(tasks)
+    value = math.fsum(
+        cell.mean - mean for cell, (mean, _) in zip(cells, theirs, strict=True)
+    ) / len(tasks)
     errors_wide = float(stdtrit(published.seeds - 1, 0.975))
     terms = [(cell.deviation**2 / cell.n, cell.n) for cell in cells]
     terms += [((half / errors_wide) ** 2, published.seeds) for _, half in theirs]
@@ -123,7 +153,9 @@ def _compared(claim: Mapping[str, str]) -> str:
 def _statistic(claim: Mapping[str, str], test: Difference, p: float) -> str:
     if math.isnan(test.p):
         return (
-            "not enough runs" if claim["than"] not in METHODS else "not enough runs, or another budget than the published one"
+            "not enough runs"
+            if claim["than"] not in METHODS
+            else "not enough runs, or another budget than the published one"
         )
     what = "ratio" if claim["figure"] == "spread" else "difference"
     return f"{what} {test.value:.3g} ({test.low:.3g} to {test.high:.3g}), Holm p {p:.2g}"

@@ -9,9 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from leaderboard.statistics.stats import Difference, benjamini_hochberg, difference, holm, improvement, improvement_interval
+from leaderboard.statistics.stats import (
+    Difference,
+    benjamini_hochberg,
+    difference,
+    holm,
+    improvement,
+    improvement_interval,
+)
 
-FAMILIES = {"headline": ("dense", "sst", "dst"), "controls at MST's density": ("sst-ac", "dst-ac", "swap")}
+FAMILIES = {
+    "headline": ("dense", "sst", "dst"),
+    "controls at MST's density": ("sst-ac", "dst-ac", "swap"),
+}
 """MST is compared with these; each family is adjusted by Holm for itself."""
 OURS = "mst"
 
@@ -36,15 +46,23 @@ class Contrast:
 
 def contrasts(runs: Sequence[dict[str, Any]]) -> list[Contrast]:
     """Every declared contrast that the runs of an entry allow: two seeds or more of both regimes on every task."""
-    scores = {(run["task"], run["regime"], run["seed"]): run["score"] for run in runs if run["score"] is not None}
+    scores = {
+        (run["task"], run["regime"], run["seed"]): run["score"]
+        for run in runs
+        if run["score"] is not None
+    }
     tasks = list(dict.fromkeys(run["task"] for run in runs))
     found = list[Contrast]()
     for family, others in FAMILIES.items():
         present = [name for name in others if all(_enough(scores, task, name) for task in tasks)]
         if not all(_enough(scores, task, OURS) for task in tasks):
             continue
-        tests = [difference(_cells(scores, tasks, OURS), _cells(scores, tasks, name)) for name in present]
-        for name, test, adjusted in zip(present, tests, holm([test.p for test in tests]), strict=True):
+        tests = [
+            difference(_cells(scores, tasks, OURS), _cells(scores, tasks, name)) for name in present
+        ]
+        for name, test, adjusted in zip(
+            present, tests, holm([test.p for test in tests]), strict=True
+        ):
             found.append(_contrast(family, name, test, adjusted, scores, tasks))
     return found
 
@@ -60,7 +78,9 @@ def _cells(scores: Scores, tasks: list[str], regime: str) -> list[list[float]]:
     return [[score for key, score in scores.items() if key[:2] == (task, regime)] for task in tasks]
 
 
-def _contrast(family: str, than: str, test: Difference, adjusted: float, scores: Scores, tasks: list[str]) -> Contrast:
+def _contrast(
+    family: str, than: str, test: Difference, adjusted: float, scores: Scores, tasks: list[str]
+) -> Contrast:
     ours, theirs = _cells(scores, tasks, OURS), _cells(scores, tasks, than)
     single = [difference([a], [b]) for a, b in zip(ours, theirs, strict=True)]
     by_task = zip(tasks, single, benjamini_hochberg([one.p for one in single]), strict=True)

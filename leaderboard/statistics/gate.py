@@ -67,12 +67,18 @@ def scores(runs: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
     """Cells of the runs that an entry states. A run that failed scores nothing; missing ones are the caller's to refuse."""
     cells = dict[str, list[float]]()
     for run in runs:
-        cells.setdefault(f"{run['task']}/{run['regime']}", []).append(run["score"] if run["score"] is not None else 0.0)
+        cells.setdefault(f"{run['task']}/{run['regime']}", []).append(
+            run["score"] if run["score"] is not None else 0.0
+        )
     return cells
 
 
 def judge(
-    baseline: Cells, candidate: Cells, tolerance: float = TOLERANCE, margin: float = MARGIN, alpha: float = ALPHA
+    baseline: Cells,
+    candidate: Cells,
+    tolerance: float = TOLERANCE,
+    margin: float = MARGIN,
+    alpha: float = ALPHA,
 ) -> Verdict:
     """The verdict on cells that both have, with two seeds or more on each side."""
     names = list(baseline)
@@ -82,12 +88,20 @@ def judge(
         for name, p in zip(names, adjusted, strict=True)
     ]
     words = {cell.word for cell in cells}
-    word: Word = "FAIL" if "FAIL" in words else "INCONCLUSIVE" if "INCONCLUSIVE" in words else "PASS"
+    word: Word = (
+        "FAIL" if "FAIL" in words else "INCONCLUSIVE" if "INCONCLUSIVE" in words else "PASS"
+    )
     return Verdict(word, tuple(cells))
 
 
 def _cell(
-    name: str, baseline: Sequence[float], candidate: Sequence[float], p: float, tolerance: float, margin: float, alpha: float
+    name: str,
+    baseline: Sequence[float],
+    candidate: Sequence[float],
+    p: float,
+    tolerance: float,
+    margin: float,
+    alpha: float,
 ) -> CellVerdict:
     old, new = mean_interval(baseline), mean_interval(candidate)
     keep = 1.0 - margin
@@ -97,7 +111,15 @@ def _cell(
         return CellVerdict(name, old.mean, new.mean, p, lower, "FAIL", 0)
     if lower > 0.0:
         return CellVerdict(name, old.mean, new.mean, p, lower, "PASS", 0)
-    return CellVerdict(name, old.mean, new.mean, p, lower, "INCONCLUSIVE", _more_seeds(baseline, candidate, keep, value))
+    return CellVerdict(
+        name,
+        old.mean,
+        new.mean,
+        p,
+        lower,
+        "INCONCLUSIVE",
+        _more_seeds(baseline, candidate, keep, value),
+    )
 
 
 def _p_of_no_loss(baseline: Sequence[float], candidate: Sequence[float]) -> float:
@@ -109,7 +131,9 @@ def _p_of_no_loss(baseline: Sequence[float], candidate: Sequence[float]) -> floa
     return float(stdtr(freedom, value / error))
 
 
-def _error(baseline: Sequence[float], candidate: Sequence[float], weight: float) -> tuple[float, float]:
+def _error(
+    baseline: Sequence[float], candidate: Sequence[float], weight: float
+) -> tuple[float, float]:
     """Standard error and degrees of freedom of mean(candidate) - weight mean(baseline)."""
     old, new = mean_interval(baseline), mean_interval(candidate)
     terms = [(weight**2 * old.deviation**2 / old.n, old.n), (new.deviation**2 / new.n, new.n)]
@@ -123,7 +147,9 @@ def _half(error: float, freedom: float) -> float:
     return float(stdtrit(freedom, 1.0 - MARGIN_LEVEL)) * error
 
 
-def _more_seeds(baseline: Sequence[float], candidate: Sequence[float], keep: float, value: float) -> int:
+def _more_seeds(
+    baseline: Sequence[float], candidate: Sequence[float], keep: float, value: float
+) -> int:
     """Seeds of the candidate after which the lower bound would be above zero, if mean and spread stay as they are."""
     old, new = mean_interval(baseline), mean_interval(candidate)
     for more in range(1, MOST_SEEDS):
@@ -135,7 +161,11 @@ def _more_seeds(baseline: Sequence[float], candidate: Sequence[float], keep: flo
 
 def calibration() -> dict[str, Any]:
     """How often the gate is wrong, as measured on `ci-tiny` (benchmarks/gate_calibration.py made the file)."""
-    text = resources.files("leaderboard.statistics").joinpath("gate-calibration.json").read_text(encoding="utf-8")
+    text = (
+        resources.files("leaderboard.statistics")
+        .joinpath("gate-calibration.json")
+        .read_text(encoding="utf-8")
+    )
     found: dict[str, Any] = json.loads(text)
     return found
 

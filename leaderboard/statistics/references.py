@@ -23,7 +23,15 @@ class Method:
     """Task -> mean and half width of its 95 percent t interval."""
 
 
-_TASKS = ("dog-run", "dog-stand", "dog-trot", "dog-walk", "humanoid-run", "humanoid-stand", "humanoid-walk")
+_TASKS = (
+    "dog-run",
+    "dog-stand",
+    "dog-trot",
+    "dog-walk",
+    "humanoid-run",
+    "humanoid-stand",
+    "humanoid-walk",
+)
 
 
 def _rows(*figures: tuple[float, float]) -> dict[str, tuple[float, float]]:

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import fdtr, fdtri, stdtr, stdtrit  # without the seconds that scipy.stats takes to import
+from scipy.special import (  # without the seconds that scipy.stats takes to import
+    fdtr,
+    fdtri,
+    stdtr,
+    stdtrit,
+)
 
 Cells = Sequence[Sequence[float]]
 """For each task the scores of its seeds."""
@@ -57,7 +62,9 @@ def mean_interval(scores: Sequence[float], confidence: float = 0.95) -> Mean:
     if n < 2:
         return Mean(n, mean, math.nan, math.nan)
     deviation = math.sqrt(math.fsum((score - mean) ** 2 for score in scores) / (n - 1))
-    return Mean(n, mean, deviation, float(stdtrit(n - 1, 0.5 + confidence / 2.0)) * deviation / math.sqrt(n))
+    return Mean(
+        n, mean, deviation, float(stdtrit(n - 1, 0.5 + confidence / 2.0)) * deviation / math.sqrt(n)
+    )
 
 
 def suite_mean(cells: Cells, confidence: float = 0.95) -> Mean:
@@ -65,14 +72,20 @@ def suite_mean(cells: Cells, confidence: float = 0.95) -> Mean:
     found = [mean_interval(scores) for scores in cells]
     mean = math.fsum(cell.mean for cell in found) / len(found)
     error, freedom = _standard_error(found)
-    half = float(stdtrit(freedom, 0.5 + confidence / 2.0)) * error if not math.isnan(error) else math.nan
+    half = (
+        float(stdtrit(freedom, 0.5 + confidence / 2.0)) * error
+        if not math.isnan(error)
+        else math.nan
+    )
     return Mean(sum(cell.n for cell in found), mean, math.nan, half)
 
 
 def difference(ours: Cells, theirs: Cells, confidence: float = 0.95) -> Difference:
     """Mean of the tasks' means of `ours` less that of `theirs`: Welch's t over all cells of both."""
     a, b = [mean_interval(scores) for scores in ours], [mean_interval(scores) for scores in theirs]
-    value = math.fsum(cell.mean for cell in a) / len(a) - math.fsum(cell.mean for cell in b) / len(b)
+    value = math.fsum(cell.mean for cell in a) / len(a) - math.fsum(cell.mean for cell in b) / len(
+        b
+    )
     error, freedom = _standard_error(a, b)
     return with_error(value, error, freedom, confidence)
 
@@ -84,27 +97,40 @@ def with_error(value: float, error: float, freedom: float, confidence: float = 0
     if error == 0.0:
         return Difference(value, value, value, 1.0 if value == 0.0 else 0.0)
     half = float(stdtrit(freedom, 0.5 + confidence / 2.0)) * error
-    return Difference(value, value - half, value + half, 2.0 * float(stdtr(freedom, -abs(value) / error)))
+    return Difference(
+        value, value - half, value + half, 2.0 * float(stdtr(freedom, -abs(value) / error))
+    )
 
 
 def _standard_error(*groups: Sequence[Mean]) -> tuple[float, float]:
     """Of a sum of means of cells, each divided by its group's number of cells; and its degrees of freedom."""
-    terms = [(cell.deviation**2 / cell.n / len(group) ** 2, cell.n) for group in groups for cell in group]
+    terms = [
+        (cell.deviation**2 / cell.n / len(group) ** 2, cell.n) for group in groups for cell in group
+    ]
     variance = math.fsum(term for term, _ in terms)
     if math.isnan(variance) or variance == 0.0:
         return variance, 1.0
     return math.sqrt(variance), variance**2 / math.fsum(term**2 / (n - 1) for term, n in terms)
 
 
-def spread_ratio(ours: Sequence[float], theirs: Sequence[float], confidence: float = 0.95) -> Difference:
+def spread_ratio(
+    ours: Sequence[float], theirs: Sequence[float], confidence: float = 0.95
+) -> Difference:
     """Ratio of the standard deviations of two cells, by F (which assumes that scores are normal); p of a ratio of 1."""
     a, b = mean_interval(ours), mean_interval(theirs)
-    if math.isnan(a.deviation) or math.isnan(b.deviation) or b.deviation == 0.0 or a.deviation == 0.0:
+    if (
+        math.isnan(a.deviation)
+        or math.isnan(b.deviation)
+        or b.deviation == 0.0
+        or a.deviation == 0.0
+    ):
         return Difference(math.nan, math.nan, math.nan, math.nan)
     ratio, tail = (a.deviation / b.deviation) ** 2, 0.5 - confidence / 2.0
     low, high = (ratio / float(fdtri(a.n - 1, b.n - 1, share)) for share in (1.0 - tail, tail))
     below = float(fdtr(a.n - 1, b.n - 1, ratio))
-    return Difference(math.sqrt(ratio), math.sqrt(low), math.sqrt(high), 2.0 * min(below, 1.0 - below))
+    return Difference(
+        math.sqrt(ratio), math.sqrt(low), math.sqrt(high), 2.0 * min(below, 1.0 - below)
+    )
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -149,7 +175,9 @@ def bootstrap(
     `statistic` gets, for each task, scores [REPLICATIONS, n] and returns [REPLICATIONS].
     """
     generator = np.random.Generator(np.random.PCG64(seed))
-    drawn = [np.asarray(s, float)[generator.integers(0, len(s), (REPLICATIONS, len(s)))] for s in cells]
+    drawn = [
+        np.asarray(s, float)[generator.integers(0, len(s), (REPLICATIONS, len(s)))] for s in cells
+    ]
     tail = 0.5 - confidence / 2.0
     low, high = np.quantile(statistic(drawn), (tail, 1.0 - tail))
     return float(low), float(high)
@@ -162,11 +190,16 @@ def iqm_interval(cells: Cells, confidence: float = 0.95, seed: int = 0) -> tuple
 
 def improvement(ours: Cells, theirs: Cells) -> float:
     """Probability of improvement: that a run of ours scores above one of theirs on its task, ties half; mean over tasks."""
-    pairs = [_above(np.asarray(a, float), np.asarray(b, float)) for a, b in zip(ours, theirs, strict=True)]
+    pairs = [
+        _above(np.asarray(a, float), np.asarray(b, float))
+        for a, b in zip(ours, theirs, strict=True)
+    ]
     return float(np.mean(pairs))
 
 
-def improvement_interval(ours: Cells, theirs: Cells, confidence: float = 0.95, seed: int = 0) -> tuple[float, float]:
+def improvement_interval(
+    ours: Cells, theirs: Cells, confidence: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
     """Stratified bootstrap interval of `improvement`, both sides drawn anew."""
     count = len(ours)
 
@@ -186,7 +219,9 @@ def _above(a: Array, b: Array) -> Array:
 
 def profile(cells: Cells, thresholds: Sequence[float]) -> list[float]:
     """Performance profile: share of runs above each threshold, every task weighing the same."""
-    shares = [[float(np.mean(np.asarray(scores) > limit)) for scores in cells] for limit in thresholds]
+    shares = [
+        [float(np.mean(np.asarray(scores) > limit)) for scores in cells] for limit in thresholds
+    ]
     return [math.fsum(row) / len(row) for row in shares]
 
 

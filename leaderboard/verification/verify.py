@@ -47,7 +47,11 @@ class Verdict:
     @property
     def level(self) -> str:
         """How far an accepted entry was checked: L0 signed and consistent, L1 re-evaluated, L2 partly retrained."""
-        found = [check.detail[:2] for check in self.checks if (check.name, check.status) == ("reeval", "passed")]
+        found = [
+            check.detail[:2]
+            for check in self.checks
+            if (check.name, check.status) == ("reeval", "passed")
+        ]
         return found[0] if found else "L0"
 
 
@@ -66,7 +70,14 @@ class Defect(ValueError):
 class _Entry:
     """What the checks share: the parsed entry and its folder. Later checks rely on earlier ones having passed."""
 
-    def __init__(self, path: Path, trust: Path | None, release: Path | None, complete: bool, reeval: Path | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        trust: Path | None,
+        release: Path | None,
+        complete: bool,
+        reeval: Path | None,
+    ) -> None:
         self.path, self.folder, self.trust = path, path.parent, trust
         self.release, self.complete, self.reeval = release, complete, reeval
         self.envelope: dict[str, Any] = {}
@@ -112,7 +123,11 @@ def verify(
             break
         except (KeyError, TypeError, AttributeError) as error:
             # the statement has a schema; the files it signs are read as they come, and a forger shapes them at will
-            verdict.checks.append(Check(name, "failed", f"a signed file does not hold what this check reads ({error!r})"))
+            verdict.checks.append(
+                Check(
+                    name, "failed", f"a signed file does not hold what this check reads ({error!r})"
+                )
+            )
             break
         verdict.checks.append(Check(name, status, detail))
     return verdict
@@ -188,15 +203,23 @@ def _plan(entry: _Entry) -> Outcome:
         raise Defect("the plan's id is not the digest of plan.json")
     plan = entry.json("plan.json")
     suite = entry.predicate["suite"]
-    if (plan["suite"], plan["version"], plan["changes"]) != (suite["name"], suite["version"], suite["changes"]):
+    if (plan["suite"], plan["version"], plan["changes"]) != (
+        suite["name"],
+        suite["version"],
+        suite["changes"],
+    ):
         raise Defect("suite, version or changes are not those of plan.json")
     claims = plan["claims"]
-    if not isinstance(claims, list) or any(set(claim) != CLAIM or not all(map(_text, claim.values())) for claim in claims):
+    if not isinstance(claims, list) or any(
+        set(claim) != CLAIM or not all(map(_text, claim.values())) for claim in claims
+    ):
         raise Defect("plan.json: its claims are not made of texts")
     if plan["budget"] != entry.predicate["budget"]:
         raise Defect("the budget is not that of plan.json")
     if (plan["changes"] or plan["seed_source"] == "suite") and entry.predicate["ranked"]:
-        raise Defect("the entry calls itself ranked, but its suite was changed or its seeds are not from the log")
+        raise Defect(
+            "the entry calls itself ranked, but its suite was changed or its seeds are not from the log"
+        )
     return "passed", f"{stated['id']}, suite {suite['name']} version {suite['version']}"
 
 
@@ -208,18 +231,28 @@ def _image(entry: _Entry) -> Outcome:
         return "unknown", "not from a reference image"
     digest = stated["content_sha256"]
     if entry.release is None:
-        return "unknown", f"{stated['variant']} image of content {digest[:16]}, no --release file was given"
+        return (
+            "unknown",
+            f"{stated['variant']} image of content {digest[:16]}, no --release file was given",
+        )
     released = read_release(entry.release, entry.trust)
     if (released["content_sha256"], released["variant"]) != (digest, stated["variant"]):
-        raise Defect(f"{entry.release}: is the release of another image than the entry's, content {digest[:16]}")
-    return "passed", f"release {released['version']} ({released['variant']}), commit {released['commit'][:12]}"
+        raise Defect(
+            f"{entry.release}: is the release of another image than the entry's, content {digest[:16]}"
+        )
+    return (
+        "passed",
+        f"release {released['version']} ({released['variant']}), commit {released['commit'][:12]}",
+    )
 
 
 def _runs(entry: _Entry) -> Outcome:
     planned = [(run["task"], run["regime"], run["seed"]) for run in entry.json("plan.json")["runs"]]
     stated = [(run["task"], run["regime"], run["seed"]) for run in entry.predicate["runs"]]
     if planned != stated:
-        raise Defect(f"{len(stated)} runs are stated, not exactly the {len(planned)} planned ones in their order")
+        raise Defect(
+            f"{len(stated)} runs are stated, not exactly the {len(planned)} planned ones in their order"
+        )
     for run in entry.predicate["runs"]:
         result = _run_name(run, "result.json")
         if run["status"] == "missing":
@@ -232,7 +265,8 @@ def _runs(entry: _Entry) -> Outcome:
         if entry.json(result) != run:
             raise Defect(f"{result}: is not what the entry states")
     counts = {
-        status: sum(run["status"] == status for run in entry.predicate["runs"]) for status in ("finished", "failed", "missing")
+        status: sum(run["status"] == status for run in entry.predicate["runs"])
+        for status in ("finished", "failed", "missing")
     }
     return "passed", ", ".join(f"{count} {status}" for status, count in counts.items())
 
@@ -253,7 +287,9 @@ def _records(entry: _Entry) -> Outcome:
             total += 1
         if head != run["chain_head"]:
             raise Defect(f"{name}: ends in another record than the entry states")
-        if run["status"] == "finished" and (last.get("kind") != "final" or last.get("returns") != run["final_returns"]):
+        if run["status"] == "finished" and (
+            last.get("kind") != "final" or last.get("returns") != run["final_returns"]
+        ):
             raise Defect(f"{name}: its last record does not hold the final returns")
     return "passed", f"{total} records in unbroken chains"
 
@@ -271,12 +307,24 @@ def _budgets(entry: _Entry) -> Outcome:
         if run["updates"] != budget["updates"]:
             raise Defect(f"{_run_name(run)}: updates {run['updates']}, planned {budget['updates']}")
         size = plan["sizes"][f"{run['task']}/{run['regime']}"]
-        for stated, planned in (("parameters", ("parameters", "active")), ("flops", ("flops", "active_flops"))):
-            if [run[stated].get(key) for key in ("total", "active")] != [size[key] for key in planned]:
-                raise Defect(f"{_run_name(run)}: {stated} {run[stated]}, planned {[size[key] for key in planned]}")
+        for stated, planned in (
+            ("parameters", ("parameters", "active")),
+            ("flops", ("flops", "active_flops")),
+        ):
+            if [run[stated].get(key) for key in ("total", "active")] != [
+                size[key] for key in planned
+            ]:
+                raise Defect(
+                    f"{_run_name(run)}: {stated} {run[stated]}, planned {[size[key] for key in planned]}"
+                )
         if len(run["final_returns"]) != episodes:
-            raise Defect(f"{_run_name(run)}: {len(run['final_returns'])} final episodes, planned {episodes}")
-    return "passed", f"{budget['environment_steps']} environment steps, {budget['updates']['critic']} critic updates each"
+            raise Defect(
+                f"{_run_name(run)}: {len(run['final_returns'])} final episodes, planned {episodes}"
+            )
+    return (
+        "passed",
+        f"{budget['environment_steps']} environment steps, {budget['updates']['critic']} critic updates each",
+    )
 
 
 def _scores(entry: _Entry) -> Outcome:
@@ -285,7 +333,9 @@ def _scores(entry: _Entry) -> Outcome:
         if run["status"] == "finished":
             recomputed = score(run["final_returns"])
             if recomputed != run["score"]:
-                raise Defect(f"{_run_name(run)}: score {run['score']} is stated, its episodes give {recomputed}")
+                raise Defect(
+                    f"{_run_name(run)}: score {run['score']} is stated, its episodes give {recomputed}"
+                )
         elif run["score"] is not None or run["final_returns"]:
             raise Defect(f"{_run_name(run)}: is {run['status']} and states a score")
     if results_csv(runs) != entry.file("results.csv"):
@@ -294,7 +344,10 @@ def _scores(entry: _Entry) -> Outcome:
 
 
 def _tensors(entry: _Entry) -> Outcome:
-    from leaderboard.verification.tensors import TENSORS, audit  # arrays are not needed for the other checks
+    from leaderboard.verification.tensors import (  # arrays are not needed for the other checks
+        TENSORS,
+        audit,
+    )
 
     regimes, absent = entry.json("plan.json")["regimes"], 0
     for run in _present(entry):
@@ -303,7 +356,9 @@ def _tensors(entry: _Entry) -> Outcome:
             absent += 1
             continue
         if len(there) < len(TENSORS):
-            raise Defect(f"{_run_name(run)}: has {', '.join(there)}, but not all of {', '.join(TENSORS)}")
+            raise Defect(
+                f"{_run_name(run)}: has {', '.join(there)}, but not all of {', '.join(TENSORS)}"
+            )
         try:
             audit(entry.folder / _run_name(run), run, regimes[run["regime"]])
         except (ValueError, ArithmeticError) as error:  # also what a forged plan's numbers lead to
@@ -318,15 +373,26 @@ def _tensors(entry: _Entry) -> Outcome:
 def _simulation(entry: _Entry) -> Outcome:
     tasks, stated = list(entry.json("plan.json")["observations"]), entry.predicate["fingerprints"]
     if set(stated) != set(tasks):
-        raise Defect(f"states fingerprints of {', '.join(stated) or 'no task'}, its plan has {', '.join(tasks)}")
+        raise Defect(
+            f"states fingerprints of {', '.join(stated) or 'no task'}, its plan has {', '.join(tasks)}"
+        )
     kind = str(entry.predicate["hardware"].get("architecture"))
-    text = resources.files("leaderboard.verification").joinpath("fingerprints.json").read_text(encoding="utf-8")
+    text = (
+        resources.files("leaderboard.verification")
+        .joinpath("fingerprints.json")
+        .read_text(encoding="utf-8")
+    )
     recorded = json.loads(text).get(kind, {})
     other = [task for task in tasks if recorded.get(task) not in (None, stated[task])]
     if other and entry.predicate["ranked"]:
-        raise Defect(f"calls itself ranked, but {', '.join(other)} was simulated with other bits than recorded for {kind}")
+        raise Defect(
+            f"calls itself ranked, but {', '.join(other)} was simulated with other bits than recorded for {kind}"
+        )
     if other:
-        return "unknown", f"{', '.join(other)} was simulated with other bits than recorded for {kind}"
+        return (
+            "unknown",
+            f"{', '.join(other)} was simulated with other bits than recorded for {kind}",
+        )
     absent = [task for task in tasks if task not in recorded]
     if absent:
         return "unknown", f"nothing is recorded for {', '.join(absent)} on {kind}"
@@ -336,12 +402,17 @@ def _simulation(entry: _Entry) -> Outcome:
 def _reeval(entry: _Entry) -> Outcome:
     if entry.reeval is None:
         return "unknown", "no --reeval file was given"
-    found = read_reeval(entry.reeval, hashlib.sha256(entry.path.read_bytes()).hexdigest(), entry.trust)
+    found = read_reeval(
+        entry.reeval, hashlib.sha256(entry.path.read_bytes()).hexdigest(), entry.trust
+    )
     names = {_run_name(run, "policy.safetensors") for run in _present(entry)}
     level = found["level"] if names <= set(entry.subjects) else "L0"
     repeated = sum(run["repeated"] for run in found["runs"])
     signer = found["signer"]["key_id"][:16]
-    return "passed", f"{level}, {repeated} of {len(found['runs'])} policies repeated to the bit, key {signer}"
+    return (
+        "passed",
+        f"{level}, {repeated} of {len(found['runs'])} policies repeated to the bit, key {signer}",
+    )
 
 
 def _run_name(run: dict[str, Any], file: str = "") -> str:

@@ -1,0 +1,88 @@
+"""That training would run on a GPU without asking the host, shown without one: on torch's `meta` device tensors have no data.
+
+An operation over tensors of two devices is an error, and so is reading a value back (`.item()`, `bool()`, `.tolist()`).
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from agents.members import recording
+from agents.mrq.agent import MRQ
+from agents.protocol import Setup
+from agents.sparsity.masks import Masks
+from helpers.tape import Tape
+from helpers.toy import ACTION, EPISODE, OBSERVATION, SMALL, stream, triples
+
+MEMBERS = 3
+
+
+@pytest.fixture
+def agent(monkeypatch):
+    """Members on another device, which records; digests of masks are for files, and need data."""
+    monkeypatch.setitem(recording.GRAPHS, "meta", Tape)
+    monkeypatch.setattr(Masks, "_extend_chain", lambda self, member: None)
+    setup = Setup(
+        observation=OBSERVATION, action=ACTION, agent_steps=300, episode_steps=EPISODE, terminates=False,
+        blocks={"encoder": "T6", "critic": "T6", "actor": "T5"},
+        regimes=[triples(name) for name in ("dense", "sst", "static")],
+        streams=lambda member, word: stream(member)(word), device="meta",
+    )  # fmt: skip
+    return MRQ(setup, SMALL)
+
+
+def step(agent, number):
+    """An agent step whose observations and rewards are on the device already."""
+    seen = torch.randn(MEMBERS, 1, OBSERVATION, device="meta")
+    action = agent.act(seen, explore=True)
+    assert action.device.type == "meta"
+    agent.begin(seen, action)
+    agent.update()
+    ends = np.full((MEMBERS, 1), number % EPISODE == 0)
+    agent.complete(torch.rand(MEMBERS, 1, device="meta"), seen, np.zeros_like(ends), ends)
+
+
+def test_learning_stays_on_the_device_and_never_asks_the_host(agent):
+    for number in range(1, SMALL.warmup + 2 * SMALL.target_cycle + 5):
+        step(agent, number)
+    assert agent.counts()["critic"] > SMALL.target_cycle
+    for module in agent.parts.values():
+        for tensor in (module.flat, module.target, *module.moments, module.steps, module.keep):
+            assert tensor.device.type == "meta"
+
+
+def test_what_learning_changes_stays_where_it_is_in_memory(agent):
+    """Nothing is assigned anew, so that a recorded graph of an update would go on reading and writing the same tensors."""
+    for number in range(1, SMALL.warmup + 5):
+        step(agent, number)
+
+    def tensors():
+        found = [agent.reward_scale, agent.target_reward_scale, *agent.finite.values()]
+        found += [
+            getattr(agent.replay, name)
+            for name in ("rows", "priority", "samplable", "block_sum", "max_priority")
+        ]
+        for module in agent.parts.values():
+            found += [module.flat, module.target, *module.moments, module.steps, module.keep]
+        return [id(tensor) for tensor in found]
+
+    before = tensors()
+    for number in range(SMALL.warmup + 5, SMALL.warmup + 3 * SMALL.target_cycle):
+        step(agent, number)
+    assert tensors() == before
+
+
+def test_evaluation_and_freezing_stay_on_the_device(agent):
+    policy = agent.snapshot()
+    agent.freeze(1)
+    for act in (policy, agent.snapshot()):
+        assert act(torch.randn(MEMBERS, 5, OBSERVATION, device="meta")).device.type == "meta"
+    for number in range(1, SMALL.warmup + 5):
+        step(agent, number)
+
+
+def test_these_tests_can_fail(agent):
+    with pytest.raises(RuntimeError):
+        float(agent.reward_scale[0])
+    with pytest.raises(RuntimeError):
+        agent.reward_scale + torch.ones(MEMBERS)

@@ -1,0 +1,74 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from agents.members.blocks import BLOCKS, Linear, block_type
+from agents.members.layers import Layout, hidden, mlp, xavier_uniform
+
+
+def parameters(groups, *linears, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    layout = Layout(linears, groups)
+    return layout.views(torch.randn(layout.size, generator=generator, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_block_is_what_its_table_row_says(name):
+    block, p = BLOCKS[name], parameters(3, Linear("l", 5, 5))
+    x = torch.randn(3, 4, 5, dtype=torch.float64)
+    found = hidden(x, p, "l", block)
+    for group in range(3):
+        z = x[group] @ p["l.weight"][group] + p["l.bias"][group]
+        z = F.layer_norm(z, (5,)) if name in ("T3", "T4", "T5", "T6") else z
+        y = torch.relu(z) if name in ("T1", "T3", "T5") else F.elu(z)
+        y = x[group] + y if name in ("T5", "T6") else y
+        torch.testing.assert_close(found[group], y, rtol=1e-12, atol=1e-12)
+
+
+def test_the_residual_is_left_out_where_widths_differ():
+    p = parameters(1, Linear("l", 5, 6))
+    x = torch.randn(1, 4, 5, dtype=torch.float64)
+    assert torch.equal(hidden(x, p, "l", BLOCKS["T6"]), hidden(x, p, "l", BLOCKS["T4"]))
+
+
+def test_the_post_layer_residual_goes_through_norm_and_activation():
+    p, x = parameters(1, Linear("l", 5, 5)), torch.randn(1, 4, 5, dtype=torch.float64)
+    z = torch.baddbmm(p["l.bias"], x, p["l.weight"])
+    expected = F.elu(F.layer_norm(z + x, (5,)))
+    torch.testing.assert_close(
+        hidden(x, p, "l", block_type("T6", "post")), expected, rtol=1e-12, atol=1e-12
+    )
+    assert block_type("T4", "post") == BLOCKS["T4"], "a type without a residual has no kind of it"
+
+
+def test_a_trace_holds_what_went_through_each_layer():
+    p = parameters(2, Linear("m.0", 3, 4), Linear("m.1", 4, 4))
+    x, trace = torch.randn(2, 6, 3, dtype=torch.float64), []
+    mlp(x, p, "m", 2, BLOCKS["T6"], trace)
+    assert [layer.name for layer in trace] == ["m.0", "m.1"]
+    torch.testing.assert_close(trace[0].output, torch.baddbmm(p["m.0.bias"], x, p["m.0.weight"]))
+    torch.testing.assert_close(
+        trace[1].input, trace[0].activation, msg="widths differ: no shortcut into the second layer"
+    )
+
+
+def test_initial_weights_fill_the_xavier_bound_with_gain_sqrt_two():
+    weights = xavier_uniform(Linear("l", 300, 100), 2, torch.Generator().manual_seed(1))
+    bound = math.sqrt(2) * math.sqrt(6 / 400)
+    assert weights.shape == (2, 300, 100)
+    assert 0.99 * bound < weights.abs().max() <= bound
+    assert abs(float(weights.mean())) < 0.01 * bound * 3
+
+
+def test_flat_vector_and_views_are_the_same_memory():
+    layout = Layout([Linear("a", 2, 3), Linear("b", 3, 1)], 2)
+    flat = torch.arange(float(layout.size))
+    views = layout.views(flat)
+    views["b.weight"][1] = -1.0
+    assert (flat == -1.0).sum() == 3
+    assert torch.equal(
+        layout.per_group(flat * 0 + 1, lambda v: v.sum(1)), torch.full((2,), 2 * 3 + 3 + 3 + 1.0)
+    )
+    assert float(layout.expand(torch.tensor([1.0, 2.0])).sum()) == 13 * 1 + 13 * 2

@@ -1,0 +1,120 @@
+"""Masks during training: what every rewire must leave behind."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from helpers.toy import HEADLINE, SMALL, Loop, assert_same
+
+REGIMES = list(HEADLINE)
+
+
+def active_by_copy(module, member):
+    rows = slice(member * module.parameters.copies, (member + 1) * module.parameters.copies)
+    masks = module.parameters.layout.views(module.parameters.mask)
+    return torch.stack(
+        [masks[f"{layer.name}.weight"][rows].flatten(1).sum(1) for layer in module.masks.layers]
+    )
+
+
+@pytest.fixture(scope="module")
+def checked_loop():
+    """A run of all regimes whose masks are checked after every agent step."""
+    loop = Loop(range(4), REGIMES)
+    seen = set()
+    for _ in range(200):
+        loop.step()
+        for name, module in loop.agent.modules().items():
+            for member, regime in enumerate(REGIMES):
+                layers, triple = module.masks.layers, HEADLINE[regime][name]
+                counts, _ = triple.counts(layers)
+                found = active_by_copy(module, member)
+                assert found.tolist() == [[count] * module.parameters.copies for count in counts], (
+                    name,
+                    regime,
+                )
+                seen.add((name, regime, module.masks.rewires[member]))
+            dead = ~module.parameters.mask
+            assert not module.parameters.flat.detach()[dead].any(), "dead weights stay exactly zero"
+            for moment in module.parameters.moments:
+                assert not moment[dead].any(), "and so do their moments"
+    return loop, seen
+
+
+def test_densities_are_exact_and_dead_weights_zero_after_every_rewire(checked_loop):
+    _, seen = checked_loop
+    assert ("critic", "dst", 5) in seen, "140 critic updates to 105: rewires at 20, 40, 60, 80, 100"
+    assert ("critic", "mst", 5) in seen
+    assert not any(rewires for _, regime, rewires in seen if regime in ("dense", "sst"))
+    assert {name for name, regime, rewires in seen if regime == "mst" and rewires} == {"critic"}
+
+
+def test_each_rewire_adds_one_digest_to_the_chain(checked_loop):
+    loop, _ = checked_loop
+    for module in loop.agent.modules().values():
+        for member in range(4):
+            chain = module.masks.chains[member]
+            assert len(chain) == module.masks.rewires[member] + 1
+            assert (len(set(chain)) > 1) == (module.masks.rewires[member] > 0)
+
+
+def test_update_counts_are_equal_across_regimes_and_those_of_the_plan(checked_loop):
+    loop, _ = checked_loop
+    assert (
+        dict(loop.agent.counts())
+        == SMALL.updates(200)
+        == {"encoder": 140, "critic": 140, "actor": 140}
+    )
+
+
+def test_grown_weights_and_their_moments_are_zero():
+    loop = Loop([0], ["dst"])
+    while loop.agent.masks["critic"].rewires[0] == 0:
+        before = {
+            name: module.parameters.mask.clone() for name, module in loop.agent.modules().items()
+        }
+        loop.step()
+    critic = loop.agent.critic
+    grown = critic.mask & ~before["critic"]
+    assert grown.any()
+    for vector in (critic.flat.detach(), *critic.moments):
+        assert not vector[grown].any()
+
+
+def test_a_seeds_initial_mask_is_the_same_in_every_regime():
+    loop = Loop(["one"] * 3, ["sst", "dst", "mst"])
+    for name in ("encoder", "critic", "actor"):
+        masks = loop.agent.masks[name]
+        sparse = [
+            m
+            for m, regime in enumerate(("sst", "dst", "mst"))
+            if HEADLINE[regime][name].distribution != "dense"
+        ]
+        assert len({masks.chains[member][0] for member in sparse}) == 1
+
+
+def test_both_q_networks_have_masks_of_their_own():
+    critic = Loop([0], ["sst"]).agent.critic
+    mask = critic.layout.views(critic.mask)["q.0.weight"]
+    assert not torch.equal(mask[0], mask[1])
+
+
+def test_masks_are_the_same_in_two_processes():
+    script = "from helpers.toy import Loop; a = Loop([7], ['dst']).run(120).agent; print(a.masks['critic'].chains[0][-1])"
+    command = [sys.executable, "-c", script]
+    folder = Path(__file__).parents[1]
+    digests = {
+        subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    }
+    assert digests == {Loop([7], ["dst"]).run(120).agent.masks["critic"].chains[0][-1] + "\n"}
+
+
+def test_dense_through_the_mask_machinery_is_dense_without_it():
+    plain, masked = Loop([3], ["dense"]), Loop([3], ["dense"], always_mask=True)
+    assert plain.agent.critic.mask is None
+    assert masked.agent.critic.mask is not None
+    assert_same(plain.run(150).member(0), masked.run(150).member(0))

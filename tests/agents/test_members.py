@@ -1,0 +1,94 @@
+"""The member axis: neighbours do not matter, and a state is everything."""
+
+import pytest
+import torch
+
+from helpers.toy import HEADLINE, Loop, assert_same
+
+REGIMES = list(HEADLINE)
+
+
+def test_permuted_members_stay_bitwise_equal():
+    order = [2, 0, 3, 1]
+    one = Loop(range(4), REGIMES).run(160)
+    other = Loop(order, [REGIMES[key] for key in order]).run(160)
+    for place, key in enumerate(order):
+        assert_same(one.member(key), other.member(place))
+
+
+@pytest.mark.parametrize("module", ["encoder", "critic", "actor"])
+def test_a_neighbour_poisoned_with_nan_changes_nothing(module):
+    clean, poisoned = Loop(range(3), REGIMES[1:]), Loop(range(3), REGIMES[1:])
+    clean.run(90)
+    poisoned.run(90)
+    parameters = poisoned.agent.modules()[module].parameters
+    with torch.no_grad():
+        for view in parameters.layout.views(parameters.flat).values():
+            view[parameters.copies : 2 * parameters.copies] = float("nan")
+    clean.run(30)
+    poisoned.run(30)
+    for member in (0, 2):
+        assert_same(clean.member(member), poisoned.member(member))
+    reasons = poisoned.agent.check_finite()
+    assert reasons[0] is None
+    assert reasons[1] is not None
+    assert "not finite" in reasons[1]
+    assert reasons[2] is None
+
+
+def test_a_frozen_member_is_not_written_and_the_others_go_on():
+    clean, frozen = Loop(range(3), REGIMES[1:]).run(90), Loop(range(3), REGIMES[1:]).run(90)
+    frozen.agent.freeze(1)
+    before = frozen.member(1)
+    clean.run(30)
+    frozen.run(30)
+    for member in (0, 2):
+        assert_same(clean.member(member), frozen.member(member))
+    after = frozen.member(1)
+    weights = [key for key in before if "/w/" in key]
+    assert weights
+    assert all(torch.equal(before[key], after[key]) for key in weights)
+    assert not frozen.agent.act(torch.ones(3, 1, 7), explore=False)[1].any(), "its actions are zero"
+
+
+def test_members_share_a_clip_only_with_themselves():
+    """The clip norm of a critic spans both Q networks of one member, and no other member's."""
+    agent = Loop(range(3), REGIMES[1:]).agent
+    layout = agent.critic.layout
+    gradient = torch.zeros(layout.size)
+    view = layout.views(gradient)["q.0.weight"]
+    view[2, 0, 0], view[3, 0, 0] = 30.0, 40.0  # member 1's two networks: norm 50
+    view[4, 0, 0] = 10.0  # member 2: below the clip
+    clipped = layout.views(agent.critic._clipped(gradient))["q.0.weight"][:, 0, 0]
+    assert clipped.tolist() == pytest.approx([0.0, 0.0, 12.0, 16.0, 10.0, 0.0])
+
+
+def test_a_restored_agent_goes_on_bitwise():
+    unbroken, first = Loop(range(2), ["dst", "mst"]), Loop(range(2), ["dst", "mst"])
+    unbroken.run(85)
+    state, rows = first.run(85).agent.state(), first.agent.replay_rows([0, 0])
+    resumed = Loop(range(2), ["dst", "mst"])
+    resumed.agent.restore(state, rows)
+    resumed.worlds = first.worlds
+    unbroken.run(75)
+    resumed.run(75)
+    for member in range(2):
+        assert_same(unbroken.member(member), resumed.member(member))
+    assert unbroken.agent.masks["critic"].chains == resumed.agent.masks["critic"].chains
+
+
+def test_learning_beside_the_simulator_is_bitwise_learning_after_it():
+    beside, after = Loop(range(2), ["dense", "mst"]), Loop(range(2), ["dense", "mst"])
+    after.overlap = False
+    beside.run(200)
+    after.run(200)
+    for member in range(2):
+        assert_same(beside.member(member), after.member(member))
+
+
+def test_acting_without_exploration_draws_nothing():
+    loop = Loop(range(2), ["dense", "mst"]).run(70)
+    before = {word: draws.state() for word, draws in loop.agent.draws.items()}
+    loop.agent.act(torch.ones(2, 3, 7), explore=False)
+    after = {word: draws.state() for word, draws in loop.agent.draws.items()}
+    assert all(before[word]["position"] == after[word]["position"] for word in before)

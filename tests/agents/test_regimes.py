@@ -1,0 +1,198 @@
+"""The contract of every regime and of every way to train a module: rows are tested on arrival."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from agents.lazy import load as load_place
+from agents.sparsity import regime as regimes
+from agents.sparsity.regime import MODULES, REGIMES, TRIPLES, ModuleRegime
+from harness.run import Request, execute
+from helpers.toy import SMALL, Loop, assert_same
+from leaderboard.formats.keys import one_use_key
+from leaderboard.verification.verify import verify
+
+STEPS = 200
+EXPECTED = {"never": 0, "exchange": 5, "prune": 4, "grow": 5}
+"""Rewires of 140 updates at intervals of 20: below 105, between 28 and 112, up to 105."""
+
+
+def active(module, member):
+    """Active weights of each layer, copy by copy."""
+    rows = slice(member * module.parameters.copies, (member + 1) * module.parameters.copies)
+    masks = module.parameters.layout.views(module.parameters.mask)
+    return [
+        count
+        for layer in module.masks.layers
+        for count in masks[f"{layer.name}.weight"][rows].flatten(1).sum(1).tolist()
+    ]
+
+
+def check_contract(names):
+    """Train members of these rows of TRIPLES in all modules, as one program, and look after every agent step."""
+    loop = Loop(range(len(names)), names, steps=STEPS)
+    before = {}
+    for _ in range(STEPS):
+        loop.step()
+        for part, module in loop.agent.modules().items():
+            dead = ~module.parameters.mask
+            for vector in (module.parameters.flat.detach(), *module.parameters.moments):
+                assert not vector[dead].any(), "dead weights and their moments are exactly zero"
+            for member, name in enumerate(names):
+                masks, update = module.masks, module.parameters.updates
+                schedule, (first, last) = masks.schedules[member], masks.counts[member]
+                at = max((t for t in range(update + 1) if schedule.due(t)), default=0)
+                wanted = [
+                    round(a + (b - a) * schedule.progress(at))
+                    for a, b in zip(first, last, strict=True)
+                ]
+                copies = module.parameters.copies
+                assert active(module, member) == [
+                    count for count in wanted for _ in range(copies)
+                ], (name, part, update)
+                if masks.rewires[member] > before.get((part, member), (0, None))[0]:
+                    grown = module.parameters.mask & ~before[part, member][1]
+                    grown &= module.parameters.layout.expand(member_flags(module, member))
+                    for vector in (module.parameters.flat.detach(), *module.parameters.moments):
+                        assert not vector[grown].any(), "grown weights and their moments are zero"
+                before[part, member] = masks.rewires[member], module.parameters.mask
+    for module in loop.agent.modules().values():
+        for member, name in enumerate(names):
+            assert module.masks.rewires[member] == EXPECTED[TRIPLES[name].schedule], name
+            assert len(module.masks.chains[member]) == module.masks.rewires[member] + 1
+            grew = TRIPLES[name].score is not None
+            assert (module.masks.churn(member) > 0.0) == grew
+    return loop
+
+
+def member_flags(module, member):
+    flags = torch.zeros(module.parameters.members, dtype=torch.bool)
+    flags[member] = True
+    return flags.repeat_interleave(module.parameters.copies)
+
+
+def test_every_row_keeps_the_contract():
+    names = list(TRIPLES)
+    loop = check_contract(names)
+    assert dict(loop.agent.counts()) == SMALL.updates(STEPS)
+    for part, module in loop.agent.modules().items():
+        density = {name: module.masks.density(member) for member, name in enumerate(names)}
+        assert density["dense"] == density["s2d"] == 1.0
+        assert (
+            density["static"]
+            == density["rigl"]
+            == density["set"]
+            == density["d2s"]
+            == pytest.approx(0.4, abs=0.01)
+        ), part
+
+
+@pytest.mark.parametrize("name", TRIPLES)
+def test_every_row_goes_on_as_if_it_had_not_stopped(name):
+    unbroken, stopped = Loop([5], [name]).run(STEPS), Loop([5], [name]).run(97)
+    again = Loop([5], [name])
+    again.agent.restore(stopped.agent.state(), stopped.agent.replay_rows([0]))
+    again.worlds = stopped.worlds
+    again.run(STEPS - 97)
+    assert_same(unbroken.member(0), again.member(0))
+    assert [masks.state()["chains"] for masks in unbroken.agent.masks.values()] == [
+        masks.state()["chains"] for masks in again.agent.masks.values()
+    ]
+
+
+def test_eight_regimes_train_as_one_program_and_none_sees_the_others():
+    names = ["dense", "sst", "dst", "mst", "swap", "set", "d2s", "s2d"]
+    together = Loop(range(8), names).run(STEPS)
+    turned = Loop([*range(4, 8), *range(4)], names[4:] + names[:4]).run(STEPS)
+    for member in range(8):
+        assert_same(together.member(member), turned.member((member + 4) % 8))
+
+
+def rarely(weight, gradient, generator):
+    """A grow score made up here: the smallest gradients grow."""
+    return -gradient.abs()
+
+
+def test_a_new_way_is_one_function_and_one_row(monkeypatch):
+    row = regimes.Triple(
+        "er", "exchange", "test_regimes:rarely", "grow where the gradient is smallest"
+    )
+    monkeypatch.setitem(TRIPLES, "rarely", row)
+    monkeypatch.setattr(
+        "agents.sparsity.masks.load",
+        lambda place: rarely if place == row.score else load_place(place),
+    )
+    check_contract(["rarely", "rigl"])
+    masks = Loop([0, 0], ["rarely", "rigl"]).run(STEPS).agent.masks["critic"]
+    assert masks.chains[0][0] == masks.chains[1][0] and masks.chains[0][-1] != masks.chains[1][-1]
+
+
+def test_only_the_named_parts_are_sparse():
+    sparse = ModuleRegime.of("static", sparsity=0.6, parts=("zsa", "model"))
+    loop = Loop([0], [{"encoder": sparse, "critic": ModuleRegime(), "actor": ModuleRegime()}])
+    masks = loop.agent.masks["encoder"].member_masks(0)
+    dense = [name for name, mask in masks.items() if mask.all()]
+    assert {name.partition(".")[0] for name in dense} == {"zs", "za"}
+    chosen = [mask for name, mask in masks.items() if name.partition(".")[0] in ("zsa", "model")]
+    assert sum(int(mask.sum()) for mask in chosen) == round(
+        0.4 * sum(mask.numel() for mask in chosen)
+    )
+
+
+def test_set_draws_from_a_stream_of_its_own():
+    chains = [
+        Loop([key], ["set"]).run(STEPS).agent.masks["critic"].chains[0]
+        for key in ("one", "one", "other")
+    ]
+    assert chains[0] == chains[1]
+    assert chains[0][-1] != chains[2][-1]
+
+
+EVERY = """
+suite: every
+version: 1
+description: every regime for seconds
+tasks: [cartpole-swingup]
+regimes: [{names}, parts]
+seeds: 1
+environment_steps: 240
+settings: {{width: 16, zs_dim: 16, za_dim: 8, zsa_dim: 16, batch_size: 16, warmup: 40, target_cycle: 10}}
+sparsity: {{interval: 10}}
+evaluation: {{every: 60, episodes: 2, final_episodes: 2, environments: 2}}
+define:
+  parts: {{encoder: {{rule: set, parts: [zsa], start: 0.3, end: 0.9}}, critic: d2s, actor: {{rule: s2d, level: 0.8}}}}
+claims:
+  - {{claim: "something", regime: mst, than: dense}}
+  - {{claim: "something else", regime: dst, than: dense, figure: critic.dormant_ratio, relation: below}}
+"""
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory):
+    """A run of every regime, and its summary."""
+    place = tmp_path_factory.mktemp("every")
+    suite = place / "every.yaml"
+    suite.write_text(EVERY.format(names=", ".join(REGIMES)))
+    return execute(Request(str(suite), place / "out", executor="inline", members=8), one_use_key())
+
+
+def test_an_entry_of_every_regime_is_audited_and_accepted(every):
+    verdict = verify(Path(every["entry"]), complete=True)
+    assert verdict.accepted, verdict.checks[-1]
+    assert {check.name: check.status for check in verdict.checks}["tensors"] == "passed"
+    assert {run["regime"] for run in every["runs"]} == {*REGIMES, "parts"}
+
+
+def test_a_study_says_what_it_shows(every):
+    page = Path(every["report"]).read_text()
+    assert "something else" in page and "undecided" in page, "one seed decides nothing"
+
+
+def test_a_matched_network_is_as_large_as_what_it_matches_leaves_active(every):
+    weights = {run["regime"]: run["weights"] for run in every["runs"]}
+    total = {
+        name: sum(weights[name][module]["active"] for module in MODULES)
+        for name in ("mst", "dense-matched")
+    }
+    assert 0.9 * total["mst"] < total["dense-matched"] <= 1.01 * total["mst"]

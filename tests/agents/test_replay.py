@@ -1,0 +1,141 @@
+"""LAP replay over sub-trajectories, against a slow and obvious model of it."""
+
+import numpy as np
+import pytest
+import torch
+
+from agents.members.replay import ONE, Replay
+
+OBS, ACT, HORIZON = 3, 1, 5
+
+
+class Obvious:
+    """One member's buffer as plain lists: which rows may be sampled, by the rules in words."""
+
+    def __init__(self, capacity):
+        self.capacity, self.cursor, self.episode, self.samplable = capacity, 0, 0, set()
+
+    def begin(self):
+        self.episode += 1
+        self.samplable.discard((self.cursor + HORIZON - 1) % self.capacity)
+        if self.episode > HORIZON:
+            self.samplable.add((self.cursor - HORIZON) % self.capacity)
+
+    def complete(self, terminated, truncated):
+        self.cursor = (self.cursor + 1) % self.capacity
+        if terminated or truncated:
+            self.samplable.discard((self.cursor + HORIZON - 1) % self.capacity)
+            for back in range(1, min(self.episode, HORIZON) + 1):
+                row = (self.cursor - back) % self.capacity
+                self.samplable.add(row) if terminated else self.samplable.discard(row)
+            self.cursor, self.episode = (self.cursor + 1) % self.capacity, 0
+
+
+def fill(replay, steps, ends, rng):
+    """Random transitions; `ends(step, member)` -> (terminated, truncated)."""
+    models = [Obvious(replay.capacity) for _ in range(replay.members)]
+    for step in range(steps):
+        replay.begin(
+            torch.full((replay.members, OBS), float(step)), torch.zeros(replay.members, ACT)
+        )
+        flags = np.array([ends(step, member) for member in range(replay.members)], dtype=bool)
+        reward = torch.from_numpy(rng.random(replay.members)).float()
+        for model in models:
+            model.begin()
+        replay.complete(
+            reward, torch.full((replay.members, OBS), step + 0.5), flags[:, 0], flags[:, 1]
+        )
+        for model, (terminated, truncated) in zip(models, flags, strict=True):
+            model.complete(terminated, truncated)
+        for member, model in enumerate(models):
+            assert set(np.flatnonzero(replay.samplable[member].numpy())) == model.samplable, (
+                step,
+                member,
+            )
+            assert replay.cursor[member] == model.cursor
+    return models
+
+
+@pytest.mark.parametrize("capacity", [60, 500])
+def test_rows_that_may_be_sampled_follow_the_rules_through_ends_and_wraps(capacity):
+    rng = np.random.default_rng(0)
+    replay = Replay(3, OBS, ACT, capacity, HORIZON, 1.0)
+    ends = {
+        0: lambda s: (False, s % 20 == 19),
+        1: lambda s: (rng.random() < 0.08, False),
+        2: lambda s: (False, s % 7 == 6),
+    }
+    fill(replay, 150, lambda step, member: ends[member](step), rng)
+    weights = replay.priority * replay.samplable
+    assert torch.equal(replay.block_sum, weights.view(3, replay.blocks, -1).sum(-1)), (
+        "block sums are exact"
+    )
+
+
+def test_the_newest_transitions_are_never_sampled():
+    replay = Replay(1, OBS, ACT, 300, HORIZON, 1.0)
+    fill(replay, 100, lambda step, member: (False, False), np.random.default_rng(0))
+    assert np.flatnonzero(replay.samplable[0].numpy()).max() == 99 - HORIZON
+
+
+def test_sampling_is_proportional_to_priority():
+    replay = Replay(2, OBS, ACT, 300, HORIZON, 1.0)
+    fill(replay, 200, lambda step, member: (False, step % 50 == 49), np.random.default_rng(0))
+    rows = torch.tensor([[10, 60, 130], [10, 60, 130]])
+    replay.update_priority(rows, torch.tensor([[8.0, 4.0, 2.0], [1.0, 1.0, 16.0]]))
+    uniform = (torch.arange(100_000, dtype=torch.float64) + 0.5).expand(2, -1) / 100_000
+    drawn = replay.sample(uniform)
+    for member in range(2):
+        assert replay.samplable[member][drawn[member]].all()
+        share = torch.bincount(drawn[member], minlength=300).double() / 100_000
+        weight = (replay.priority[member, :300] * replay.samplable[member, :300]).double() / ONE
+        torch.testing.assert_close(share, weight / weight.sum(), atol=2e-5, rtol=0)
+
+
+def test_of_duplicate_rows_the_largest_priority_stays_and_replaces_the_old_one():
+    replay = Replay(1, OBS, ACT, 100, HORIZON, 1.0)
+    fill(replay, 50, lambda step, member: (False, False), np.random.default_rng(0))
+    replay.update_priority(torch.tensor([[7, 7, 7]]), torch.tensor([[9.0, 9.0, 9.0]]))
+    replay.update_priority(torch.tensor([[7, 3, 7]]), torch.tensor([[2.0, 5.0, 4.0]]))
+    assert (replay.priority[0, [7, 3]] / ONE).tolist() == [4.0, 5.0]
+    assert (replay.max_priority / ONE).tolist() == [9.0]
+
+
+def test_windows_hold_states_actions_and_rewards_in_their_order():
+    replay = Replay(2, OBS, ACT, 100, HORIZON, 1.0)
+    for step in range(30):
+        replay.begin(torch.full((2, OBS), float(step)), torch.full((2, ACT), step / 100))
+        replay.complete(
+            torch.tensor([step * 1.0, -step]),
+            torch.zeros(2, OBS),
+            np.zeros(2, bool),
+            np.zeros(2, bool),
+        )
+    observation, action, reward, not_done = (
+        part.transpose(1, 2) for part in replay.windows(torch.tensor([[4], [9]]), 3)
+    )
+    assert observation[:, 0, :, 0].tolist() == [[4, 5, 6, 7], [9, 10, 11, 12]]
+    torch.testing.assert_close(
+        action[:, 0, :, 0], torch.tensor([[0.04, 0.05, 0.06], [0.09, 0.10, 0.11]])
+    )
+    assert reward[:, 0].tolist() == [[4, 5, 6], [-9, -10, -11]]
+    assert not_done.all()
+
+
+def test_the_last_observation_of_an_episode_has_a_row_of_its_own():
+    replay = Replay(1, OBS, ACT, 100, HORIZON, 1.0)
+    fill(replay, 21, lambda step, member: (False, step == 9), np.random.default_rng(0))
+    assert replay.rows[0, 9:12, 0].tolist() == [9.0, 9.5, 10.0]
+
+
+def test_reward_scale_is_the_mean_over_filled_rows_of_each_member():
+    replay = Replay(2, OBS, ACT, 100, HORIZON, 1.0)
+    for step in range(10):
+        replay.begin(torch.zeros(2, OBS), torch.zeros(2, ACT))
+        replay.complete(
+            torch.tensor([1.0, -float(step)]),
+            torch.zeros(2, OBS),
+            np.zeros(2, bool),
+            np.zeros(2, bool),
+        )
+    assert replay.reward_scale().tolist() == [1.0, 4.5]

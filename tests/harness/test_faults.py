@@ -1,0 +1,256 @@
+"""Faults of the environment library and of processes: what each becomes, and that no result is lost by it.
+
+Faults are real where the library offers them (an environment id out of range, too few rows), and happen inside the worker,
+through a module that Python loads at its start; nothing in the project knows of it.
+"""
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from multiprocessing import Pipe
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from envs.pool import Pool
+from envs.tasks import TASKS
+from envs.worker import EnvironmentFault, Worker, serve
+from harness.entries import manifest
+from harness.entries.entry import stated_runs
+from harness.errors import Incomplete
+from harness.planning.plan import read_plan
+from helpers.runs import carry_out, newest, promised, results
+from leaderboard.verification.verify import verify
+
+TASK = TASKS["cartpole-swingup"]
+TIMES = int(os.environ.get("MST_BENCH_FAULTS", "1"))
+"""How often all faults are injected into a run; at random moments from the second run on."""
+FAULTS = {
+    "segfault": "self._pool.send(np.zeros((1, 1)), np.array([1 << 20], dtype=np.int32)); time.sleep(5)",
+    "abort": "self._pool.send(np.zeros((1, 1)), np.arange(4, dtype=np.int32)); time.sleep(5)",
+    "exit": "os.write(2, b'ERROR: could not initialize\\n'); ctypes.CDLL(None).exit(1)",
+    "killed": "os.kill(os.getpid(), 9)",
+    "hang": "time.sleep(3600)",
+}
+"""What the pool does instead of its step, as code with the pool as `self`."""
+SAID = {
+    "segfault": "was ended by SIGSEGV",
+    "abort": "was ended by SIGABRT",
+    "exit": "ended with exit code 1 (ERROR: could not initialize)",
+    "killed": "was ended by SIGKILL",
+    "hang": "gave no answer for 10 s",
+}
+INJECTED = """
+import sys
+if "envs.worker" in sys.orig_argv:
+    import ctypes, os, pathlib, time
+    import numpy as np
+    from envs.pool import Pool
+    recv = Pool.recv
+
+    def faulty(self):
+        steps = sum(len(actions) for actions in self._taken[:1])
+        planned = sorted(pathlib.Path({place!r}).glob("*.fault"))
+        if self.auto_reset and planned and steps + 1 >= int(planned[0].name.split("-")[0]):
+            code = planned[0].read_text()
+            planned[0].unlink()
+            exec(code)
+        return recv(self)
+
+    Pool.recv = faulty
+"""
+
+
+@pytest.fixture
+def inject(tmp_path, monkeypatch):
+    """Plan faults of the training environments: (agent step, fault), each to happen once when that step is reached."""
+    place = tmp_path / "injected"
+    place.mkdir()
+    (place / "sitecustomize.py").write_text(INJECTED.format(place=str(place)))
+    monkeypatch.setenv("PYTHONPATH", str(place))
+
+    def plan(faults):
+        for number, (step, fault) in enumerate(faults):
+            (place / f"{step:04}-{number:04}.fault").write_text(FAULTS[fault])
+
+    return plan
+
+
+def noted(folder):
+    return json.loads((folder / "cohorts/0/faults.json").read_bytes())["faults"]
+
+
+def test_faults_of_the_environments_are_retried_and_lose_nothing(fresh, tiny_entry, inject):
+    draw = random.Random(1)
+    for trial in range(TIMES):
+        steps = sorted(draw.sample(range(1, 121), len(FAULTS))) if trial else range(20, 120, 20)
+        faults = list(
+            zip(steps, draw.sample(list(FAULTS), len(FAULTS)) if trial else FAULTS, strict=True)
+        )
+        inject(faults)
+        carry_out(fresh, watchdog_seconds=10.0, checkpoint_seconds=0.2, retries=len(FAULTS))
+        assert promised(fresh) == results(tiny_entry)
+        assert [found["agent_step"] for found in noted(fresh)] == [step - 1 for step, _ in faults]
+        for found, (_, fault) in zip(noted(fresh), faults, strict=True):
+            assert SAID[fault] in found["reason"]
+        for place in ("runs", "cohorts"):
+            shutil.rmtree(fresh / place)
+
+
+@contextlib.contextmanager
+def whole_run(suite, out, *more):
+    arguments = [
+        "run",
+        "--suite",
+        str(suite),
+        "--out",
+        str(out),
+        "--device",
+        "cpu",
+        "--checkpoint-seconds",
+        "0",
+        *more,
+    ]
+    command = [sys.executable, "-P", "-m", "harness.cli", *arguments]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+
+
+def trainer(process):
+    """The process that trains the one cohort of a run, once its first checkpoint is there."""
+    children = f"/proc/{process.pid}/task/{process.pid}/children"
+    return int(open(children).read().split()[0])
+
+
+def test_a_training_process_that_is_killed_is_started_again(tiny_suite, tiny_entry, tmp_path):
+    with whole_run(tiny_suite, tmp_path) as process:
+        while (
+            not (folders := list(tmp_path.glob("*/cohorts/0")))
+            or newest(folders[0].parent.parent) < 20
+        ):
+            time.sleep(0.01)
+        os.kill(trainer(process), signal.SIGKILL)
+        out, errors = process.communicate()
+    assert process.returncode == 0, errors
+    folder = next(tmp_path.glob("*"))
+    assert promised(folder) == promised(tiny_entry.parent)
+    assert [found["reason"] for found in noted(folder)] == ["its process was ended by SIGKILL"]
+    assert json.loads((folder / "manifest.json").read_bytes())["faults"] == 1
+    assert "infrastructure faults on the way: 1" in out
+    assert "accepted" in out
+
+
+def test_a_fault_that_stays_is_reported_and_the_next_try_goes_on(
+    tiny_suite, tiny_entry, tmp_path, inject
+):
+    """Its runs stay in the denominator of a valid entry; the same command, without the fault, ends as if untroubled."""
+    inject([(50, "abort")] * 2)
+    with whole_run(tiny_suite, tmp_path, "--retries", "1") as process:
+        _, errors = process.communicate()
+    assert process.returncode == 3
+    assert "Traceback" not in errors
+    last = errors.splitlines()[-1]
+    assert last.startswith("mst-bench: cohort 0: the environments' process was ended by SIGABRT")
+    assert "tried 1 times more in vain" in last
+    assert last.endswith("What was saved is whole. The same command goes on.")
+    folder = next(tmp_path.glob("*/plan.json")).parent
+    assert len(noted(folder)) == 2
+    runs = stated_runs(folder, read_plan(folder / "plan.json"))
+    assert {(run["status"], run["failure"]["kind"]) for run in runs} == {
+        ("missing", "infrastructure")
+    }
+    verdict = verify(folder / "entry.dsse.json")
+    assert verdict.accepted
+    assert (
+        next(check.detail for check in verdict.checks if check.name == "runs")
+        == "0 finished, 0 failed, 4 missing"
+    )
+    page = (folder / "report.html").read_text()
+    assert "4 missing" in page
+    assert "No evaluation of these runs is recorded and signed yet." in page, (
+        "their records are there, but not signed"
+    )
+    with whole_run(tiny_suite, tmp_path) as process:
+        out, _ = process.communicate()
+    assert process.returncode == 0
+    assert "infrastructure faults on the way: 2" in out
+    assert promised(folder) == promised(tiny_entry.parent)
+
+
+def test_a_fault_while_the_entry_is_made_keeps_all_results(fresh, tiny_entry, monkeypatch):
+    shutil.copytree(tiny_entry.parent / "runs", fresh / "runs")
+
+    def broken(task, worker):
+        os.kill(worker.pid, signal.SIGKILL)
+        return worker.pool(task, [1])
+
+    monkeypatch.setattr(manifest, "fingerprint", broken)
+    with pytest.raises(
+        Incomplete,
+        match="no fingerprint could be taken: the environments' process was ended by SIGKILL",
+    ):
+        manifest.manifest(fresh, read_plan(fresh / "plan.json"), 0.0, "mst-bench")
+
+
+def test_a_watched_pool_gives_the_numbers_of_a_pool():
+    with Worker(patience=120.0) as worker:
+        watched, plain = worker.pool(TASK, [3, 4]), Pool(TASK, [3, 4])
+        assert np.array_equal(watched.reset(), plain.reset())
+        for action in np.random.RandomState(1).uniform(-1, 1, (20, 2, 1)):
+            one, other = watched.step(action), plain.step(action)
+            assert np.array_equal(one.observation, other.observation)
+            assert np.array_equal(one.reward, other.reward)
+        again = worker.pool(TASK, [3, 4])
+        assert np.array_equal(again.restore(watched.cursor), one.observation)
+        assert np.array_equal(
+            again.step(np.ones((2, 1))).observation, plain.step(np.ones((2, 1))).observation
+        )
+        with pytest.raises(ValueError, match="actions have shape"):
+            watched.step(np.zeros((2, 7)))
+        with pytest.raises(ValueError, match="seeds are"):
+            worker.pool(TASK, [-1])
+
+
+def test_after_a_fault_a_worker_keeps_saying_so_and_its_end_leaves_no_process():
+    with Worker(patience=120.0) as worker:
+        pool = worker.pool(TASK, [1])
+        os.kill(worker.pid, signal.SIGKILL)
+        for _ in range(2):
+            with pytest.raises(EnvironmentFault, match="ended by SIGKILL"):
+                pool.reset()
+    forgotten = Worker(patience=120.0)
+    place = Path(f"/proc/{forgotten.pid}")
+    assert place.exists()
+    del forgotten
+    assert not place.exists()
+
+
+def test_what_the_worker_answers():
+    """In a thread, so that the lines which otherwise run in a killed process are seen to run."""
+    ours, theirs = Pipe()
+    thread = threading.Thread(target=serve, args=(theirs,))
+    thread.start()
+
+    def call(*message):
+        ours.send((5, *message))
+        return ours.recv()
+
+    assert call("make", TASK, (1,), 2, None, True) == (True, None)
+    fine, seen = call("reset", None)
+    assert fine and np.array_equal(seen, Pool(TASK, [1]).reset())
+    assert call("cursor")[1].resets == (1,)
+    fine, text = call("step", np.zeros((3, 3)), None)
+    assert not fine and "actions have shape" in text
+    assert call("close") == (True, None)
+    ours.close()
+    thread.join()

@@ -1,0 +1,209 @@
+"""Runs that are not as sparse as they say, signed properly: `verify` counts, and refuses them."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save
+
+from harness.files import digest_bytes, dump_json
+from helpers.forge import failed, resign
+from leaderboard.verification import tensors as audit
+from leaderboard.verification.verify import verify
+
+
+class Run:
+    """The files of one run, to be changed and written back by whoever signs a lie."""
+
+    def __init__(self, entry, regime):
+        self.name = f"runs/cartpole-swingup/{regime}/0"
+        self.entry, self.folder = entry, entry.parent / self.name
+        self.result = json.loads((self.folder / "result.json").read_bytes())
+        self.tensors = {name: load_file(self.folder / name) for name in audit.TENSORS}
+        with safe_open(self.folder / audit.MASKS, framework="numpy") as file:
+            self.chains = json.loads(file.metadata()["digests"])
+
+    def mask(self, when, module, layer):
+        return self.tensors[audit.MASKS][f"{when}/{module}/{layer}.weight"]
+
+    def weight(self, module, layer):
+        return self.tensors[audit.FILES[module]][f"{module}/{layer}.weight"]
+
+    def rechain(self, module):
+        """Let the digests follow the masks, as the liar's program would."""
+        weights = audit._weights(self.folder, module)
+        ends = []
+        for when in ("first", "last"):
+            bits = {
+                n: np.unpackbits(self.mask(when, module, n.removesuffix(".weight")), count=w.size)
+                for n, w in weights.items()
+            }
+            ends.append(
+                audit._digest({name: bits[name].reshape(weights[name].shape) for name in weights})
+            )
+        self.chains[module][0], self.chains[module][-1] = ends
+        self.result["mask_first"][module], self.result["mask_last"][module] = ends
+
+    def sign(self):
+        """Write everything back and sign it."""
+        files = {name: save(tensors) for name, tensors in self.tensors.items()}
+        files[audit.MASKS] = save(
+            self.tensors[audit.MASKS], metadata={"digests": dump_json(self.chains).decode()}
+        )
+        return self.sign_files(files)
+
+    def sign_files(self, files):
+        files = {**files, "result.json": dump_json(self.result)}
+        for name, data in files.items():
+            if data is None:
+                (self.folder / name).unlink()
+            else:
+                (self.folder / name).write_bytes(data)
+
+        def change(statement):
+            runs = statement["predicate"]["runs"]
+            runs[[run["regime"] for run in runs].index(self.result["regime"])] = self.result
+            digests = {
+                f"{self.name}/{name}": None if data is None else digest_bytes(data)
+                for name, data in files.items()
+            }
+            kept = [
+                subject
+                for subject in statement["subject"]
+                if digests.get(subject["name"], "") is not None
+            ]
+            for subject in kept:
+                subject["digest"]["sha256"] = digests.get(
+                    subject["name"], subject["digest"]["sha256"]
+                )
+            statement["subject"] = kept
+
+        return resign(self.entry, change)
+
+
+def refused(verdict, sentence):
+    assert failed(verdict) == "tensors", verdict.checks[-1]
+    assert sentence in verdict.checks[-1].detail
+
+
+def tensors(verdict):
+    """The check that this is about."""
+    (check,) = (check for check in verdict.checks if check.name == "tensors")
+    return check
+
+
+def test_what_is_written_back_unchanged_is_accepted(entry):
+    for regime in ("dense", "sst", "dst", "mst"):
+        assert Run(entry, regime).sign().accepted
+    assert tensors(verify(entry)).status == "passed"
+
+
+def test_a_dead_weight_that_lives_is_found(entry):
+    run = Run(entry, "sst")
+    dead = np.argwhere(run.weight("critic", "q.0") == 0)[0]
+    run.weight("critic", "q.0")[tuple(dead)] = 1e-30
+    refused(run.sign(), "critic: 1 weights of q.0.weight are not zero where its mask is")
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_one_more_weight_than_the_regime_keeps_is_found(entry, follow):
+    run = Run(entry, "dst")
+    mask = run.mask("last", "actor", "policy.0")
+    bits = np.unpackbits(mask)
+    bits[np.flatnonzero(bits[: run.weight("actor", "policy.0").size] == 0)[0]] = 1
+    mask[:] = np.packbits(bits)
+    if follow:
+        run.rechain("actor")
+        run.result["weights"]["actor"]["active"] += 1
+    refused(run.sign(), "its last masks keep" if follow else "does not begin and end at the masks")
+
+
+def test_a_dense_run_in_place_of_a_sparse_one_is_found(entry):
+    liar, dense = Run(entry, "sst"), Run(entry, "dense")
+    liar.tensors, liar.chains = dense.tensors, dense.chains
+    for name in ("weights", "mask_first", "mask_last"):
+        liar.result[name] = dense.result[name]
+    refused(liar.sign(), "its first masks keep")
+
+
+def test_a_static_run_in_place_of_a_dynamic_one_is_found(entry):
+    liar, static = Run(entry, "dst"), Run(entry, "sst")
+    liar.tensors, liar.chains = static.tensors, static.chains
+    for name in ("weights", "mask_first", "mask_last", "rewires"):
+        liar.result[name] = static.result[name]
+    refused(liar.sign(), "encoder: was rewired 0 times, its regime rewires 5 times")
+
+
+def test_rewires_that_the_chain_does_not_hold_are_found(entry):
+    run = Run(entry, "mst")
+    run.result["rewires"]["critic"] += 1
+    refused(run.sign(), "critic: states 6 rewires, its chain has 5")
+
+
+def test_weights_moved_from_one_layer_to_another_are_found(entry):
+    run = Run(entry, "dst")
+    for layer, value in (("policy.0", 1), ("policy.1", 0)):
+        mask, size = run.mask("last", "actor", layer), run.weight("actor", layer).size
+        bits = np.unpackbits(mask)
+        place = np.flatnonzero(bits[:size] != value)[0]
+        bits[place] = value
+        mask[:] = np.packbits(bits)
+        if value == 0:
+            run.weight("actor", layer).reshape(-1)[place] = 0.0
+    run.rechain("actor")
+    refused(run.sign(), "actor: a layer has another number of active weights")
+
+
+def test_absent_tensors_are_said_and_refused_if_complete_is_asked(entry):
+    verdict = Run(entry, "mst").sign_files(dict.fromkeys(audit.TENSORS))
+    assert verdict.accepted
+    assert (tensors(verdict).status, tensors(verdict).detail) == (
+        "unknown",
+        "absent, not checked, for 1 of 4 runs",
+    )
+    refused(verify(entry, complete=True), "absent for 1 runs")
+
+
+def test_a_part_of_the_tensors_is_not_enough(entry):
+    refused(
+        Run(entry, "mst").sign_files({"masks.safetensors": None}),
+        "has policy.safetensors, critic.safetensors, but not all",
+    )
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff" * 64, b"\x08\0\0\0\0\0\0\0{}      ", hashlib.sha512(b"").digest()]
+)
+@pytest.mark.parametrize("name", audit.TENSORS)
+def test_bytes_that_are_no_tensors_are_refused(entry, name, data):
+    assert failed(Run(entry, "sst").sign_files({name: data})) == "tensors"
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "sentence"),
+    [
+        (
+            audit.MASKS,
+            lambda t: t.popitem(),
+            "does not hold the first and last mask of every layer",
+        ),
+        (audit.MASKS, lambda t: t.update({k: v.astype(np.int8) for k, v in t.items()}), "bits"),
+        (audit.MASKS, lambda t: t.update({k: v[:-1] for k, v in t.items()}), "bits"),
+        (
+            "critic.safetensors",
+            lambda t: t.update({k: v[0] for k, v in t.items()}),
+            "does not hold the critic's weights",
+        ),
+        (
+            "policy.safetensors",
+            lambda t: [t.pop(k) for k in list(t) if k.startswith("actor")],
+            "does not hold the actor's",
+        ),
+    ],
+)
+def test_tensors_of_another_shape_are_refused(entry, file, change, sentence):
+    run = Run(entry, "sst")
+    change(run.tensors[file])
+    refused(run.sign(), sentence)

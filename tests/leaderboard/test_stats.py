@@ -1,0 +1,178 @@
+"""Statistics against hand-made tables and SciPy's own."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from leaderboard.statistics import stats
+from leaderboard.statistics.claims import NOTHING, findings
+
+A, B = [10.0, 12.0, 14.0, 16.0], [9.0, 9.5, 10.5, 15.0, 6.0]
+
+
+def test_one_task_is_welchs_test():
+    found, expected = stats.difference([A], [B]), scipy_stats.ttest_ind(A, B, equal_var=False)
+    interval = expected.confidence_interval(0.95)
+    assert (found.value, found.p) == pytest.approx((3.0, expected.pvalue), abs=1e-12)
+    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=1e-12)
+
+
+def test_two_tasks_by_hand():
+    # means 13 and 10, 20 and 17: differences 3 and 3, mean 3. Squared errors: 20/3/4, 10.625/5 and 1/2, 1/2, over 4.
+    found = stats.difference([A, [19.0, 21.0]], [B, [16.0, 18.0]])
+    terms = [(20 / 3 / 4 / 4, 4), (10.625 / 5 / 4, 5), (1.0 / 4, 2), (1.0 / 4, 2)]
+    variance = sum(term for term, _ in terms)
+    freedom = variance**2 / sum(term**2 / (n - 1) for term, n in terms)
+    half = scipy_stats.t.ppf(0.975, freedom) * math.sqrt(variance)
+    assert (found.value, found.low, found.high) == pytest.approx(
+        (3.0, 3.0 - half, 3.0 + half), abs=1e-9
+    )
+
+
+def test_one_seed_gives_no_interval():
+    found = stats.difference([[1.0]], [[2.0, 3.0]])
+    assert found.value == -1.5 and math.isnan(found.p) and math.isnan(found.low)
+    assert math.isnan(stats.suite_mean([[1.0], [2.0, 4.0]]).half_width)
+
+
+def test_equal_scores_differ_by_nothing_surely():
+    assert stats.difference([[5.0, 5.0]], [[5.0, 5.0]]) == stats.Difference(0.0, 0.0, 0.0, 1.0)
+    assert stats.difference([[6.0, 6.0]], [[5.0, 5.0]]).p == 0.0
+
+
+def test_holm_and_benjamini_hochberg_by_hand():
+    assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert stats.holm([0.01, math.nan])[0] == pytest.approx(0.02), (
+        "a test that could not be made counts"
+    )
+    values = [0.01, 0.04, 0.03, 0.005]
+    assert stats.benjamini_hochberg(values) == pytest.approx(
+        scipy_stats.false_discovery_control(values)
+    )
+
+
+def test_the_interquartile_mean_is_scipys_trimmed_mean():
+    for n in range(1, 23):
+        scores = np.random.default_rng(n).normal(size=n)
+        assert float(stats.iqm(scores)) == pytest.approx(scipy_stats.trim_mean(scores, 0.25))
+
+
+def test_the_bootstrap_is_scipys():
+    scores = np.random.default_rng(1).normal(size=12).tolist()
+    ours = stats.bootstrap([scores], lambda drawn: drawn[0].mean(1))
+    generator = np.random.default_rng(5)
+    theirs = scipy_stats.bootstrap(
+        (scores,), np.mean, method="percentile", n_resamples=20000, rng=generator
+    ).confidence_interval
+    assert ours == pytest.approx((theirs.low, theirs.high), abs=0.03)
+    assert ours == stats.bootstrap([scores], lambda drawn: drawn[0].mean(1)), "the same each time"
+
+
+def test_probability_of_improvement_is_mann_whitneys():
+    u = scipy_stats.mannwhitneyu(A, B).statistic
+    assert stats.improvement([A], [B]) == pytest.approx(u / (len(A) * len(B)))
+    assert stats.improvement([[1.0]], [[1.0]]) == 0.5
+    low, high = stats.improvement_interval([A], [B])
+    assert low < stats.improvement([A], [B]) < high <= 1.0
+
+
+def test_profile_and_collapse_by_hand():
+    assert stats.profile([[1.0, 3.0], [2.0, 2.0, 2.0, 9.0]], [0.0, 1.5, 2.0, 9.0]) == [
+        1.0,
+        0.75,
+        0.375,
+        0.0,
+    ]
+    assert stats.collapsed([100.0, 90.0, 8.0, 80.0]) == 1, "the median is 85"
+
+
+def test_the_ratio_of_spreads_is_an_f_test():
+    found = stats.spread_ratio(A, B)
+    ratio = np.var(A, ddof=1) / np.var(B, ddof=1)
+    assert found.value == pytest.approx(math.sqrt(ratio))
+    assert found.p == pytest.approx(
+        2 * min(scipy_stats.f.cdf(ratio, 3, 4), scipy_stats.f.sf(ratio, 3, 4))
+    )
+    assert found.low == pytest.approx(math.sqrt(ratio / scipy_stats.f.ppf(0.975, 3, 4)))
+
+
+def test_evidence_grows_by_hand():
+    # one pair at half of the scale: (1 + b/2) and (1 - b/2) have mean 1; a second pair of the same size makes it more
+    assert stats.e_values([0.5], 1.0) == pytest.approx([1.0])
+    expected = np.mean([(1 + s * b / 2) ** 2 for s in (1, -1) for b in stats.BETS])
+    assert stats.e_values([5.0, 5.0], 10.0)[-1] == pytest.approx(expected)
+    assert stats.e_values([99.0], 1.0) == stats.e_values([1.0], 1.0), "clipped"
+
+
+def test_looking_after_every_pair_rarely_sees_what_is_not_there():
+    generator = np.random.default_rng(0)
+    alarms = sum(max(stats.e_values(generator.normal(size=20), 2.0)) >= 20.0 for _ in range(1000))
+    assert alarms <= 50, "at most 5 percent, whenever one stops"
+
+
+def runs(**scores):
+    return [
+        {"task": "dog-run", "regime": regime, "seed": seed, "score": score, "status": "finished"}
+        for regime, values in scores.items()
+        for seed, score in enumerate(values)
+    ]
+
+
+def claim(**other):
+    return {
+        "claim": "c",
+        "regime": "ours",
+        "than": "theirs",
+        "relation": "above",
+        "figure": "score",
+        **other,
+    }
+
+
+@pytest.mark.parametrize(
+    ("ours", "relation", "verdict"),
+    [
+        ([20, 21, 22, 23], "above", "supported"),
+        ([20, 21, 22, 23], "below", "refuted"),
+        ([1, 2, 3, 2], "above", "refuted"),
+        ([9, 11, 14, 10], "above", "undecided"),
+        ([50], "above", "undecided"),
+    ],
+)
+def test_a_claim_about_an_order(tmp_path, ours, relation, verdict):
+    (found,) = findings(
+        [claim(relation=relation)], runs(ours=ours, theirs=[10, 11, 12, 10]), tmp_path, 1000
+    )
+    assert found.verdict == verdict, found
+
+
+def test_many_claims_need_more(tmp_path):
+    few = runs(ours=[12.5, 13.0, 12.0, 13.5], theirs=[10.0, 12.0, 11.0, 11.5])
+    assert findings([claim()], few, tmp_path, 1000)[0].verdict == "supported"
+    assert {found.verdict for found in findings([claim()] * 20, few, tmp_path, 1000)} == {
+        "undecided"
+    }
+
+
+@pytest.mark.parametrize(
+    ("scores", "budget", "verdict"),
+    [
+        ([560, 575, 590, 550, 570, 568], 1_000_000, "supported"),
+        ([300, 320, 310, 290], 1_000_000, "refuted"),
+        ([440, 690], 1_000_000, "undecided"),
+        ([560, 575, 590, 550, 570, 568], 500_000, "undecided"),
+    ],
+)
+def test_agreement_with_published_figures(tmp_path, scores, budget, verdict):
+    (found,) = findings(
+        [claim(than="MR.Q", relation="agrees")], runs(ours=scores), tmp_path, budget
+    )
+    assert found.verdict == verdict, found
+
+
+def test_a_claim_about_spread(tmp_path):
+    few = runs(ours=[10, 20, 30, 0, 50, 5], theirs=[10, 11, 10, 11, 10, 11])
+    assert findings([claim(figure="spread")], few, tmp_path, 1000)[0].verdict == "supported"
+    assert math.isnan(NOTHING.p)
