@@ -68,7 +68,7 @@ def _attempt(
     report = Writer(
         place / "progress.json",
         plan.budget.agent_steps,
-        plan.agent_settings().warmup,
+        plan.agent_settings().learning_starts,
         _seconds(plan, cohort),
     )
     training = Training(
