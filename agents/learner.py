@@ -7,7 +7,6 @@ its masks, counts, rewires, freezes members that failed, and knows the whole sta
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -21,35 +20,36 @@ from agents.members.recording import Recorded, Recorder
 from agents.members.scalar import TrainedScalar
 from agents.protocol import Setup, TrainedModule
 from agents.sparsity.masks import Masks
+from agents.spec import AgentSpec
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Build:
-    """How one module is built."""
-
-    linears: Sequence[Linear]
-    """Linear layers of one copy."""
-    copies: int
-    """Copies of them that a member has."""
-    optimiser: AdamWSettings
-    """Step size, weight decay and clip norm."""
 
 
 class Learner:
     """The modules of P members and how they learn."""
 
     def __init__(
-        self, setup: Setup, builds: Mapping[str, Build], updates: Mapping[str, int]
+        self, setup: Setup, settings: AgentSpec, optimisers: Mapping[str, AdamWSettings]
     ) -> None:
-        """Draws every member's initial weights and masks. `updates`: of each module in the whole
-        run, which mask schedules count with."""
+        """Draws every member's initial weights and masks.
+
+        `settings` state the layers of each module and its updates in the whole run, which mask
+        schedules count with.
+        """
         self.setup = setup
         self.members = len(setup.regimes)
-        self.parameters = {name: self._module(name, build) for name, build in builds.items()}
-        self.masks = {name: self._masks(name, total) for name, total in updates.items()}
+        self.parameters = {
+            name: self._module(name, layers, optimisers[name], copies)
+            for name, (layers, copies) in settings.shapes(setup.task).items()
+        }
+        updates = settings.updates(setup.agent_steps)
+        self.masks = {name: self._masks(name, updates[name]) for name in self.parameters}
         self.copy_targets()
+
+        self.online = {name: module.parameters for name, module in self.parameters.items()}
+        """Module -> named parameters that losses read and gradients are taken for."""
+        self.target = {name: module.target_parameters for name, module in self.parameters.items()}
+        """Module -> named parameters of its target."""
 
         self.recorder = Recorder(setup.device, setup.record)
         self.draws: dict[str, Draws] = {}
@@ -69,15 +69,12 @@ class Learner:
     def _generators(self, word: str) -> list[torch.Generator]:
         return [self.setup.streams(member, word) for member in range(self.members)]
 
-    def _module(self, name: str, build: Build) -> Module:
-        return Module(
-            build.linears,
-            self._generators(f"init/{name}"),
-            build.optimiser,
-            build.copies,
-            self.setup.dtype,
-            self.setup.device,
-        )
+    def _module(
+        self, name: str, layers: Sequence[Linear], optimiser: AdamWSettings, copies: int
+    ) -> Module:
+        generators = self._generators(f"init/{name}")
+        dtype, device = self.setup.dtype, self.setup.device
+        return Module(layers, generators, optimiser, copies, dtype, device)
 
     def _masks(self, name: str, updates: int) -> Masks:
         return Masks(

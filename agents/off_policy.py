@@ -55,6 +55,21 @@ class Algorithm(Protocol):
         """Inverse of `state`."""
 
 
+def replay_of(learner: Learner, rows: int, horizon: int, min_priority: float = 1.0) -> Replay:
+    """A replay of `rows` rows for the members of a learner, on its device."""
+    task = learner.setup.task
+    return Replay(
+        learner.members,
+        task.observation,
+        task.action,
+        rows,
+        horizon,
+        min_priority,
+        dtype=learner.setup.dtype,
+        recorder=learner.recorder,
+    )
+
+
 A = TypeVar("A", bound=Algorithm)
 
 

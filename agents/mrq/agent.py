@@ -13,16 +13,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.learner import Build, Learner
+from agents.learner import Learner
 from agents.members.layers import Parameters
 from agents.members.module import AdamWSettings
-from agents.members.replay import Replay
 from agents.mrq import losses
 from agents.mrq.networks import Networks
 from agents.mrq.probe import PROBE_BATCH, PROBE_ROWS, probe
 from agents.mrq.spec import MRQSpec
 from agents.mrq.updates import Scales, actor_loss, encoder_loss, td_target
-from agents.off_policy import OffPolicy
+from agents.off_policy import OffPolicy, replay_of
 from agents.protocol import AgentBuilder, Probe, Setup
 
 
@@ -54,24 +53,13 @@ class MRQ:
         # Networks and what trains them
         blocks = {module: setup.block(module) for module in settings.MODULES}
         self.networks = Networks(settings, blocks, setup.dtype, setup.products, setup.device)
-        self.learner = learner = Learner(
-            setup, _builds(setup, settings), settings.updates(setup.agent_steps)
-        )
-        self.online = {name: part.parameters for name, part in learner.parameters.items()}
-        self.target = {name: part.target_parameters for name, part in learner.parameters.items()}
+        self.learner = learner = Learner(setup, settings, _optimisers(settings))
+        self.online = learner.online
+        self.target = learner.target
 
         # Experience and random draws
         rows = settings.replay_rows(setup.task, setup.agent_steps)
-        self.replay = Replay(
-            learner.members,
-            setup.task.observation,
-            setup.task.action,
-            rows,
-            settings.horizon,
-            settings.min_priority,
-            dtype=setup.dtype,
-            recorder=learner.recorder,
-        )
+        self.replay = replay_of(learner, rows, settings.horizon, settings.min_priority)
         batch, action = settings.batch_size, setup.task.action
         self.encoder_rows = learner.draw("replay/encoder", (batch,), "uniform", torch.float64)
         self.rl_rows = learner.draw("replay/rl", (batch,), "uniform", torch.float64)
@@ -200,17 +188,12 @@ class MRQ:
         self.rl_updates = state["rl_updates"]
 
 
-def _builds(setup: Setup, settings: MRQSpec) -> dict[str, Build]:
-    """The modules, each with its optimiser."""
+def _optimisers(settings: MRQSpec) -> dict[str, AdamWSettings]:
     decay = settings.weight_decay
-    optimisers = {
+    return {
         "encoder": AdamWSettings(settings.encoder_lr, decay),
         "critic": AdamWSettings(settings.critic_lr, decay, settings.critic_clip),
         "actor": AdamWSettings(settings.actor_lr, decay),
-    }
-    shapes = settings.shapes(setup.task)
-    return {
-        name: Build(linears, copies, optimisers[name]) for name, (linears, copies) in shapes.items()
     }
 
 
