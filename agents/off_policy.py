@@ -18,19 +18,20 @@ from agents.learner import Learner
 from agents.members.layers import Parameters
 from agents.members.replay import Replay
 from agents.protocol import Probe, TrainedModule
+from agents.spec import AgentSpec
 
 
 class Algorithm(Protocol):
-    """What an off-policy algorithm adds."""
+    """What an off-policy algorithm adds; what it counts and keeps is in its learner and replay."""
 
     learner: Learner
     """Its modules and how they learn."""
     replay: Replay
     """What it learns from."""
-    policy_modules: tuple[str, ...]
-    """The modules that acting needs."""
-    warmup: int
-    """Agent steps with uniform random actions before learning begins."""
+
+    @property
+    def settings(self) -> AgentSpec:
+        """Its settings: actions are uniform until learning starts."""
 
     def greedy(self, observation: Tensor, parameters: Mapping[str, Parameters]) -> Tensor:
         """Actions [P, E, act] in [-1, 1] of the policy with these parameters, nothing random."""
@@ -47,12 +48,6 @@ class Algorithm(Protocol):
 
     def probe(self) -> Mapping[str, Probe]:
         """For each module what diagnostics look at, measured on a batch of the replay."""
-
-    def state(self) -> dict[str, Any]:
-        """Counters of its own, beside the learner's state."""
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Inverse of `state`."""
 
 
 def replay_of(learner: Learner, rows: int, horizon: int, min_priority: float = 1.0) -> Replay:
@@ -82,6 +77,7 @@ class OffPolicy(Generic[A]):
         self.learner = learner
         self.replay = algorithm.replay
         self.setup = learner.setup
+        self.settings = algorithm.settings
         self.agent_steps = 0
 
         # E = 1. Shape: [P, 1, act]
@@ -100,7 +96,7 @@ class OffPolicy(Generic[A]):
         members."""
         if not explore:
             return self.learner.of_alive(self._greedy(observation))
-        if self.agent_steps < self.algorithm.warmup:
+        if self.agent_steps < self.settings.learning_starts:
             return self.learner.of_alive(2.0 * self.random.next() - 1.0)
         self.seen.copy_(observation)
         self.noise.next()
@@ -108,7 +104,7 @@ class OffPolicy(Generic[A]):
 
     def _greedy(self, observation: Tensor) -> Tensor:
         modules = self.learner.parameters
-        parameters = {name: modules[name].parameters for name in self.algorithm.policy_modules}
+        parameters = {name: modules[name].parameters for name in self.settings.POLICY_MODULES}
         return self.algorithm.greedy(observation, parameters)
 
     @torch.no_grad()
@@ -117,7 +113,7 @@ class OffPolicy(Generic[A]):
 
     def snapshot(self) -> Callable[[Tensor], Tensor]:
         """The policy as it is now: copies of the modules that acting needs."""
-        parameters, alive = self.learner.snapshot(self.algorithm.policy_modules)
+        parameters, alive = self.learner.snapshot(self.settings.POLICY_MODULES)
 
         @torch.no_grad()
         def policy(observation: Tensor) -> Tensor:
@@ -134,7 +130,7 @@ class OffPolicy(Generic[A]):
 
     def update(self) -> None:
         """No-op during warm-up, then the algorithm's learning of one agent step."""
-        if self.agent_steps > self.algorithm.warmup:
+        if self.agent_steps > self.settings.learning_starts:
             self.algorithm.update()
 
     def complete(
@@ -181,7 +177,6 @@ class OffPolicy(Generic[A]):
         return {
             "learner": self.learner.state(),
             "replay": self.replay.state(),
-            "algorithm": self.algorithm.state(),
             "agent_steps": self.agent_steps,
         }
 
@@ -193,5 +188,4 @@ class OffPolicy(Generic[A]):
         """Inverse of `state` and of all `replay_rows`."""
         self.learner.restore(state["learner"])
         self.replay.restore(state["replay"], rows)
-        self.algorithm.restore(state["algorithm"])
         self.agent_steps = state["agent_steps"]

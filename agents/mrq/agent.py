@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,12 +41,8 @@ class Batch:
 class MRQ:
     """MR.Q's learning and acting (agents/off_policy.py: Algorithm)."""
 
-    policy_modules = MRQSpec.POLICY_MODULES
-
     def __init__(self, setup: Setup, settings: MRQSpec) -> None:
         self.settings = settings
-        self.warmup = settings.warmup
-        self.rl_updates = 0
         self.batch: Batch
 
         # Networks and what trains them
@@ -95,19 +90,22 @@ class MRQ:
 
     def overlaps(self) -> bool:
         """False on steps that copy targets: they need the newest reward."""
-        return self.rl_updates % self.settings.target_cycle != 0
+        return not self._cycle_starts()
+
+    def _cycle_starts(self) -> bool:
+        """Whether the next update is the first of a target cycle."""
+        return self.learner.counts()["critic"] % self.settings.target_cycle == 0
 
     def update(self) -> None:
         """One critic and one actor update; every `target_cycle` updates, first copies targets and
         runs `target_cycle` encoder updates."""
-        if self.rl_updates % self.settings.target_cycle == 0:
+        if self._cycle_starts():
             self._start_cycle()
         self.rl_rows.next()
         self.target_noise.next()
         gradient, self.batch = self._learn_critic()
         self.learner.updated("critic", gradient)
         self.learner.updated("actor", self._learn_actor())
-        self.rl_updates += 1
 
     def _start_cycle(self) -> None:
         self.learner.copy_targets()
@@ -178,14 +176,6 @@ class MRQ:
         windows = self.replay.windows(index, 1)
         loss = self.encoder_loss(rows)
         return probe(self.learner.parameters, self.networks, windows, target, loss, self.settings)
-
-    def state(self) -> dict[str, Any]:
-        """The counter that target cycles follow."""
-        return {"rl_updates": self.rl_updates}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Inverse of `state`."""
-        self.rl_updates = state["rl_updates"]
 
 
 def _optimisers(settings: MRQSpec) -> dict[str, AdamWSettings]:

@@ -111,13 +111,13 @@ def test_nothing_in_the_loop_waits_for_the_device():
     agent = (
         loop().run(123).agent
     )  # every step is recorded, and no target copy or rewire is due in the next four
-    observation, before = torch.zeros((4, 1, 7), device=DEVICE), agent.algorithm.rl_updates
+    observation, before = torch.zeros((4, 1, 7), device=DEVICE), agent.counts()["critic"]
     with never_waiting():
         for _ in range(4):
             agent.begin(observation, agent.act(observation, explore=True))
             assert agent.overlaps()
             agent.update()
-    assert agent.algorithm.rl_updates == before + 4
+    assert agent.counts()["critic"] == before + 4
     with pytest.raises(RuntimeError, match="synchroniz"), never_waiting():
         float(agent.algorithm.scales.reward[0])
 
