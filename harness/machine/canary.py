@@ -88,6 +88,6 @@ def _digest(agent: MRQ) -> str:
             *([] if module.keep is None else [module.keep]),
         ):
             digest.update(tensor.numpy().tobytes())
-    for tensor in (agent.replay.priority, agent.replay.rows, agent.reward_scale):
+    for tensor in (agent.replay.lap.priority, agent.replay.rows, agent.reward_scale):
         digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()
