@@ -1,7 +1,8 @@
-"""The canary: a short training on made-up transitions, whose every bit says whether the training code still does the same.
+"""The canary: a short training on made-up transitions, whose digest changes if learning changes.
 
-Two members, 200 updates, on this CPU, in a second. Equal digests of two versions of the code on one kind of machine mean that
-learning is bit-identical there; different ones only that behaviour, or the machine, changed, and then statistics decide.
+Two members, 200 updates, on this CPU, in a second. If two versions of the code have equal digests
+on one kind of machine, learning is bit-identical there. Different digests mean only that behaviour,
+or the machine, changed; then statistics decide.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from agents.mrq.agent import MRQ
 from agents.mrq.settings import MRQSettings
@@ -22,6 +24,7 @@ SETTINGS = MRQSettings(
     width=16, zs_dim=16, za_dim=8, zsa_dim=16, batch_size=16, warmup=40, target_cycle=20
 )
 TRAINED = ("dst", "mst")
+"""Regimes of the two members."""
 
 
 def canary() -> str:
@@ -35,10 +38,35 @@ def canary() -> str:
 
 
 def _trained() -> MRQ:
-    rows = [REGIMES[name].modules for name in TRAINED]
-    regimes = [{module: _triple(row) for module, row in modules.items()} for modules in rows]
+    """An agent after the warm-up and all updates in a world of random linear dynamics."""
     steps = SETTINGS.warmup + UPDATES
-    setup = Setup(
+    agent = MRQ(_setup(steps), SETTINGS)
+
+    # The world: what comes next is linear in observation and action, with noise.
+    members = len(TRAINED)
+    draws = generator("canary", "made-up", 0, "world")
+    world = 0.3 * torch.randn(ACTION, OBSERVATION, generator=draws)
+    observation = torch.randn(members, 1, OBSERVATION, generator=draws)  # [P, E, obs]
+    never = np.zeros((members, 1), dtype=bool)
+
+    for step in range(1, steps + 1):
+        action = agent.act(observation, explore=True)
+        agent.begin(observation, action)
+        noise = torch.randn(members, 1, OBSERVATION, generator=draws)
+        after = 0.9 * observation + action @ world + 0.1 * noise
+        reward = torch.exp(-after.square().mean(-1))  # [P, E]
+        agent.complete(reward, after, never, never | (step % EPISODE == 0))
+        agent.update()
+        observation = after
+    return agent
+
+
+def _setup(steps: int) -> Setup:
+    regimes = []
+    for name in TRAINED:
+        rows = REGIMES[name].modules
+        regimes.append({module: _triple(row) for module, row in rows.items()})
+    return Setup(
         observation=OBSERVATION,
         action=ACTION,
         agent_steps=steps,
@@ -48,30 +76,6 @@ def _trained() -> MRQ:
         regimes=regimes,
         streams=lambda member, word: generator("canary", "made-up", member, word),
     )
-    agent, draws, members = (
-        MRQ(setup, SETTINGS),
-        generator("canary", "made-up", 0, "world"),
-        len(TRAINED),
-    )
-    world = 0.3 * torch.randn(ACTION, OBSERVATION, generator=draws)
-    seen, never = (
-        torch.randn(members, 1, OBSERVATION, generator=draws),
-        np.zeros((members, 1), dtype=bool),
-    )
-    for step in range(1, steps + 1):
-        action = agent.act(seen, explore=True)
-        agent.begin(seen, action)
-        after = (
-            0.9 * seen
-            + action @ world
-            + 0.1 * torch.randn(members, 1, OBSERVATION, generator=draws)
-        )
-        agent.complete(
-            torch.exp(-after.square().mean(-1)), after, never, never | (step % EPISODE == 0)
-        )
-        agent.update()
-        seen = after
-    return agent
 
 
 def _triple(row: str) -> ModuleRegime:
@@ -79,15 +83,14 @@ def _triple(row: str) -> ModuleRegime:
 
 
 def _digest(agent: MRQ) -> str:
-    digest = hashlib.sha256()
+    tensors = list[Tensor]()
     for module in agent.parts.values():
-        for tensor in (
-            module.flat.detach(),
-            module.target,
-            *module.moments,
-            *([] if module.keep is None else [module.keep]),
-        ):
-            digest.update(tensor.numpy().tobytes())
-    for tensor in (agent.replay.lap.priority, agent.replay.rows, agent.reward_scale):
+        tensors += [module.flat.detach(), module.target, *module.moments]
+        if module.keep is not None:
+            tensors.append(module.keep)
+    tensors += [agent.replay.lap.priority, agent.replay.rows, agent.reward_scale]
+
+    digest = hashlib.sha256()
+    for tensor in tensors:
         digest.update(tensor.numpy().tobytes())
     return digest.hexdigest()
