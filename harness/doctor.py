@@ -172,6 +172,7 @@ def _environments(tasks: dict[str, Task]) -> tuple[list[Finding], dict[str, floa
     findings = list[Finding]()
     milliseconds = dict[str, float]()
     for name, task in tasks.items():
+        # A worker of its own for each task: one that breaks does not spoil the others.
         try:
             with Worker(Options.watchdog_seconds) as worker:
                 prints = (fingerprint(task, worker), fingerprint(task, worker))
@@ -228,8 +229,11 @@ def _starts(task: Task, worker: Worker) -> int:
 def _need(suite: Suite, plan: Plan, rates: Rates, out: Path) -> SuiteNeed:
     cohorts = partition(plan, "cpu").cohorts
     needs = estimate(plan, cohorts, rates)
+
+    # As many cohorts at a time as cores and memory allow.
     fitting = max(1, int(resources.memory_gib() / needs.memory_gib))
     jobs = min(resources.cores(), fitting, len(cohorts))
+
     return SuiteNeed(
         suite=suite.suite,
         runs=len(plan.runs),

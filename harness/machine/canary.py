@@ -66,6 +66,8 @@ def _setup(steps: int) -> Setup:
     for name in TRAINED:
         rows = REGIMES[name].modules
         regimes.append({module: _triple(row) for module, row in rows.items()})
+
+    # Blocks with norm and residual, so that their code counts too.
     return Setup(
         observation=OBSERVATION,
         action=ACTION,

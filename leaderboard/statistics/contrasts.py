@@ -92,8 +92,11 @@ def _contrast(
 ) -> Contrast:
     ours = _cells(scores, tasks, OURS)
     theirs = _cells(scores, tasks, than)
+
+    # Task by task, to see where a difference comes from.
     single = [difference([a], [b]) for a, b in zip(ours, theirs, strict=True)]
     by_task = zip(tasks, single, benjamini_hochberg([test.p for test in single]), strict=True)
+
     return Contrast(
         family=family,
         than=than,

@@ -80,6 +80,8 @@ def suite_mean(cells: Cells, confidence: float = 0.95) -> Mean:
     means = [mean_interval(scores) for scores in cells]
     mean = math.fsum(cell.mean for cell in means) / len(means)
     seeds = sum(cell.n for cell in means)
+
+    # The interval needs two seeds in every cell.
     error, freedom = _standard_error(means)
     if math.isnan(error):
         return Mean(seeds, mean, math.nan, math.nan)
@@ -93,9 +95,9 @@ def difference(ours: Cells, theirs: Cells, confidence: float = 0.95) -> Differen
     b = [mean_interval(scores) for scores in theirs]
     mean_a = math.fsum(cell.mean for cell in a) / len(a)
     mean_b = math.fsum(cell.mean for cell in b) / len(b)
-    value = mean_a - mean_b
+
     error, freedom = _standard_error(a, b)
-    return with_error(value, error, freedom, confidence)
+    return with_error(mean_a - mean_b, error, freedom, confidence)
 
 
 def with_error(value: float, error: float, freedom: float, confidence: float = 0.95) -> Difference:
@@ -104,6 +106,7 @@ def with_error(value: float, error: float, freedom: float, confidence: float = 0
         return Difference(value, math.nan, math.nan, math.nan)
     if error == 0.0:
         return Difference(value, value, value, 1.0 if value == 0.0 else 0.0)
+
     half = float(stdtrit(freedom, 0.5 + confidence / 2.0)) * error
     p = 2.0 * float(stdtr(freedom, -abs(value) / error))
     return Difference(value, value - half, value + half, p)
@@ -213,7 +216,8 @@ def bootstrap(
     drawn = list[Array]()
     for scores in cells:
         index = generator.integers(0, len(scores), (REPLICATIONS, len(scores)))
-        drawn.append(np.asarray(scores, float)[index])
+        drawn.append(np.asarray(scores, float)[index])  # [REPLICATIONS, n]
+
     tail = 0.5 - confidence / 2.0
     low, high = np.quantile(statistic(drawn), (tail, 1.0 - tail))
     return float(low), float(high)
@@ -276,17 +280,17 @@ def collapsed(scores: Sequence[float]) -> int:
 def e_values(differences: Sequence[float], scale: float) -> list[float]:
     """Evidence against "no difference" after each pair of runs with equal seed index.
 
-    It is the mean wealth of two one-sided betting processes. `differences` are clipped to +-`scale`, which
-    must be fixed before they are seen.
+    It is the mean wealth of two one-sided betting processes, each a mixture over BETS. Differences
+    are clipped to +-`scale`, which must be fixed before they are seen.
 
     If both sides of a pair have the same distribution, their difference is symmetric and clipping
     keeps its mean zero. Then each product of (1 + bet x) has expectation one at any stopping time,
-    so one may look after every seed and stop at 1 / alpha. Each process is a mixture over BETS
-    (Waudby-Smith and Ramdas 2024).
+    so one may look after every seed and stop at 1 / alpha (Waudby-Smith and Ramdas 2024).
     """
     wealth = np.ones((2, len(BETS)))  # bets on a positive and on a negative difference
     evidence = list[float]()
     for value in differences:
+        # Each bet stakes a share of its wealth at even odds.
         x = max(-1.0, min(1.0, value / scale))
         wealth *= 1.0 + np.outer([x, -x], BETS)
         evidence.append(float(wealth.mean()))
