@@ -68,7 +68,7 @@ class Module:
         """Optimiser steps so far. The caller increments it, because replaying a CUDA graph runs no
         Python."""
 
-        # Initial weights, member after member so that no member's numbers depend on another.
+        # Initial weights, each member from its own generator, so that neighbours do not matter.
         views = self.layout.views(self.flat.detach())
         for layer in linears:
             weights = [xavier_uniform(layer, copies, generator) for generator in generators]
