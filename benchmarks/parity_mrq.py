@@ -24,7 +24,7 @@ import numpy as np
 import official
 import torch
 
-from agents.members.replay import ONE
+from agents.members.lap import ONE
 from agents.mrq.agent import MRQ, build
 from agents.mrq.spec import MRQSpec
 from agents.off_policy import OffPolicy
@@ -132,7 +132,7 @@ def compare(
     tape: list[Script] = []
 
     def sample(_: torch.Tensor) -> torch.Tensor:
-        rows = np.flatnonzero(ours.replay.samplable[0].numpy())
+        rows = np.flatnonzero(ours.replay.lap.samplable[0].numpy())
         noise = torch.from_numpy(rng.standard_normal((batch, ACTION)))
         tape.append(Script(rng.choice(rows, batch, replace=False), noise, rng.permutation(batch)))
         ours.learner.draws["target-noise"].now.copy_(noise)
@@ -206,10 +206,10 @@ def ours_state(agent: OffPolicy[MRQ]) -> State:
                 [torch.cat([w.T.reshape(-1), b]) for w, b in our_layers(module, target)]
             )
     rows = int(agent.replay.size[0])
-    mask = agent.replay.samplable[0, :rows]
+    mask = agent.replay.lap.samplable[0, :rows]
     found["sampling mask"] = mask.double()
-    found["priorities"] = torch.where(mask, agent.replay.priority[0, :rows] / ONE, 0.0)
-    found["max priority"] = agent.replay.max_priority[0] / ONE
+    found["priorities"] = torch.where(mask, agent.replay.lap.priority[0, :rows] / ONE, 0.0)
+    found["max priority"] = agent.replay.lap.max_priority[0] / ONE
     found["reward scale"] = agent.algorithm.scales.reward[0]
     found["target reward scale"] = agent.algorithm.scales.target_reward[0]
     return found

@@ -24,6 +24,7 @@ from harness.seeding import generator
 TASK = TaskShape(observation=9, action=3, episode_steps=25, terminates=False)
 UPDATES = 200
 TRAINED = ("dst", "mst")
+"""Regimes of the two members."""
 
 
 def canary(agent: str) -> str:

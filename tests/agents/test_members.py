@@ -1,9 +1,12 @@
 """The member axis: neighbours do not matter, and a state is everything."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from helpers.toy import HEADLINE, Loop, assert_same
+from harness.training.checkpoint import Checkpoints
+from helpers.toy import HEADLINE, SMALL, Loop, assert_same
 
 REGIMES = list(HEADLINE)
 
@@ -80,6 +83,29 @@ def test_a_restored_agent_goes_on_bitwise():
         unbroken.agent.learner.masks["critic"].chains
         == resumed.agent.learner.masks["critic"].chains
     )
+
+
+@pytest.mark.parametrize("stop", [30, 150, 160])
+def test_a_replay_that_wraps_between_checkpoints_resumes_bitwise(tmp_path, stop):
+    """With `buffer_size` below the rows written since a checkpoint, the next one was an error."""
+    settings = replace(SMALL, buffer_size=100)
+    unbroken, killed, resumed = (Loop(range(2), ["dst", "mst"], settings) for _ in range(3))
+    unbroken.run(200)
+
+    # Saved at 30, then after 120 steps (123 rows into 100), then soon again; killed at once.
+    checkpoints = Checkpoints(tmp_path, 2, {})
+    for step in (30, 150, 160):
+        if step <= stop:
+            killed.run(step - killed.agent.agent_steps)
+            rows = killed.agent.replay_rows(checkpoints.saved)
+            checkpoints.write(step, killed.agent.state(), rows)
+
+    newest, _ = Checkpoints(tmp_path, 2, {}).read(allow_drift=False)
+    resumed.agent.restore(newest.state, newest.rows)
+    resumed.worlds = killed.worlds
+    resumed.run(200 - newest.step)
+    for member in range(2):
+        assert_same(unbroken.member(member), resumed.member(member))
 
 
 def test_learning_beside_the_simulator_is_bitwise_learning_after_it():

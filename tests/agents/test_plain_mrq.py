@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from agents.members.replay import ONE
+from agents.members.lap import ONE
 from helpers.plain_mrq import PlainMRQ
 from helpers.toy import ACTION, OBSERVATION, SMALL, Loop
 
@@ -103,8 +103,8 @@ def test_max_priority_only_grows_and_new_rows_take_it():
     replay = loop.agent.replay
     for _ in range(60):
         loop.step()
-        largest.append(int(replay.max_priority[0]))
+        largest.append(int(replay.lap.max_priority[0]))
     assert largest == sorted(largest)
     assert largest[-1] > ONE
     replay.begin(torch.zeros(1, OBSERVATION), torch.zeros(1, ACTION))
-    assert int(replay.priority[0, int(replay.cursor[0])]) == largest[-1]
+    assert int(replay.lap.priority[0, int(replay.cursor[0])]) == largest[-1]

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from agents.lazy import load as load_place
 from agents.sparsity import regime as regimes
 from agents.sparsity.regime import REGIMES, TRIPLES, ModuleRegime
+from agents.sparsity.rewire import GROW_SCORES
 from harness.run import Request, execute
 from helpers.toy import MODULES, SMALL, Loop, assert_same
 from leaderboard.formats.keys import one_use_key
@@ -115,14 +115,9 @@ def rarely(weight, gradient, generator):
 
 
 def test_a_new_way_is_one_function_and_one_row(monkeypatch):
-    row = regimes.Triple(
-        "er", "exchange", "test_regimes:rarely", "grow where the gradient is smallest"
-    )
+    row = regimes.Triple("er", "exchange", "smallest", "grow where the gradient is smallest")
     monkeypatch.setitem(TRIPLES, "rarely", row)
-    monkeypatch.setattr(
-        "agents.sparsity.masks.load",
-        lambda place: rarely if place == row.score else load_place(place),
-    )
+    monkeypatch.setitem(GROW_SCORES, "smallest", rarely)
     check_contract(["rarely", "rigl"])
     masks = Loop([0, 0], ["rarely", "rigl"]).run(STEPS).agent.learner.masks["critic"]
     assert masks.chains[0][0] == masks.chains[1][0] and masks.chains[0][-1] != masks.chains[1][-1]

@@ -148,8 +148,8 @@ class Loop:
             for key, mask in module.masks.member_masks(member).items():
                 found[f"{name}/mask/{key}"] = mask
         replay = self.agent.replay
-        for key in ("rows", "priority", "samplable", "max_priority"):
-            found[f"replay/{key}"] = getattr(replay, key)[member].cpu().clone()
+        for key, tensor in {"rows": replay.rows, **replay.lap.state()}.items():
+            found[f"replay/{key}"] = tensor[member].cpu().clone()
         found["reward_scale"] = self.agent.algorithm.scales.reward[member].cpu().clone()
         return found
 
