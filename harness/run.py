@@ -12,11 +12,11 @@ from typing import Any
 from harness.entries import ranking
 from harness.entries.entry import stated_runs, write_entry
 from harness.entries.manifest import read_manifest
-from harness.entries.page import REPORT, write_report
+from harness.entries.page import write_report
 from harness.entries.verified import Refused
 from harness.errors import Incomplete, NonConforming
 from harness.executors import executor
-from harness.folder import ENTRY, MANIFEST
+from harness.folder import Folder
 from harness.machine import image, resources
 from harness.options import Options
 from harness.planning.cohorts import Cohort, frozen_cohorts, read_cohorts
@@ -81,7 +81,7 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> dict[
     )
     open_cohorts = [cohort for cohort in cohorts.cohorts if not finished(folder, cohort)]
     wrong: list[str] = []
-    executing = bool(open_cohorts) or not (folder / MANIFEST).exists()
+    executing = bool(open_cohorts) or not Folder(folder).manifest.exists()
     if executing:
         options = replace(
             request.options, device=device, jobs=_jobs(request, plan, open_cohorts, device)
@@ -91,7 +91,7 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> dict[
             carrier.seal(folder, plan, started, options)
         except Incomplete as error:
             raise Incomplete("; ".join([*wrong, str(error)])) from None
-    entry = folder / ENTRY
+    entry = Folder(folder).entry
     if (
         executing or not entry.exists() or not key.one_use
     ):  # a one-use key never replaces a signature
@@ -159,14 +159,14 @@ def _jobs(request: Request, plan: Plan, cohorts: list[Cohort], device: str) -> i
 def summary(folder: Path, plan: Plan) -> dict[str, Any]:
     """Plan id, folder, entry, ranked or why not, and every run with its status and score."""
     runs = stated_runs(folder, plan)
-    made, drawn = folder / MANIFEST, folder / REPORT
+    made, drawn = Folder(folder).manifest, Folder(folder).report
     reasons = (
         list(read_manifest(folder).unranked_because)
         if made.exists()
         else ranking.unranked_because(plan)
     )
     shown = ("task", "regime", "seed", "status", "score", "failure", "weights")
-    entry, cohorts = folder / ENTRY, read_cohorts(folder)
+    entry, cohorts = Folder(folder).entry, read_cohorts(folder)
     return {
         "plan": plan.id,
         "suite": plan.suite,

@@ -11,6 +11,7 @@ from harness import errors
 from harness.cli.keys import KeyOption, signing_key
 from harness.cli.printing import JsonOption, print_json, print_summary, print_verdict, sizes_table
 from harness.errors import UserError
+from harness.folder import Folder
 from harness.options import Options
 
 SuiteOption = Annotated[
@@ -196,7 +197,7 @@ def plan(
     sizes = sorted({len(cohort.runs) for cohort in cohorts.cohorts})
     span = f"{sizes[0]} to {sizes[-1]}" if len(sizes) > 1 else str(sizes[0])
     total = f"{len(made.runs)} runs in {len(cohorts.cohorts)} cohorts of {span} members"
-    typer.echo(f"plan {made.id}: {total}, written to {folder / 'plan.json'}")
+    typer.echo(f"plan {made.id}: {total}, written to {Folder(folder).plan}")
     typer.echo(
         f"each run: {made.budget.environment_steps} environment steps = {made.budget.agent_steps} agent steps;"
         f" updates: {updates}"

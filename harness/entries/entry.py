@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.entries.manifest import Manifest, read_manifest
 from harness.files import digest_file, dump_json, write_atomic
-from harness.folder import ENTRY, MANIFEST
+from harness.folder import Folder
 from harness.planning.plan import Plan, Run
 from harness.training.faults import Fault, all_faults
 from harness.training.results import Failure, read_results
@@ -47,14 +47,15 @@ def _missing(run: Run, fault: Fault | None) -> dict[str, Any]:
 def write_entry(folder: Path, plan: Plan, key: SigningKey) -> Path:
     """Sign what lies in a plan folder (its manifest must be there); returns the entry's path."""
     runs = stated_runs(folder, plan)
-    write_atomic(folder / "results.csv", results_csv(runs))
-    names = ["plan.json", MANIFEST, "results.csv"]
+    write_atomic(Folder(folder).results, results_csv(runs))
+    signed = (Folder(folder).plan, Folder(folder).manifest, Folder(folder).results)
+    names = [path.name for path in signed]
     for run in plan.runs:
-        present = folder / "runs" / run.name
-        if (present / "result.json").exists():
+        present = Folder(folder).run(run)
+        if present.result.exists():
             names += [
                 f"runs/{run.name}/{path.name}"
-                for path in sorted(present.iterdir())
+                for path in sorted(present.path.iterdir())
                 if not path.name.startswith(".")
             ]
     statement = {
@@ -65,7 +66,7 @@ def write_entry(folder: Path, plan: Plan, key: SigningKey) -> Path:
         "predicateType": RUN_TYPE,
         "predicate": predicate(folder, plan, runs, read_manifest(folder), key),
     }
-    path = folder / ENTRY
+    path = Folder(folder).entry
     write_atomic(path, dump_json(envelope.sign(dump_json(statement), key)))
     return path
 
@@ -90,7 +91,7 @@ def predicate(
     return {
         **{name: value for name, value in asdict(made).items() if name in shared},
         "suite": {"name": plan.suite, "version": plan.version, "changes": list(plan.changes)},
-        "plan": {"id": plan.id, "sha256": digest_file(folder / "plan.json"), "log_index": None},
+        "plan": {"id": plan.id, "sha256": digest_file(Folder(folder).plan), "log_index": None},
         "ranked": not made.unranked_because,
         "budget": document["budget"],
         "runs": runs,

@@ -20,6 +20,7 @@ from requests.exceptions import RequestException
 
 from harness.errors import OK, Incomplete, NonConforming, UserError
 from harness.executors.supervise import Ending, last_words, log_of, supervise
+from harness.folder import Folder
 from harness.machine import device, image, resources
 from harness.machine.provenance import command_line
 from harness.options import Options
@@ -29,6 +30,8 @@ from harness.planning.plan import Plan
 KILLED = 137
 """Exit code of what SIGKILL ended: 128 + 9."""
 ENGINE_GONE = (RequestException, DockerException)
+IN_CONTAINER = Folder(Path("/out"))
+"""The plan's folder, as the containers see it."""
 PIDS = 4096
 GIB = 2**30
 
@@ -66,7 +69,7 @@ def seal(folder: Path, plan: Plan, started: float, options: Options) -> None:
             [
                 "seal",
                 "--plan",
-                "/out/plan.json",
+                str(IN_CONTAINER.plan),
                 "--started",
                 repr(started),
                 "--command",
@@ -169,7 +172,7 @@ class _Container:
         command = [
             "run-cohort",
             "--plan",
-            "/out/plan.json",
+            str(IN_CONTAINER.plan),
             "--index",
             str(cohort.index),
             *arguments,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.executors.installed import choose_device, seal
 from harness.executors.supervise import Ending, last_words, log_of, supervise
+from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
@@ -56,7 +57,7 @@ class _Process:
             "harness.cli",
             "run-cohort",
             "--plan",
-            str(folder / "plan.json"),
+            str(Folder(folder).plan),
         ]
         command += ["--index", str(cohort.index), *options.arguments(max_wall)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", PARENT: str(os.getpid())}

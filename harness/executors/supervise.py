@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.errors import INTERNAL, OK, Interrupted
+from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.training import faults
@@ -124,7 +125,7 @@ def _stop(carriers: list[Carrier]) -> None:
 
 def log_of(folder: Path, cohort: Cohort) -> Path:
     """Where the words of a cohort's processes or containers go, appended."""
-    path = folder / "cohorts" / str(cohort.index) / "log.txt"
+    path = Folder(folder).cohort(cohort.index).log
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.config import build
 from harness.files import read_json, write_json
+from harness.folder import Folder
 from harness.planning.cohorts import Cohort, read_cohorts
 
 SCHEMA = "urn:mst-bench:faults:v1"
@@ -58,4 +59,4 @@ def all_faults(folder: Path) -> dict[Cohort, tuple[Fault, ...]]:
 
 
 def _path(folder: Path, cohort: Cohort) -> Path:
-    return folder / "cohorts" / str(cohort.index) / "faults.json"
+    return Folder(folder).cohort(cohort.index).faults

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import Incomplete
+from harness.folder import Folder
 from harness.planning.cohorts import Cohort
 
 
 def running(folder: Path, cohort: Cohort) -> bool:
     """Whether a process is carrying the cohort out now."""
     try:
-        with open(folder / "cohorts" / str(cohort.index) / "lease") as file:
+        with open(Folder(folder).cohort(cohort.index).lease) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

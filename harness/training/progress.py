@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from harness.config import build
 from harness.files import read_json, write_json
+from harness.folder import Folder
 from harness.planning.cohorts import Cohort
 
 SCHEMA = "urn:mst-bench:progress:v1"
@@ -40,7 +41,7 @@ class Standing:
 
 def standing_of(folder: Path, index: int) -> Standing | None:
     """Where a cohort was when it last said so."""
-    path = folder / "cohorts" / str(index) / "progress.json"
+    path = Folder(folder).cohort(index).progress
     return build(Standing, read_json(path), "progress.json") if path.exists() else None
 
 

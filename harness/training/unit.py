@@ -12,6 +12,7 @@ from pathlib import Path
 
 from envs.worker import EnvironmentFault
 from harness.errors import Incomplete, Interrupted, UserError
+from harness.folder import Folder
 from harness.machine import provenance
 from harness.options import Options
 from harness.planning.cohorts import Cohort
@@ -24,7 +25,7 @@ from harness.training.progress import Writer
 
 def finished(folder: Path, cohort: Cohort) -> bool:
     """Whether every run of the cohort has its result."""
-    return all((folder / "runs" / run.name / "result.json").exists() for run in cohort.runs)
+    return all(Folder(folder).run(run).result.exists() for run in cohort.runs)
 
 
 def run_cohort(folder: Path, plan: Plan, cohort: Cohort, options: Options) -> None:
@@ -33,9 +34,9 @@ def run_cohort(folder: Path, plan: Plan, cohort: Cohort, options: Options) -> No
     Raises Interrupted after a signal and Incomplete after `max_wall`, both with everything saved; Incomplete also if another
     process has the cohort, or if the environments broke once more after `retries` restarts.
     """
-    place = folder / "cohorts" / str(cohort.index)
-    place.mkdir(parents=True, exist_ok=True)
-    with lease(place / "lease"), _stop_on_signal() as asked:
+    place = Folder(folder).cohort(cohort.index)
+    place.path.mkdir(parents=True, exist_ok=True)
+    with lease(place.lease), _stop_on_signal() as asked:
         if finished(folder, cohort):
             return
         stop = _stop(asked, options.max_wall)
@@ -62,11 +63,11 @@ def _attempt(
 
     torch.set_num_threads(1)
     prepare(plan.precision, options.device, options.deterministic)
-    place = folder / "cohorts" / str(cohort.index)
-    checkpoints = Checkpoints(place / "checkpoint", len(cohort.runs), provenance.identity())
+    place = Folder(folder).cohort(cohort.index)
+    checkpoints = Checkpoints(place.checkpoint, len(cohort.runs), provenance.identity())
     found, drifted = checkpoints.read(options.allow_drift) or (None, False)
     report = Writer(
-        place / "progress.json",
+        place.progress,
         plan.budget.agent_steps,
         plan.agent_settings().warmup,
         _seconds(plan, cohort),
@@ -77,7 +78,7 @@ def _attempt(
     training.drifted = drifted
     try:
         with training:
-            trace = place / "trace.json" if options.profile else None
+            trace = place.trace if options.profile else None
             training.run(checkpoints, found, options.checkpoint_seconds, report, stop, trace)
     except EnvironmentFault as fault:
         faults.note(folder, cohort, training.step, str(fault))
