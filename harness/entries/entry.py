@@ -9,6 +9,7 @@ from typing import Any
 from harness.entries.manifest import Manifest, read_manifest
 from harness.files import digest_file, dump_json, write_atomic
 from harness.folder import Folder
+from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan, Run
 from harness.training.faults import Fault, all_faults
 from harness.training.results import Failure, read_results
@@ -17,10 +18,17 @@ from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.statement import RUN_TYPE, STATEMENT_TYPE, results_csv
 
 
-def stated_runs(folder: Path, plan: Plan) -> list[dict[str, Any]]:
-    """Every planned run in the plan's order: its result, or that it is missing and the last fault of its cohort."""
+def stated_runs(
+    folder: Path, plan: Plan, faults: dict[Cohort, tuple[Fault, ...]] | None = None
+) -> list[dict[str, Any]]:
+    """Every planned run in the plan's order: its result, or that it is missing and the last fault of its cohort.
+
+    `faults`: of all cohorts, where they were read already.
+    """
+    if faults is None:
+        faults = all_faults(folder)
     results = read_results(folder, plan.runs)
-    broke = {run: noted[-1] for cohort, noted in all_faults(folder).items() for run in cohort.runs}
+    broke = {run: noted[-1] for cohort, noted in faults.items() for run in cohort.runs}
     return [results.get(run) or _missing(run, broke.get(run)) for run in plan.runs]
 
 
@@ -44,9 +52,15 @@ def _missing(run: Run, fault: Fault | None) -> dict[str, Any]:
     }
 
 
-def write_entry(folder: Path, plan: Plan, key: SigningKey) -> Path:
-    """Sign what lies in a plan folder (its manifest must be there); returns the entry's path."""
-    runs = stated_runs(folder, plan)
+def write_entry(
+    folder: Path, plan: Plan, key: SigningKey, runs: list[dict[str, Any]] | None = None
+) -> Path:
+    """Sign what lies in a plan folder (its manifest must be there); returns the entry's path.
+
+    `runs`: its stated runs, where they were read already.
+    """
+    if runs is None:
+        runs = stated_runs(folder, plan)
     write_atomic(Folder(folder).results, results_csv(runs))
     signed = (Folder(folder).plan, Folder(folder).manifest, Folder(folder).results)
     names = [path.name for path in signed]

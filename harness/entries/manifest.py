@@ -58,7 +58,7 @@ def manifest(folder: Path, plan: Plan, started: float, command: str) -> Manifest
             fingerprints = {task: fingerprint(TASKS[task], worker) for task in plan.observations}
     except EnvironmentFault as fault:
         raise Incomplete(
-            f"no fingerprint could be taken: {fault}. All results are kept; the same command goes on."
+            f"no fingerprint could be taken: {fault}. All results are kept; the same command resumes."
         ) from None
     timings = read_timings(folder, plan.runs)
     return Manifest(

@@ -45,7 +45,10 @@ def train_again(
         again = write_plan(plan, Path(scratch))
         for index, run in enumerate(chosen):
             run_cohort(
-                again, plan, _as_trained(plan, index, run, stated[run]["members"]), Options()
+                again,
+                plan,
+                _as_trained(plan, index, run, stated[run]["members"]),
+                Options(device="cpu"),
             )
         for run in chosen:
             found.append(_compare(run, folder, again, stated, same))

@@ -1,4 +1,7 @@
-"""Who carries a cohort out: one process at a time."""
+"""Who carries a cohort out: one process at a time, by a lock on cohorts/<i>/lease.
+
+Known limit: `flock` holds on one machine, and on network file systems only where they support it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,11 @@ def running(folder: Path, cohort: Cohort) -> bool:
 
 @contextmanager
 def lease(path: Path) -> Iterator[None]:
-    """Hold a cohort: the lock goes with the process, however it ends."""
+    """Hold a cohort. The lock goes with the process, however it ends.
+
+    Raises Incomplete if another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
