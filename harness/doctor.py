@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -12,9 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from agents.catalog import agent_class, shapes
-from agents.protocol import Setup
 from agents.sparsity.counting import dense_weights
+from agents.spec import AgentSpec
 from envs.fingerprint import fingerprint, reference
 from envs.spec import Task
 from envs.tasks import TASKS
@@ -25,8 +24,10 @@ from harness.planning.cohorts import Cohort, partition
 from harness.planning.estimate import Estimate, Rates, estimate
 from harness.planning.plan import Plan, make_plan
 from harness.planning.reader import load
+from harness.planning.shapes import task_shape
 from harness.planning.suite import Suite
 from harness.seeding import generator
+from harness.training.agents import build_agent
 
 RESETS, STREAMS = 3, 8
 """Episodes and seeds whose start states are compared."""
@@ -86,10 +87,13 @@ def diagnose(out: Path, names: list[str], full: bool = False) -> Diagnosis:
     plans = {name: make_plan(load(name)) for name in names}
     tasks = {name: TASKS[name] for plan in plans.values() for name in plan.observations}
     findings, milliseconds = _environments(tasks)
-    measured = {_typical(plan): plan for plan in plans.values()}
+    measured = {plan.agent_settings().rehearsal(): plan for plan in plans.values()}
     gflops = {settings: _gflops(plan, settings) for settings, plan in measured.items()}
-    rates = {name: Rates(gflops[_typical(plan)], milliseconds) for name, plan in plans.items()}
-    needs = [_need(load(name), plan, rates[name], out) for name, plan in plans.items()]
+    rates = {
+        name: Rates(gflops[plan.agent_settings().rehearsal()], milliseconds)
+        for name, plan in plans.items()
+    }
+    needs = [_need(load(name).suite, plan, rates[name], out) for name, plan in plans.items()]
     speed = Finding(
         "training",
         "ok",
@@ -215,44 +219,34 @@ def _milliseconds(task: Task, worker: Worker) -> float:
     return (time.perf_counter() - begin) / (2 * STREAMS * steps) * 1000.0
 
 
-def _typical(plan: Plan) -> Any:
-    """A plan's agent settings, its networks no larger than is needed to see how fast this machine multiplies."""
-    settings = plan.agent_settings().rehearsal()
-    return replace(settings.with_width(min(settings.width, 512)), depth=2)
-
-
-def _gflops(plan: Plan, settings: Any) -> float:
+def _gflops(plan: Plan, settings: AgentSpec) -> float:
     """This machine's rate: an agent of these settings is trained on random numbers for a few agent steps."""
     cohort = max(
         partition(plan, "cpu").cohorts, key=lambda cohort: TASKS[cohort.task].observation_size
     )
     task, members = TASKS[cohort.task], len(cohort.runs)
-    setup = Setup(
-        observation=task.observation_size,
-        action=task.action,
-        agent_steps=settings.warmup + WARM + TIMED,
-        episode_steps=task.horizon // plan.budget.action_repeat,
-        terminates=task.terminates,
-        blocks=plan.blocks,
-        regimes=[plan.regimes[run.regime] for run in cohort.runs],
-        streams=lambda member, word: generator("doctor", cohort.task, member, word),
-        device="cpu",
-        dtype=torch.float32,
+    warmup = settings.learning_starts
+    agent = build_agent(
+        plan,
+        cohort.runs[0],
+        [plan.regimes[run.regime] for run in cohort.runs],
+        lambda member, word: generator("doctor", cohort.task, member, word),
+        settings=settings,
+        agent_steps=warmup + WARM + TIMED,
     )
-    agent, draws = agent_class(plan.agent)(setup, settings), torch.Generator().manual_seed(1)
+    draws = torch.Generator().manual_seed(1)
     ends = np.zeros((members, 1), dtype=bool)
     begin = 0.0
-    for step in range(settings.warmup + WARM + TIMED):
-        if step == settings.warmup + WARM:
+    for step in range(warmup + WARM + TIMED):
+        if step == warmup + WARM:
             begin = time.perf_counter()
         seen = torch.randn(members, 1, task.observation_size, generator=draws)
         agent.begin(seen, agent.act(seen, explore=True))
         agent.complete(torch.rand(members, 1, generator=draws), seen, ends, ends)
         agent.update()
     seconds = (time.perf_counter() - begin) / TIMED
-    kind = shapes(plan.agent)
-    weights = dense_weights(kind.module_shapes(settings, task.observation_size, task.action))
-    return float(members * kind.update_flops(settings, weights) / seconds / 1e9)
+    shapes = settings.shapes(task_shape(task, plan.budget.action_repeat))
+    return members * settings.flops(dense_weights(shapes)) / seconds / 1e9
 
 
 def _need(suite: Suite, plan: Plan, rates: Rates, out: Path) -> SuiteNeed:

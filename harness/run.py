@@ -23,7 +23,7 @@ from harness.options import Options
 from harness.planning.cohorts import Cohort, Cohorts, frozen_cohorts, read_cohorts
 from harness.planning.estimate import estimate
 from harness.planning.plan import Plan, check_writable, make_plan, write_plan
-from harness.planning.reader import checked, load
+from harness.planning.reader import load
 from harness.planning.shorten import shortened
 from harness.planning.sizing import card_gib
 from harness.planning.suite import Suite
@@ -74,14 +74,14 @@ def read_state(folder: Path, plan: Plan, cohorts: Cohorts | None) -> State:
 
 def plan_of(request: Request) -> tuple[Suite, Plan]:
     """The suite and its plan, with overrides and budget scale applied and recorded as changes."""
-    suite = load(request.suite, request.overrides)
+    resolved = load(request.suite, request.overrides)
     changes = [f"--set {override}" for override in request.overrides]
     if request.suite not in shipped():
         changes.append("own suite file")
     if request.budget_scale != 1.0:
-        suite = checked(shortened(suite, request.budget_scale), request.suite)
+        resolved = shortened(resolved, request.budget_scale)
         changes.append(f"--budget-scale {request.budget_scale:g}")
-    return suite, make_plan(suite, tuple(changes))
+    return resolved.suite, make_plan(resolved, tuple(changes))
 
 
 def execute(request: Request, key: SigningKey) -> dict[str, Any]:

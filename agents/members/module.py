@@ -141,6 +141,11 @@ class Module:
         """Hard copy; targets hold no masks, they are copies of masked weights."""
         self.target.copy_(self.flat)
 
+    @torch.no_grad()
+    def move_target(self, rate: float) -> None:
+        """Polyak averaging: the target moves by `rate` of its distance to the parameters."""
+        self.target.lerp_(self.flat, rate)
+
     def freeze(self, members: Sequence[int]) -> None:
         """Write no parameter of these members any more."""
         flags = torch.zeros(self.members, dtype=torch.bool, device=self.flat.device)

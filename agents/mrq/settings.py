@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 
@@ -108,35 +108,7 @@ class MRQSettings:
             if getattr(self, name) <= 0.0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected above 0")
 
-    def rehearsal(self) -> MRQSettings:
-        """The same work in each agent step, at once and evenly spread: what a rate is measured with."""
-        return replace(self, warmup=2 * self.horizon, target_cycle=1)
-
-    def scaled(self, width: int, depth: int, za: Literal["half", "full"]) -> MRQSettings:
-        """Larger networks: every width times `width`, hidden layers of each MLP times `depth`. `za`: the action embedding is
-        scaled like the others (half of a hidden layer at MR.Q's defaults), or as wide as a hidden layer (`full`: what brings
-        5 x 5 to arXiv 2510.12096's 362M)."""
-        wide = self.with_width(self.width * width)
-        return replace(
-            wide, depth=self.depth * depth, za_dim=wide.width if za == "full" else wide.za_dim
-        )
-
-    def with_width(self, width: int) -> MRQSettings:
-        """Hidden layers of `width` units, embeddings in proportion (at least one unit)."""
-        widths = {
-            name: max(1, getattr(self, name) * width // self.width)
-            for name in ("zs_dim", "za_dim", "zsa_dim")
-        }
-        return replace(self, width=width, **widths)
-
     @property
     def horizon(self) -> int:
         """Rows of one sub-trajectory."""
         return max(self.q_horizon, self.encoder_horizon)
-
-    def updates(self, agent_steps: int) -> dict[str, int]:
-        """Updates of each module after `agent_steps` agent steps: one RL update a step once the warm-up is over, and a
-        block of `target_cycle` encoder updates at the first and every `target_cycle`-th of them."""
-        rl = max(0, agent_steps - self.warmup)
-        cycles = -(-rl // self.target_cycle)
-        return {"encoder": cycles * self.target_cycle, "critic": rl, "actor": rl}

@@ -27,9 +27,8 @@ class Masks:
         generators: Sequence[torch.Generator],
         growth: Sequence[torch.Generator],
         total_updates: int,
-        always_mask: bool = False,
     ) -> None:
-        """Draws initial masks and applies them. `always_mask` sends an all-dense module through the masked path too.
+        """Draws initial masks and applies them.
 
         `regimes`, `generators` (initial masks) and `growth` (what is random in rewires) have one for each member;
         `total_updates` is the module's updates in the whole run.
@@ -45,7 +44,7 @@ class Masks:
         self.exchanged = [0] * module.members
         """For each member the weights that grew since the beginning."""
         self.chains: list[list[str]] = [[] for _ in regimes]
-        if always_mask or not all(regime.is_dense for regime in regimes):
+        if not all(regime.is_dense for regime in regimes):
             self._draw(generators)
         for member in range(module.members):
             self._extend_chain(member)

@@ -13,8 +13,6 @@ from agents.members.blocks import Linear
 from agents.sparsity.distribution import DISTRIBUTIONS, exact_counts
 from agents.sparsity.schedule import Exchange, Move, Never, Schedule
 
-MODULES = ("encoder", "critic", "actor")
-
 
 @dataclass(frozen=True)
 class Triple:
@@ -162,7 +160,7 @@ class ModuleRegime:
 
 
 Regime = Mapping[str, ModuleRegime]
-"""One triple for each of `MODULES`."""
+"""One triple for each module of an algorithm."""
 
 
 @dataclass(frozen=True)
@@ -170,43 +168,44 @@ class Named:
     """A regime with a name of its own."""
 
     meaning: str
-    encoder: str = "dense"
-    critic: str = "dense"
-    actor: str = "dense"
+    modules: Mapping[str, str] = field(default_factory=dict)
+    """Module -> row of TRIPLES, where it is not `everywhere`."""
+    everywhere: str = "dense"
+    """The row of TRIPLES of every other module."""
     match: str | None = None
     """The regime whose active weights a narrower network of this one has, or None."""
-    modules: dict[str, str] = field(init=False)
-    """Row of TRIPLES by module."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "modules", {name: getattr(self, name) for name in MODULES})
-
-
-def _everywhere(triple: str, meaning: str) -> Named:
-    return Named(meaning, triple, triple, triple)
+    def of(self, modules: Sequence[str]) -> dict[str, str]:
+        """The row of TRIPLES of each module of an algorithm, and of any other one named here."""
+        return {**dict.fromkeys(modules, self.everywhere), **self.modules}
 
 
 REGIMES: dict[str, Named] = {
-    "dense": _everywhere("dense", "no sparsity: what the others are compared with"),
-    "sst": _everywhere("static", "static sparse everywhere"),
-    "dst": _everywhere("rigl", "dynamic sparse everywhere"),
-    "mst": Named("module-specific: arXiv 2510.12096", critic="rigl", actor="static"),
+    "dense": Named("no sparsity: what the others are compared with"),
+    "sst": Named("static sparse everywhere", everywhere="static"),
+    "dst": Named("dynamic sparse everywhere", everywhere="rigl"),
+    "mst": Named(
+        "module-specific: arXiv 2510.12096", modules={"critic": "rigl", "actor": "static"}
+    ),
     "sst-ac": Named(
-        "control at MST's density: static critic and actor", critic="static", actor="static"
+        "control at MST's density: static critic and actor",
+        modules={"critic": "static", "actor": "static"},
     ),
     "dst-ac": Named(
-        "control at MST's density: dynamic critic and actor", critic="rigl", actor="rigl"
+        "control at MST's density: dynamic critic and actor",
+        modules={"critic": "rigl", "actor": "rigl"},
     ),
     "swap": Named(
-        "control at MST's density: static critic, dynamic actor", critic="static", actor="rigl"
+        "control at MST's density: static critic, dynamic actor",
+        modules={"critic": "static", "actor": "rigl"},
     ),
     "dense-matched": Named(
         "control: a dense, narrower network with as many parameters as MST has active ones",
         match="mst",
     ),
     "stock": Named("MR.Q as published, with blocks T4, T4, T3"),
-    "set": _everywhere("set", "dynamic sparse everywhere, growing by chance"),
-    "d2s": _everywhere("d2s", "dense to sparse everywhere"),
-    "s2d": _everywhere("s2d", "sparse to dense everywhere"),
+    "set": Named("dynamic sparse everywhere, growing by chance", everywhere="set"),
+    "d2s": Named("dense to sparse everywhere", everywhere="d2s"),
+    "s2d": Named("sparse to dense everywhere", everywhere="s2d"),
 }
-"""Regime -> triple of each module."""
+"""Name -> regime."""

@@ -74,7 +74,7 @@ def manifest(folder: Path, plan: Plan, started: float, command: str) -> Manifest
         hardware=provenance.hardware(),
         image=provenance.image_facts(),
         fingerprints=fingerprints,
-        canary=canary(),
+        canary=canary(plan.agent),
         unranked_because=tuple(
             ranking.unranked_because(plan, any(timing.drifted for timing in timings), fingerprints)
         ),

@@ -21,9 +21,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from agents.catalog import agent_class, shapes
-from agents.protocol import Agent, Setup
-from agents.sparsity.regime import MODULES, ModuleRegime
+from agents.protocol import Agent
+from agents.sparsity.regime import ModuleRegime
 from envs.fingerprint import fingerprint
 from envs.tasks import TASKS
 from envs.worker import EnvironmentFault, Worker
@@ -36,10 +35,12 @@ from harness.machine import provenance, resources
 from harness.options import Options
 from harness.planning.cohorts import kind
 from harness.planning.plan import Plan, Run, read_plan
+from harness.planning.shapes import task_shape
 from harness.planning.sizing import BYTES_PER_PARAMETER
 from harness.seeding import environment_seed, generator
+from harness.training.agents import build_agent
 from harness.training.evaluation import Evaluator
-from harness.training.precision import prepare, product_type
+from harness.training.precision import prepare
 from leaderboard.formats import envelope, strict_json
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.reeval import statement
@@ -228,38 +229,35 @@ def _check(trial: _Trial, members: int, claimed: list[Claimed]) -> list[RunCheck
 
 def _policies(folder: Path, plan: Plan, runs: list[Run], members: int) -> Agent:
     """An agent of our own code whose members have the tensors of these runs. Raises Unreadable for tensors that do not fit."""
-    task, settings = TASKS[runs[0].task], plan.agent_settings(runs[0])
-    layers = shapes(plan.agent).module_shapes(settings, task.observation_size, task.action).values()
-    size = members * sum(
-        copies * sum(layer.size for layer in linears) for linears, copies in layers
+    run, settings = runs[0], plan.agent_settings(runs[0])
+    shapes = settings.shapes(task_shape(TASKS[run.task], plan.budget.action_repeat))
+    weights = sum(
+        copies * sum(layer.size for layer in layers) for layers, copies in shapes.values()
     )
+    size = members * weights
     if size * BYTES_PER_PARAMETER / 2**30 > resources.memory_gib():
         raise Unreadable(
             f"{folder}: the plan's networks have {size} weights, more than there is memory for here."
         )
-    setup = Setup(
-        observation=task.observation_size,
-        action=task.action,
+    dense = dict.fromkeys(settings.MODULES, ModuleRegime())
+    agent = build_agent(
+        plan,
+        run,
+        [dense] * members,
+        lambda member, word: generator("reeval", run.task, member, word),
         agent_steps=1,
-        episode_steps=task.horizon // plan.budget.action_repeat,
-        terminates=task.terminates,
-        blocks=plan.blocks_of(runs[0]),
-        regimes=[dict.fromkeys(MODULES, ModuleRegime())] * members,
-        streams=lambda member, word: generator("reeval", task.name, member, word),
-        products=product_type(plan.precision),
     )
-    agent = agent_class(plan.agent)(setup, settings)
     for member in range(members):
         path = Folder(folder).run(runs[member % len(runs)]).tensors("policy")
-        _load(path, agent, member)
+        _load(path, agent, settings.POLICY_MODULES, member)
     return agent
 
 
 @torch.no_grad()
-def _load(path: Path, agent: Agent, member: int) -> None:
+def _load(path: Path, agent: Agent, modules: tuple[str, ...], member: int) -> None:
     """Copy the tensors of a policy into a member, if they are exactly those that the settings ask for."""
     wanted = dict[str, torch.Tensor]()
-    for name in ("encoder", "actor"):
+    for name in modules:
         module = agent.modules()[name].parameters
         rows = slice(member * module.copies, (member + 1) * module.copies)
         wanted |= {

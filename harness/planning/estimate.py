@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from envs.tasks import TASKS
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
-from harness.planning.sizing import cohort_gib, replay_row
+from harness.planning.sizing import cohort_gib, run_memory
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,7 @@ def estimate(plan: Plan, cohorts: Sequence[Cohort], rates: Rates = Rates()) -> E
     largest_parameters, memory, disk, checkpoint, hours = 0, 0.0, 0.0, 0.0, 0.0
     for cohort in cohorts:
         task, run, members = TASKS[cohort.task], cohort.runs[0], len(cohort.runs)
-        settings, size = plan.agent_settings(run), plan.sizes[run.kind]
-        rows = min(
-            settings.buffer_size, budget.agent_steps + budget.environment_steps // task.horizon
-        )
+        size = plan.sizes[run.kind]
         evaluated = (
             budget.agent_steps // plan.evaluation.every * plan.evaluation.episodes * task.horizon
         )
@@ -67,7 +64,8 @@ def estimate(plan: Plan, cohorts: Sequence[Cohort], rates: Rates = Rates()) -> E
         largest_parameters = max(largest_parameters, size.parameters)
         memory = max(memory, cohort_gib(plan, run, members))
         checkpoint = max(
-            checkpoint, members * (replay_row(plan, run) * rows + 2 * 16 * size.parameters) / 2**30
+            checkpoint,
+            members * (run_memory(plan, run).replay + 2 * 16 * size.parameters) / 2**30,
         )
         disk += members * size.parameters * 4.3 / 2**30
     return Estimate(largest_parameters, memory, disk, checkpoint, hours)

@@ -14,10 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from agents.catalog import agent_class
 from agents.diagnostics.figures import diagnose
 from agents.members.upload import upload
-from agents.protocol import Agent, Setup
+from agents.protocol import Agent
 from envs.pool import Cursor
 from envs.tasks import TASKS
 from envs.worker import Worker
@@ -26,9 +25,9 @@ from harness.folder import Folder
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
 from harness.seeding import environment_seed, generator
+from harness.training.agents import build_agent
 from harness.training.checkpoint import Checkpoint, Checkpoints
 from harness.training.evaluation import Evaluator, Measuring
-from harness.training.precision import product_type
 from harness.training.profiling import traced
 from harness.training.records import Records
 from harness.training.results import TIMING_SCHEMA, Failure, Timing, write_result
@@ -103,23 +102,15 @@ class Training:
         self.clock = Clock()
 
     def _build_agent(self) -> Agent:
-        plan, runs = self.plan, self.cohort.runs
-        setup = Setup(
-            observation=self.task.observation_size,
-            action=self.task.action,
-            agent_steps=plan.budget.agent_steps,
-            episode_steps=self.task.horizon // plan.budget.action_repeat,
-            terminates=self.task.terminates,
-            blocks=plan.blocks_of(runs[0]),
-            regimes=[plan.regimes[run.regime] for run in runs],
-            streams=lambda member, word: generator(
-                plan.seed_source, runs[member].task, runs[member].seed, word
-            ),
+        source, runs = self.plan.seed_source, self.cohort.runs
+        return build_agent(
+            self.plan,
+            runs[0],
+            [self.plan.regimes[run.regime] for run in runs],
+            lambda member, word: generator(source, runs[member].task, runs[member].seed, word),
             device=self.device,
-            products=product_type(plan.precision),
             record=self.record,
         )
-        return agent_class(plan.agent)(setup, self.settings)
 
     def _evaluator(self, word: str, episodes: int) -> Evaluator:
         slots = range(self.plan.evaluation.environments)
@@ -157,7 +148,7 @@ class Training:
         observation = self._begin() if found is None else self.restore(found)
         report(self.step, self.signs)
         saved = time.monotonic()
-        with traced(trace, max(0, self.settings.warmup - self.step)) as one_more:
+        with traced(trace, max(0, self.settings.learning_starts - self.step)) as one_more:
             for step in range(self.step + 1, self.plan.budget.agent_steps + 1):
                 observation = self.agent_step(observation)
                 one_more()
@@ -369,7 +360,7 @@ class Training:
 
     def _diagnostics(self) -> list[dict[str, dict[str, float | None]]]:
         """Networks are probed on replayed states, so there is nothing to probe before the warm-up is over."""
-        if self.step < self.settings.warmup:
+        if self.step < self.settings.learning_starts:
             return [{} for _ in range(self.members)]
         return diagnose(self.agent.modules(), self.agent.probe())
 

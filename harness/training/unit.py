@@ -93,7 +93,7 @@ def _train_once(
     progress = Writer(
         cohort_folder.progress,
         plan.budget.agent_steps,
-        plan.agent_settings().warmup,
+        plan.agent_settings().learning_starts,
         _seconds(plan, cohort),
     )
     trace = cohort_folder.trace if options.profile else None

@@ -54,12 +54,14 @@ def test_a_frozen_member_is_not_written_and_the_others_go_on():
 def test_members_share_a_clip_only_with_themselves():
     """The clip norm of a critic spans both Q networks of one member, and no other member's."""
     agent = Loop(range(3), REGIMES[1:]).agent
-    layout = agent.critic.layout
+    layout = agent.learner.parameters["critic"].layout
     gradient = torch.zeros(layout.size)
     view = layout.views(gradient)["q.0.weight"]
     view[2, 0, 0], view[3, 0, 0] = 30.0, 40.0  # member 1's two networks: norm 50
     view[4, 0, 0] = 10.0  # member 2: below the clip
-    clipped = layout.views(agent.critic._clipped(gradient))["q.0.weight"][:, 0, 0]
+    clipped = layout.views(agent.learner.parameters["critic"]._clipped(gradient))["q.0.weight"][
+        :, 0, 0
+    ]
     assert clipped.tolist() == pytest.approx([0.0, 0.0, 12.0, 16.0, 10.0, 0.0])
 
 
@@ -74,7 +76,10 @@ def test_a_restored_agent_goes_on_bitwise():
     resumed.run(75)
     for member in range(2):
         assert_same(unbroken.member(member), resumed.member(member))
-    assert unbroken.agent.masks["critic"].chains == resumed.agent.masks["critic"].chains
+    assert (
+        unbroken.agent.learner.masks["critic"].chains
+        == resumed.agent.learner.masks["critic"].chains
+    )
 
 
 def test_learning_beside_the_simulator_is_bitwise_learning_after_it():
@@ -88,7 +93,7 @@ def test_learning_beside_the_simulator_is_bitwise_learning_after_it():
 
 def test_acting_without_exploration_draws_nothing():
     loop = Loop(range(2), ["dense", "mst"]).run(70)
-    before = {word: draws.state() for word, draws in loop.agent.draws.items()}
+    before = {word: draws.state() for word, draws in loop.agent.learner.draws.items()}
     loop.agent.act(torch.ones(2, 3, 7), explore=False)
-    after = {word: draws.state() for word, draws in loop.agent.draws.items()}
+    after = {word: draws.state() for word, draws in loop.agent.learner.draws.items()}
     assert all(before[word]["position"] == after[word]["position"] for word in before)

@@ -7,9 +7,9 @@ import torch
 
 from agents.lazy import load as load_place
 from agents.sparsity import regime as regimes
-from agents.sparsity.regime import MODULES, REGIMES, TRIPLES, ModuleRegime
+from agents.sparsity.regime import REGIMES, TRIPLES, ModuleRegime
 from harness.run import Request, execute
-from helpers.toy import SMALL, Loop, assert_same
+from helpers.toy import MODULES, SMALL, Loop, assert_same
 from leaderboard.formats.keys import one_use_key
 from leaderboard.verification.verify import verify
 
@@ -96,8 +96,8 @@ def test_every_row_goes_on_as_if_it_had_not_stopped(name):
     again.worlds = stopped.worlds
     again.run(STEPS - 97)
     assert_same(unbroken.member(0), again.member(0))
-    assert [masks.state()["chains"] for masks in unbroken.agent.masks.values()] == [
-        masks.state()["chains"] for masks in again.agent.masks.values()
+    assert [masks.state()["chains"] for masks in unbroken.agent.learner.masks.values()] == [
+        masks.state()["chains"] for masks in again.agent.learner.masks.values()
     ]
 
 
@@ -124,14 +124,14 @@ def test_a_new_way_is_one_function_and_one_row(monkeypatch):
         lambda place: rarely if place == row.score else load_place(place),
     )
     check_contract(["rarely", "rigl"])
-    masks = Loop([0, 0], ["rarely", "rigl"]).run(STEPS).agent.masks["critic"]
+    masks = Loop([0, 0], ["rarely", "rigl"]).run(STEPS).agent.learner.masks["critic"]
     assert masks.chains[0][0] == masks.chains[1][0] and masks.chains[0][-1] != masks.chains[1][-1]
 
 
 def test_only_the_named_parts_are_sparse():
     sparse = ModuleRegime.of("static", sparsity=0.6, parts=("zsa", "model"))
     loop = Loop([0], [{"encoder": sparse, "critic": ModuleRegime(), "actor": ModuleRegime()}])
-    masks = loop.agent.masks["encoder"].member_masks(0)
+    masks = loop.agent.learner.masks["encoder"].member_masks(0)
     dense = [name for name, mask in masks.items() if mask.all()]
     assert {name.partition(".")[0] for name in dense} == {"zs", "za"}
     chosen = [mask for name, mask in masks.items() if name.partition(".")[0] in ("zsa", "model")]
@@ -142,7 +142,7 @@ def test_only_the_named_parts_are_sparse():
 
 def test_set_draws_from_a_stream_of_its_own():
     chains = [
-        Loop([key], ["set"]).run(STEPS).agent.masks["critic"].chains[0]
+        Loop([key], ["set"]).run(STEPS).agent.learner.masks["critic"].chains[0]
         for key in ("one", "one", "other")
     ]
     assert chains[0] == chains[1]

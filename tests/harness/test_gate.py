@@ -83,11 +83,11 @@ def test_the_calibration_is_printed():
 
 
 def test_the_canary_is_the_same_twice_and_sees_a_changed_loss(monkeypatch):
-    first = canary.canary()
-    assert canary.canary() == first
+    first = canary.canary("mrq")
+    assert canary.canary("mrq") == first
     real = losses.q_target
     monkeypatch.setattr(losses, "q_target", lambda *given: 0.999 * real(*given))
-    assert canary.canary() != first
+    assert canary.canary("mrq") != first
 
 
 @pytest.fixture(scope="module")
