@@ -113,9 +113,10 @@ def _carry_out(candidate: Path) -> Any:
 
 def _stated(folder: Path) -> list[dict[str, Any]]:
     from harness.entries.entry import stated_runs
+    from harness.folder import Folder as PlanFolder
     from harness.planning.plan import read_plan
 
-    return stated_runs(folder, read_plan(folder / "plan.json"))
+    return stated_runs(folder, read_plan(PlanFolder(folder).plan))
 
 
 @baseline_app.command("accept")

@@ -45,4 +45,4 @@ def rows(what: str) -> tuple[list[str], list[list[str]]]:
 
 
 def _executors() -> dict[str, str]:
-    return {name: meaning for name, (_, meaning) in EXECUTORS.items()}
+    return {name: row.meaning for name, row in EXECUTORS.items()}

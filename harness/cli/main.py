@@ -23,6 +23,7 @@ from harness.cli.printing import (
 )
 from harness.cli.run import OutOption
 from harness.errors import UserError
+from harness.folder import Folder
 from harness.suites import shipped
 
 app = typer.Typer(
@@ -94,7 +95,7 @@ def status(
     from harness.run import summary, unfinished
 
     document = {
-        **summary(folder, read_plan(folder / "plan.json")),
+        **summary(folder, read_plan(Folder(folder).plan)),
         "unfinished": unfinished(folder),
     }
     if as_json:
@@ -154,18 +155,17 @@ def sign(
 ) -> None:
     """Sign a plan folder with your key, replacing a one-use signature. The old entry is verified first."""
     from harness.entries.entry import write_entry
-    from harness.folder import ENTRY
     from harness.planning.plan import read_plan
     from leaderboard.verification.verify import verify
 
     signing = signing_key(key)
-    if not (folder / ENTRY).exists():
-        raise UserError(f"{folder / ENTRY}: no entry to sign; `mst-bench run` makes one.")
-    verdict = verify(folder / ENTRY)
+    if not Folder(folder).entry.exists():
+        raise UserError(f"{Folder(folder).entry}: no entry to sign; `mst-bench run` makes one.")
+    verdict = verify(Folder(folder).entry)
     if not verdict.accepted:
         print_verdict(verdict)
         raise typer.Exit(errors.UNVERIFIED)
-    entry = write_entry(folder, read_plan(folder / "plan.json"), signing)
+    entry = write_entry(folder, read_plan(Folder(folder).plan), signing)
     typer.echo(f"{entry}: signed with key {signing.key_id[:16]}")
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from harness.entries.manifest import Manifest, read_manifest
 from harness.files import digest_file, dump_json, write_atomic
-from harness.folder import ENTRY, MANIFEST
+from harness.folder import Folder
+from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan, Run
 from harness.training.faults import Fault, all_faults
 from harness.training.results import Failure, read_results
@@ -17,10 +18,17 @@ from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.statement import RUN_TYPE, STATEMENT_TYPE, results_csv
 
 
-def stated_runs(folder: Path, plan: Plan) -> list[dict[str, Any]]:
-    """Every planned run in the plan's order: its result, or that it is missing and the last fault of its cohort."""
+def stated_runs(
+    folder: Path, plan: Plan, faults: dict[Cohort, tuple[Fault, ...]] | None = None
+) -> list[dict[str, Any]]:
+    """Every planned run in the plan's order: its result, or that it is missing and the last fault of its cohort.
+
+    `faults`: of all cohorts, where they were read already.
+    """
+    if faults is None:
+        faults = all_faults(folder)
     results = read_results(folder, plan.runs)
-    broke = {run: noted[-1] for cohort, noted in all_faults(folder).items() for run in cohort.runs}
+    broke = {run: noted[-1] for cohort, noted in faults.items() for run in cohort.runs}
     return [results.get(run) or _missing(run, broke.get(run)) for run in plan.runs]
 
 
@@ -44,17 +52,24 @@ def _missing(run: Run, fault: Fault | None) -> dict[str, Any]:
     }
 
 
-def write_entry(folder: Path, plan: Plan, key: SigningKey) -> Path:
-    """Sign what lies in a plan folder (its manifest must be there); returns the entry's path."""
-    runs = stated_runs(folder, plan)
-    write_atomic(folder / "results.csv", results_csv(runs))
-    names = ["plan.json", MANIFEST, "results.csv"]
+def write_entry(
+    folder: Path, plan: Plan, key: SigningKey, runs: list[dict[str, Any]] | None = None
+) -> Path:
+    """Sign what lies in a plan folder (its manifest must be there); returns the entry's path.
+
+    `runs`: its stated runs, where they were read already.
+    """
+    if runs is None:
+        runs = stated_runs(folder, plan)
+    write_atomic(Folder(folder).results, results_csv(runs))
+    signed = (Folder(folder).plan, Folder(folder).manifest, Folder(folder).results)
+    names = [path.name for path in signed]
     for run in plan.runs:
-        present = folder / "runs" / run.name
-        if (present / "result.json").exists():
+        present = Folder(folder).run(run)
+        if present.result.exists():
             names += [
                 f"runs/{run.name}/{path.name}"
-                for path in sorted(present.iterdir())
+                for path in sorted(present.path.iterdir())
                 if not path.name.startswith(".")
             ]
     statement = {
@@ -65,7 +80,7 @@ def write_entry(folder: Path, plan: Plan, key: SigningKey) -> Path:
         "predicateType": RUN_TYPE,
         "predicate": predicate(folder, plan, runs, read_manifest(folder), key),
     }
-    path = folder / ENTRY
+    path = Folder(folder).entry
     write_atomic(path, dump_json(envelope.sign(dump_json(statement), key)))
     return path
 
@@ -90,7 +105,7 @@ def predicate(
     return {
         **{name: value for name, value in asdict(made).items() if name in shared},
         "suite": {"name": plan.suite, "version": plan.version, "changes": list(plan.changes)},
-        "plan": {"id": plan.id, "sha256": digest_file(folder / "plan.json"), "log_index": None},
+        "plan": {"id": plan.id, "sha256": digest_file(Folder(folder).plan), "log_index": None},
         "ranked": not made.unranked_because,
         "budget": document["budget"],
         "runs": runs,

@@ -13,7 +13,7 @@ from harness.entries.page import write_report
 from harness.entries.verified import verified
 from harness.errors import NonConforming, UserError
 from harness.files import digest_file, write_json
-from harness.folder import MANIFEST
+from harness.folder import Folder, RunFolder
 from harness.planning.plan import Plan, Run, check_writable, read_plan, write_plan
 from leaderboard.formats.keys import SigningKey
 
@@ -44,15 +44,15 @@ def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
     plans, manifests = [], []
     for folder in folders:
         verified(folder)
-        plans.append(read_plan(folder / "plan.json"))
+        plans.append(read_plan(Folder(folder).plan))
         manifests.append(read_manifest(folder))
     plan = _merged_plan(folders, plans)
     made = _merged_manifest(folders, manifests, plan)
     target = write_plan(plan, out)
     for folder, single in zip(folders, plans, strict=True):
         for run in single.runs:
-            _copy_run(folder / "runs" / run.name, target / "runs" / run.name)
-    write_json(target / MANIFEST, asdict(made))
+            _copy_run(Folder(folder).run(run), Folder(target).run(run))
+    write_json(Folder(target).manifest, asdict(made))
     write_entry(target, plan, key)
     write_report(target)
     return target
@@ -128,17 +128,17 @@ def _merged_manifest(folders: list[Path], manifests: list[Manifest], plan: Plan)
     )
 
 
-def _copy_run(source: Path, target: Path) -> None:
-    if not source.exists():
+def _copy_run(source: RunFolder, target: RunFolder) -> None:
+    if not source.path.exists():
         return  # a missing run stays missing
-    if (target / "result.json").exists():
-        for path in source.iterdir():
-            other = target / path.name
-            if path.name != "timing.json" and (
+    if target.result.exists():
+        for path in source.path.iterdir():
+            other = target.path / path.name
+            if path != source.timing and (
                 not other.exists() or digest_file(other) != digest_file(path)
             ):
                 raise UserError(
                     f"{path}: is not what {other} is, though both are the same run; one of them was changed."
                 )
         return
-    shutil.copytree(source, target, dirs_exist_ok=True)
+    shutil.copytree(source.path, target.path, dirs_exist_ok=True)

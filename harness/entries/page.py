@@ -11,12 +11,10 @@ from harness.entries.manifest import manifest, read_manifest
 from harness.entries.verified import Refused
 from harness.errors import UserError
 from harness.files import write_atomic
-from harness.folder import ENTRY
+from harness.folder import Folder
 from harness.machine.provenance import command_line
 from harness.planning.plan import read_plan
 from leaderboard.verification.verify import verify
-
-REPORT = "report.html"
 
 
 def write_report(folder: Path) -> Path:
@@ -28,7 +26,7 @@ def write_report(folder: Path) -> Path:
         report,  # matplotlib is slow to import, and only needed where a page is drawn
     )
 
-    entry = folder / ENTRY
+    entry = Folder(folder).entry
     if not folder.is_dir():
         raise UserError(
             f"{folder}: is not a folder; name OUT/<plan id>, or the folder of an entry."
@@ -41,7 +39,7 @@ def write_report(folder: Path) -> Path:
             report.signed_predicate(entry), asdict(read_manifest(folder)), folder, verdict
         )
     else:
-        plan = read_plan(folder / "plan.json")
+        plan = read_plan(Folder(folder).plan)
         made = manifest(folder, plan, time.time(), command_line())
         page = report.render(
             predicate(folder, plan, stated_runs(folder, plan), made, None),
@@ -49,5 +47,6 @@ def write_report(folder: Path) -> Path:
             folder,
             None,
         )
-    write_atomic(folder / REPORT, page.encode())
-    return folder / REPORT
+    path = Folder(folder).report
+    write_atomic(path, page.encode())
+    return path

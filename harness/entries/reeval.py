@@ -30,6 +30,7 @@ from harness.entries.retrain import Retrained, train_again
 from harness.entries.verified import Refused
 from harness.errors import UNVERIFIED, Incomplete, UserError
 from harness.files import digest_file, dump_json, write_atomic
+from harness.folder import Folder
 from harness.machine import provenance, resources
 from harness.options import Options
 from harness.planning.cohorts import kind
@@ -47,7 +48,6 @@ from leaderboard.statistics.inflation import LEVEL, inflated, pooled
 from leaderboard.verification.verify import verify
 
 FILE = "reeval.dsse.json"
-POLICY = "policy.safetensors"
 SLACK = 1 << 20
 """Bytes that a file of tensors may have beyond its tensors."""
 
@@ -117,7 +117,7 @@ def reevaluate(
     predicate = strict_json.parse(envelope.payload(envelope.open_envelope(entry.read_bytes())))[
         "predicate"
     ]
-    plan = read_plan(folder / "plan.json")
+    plan = read_plan(Folder(folder).plan)
     nonce = secrets.token_hex(16)
     torch.set_num_threads(1)
     prepare(plan.precision, "cpu", deterministic=False)
@@ -248,7 +248,7 @@ def _policies(folder: Path, plan: Plan, runs: list[Run], members: int) -> Agent:
         agent_steps=1,
     )
     for member in range(members):
-        path = folder / "runs" / runs[member % len(runs)].name / POLICY
+        path = Folder(folder).run(runs[member % len(runs)]).tensors("policy")
         _load(path, agent, settings.POLICY_MODULES, member)
     return agent
 

@@ -15,6 +15,7 @@ from harness.entries.manifest import Manifest, read_manifest
 from harness.entries.verified import verified
 from harness.errors import Incomplete, NonConforming, UserError
 from harness.files import digest_file
+from harness.folder import Folder
 from harness.planning.plan import Plan, read_plan
 from harness.training.results import read_timings
 from leaderboard.statistics import gate
@@ -130,7 +131,7 @@ def sides(baseline: Path, candidate: Path) -> tuple[Side, Side]:
 
 def _side(folder: Path) -> Side:
     verified(folder)
-    plan = read_plan(folder / "plan.json")
+    plan = read_plan(Folder(folder).plan)
     runs = stated_runs(folder, plan)
     missing = sum(run["status"] == "missing" for run in runs)
     if missing:
@@ -161,7 +162,7 @@ def _check_comparable(old: Side, new: Side) -> None:
 def _identical(old: Side, new: Side) -> str:
     """Why nothing changed, in words; empty if something may have."""
     if old.plan.runs == new.plan.runs:
-        results = [digest_file(side.folder / "results.csv") for side in (old, new)]
+        results = [digest_file(Folder(side.folder).results) for side in (old, new)]
         return "the same runs gave the same results" if results[0] == results[1] else ""
     if (
         old.manifest.canary == new.manifest.canary

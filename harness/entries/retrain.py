@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import Cohort, alike, kind
 from harness.planning.plan import Plan, Run, write_plan
@@ -44,7 +45,10 @@ def train_again(
         again = write_plan(plan, Path(scratch))
         for index, run in enumerate(chosen):
             run_cohort(
-                again, plan, _as_trained(plan, index, run, stated[run]["members"]), Options()
+                again,
+                plan,
+                _as_trained(plan, index, run, stated[run]["members"]),
+                Options(device="cpu"),
             )
         for run in chosen:
             found.append(_compare(run, folder, again, stated, same))
@@ -60,10 +64,10 @@ def _as_trained(plan: Plan, index: int, run: Run, members: int) -> Cohort:
 def _compare(
     run: Run, folder: Path, again: Path, stated: dict[Run, dict[str, Any]], same: bool
 ) -> Retrained:
-    records = [place / "runs" / run.name / "records.jsonl" for place in (folder, again)]
+    records = [Folder(place).run(run).records for place in (folder, again)]
     repeated = records[0].read_bytes() == records[1].read_bytes()
     claimed = stated[run]["score"]
-    observed = strict_json.parse((again / "runs" / run.name / "result.json").read_bytes())["score"]
+    observed = strict_json.parse(Folder(again).run(run).result.read_bytes())["score"]
     defect = None
     if same and not repeated:
         defect = f"trained again it scores {observed}, not {claimed}, on the same kind of machine"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.folder import ENTRY
+from harness.folder import Folder
 from leaderboard.verification.verify import Verdict, verify
 
 
@@ -19,10 +19,10 @@ class Refused(Exception):
 
 def verified(folder: Path) -> Path:
     """The entry of a finished plan folder. UserError if it has none, Refused if it does not verify."""
-    entry = folder / ENTRY
+    entry = Folder(folder).entry
     if not entry.exists():
         raise UserError(
-            f"{folder}: has no {ENTRY}; name OUT/<plan id> of a finished run, or a folder of `baseline accept`."
+            f"{folder}: has no {entry.name}; name OUT/<plan id> of a finished run, or a folder of `baseline accept`."
         )
     verdict = verify(entry)
     if not verdict.accepted:

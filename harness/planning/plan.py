@@ -22,6 +22,7 @@ from envs.tasks import TASKS
 from harness.config import build
 from harness.errors import UserError, suggestion
 from harness.files import write_atomic
+from harness.folder import Folder
 from harness.machine import image
 from harness.planning.regimes import ResolvedRegime, ResolvedSuite
 from harness.planning.shapes import task_shape
@@ -218,7 +219,7 @@ def _unwritable(out: Path, error: OSError) -> UserError:
 def write_plan(plan: Plan, out: Path) -> Path:
     """Write OUT/<plan id>/plan.json before the first step; returns the folder."""
     folder = out / plan.id
-    path = folder / "plan.json"
+    path = Folder(folder).plan
     if path.exists() and path.read_bytes() != plan.canonical():
         raise UserError(
             f"{path}: is not the plan that its folder names; move it away or choose another --out."

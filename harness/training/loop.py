@@ -21,6 +21,7 @@ from envs.pool import Cursor
 from envs.tasks import TASKS
 from envs.worker import Worker
 from harness.errors import UserError
+from harness.folder import Folder
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
 from harness.seeding import environment_seed, generator
@@ -186,7 +187,7 @@ class Training:
         return observation
 
     def _record_paths(self) -> list[Path]:
-        return [self.folder / "runs" / run.name / "records.jsonl" for run in self.cohort.runs]
+        return [Folder(self.folder).run(run).records for run in self.cohort.runs]
 
     # -- checkpoints --
 
@@ -381,7 +382,7 @@ class Training:
                     {"kind": "final", "agent_step": self.step, "returns": returns[member].tolist()}
                 )
             write_result(
-                self.folder / "runs" / run.name,
+                Folder(self.folder).run(run),
                 run=run,
                 agent=self.agent,
                 member=member,

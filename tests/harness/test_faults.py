@@ -75,7 +75,8 @@ def inject(tmp_path, monkeypatch):
     place = tmp_path / "injected"
     place.mkdir()
     (place / "sitecustomize.py").write_text(INJECTED.format(place=str(place)))
-    monkeypatch.setenv("PYTHONPATH", str(place))
+    before = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{place}{os.pathsep}{before}")
 
     def plan(faults):
         for number, (step, fault) in enumerate(faults):
@@ -145,6 +146,7 @@ def test_a_training_process_that_is_killed_is_started_again(tiny_suite, tiny_ent
     folder = next(tmp_path.glob("*"))
     assert promised(folder) == promised(tiny_entry.parent)
     assert [found["reason"] for found in noted(folder)] == ["its process was ended by SIGKILL"]
+    assert json.loads((folder / "cohorts/0/ending.json").read_bytes())["kind"] == "finished"
     assert json.loads((folder / "manifest.json").read_bytes())["faults"] == 1
     assert "infrastructure faults on the way: 1" in out
     assert "accepted" in out
@@ -161,10 +163,12 @@ def test_a_fault_that_stays_is_reported_and_the_next_try_goes_on(
     assert "Traceback" not in errors
     last = errors.splitlines()[-1]
     assert last.startswith("mst-bench: cohort 0: the environments' process was ended by SIGABRT")
-    assert "tried 1 times more in vain" in last
-    assert last.endswith("What was saved is whole. The same command goes on.")
+    assert "gave up after 1 retries" in last
+    assert last.endswith("What was saved is whole. The same command resumes.")
     folder = next(tmp_path.glob("*/plan.json")).parent
     assert len(noted(folder)) == 2
+    ending = json.loads((folder / "cohorts/0/ending.json").read_bytes())
+    assert (ending["code"], ending["kind"]) == (3, "fault")
     runs = stated_runs(folder, read_plan(folder / "plan.json"))
     assert {(run["status"], run["failure"]["kind"]) for run in runs} == {
         ("missing", "infrastructure")

@@ -126,7 +126,7 @@ def test_records_that_were_changed_or_cut_are_noticed(interrupted):
     with pytest.raises(UserError, match="its last record is another"):
         carry_out(interrupted)
     path.write_bytes(original[:-5])
-    with pytest.raises(UserError, match="the checkpoint goes on after"):
+    with pytest.raises(UserError, match="the checkpoint resumes after"):
         carry_out(interrupted)
     path.unlink()
     with pytest.raises(UserError, match="is gone"):

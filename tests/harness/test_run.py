@@ -190,6 +190,11 @@ def test_sign_on_the_host_replaces_a_one_use_signature(tiny_suite, tiny_entry, t
         (["--suite", "quik"], 2, ["unknown suite", "Did you mean 'quick'?"]),
         (["--suite", "quick", "--set", "seeds=none"], 2, ["quick.yaml: seeds", "whole number"]),
         (["--suite", "quick", "--executor", "slrm"], 2, ["unknown executor"]),
+        (
+            ["--suite", "quick", "--executor", "inline", "--image", "x"],
+            2,
+            ["--image: --executor inline does not take", "none of its own", "docker does"],
+        ),
         (["--suite", "dmc-hard"], 7, ["needs a CUDA device", "--gpus all", "--device cpu"]),
         (["--suite", "quick", "--device", "cuda"], 7, ["--device cuda"]),
         (["--suite", "quick", "--out", "/proc/out"], 2, ["/proc/out", "cannot be written"]),
@@ -356,7 +361,7 @@ def test_a_cohort_that_somebody_else_has_is_left_out_and_the_others_finish(tiny_
         fcntl.flock(lease, fcntl.LOCK_EX)
         with pytest.raises(
             Incomplete,
-            match=r"^cohort 0: .*another process is carrying out.*\. The same command goes on\.$",
+            match=r"^cohort 0: .*another process is carrying out.*\. The same command resumes\.$",
         ):
             execute(request, one_use_key())
     assert {run["status"] for run in summary(tmp_path / plan.id, plan)["runs"]} == {
@@ -372,7 +377,7 @@ def test_no_cohort_is_begun_after_the_wall_time(tiny_suite, tmp_path, executor):
     options = Options(device="cpu", max_wall=0.0)
     request = Request(str(tiny_suite), tmp_path, executor=executor, members=2, options=options)
     with pytest.raises(
-        Incomplete, match=r"^2 cohorts wait: --max-wall is over\. The same command goes on\.$"
+        Incomplete, match=r"^2 cohorts wait: --max-wall is over\. The same command resumes\.$"
     ):
         execute(request, one_use_key())
     assert not list(tmp_path.glob("*/runs/*/*/*/records.jsonl"))
