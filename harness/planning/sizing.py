@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from envs.tasks import TASKS
-from envs.tasks.dm_control import ENVIRONMENT_MIB
 from harness.planning.plan import Plan, Run
 
 ENOUGH = 0.9
@@ -60,7 +59,7 @@ are held at MR.Q's size (benchmarks/steps.py)."""
 def cohort_gib(plan: Plan, run: Run, members: int) -> float:
     """Memory of the process of a cohort of runs like this one, in GiB; on a GPU most of it is the card's."""
     task, settings, budget = TASKS[run.task], plan.agent_settings(run), plan.budget
-    environment = ENVIRONMENT_MIB.get(task.domain, 13) << 20
+    environment = task.memory_mib << 20
     evaluating = min(MEMORY_MIB << 20, environment * plan.evaluation.environments * members)
     replay = replay_row(plan, run) * min(
         settings.buffer_size, budget.agent_steps + budget.environment_steps // task.horizon

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from agents.members.upload import upload
 from envs.spec import Task
-from envs.tasks.dm_control import ENVIRONMENT_MIB
 from envs.worker import WatchedPool, Worker
 from harness.planning.sizing import MEMORY_MIB
 
@@ -40,7 +39,7 @@ class Evaluator:
         assert episodes % self.slots == 0, "slots divide the episodes"
         self.rounds = episodes // self.slots
         self.action_repeat = action_repeat
-        at_a_time = max(1, MEMORY_MIB // (ENVIRONMENT_MIB.get(task.domain, 13) * self.slots))
+        at_a_time = max(1, MEMORY_MIB // (task.memory_mib * self.slots))
         self.groups = [
             list(range(at, min(at + at_a_time, self.members)))
             for at in range(0, self.members, at_a_time)
