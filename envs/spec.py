@@ -95,16 +95,16 @@ class Task:
 
 @dataclass(frozen=True)
 class Step:
-    """What one agent step of N environments returned."""
+    """What one agent step of P members with E environments each returned."""
 
     observation: Floats
-    """True next observations [N, obs], also at an episode's end."""
+    """True next observations [P, E, obs], also at an episode's end."""
     reward: Floats
-    """Rewards summed over the repeated environment steps [N]."""
+    """Rewards summed over the repeated environment steps [P, E]."""
     terminated: Flags
-    """Whether the task ended the episode [N]."""
+    """Whether the task ended the episode [P, E]."""
     truncated: Flags
-    """Whether the time limit ended the episode [N]."""
+    """Whether the time limit ended the episode [P, E]."""
     start: Floats
-    """Observations to act on next [N, obs]: the first of the new episode where one ended, else
-    those of `observation`."""
+    """Observations to act on next [P, E, obs]: the first of the new episode where one ended,
+    else those of `observation`."""

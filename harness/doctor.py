@@ -196,23 +196,23 @@ def _environments(tasks: dict[str, Task]) -> tuple[list[Finding], dict[str, floa
 
 def _starts(task: Task, worker: Worker) -> int:
     """How many of the first observations of several seeds and episodes are different."""
-    pool = worker.pool(task, range(STREAMS))
-    starts = np.concatenate([pool.reset() for _ in range(RESETS)])
+    pool = worker.pool(task, [range(STREAMS)])
+    starts = np.concatenate([pool.reset()[0] for _ in range(RESETS)])
     pool.close()
     return len(np.unique(starts, axis=0))
 
 
 def _milliseconds(task: Task, worker: Worker) -> float:
     """One environment step on one thread under random actions; several environments share the way to the worker."""
-    pool, script = worker.pool(task, range(STREAMS), threads=1), np.random.RandomState(1)
+    pool, script = worker.pool(task, [range(STREAMS)], threads=1), np.random.RandomState(1)
     pool.reset()
-    pool.step(np.zeros((STREAMS, task.action)))
+    pool.step(np.zeros((1, STREAMS, task.action)))
     begin, steps = time.perf_counter(), 0
     while time.perf_counter() - begin < RATE_SECONDS:
-        pool.step(script.uniform(-1.0, 1.0, (STREAMS, task.action)))
+        pool.step(script.uniform(-1.0, 1.0, (1, STREAMS, task.action)))
         steps += 1
     pool.close()
-    return (time.perf_counter() - begin) / (2 * STREAMS * steps) * 1000.0
+    return (time.perf_counter() - begin) / (task.action_repeat * STREAMS * steps) * 1000.0
 
 
 def _typical(plan: Plan) -> Any:
