@@ -29,11 +29,11 @@ EPISODES = 50
 
 def random_returns(task: str, repeat: int) -> np.ndarray:
     """Returns of the uniform random policy [EPISODES]."""
-    pool = Pool(TASKS[task], range(1, EPISODES + 1), repeat, auto_reset=False)
+    pool = Pool(TASKS[task], [range(1, EPISODES + 1)], repeat, auto_reset=False)
     pool.reset()
     rng, total = np.random.default_rng(0), np.zeros(EPISODES)
     for _ in range(TASKS[task].horizon // repeat):
-        total += pool.step(rng.uniform(-1, 1, (EPISODES, TASKS[task].action))).reward
+        total += pool.step(rng.uniform(-1, 1, (1, EPISODES, TASKS[task].action))).reward[0]
     return total
 
 

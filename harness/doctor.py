@@ -217,8 +217,8 @@ def _task_finding(
 
 def _starts(task: Task, worker: Worker) -> int:
     """Number of different first observations over several seeds and episodes."""
-    pool = worker.pool(task, range(STREAMS))
-    starts = np.concatenate([pool.reset() for _ in range(RESETS)])
+    pool = worker.pool(task, [range(STREAMS)])
+    starts = np.concatenate([pool.reset()[0] for _ in range(RESETS)])
     pool.close()
     return len(np.unique(starts, axis=0))
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from agents.spec import Memory
 from envs.tasks import TASKS
-from envs.tasks.dm_control import ENVIRONMENT_MIB
 from harness.planning.plan import Plan, Run
 from harness.planning.shapes import task_shape
 
@@ -59,7 +58,7 @@ LIBRARIES = 900 << 20
 def cohort_gib(plan: Plan, run: Run, members: int) -> float:
     """Memory of the process of a cohort of runs like this one, in GiB; on a GPU most of it is the
     card's."""
-    environment = ENVIRONMENT_MIB.get(TASKS[run.task].domain, 13) << 20
+    environment = TASKS[run.task].memory_mib << 20
     evaluating = min(MEMORY_MIB << 20, environment * plan.evaluation.environments * members)
     needs = run_memory(plan, run)
     trained = BYTES_PER_PARAMETER * plan.sizes[run.kind].parameters

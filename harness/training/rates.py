@@ -29,19 +29,18 @@ WARM, TIMED = 2, 4
 
 def environment_milliseconds(task: Task, worker: Worker) -> float:
     """Duration of one environment step on one thread under random actions."""
-    pool = worker.pool(task, range(ENVIRONMENTS), threads=1)
+    pool = worker.pool(task, [range(ENVIRONMENTS)], threads=1)
     script = np.random.RandomState(1)
     pool.reset()
-    pool.step(np.zeros((ENVIRONMENTS, task.action)))
+    pool.step(np.zeros((1, ENVIRONMENTS, task.action)))
 
-    # The pool repeats each action once: a step of it is two environment steps.
     begin = time.perf_counter()
     steps = 0
     while time.perf_counter() - begin < RATE_SECONDS:
-        pool.step(script.uniform(-1.0, 1.0, (ENVIRONMENTS, task.action)))
+        pool.step(script.uniform(-1.0, 1.0, (1, ENVIRONMENTS, task.action)))
         steps += 1
     pool.close()
-    return (time.perf_counter() - begin) / (2 * ENVIRONMENTS * steps) * 1000.0
+    return (time.perf_counter() - begin) / (task.action_repeat * ENVIRONMENTS * steps) * 1000.0
 
 
 def training_gflops(plan: Plan, settings: AgentSpec) -> float:
