@@ -1,10 +1,11 @@
-"""Errors that a user must act on: printed as one sentence, without a traceback, with the exit code of their kind."""
+"""Errors that a user must act on: one sentence without a traceback, and an exit code."""
 
 from __future__ import annotations
 
-import difflib
 import errno
-from collections.abc import Iterable
+
+from leaderboard.formats.document import printable
+from leaderboard.formats.document import suggestion as suggestion
 
 (
     OK,
@@ -20,7 +21,7 @@ from collections.abc import Iterable
 
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-"""Why a file could not be written that is nobody's mistake in the code."""
+"""Write errors caused by the disk, not by a bug: full, over quota, too large, read-only."""
 MAKE_ROOM = "What was saved before is whole; make room and give the same command again."
 
 
@@ -30,10 +31,8 @@ class UserError(Exception):
     code = USAGE
 
     def __init__(self, message: str) -> None:
-        """One sentence on one line: what a file or an option said is shown with its control characters spelled out."""
-        super().__init__(
-            "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in message)
-        )
+        """One sentence on one line; control characters of a file or an option are spelled out."""
+        super().__init__(printable(message))
 
 
 class Incomplete(UserError):
@@ -52,10 +51,3 @@ class Interrupted(UserError):
     """Stopped by the user, records kept."""
 
     code = INTERRUPTED
-
-
-def suggestion(name: object, known: Iterable[str]) -> str:
-    """` Did you mean 'x'?` for the nearest known name, else the list of them."""
-    names = list(known)
-    nearest = difflib.get_close_matches(str(name), names, n=1)
-    return f" Did you mean '{nearest[0]}'?" if nearest else f" Known: {', '.join(names)}."
