@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.entries import ranking
 from harness.entries.entry import stated_runs, write_entry
@@ -33,6 +33,19 @@ from harness.training.progress import line, standing_of
 from harness.training.results import time_shares
 from harness.training.unit import finished
 from leaderboard.formats.keys import SigningKey
+from leaderboard.formats.run import Count, Failure, StatedRun
+from leaderboard.formats.run import Run as StatedName
+
+
+@dataclass(frozen=True)
+class ShownRun(StatedName):
+    """What a summary says of a planned run."""
+
+    status: Literal["finished", "failed", "missing"]
+    score: float | None
+    failure: Failure | None
+    weights: dict[str, Count]
+    """Of each module."""
 
 
 @dataclass(frozen=True)
@@ -91,14 +104,12 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> dict[
             carrier.seal(folder, plan, started, options)
         except Incomplete as error:
             raise Incomplete("; ".join([*wrong, str(error)])) from None
+    # A one-use key never replaces a signature.
     entry = folder / ENTRY
-    if (
-        executing or not entry.exists() or not key.one_use
-    ):  # a one-use key never replaces a signature
+    if executing or not entry.exists() or not key.one_use:
         write_entry(folder, plan, key)
-        with suppress(
-            Refused
-        ):  # whoever asked for the run verifies the entry next, and hears of it
+        # Whoever gave the command verifies the entry next, and hears of a refusal.
+        with suppress(Refused):
             write_report(folder)
     document = summary(folder, plan)
     if wrong or any(run["status"] == "missing" for run in document["runs"]):
@@ -158,24 +169,26 @@ def _jobs(request: Request, plan: Plan, cohorts: list[Cohort], device: str) -> i
 
 def summary(folder: Path, plan: Plan) -> dict[str, Any]:
     """Plan id, folder, entry, ranked or why not, and every run with its status and score."""
-    runs = stated_runs(folder, plan)
-    made, drawn = folder / MANIFEST, folder / REPORT
-    reasons = (
-        list(read_manifest(folder).unranked_because)
-        if made.exists()
-        else ranking.unranked_because(plan)
-    )
-    shown = ("task", "regime", "seed", "status", "score", "failure", "weights")
-    entry, cohorts = folder / ENTRY, read_cohorts(folder)
+    entry = folder / ENTRY
+    report = folder / REPORT
+    reasons = ranking.unranked_because(plan)
+    if (folder / MANIFEST).exists():
+        reasons = list(read_manifest(folder).unranked_because)
+    cohorts = read_cohorts(folder)
+    members = [cohort.runs for cohort in cohorts.cohorts] if cohorts else []
     return {
         "plan": plan.id,
         "suite": plan.suite,
         "folder": str(folder),
         "entry": str(entry) if entry.exists() else None,
-        "report": str(drawn) if drawn.exists() else None,
-        "faults": sum(len(noted) for noted in all_faults(folder).values()),
-        "time": time_shares(folder, (cohort.runs for cohort in cohorts.cohorts)) if cohorts else {},
+        "report": str(report) if report.exists() else None,
+        "faults": sum(len(faults) for faults in all_faults(folder).values()),
+        "time": time_shares(folder, members),
         "ranked": not reasons,
         "unranked_because": reasons,
-        "runs": [{name: run[name] for name in shown} for run in runs],
+        "runs": [asdict(_shown(run)) for run in stated_runs(folder, plan)],
     }
+
+
+def _shown(run: StatedRun) -> ShownRun:
+    return ShownRun(run.task, run.regime, run.seed, run.status, run.score, run.failure, run.weights)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,19 +19,11 @@ from harness.config import build
 from harness.errors import UserError
 from harness.files import dump_json, read_json, write_atomic, write_json
 from harness.planning.plan import Run
-from leaderboard.formats.statement import run_defects, score
+from leaderboard.formats.document import DocumentError
+from leaderboard.formats.run import Count, FailureSignature, StatedRun, parse_result, score
+from leaderboard.formats.run import Failure as Failure
 
-SCHEMA = "urn:mst-bench:result:v1"
 TIMING_SCHEMA = "urn:mst-bench:timing:v1"
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a run has no score: the agent failed, or what it ran on did."""
-
-    kind: Literal["agent", "infrastructure"]
-    reason: str
-    agent_step: int
 
 
 @dataclass(frozen=True)
@@ -74,42 +66,51 @@ def write_result(
     write_atomic(folder / "policy.safetensors", _tensors(agent, member, ("encoder", "actor")))
     write_atomic(folder / "critic.safetensors", _tensors(agent, member, ("critic",)))
     last_masks = {name: module.masks.member_masks(member) for name, module in modules.items()}
-    parameters = [
-        tensor
-        for module in modules.values()
-        for tensor in module.parameters.member_parameters(member).values()
-    ]
-    masked = sum(int((~mask).sum()) for masks in last_masks.values() for mask in masks.values())
-    total = sum(tensor.numel() for tensor in parameters)
     digests = {name: module.masks.chains[member] for name, module in modules.items()}
     write_atomic(folder / "masks.safetensors", _masks(first_masks, last_masks, digests))
     write_json(folder / "timing.json", asdict(timing))
-    result = {
-        "schema": SCHEMA,
-        **asdict(run),
-        "status": "finished" if failure is None else "failed",
-        "failure": None if failure is None else asdict(failure),
-        "score": score(final_returns),
-        "final_returns": final_returns,
-        "environment_steps": environment_steps,
-        "updates": dict(agent.counts()),
-        "members": members,
-        "weights": {
-            name: {
-                "total": sum(mask.numel() for mask in last_masks[name].values()),
-                "active": sum(int(mask.sum()) for mask in last_masks[name].values()),
-            }
-            for name in modules
-        },
-        "parameters": {"total": total, "active": total - masked},
-        "flops": {"total": size.flops, "active": size.active_flops},
-        "signs": [{key: sign[key] for key in ("name", "agent_step", "value")} for sign in signs],
-        "rewires": {name: module.masks.rewires[member] for name, module in modules.items()},
-        "mask_first": {name: chain[0] for name, chain in digests.items()},
-        "mask_last": {name: chain[-1] for name, chain in digests.items()},
-        "chain_head": chain_head,
-    }
-    write_json(folder / "result.json", result)
+
+    weights = {name: _weights(masks) for name, masks in last_masks.items()}
+    masked = sum(count.total - count.active for count in weights.values())
+    total = _parameters(agent, member)
+    result = StatedRun(
+        task=run.task,
+        regime=run.regime,
+        seed=run.seed,
+        status="finished" if failure is None else "failed",
+        failure=failure,
+        score=score(final_returns),
+        final_returns=tuple(final_returns),
+        environment_steps=environment_steps,
+        updates=dict(agent.counts()),
+        members=members,
+        weights=weights,
+        parameters={"total": total, "active": total - masked},
+        flops={"total": size.flops, "active": size.active_flops},
+        signs=tuple(
+            FailureSignature(sign["name"], sign["agent_step"], sign["value"]) for sign in signs
+        ),
+        rewires={name: module.masks.rewires[member] for name, module in modules.items()},
+        mask_first={name: chain[0] for name, chain in digests.items()},
+        mask_last={name: chain[-1] for name, chain in digests.items()},
+        chain_head=chain_head,
+    )
+    write_json(folder / "result.json", asdict(result))
+
+
+def _weights(masks: dict[str, Tensor]) -> Count:
+    """Weights of a module of one member, and how many of them its masks keep."""
+    total = sum(mask.numel() for mask in masks.values())
+    return Count(total, sum(int(mask.sum()) for mask in masks.values()))
+
+
+def _parameters(agent: Agent, member: int) -> int:
+    """Weights and biases of one member."""
+    total = 0
+    for module in agent.modules().values():
+        tensors = module.parameters.member_parameters(member).values()
+        total += sum(tensor.numel() for tensor in tensors)
+    return total
 
 
 def _tensors(agent: Agent, member: int, names: tuple[str, ...]) -> bytes:
@@ -141,20 +142,22 @@ def _masks(
     return save(tensors, metadata={"digests": dump_json(digests).decode()})
 
 
-def read_results(folder: Path, runs: tuple[Run, ...]) -> dict[Run, dict[str, Any]]:
+def read_results(folder: Path, runs: tuple[Run, ...]) -> dict[Run, StatedRun]:
     """result.json of every run that has one; UserError if one was edited."""
     paths = {run: folder / "runs" / run.name / "result.json" for run in runs}
-    return {run: _result(path) for run, path in paths.items() if path.exists()}
+    return {run: read_result(path) for run, path in paths.items() if path.exists()}
 
 
-def _result(path: Path) -> dict[str, Any]:
-    result = read_json(path)
-    found = run_defects(result)
-    if found:
+def read_result(path: Path) -> StatedRun:
+    """The result in a file; UserError if it cannot be read or was edited."""
+    try:
+        return parse_result(path.read_bytes(), str(path))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    except DocumentError as error:
         raise UserError(
-            f"{path}: was edited ({found[0]}). Remove it; the same command makes it again."
-        )
-    return dict(result)
+            f"{error} It was cut or edited: remove it; the same command makes it again."
+        ) from None
 
 
 def time_shares(folder: Path, cohorts: Iterable[tuple[Run, ...]]) -> dict[str, float]:

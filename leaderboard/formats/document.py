@@ -18,6 +18,8 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeVar, Union
 
+from leaderboard.formats import strict_json
+
 T = TypeVar("T")
 
 SCALARS: dict[object, str] = {
@@ -49,6 +51,20 @@ def suggestion(name: object, known: Iterable[str]) -> str:
     return f" Did you mean '{nearest[0]}'?" if nearest else f" Known: {', '.join(names)}."
 
 
+def parse(cls: type[T], data: bytes, location: str) -> T:
+    """A dataclass from the JSON document in `data`: those who checked a file's digest hand over
+    the very bytes that they checked. Raises DocumentError."""
+    return build(cls, parse_json(data, location), location)
+
+
+def parse_json(data: bytes, location: str) -> object:
+    """The same without a type."""
+    try:
+        return strict_json.parse(data)
+    except ValueError as error:
+        raise DocumentError(f"{location}: not readable JSON: {error}.") from None
+
+
 def build(cls: type[T], document: object, location: str) -> T:
     """A dataclass from a mapping, every field checked against its type.
 
@@ -57,7 +73,7 @@ def build(cls: type[T], document: object, location: str) -> T:
     """
     if not isinstance(document, Mapping):
         raise DocumentError(f"{location}: expected a mapping of settings, found {_show(document)}.")
-    hints, required = _fields(cls)
+    hints, required = _fields(typing.cast(type, cls))
 
     # Unknown keys come first: a misspelt key is both unknown and missing.
     for key in document:

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from scipy.special import stdtr, stdtrit
 
+from leaderboard.formats.run import StatedRun
 from leaderboard.statistics.stats import holm, mean_interval
 
 ALPHA, TOLERANCE = 0.01, 0.05
@@ -63,13 +64,12 @@ class Verdict:
         return max((cell.more_seeds for cell in self.cells), default=0)
 
 
-def scores(runs: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
-    """Cells of the runs that an entry states. A run that failed scores nothing; missing ones are the caller's to refuse."""
+def scores(runs: Sequence[StatedRun]) -> dict[str, list[float]]:
+    """Cells of the runs that an entry states. A run that failed scores nothing; missing ones are
+    the caller's to refuse."""
     cells = dict[str, list[float]]()
     for run in runs:
-        cells.setdefault(f"{run['task']}/{run['regime']}", []).append(
-            run["score"] if run["score"] is not None else 0.0
-        )
+        cells.setdefault(run.group, []).append(0.0 if run.score is None else run.score)
     return cells
 
 

@@ -166,9 +166,7 @@ def test_a_fault_that_stays_is_reported_and_the_next_try_goes_on(
     folder = next(tmp_path.glob("*/plan.json")).parent
     assert len(noted(folder)) == 2
     runs = stated_runs(folder, read_plan(folder / "plan.json"))
-    assert {(run["status"], run["failure"]["kind"]) for run in runs} == {
-        ("missing", "infrastructure")
-    }
+    assert {(run.status, run.failure.kind) for run in runs} == {("missing", "infrastructure")}
     verdict = verify(folder / "entry.dsse.json")
     assert verdict.accepted
     assert (
