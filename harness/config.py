@@ -1,18 +1,19 @@
-"""One strict reader: YAML text to frozen dataclasses, every mistake named with its place and the nearest right name."""
+"""The YAML half of the strict reader: text becomes plain data, data a frozen dataclass.
+
+leaderboard/formats/document.py builds the dataclass; here its mistakes become UserErrors.
+"""
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import types
-import typing
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union
+from typing import Any, TypeVar
 
 import yaml
 
 from harness.errors import UserError, suggestion
+from leaderboard.formats.document import DocumentError
+from leaderboard.formats.document import build as build_document
 
 T = TypeVar("T")
 
@@ -25,9 +26,8 @@ class _StrictLoader(yaml.SafeLoader):
         for key, _ in node.value:
             name = str(key.value)
             if name in seen:
-                raise UserError(
-                    f"{self.name}:{key.start_mark.line + 1}: key '{name}' is written twice; keep one of them."
-                )
+                line = f"{self.name}:{key.start_mark.line + 1}"
+                raise UserError(f"{line}: key '{name}' is written twice; keep one of them.")
             seen.add(name)
         return super().construct_mapping(node, deep)
 
@@ -50,120 +50,52 @@ def parse_yaml(text: str, name: str) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
-        problem = str(
-            getattr(error, "problem", None) or getattr(error, "reason", "") or "it ends too early"
-        )
-        raise UserError(f"{name}{line}: not valid YAML ({problem.splitlines()[0]}).") from None
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # a date that is none, a number of a million digits, brackets without end
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None)
+        sentence = str(problem or "it ends too early").splitlines()[0]
+        raise UserError(f"{name}{line}: not valid YAML ({sentence}).") from None
+    except (ValueError, RecursionError) as error:
+        # PyYAML raises these for an invalid date, an overlong integer, or too deep nesting.
         raise UserError(f"{name}: not valid YAML ({str(error).splitlines()[0]}).") from None
 
 
-def build(kind: type[T], value: Any, place: str) -> T:
-    """A dataclass from a mapping, every field checked against its type; `place` begins each message."""
-    if not isinstance(value, Mapping):
-        raise UserError(f"{place}: expected a mapping of settings, found {_show(value)}.")
-    hints = typing.get_type_hints(kind)
-    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    for key in value:
-        if key not in fields:
-            raise UserError(f"{_at(place, key)}: unknown key.{suggestion(key, fields)}")
-    given = {key: convert(hints[key], item, _at(place, key)) for key, item in value.items()}
-    for name, field in fields.items():
-        missing = (
-            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        )
-        if name not in given and missing:
-            raise UserError(f"{place}: key '{name}' is missing.")
+def build(cls: type[T], document: object, location: str) -> T:
+    """`leaderboard.formats.document.build`, whose mistakes are the user's here: UserError."""
     try:
-        return kind(**given)
-    except ValueError as error:
-        raise UserError(f"{place}: {error}.") from None
-
-
-def convert(hint: Any, value: Any, place: str) -> Any:
-    """A value as its type hint wants it: plain scalars, Literal, X | None, tuple[X, ...], dict[str, X], dataclasses."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (Union, types.UnionType):
-        return (
-            None
-            if value is None
-            else convert(next(a for a in arguments if a is not type(None)), value, place)
-        )
-    if origin is Literal:
-        if value not in arguments:
-            raise UserError(
-                f"{place}: {_show(value)} is not a choice.{suggestion(value, map(str, arguments))}"
-            )
-        return value
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise UserError(f"{place}: expected a list, found {_show(value)}.")
-        return tuple(
-            convert(arguments[0], item, f"{place}[{index}]") for index, item in enumerate(value)
-        )
-    if origin is dict:
-        if not isinstance(value, Mapping):
-            raise UserError(f"{place}: expected a mapping, found {_show(value)}.")
-        return {
-            convert(str, key, place): convert(arguments[1], item, _at(place, key))
-            for key, item in value.items()
-        }
-    if dataclasses.is_dataclass(hint):
-        return build(typing.cast(type, hint), value, place)
-    return value if hint is Any else _scalar(hint, value, place)
-
-
-def _scalar(hint: type, value: Any, place: str) -> Any:
-    if hint is float and type(value) is int:
-        return float(value)
-    if type(value) is not hint or (isinstance(value, float) and not math.isfinite(value)):
-        wanted = {
-            int: "a whole number",
-            float: "a finite number",
-            str: "text",
-            bool: "true or false",
-        }[hint]
-        raise UserError(f"{place}: expected {wanted}, found {_show(value)}.")
-    return value
-
-
-def _at(place: str, key: object) -> str:
-    """`file: a.b` for key b inside place `file: a`."""
-    return f"{place}.{key}" if ": " in place else f"{place}: {key}"
-
-
-def _show(value: Any) -> str:
-    text = repr(value)
-    return f"{type(value).__name__} {text if len(text) <= 60 else text[:57] + '...'}"
+        return build_document(cls, document, location)
+    except DocumentError as error:
+        raise UserError(str(error)) from None
 
 
 def apply_overrides(document: dict[str, Any], overrides: tuple[str, ...]) -> dict[str, Any]:
-    """`--set a.b=value` entries written into a document (values are YAML); types and names are checked by `build`."""
+    """`--set a.b=value` entries written into a document. Values are YAML; `build` checks types
+    and names."""
     for override in overrides:
         path, separator, text = override.partition("=")
         if not separator or not all(path.split(".")):
             raise UserError(
                 f"--set {override}: expected a.b=value, for example --set evaluation.episodes=5."
             )
-        at: Any = document
-        *parents, last = path.split(".")
+
+        # Mappings on the way to the key are made where the suite's file states none.
+        *parents, key = path.split(".")
+        mapping: Any = document
         for parent in parents:
-            at = at.setdefault(parent, {})
-            if not isinstance(at, dict):
+            mapping = mapping.setdefault(parent, {})
+            if not isinstance(mapping, dict):
                 raise UserError(f"--set {override}: '{parent}' is not a mapping.")
-        at[last] = parse_yaml(text, f"--set {path}")
+        mapping[key] = parse_yaml(text, f"--set {path}")
     return document
 
 
-def check_names(names: tuple[str, ...], known: Any, place: str, what: str) -> None:
-    """UserError unless there are names, each once, and all of them known."""
+def check_names(
+    names: tuple[str, ...], known: Collection[str], location: str, singular: str
+) -> None:
+    """UserError unless there are names, each once, and all of them known; `singular` is what
+    one of them is called."""
     if not names:
-        raise UserError(f"{place}: expected at least one {what}.")
+        raise UserError(f"{location}: expected at least one {singular}.")
     for name in names:
         if name not in known:
-            raise UserError(f"{place}: unknown {what} '{name}'.{suggestion(name, known)}")
+            raise UserError(f"{location}: unknown {singular} '{name}'.{suggestion(name, known)}")
     if len(set(names)) != len(names):
-        raise UserError(f"{place}: a {what} is named twice.")
+        raise UserError(f"{location}: a {singular} is named twice.")

@@ -19,10 +19,11 @@ Errors of the other packages never reach a user: the harness turns them into one
 
 from __future__ import annotations
 
-import difflib
 import errno
-from collections.abc import Iterable
 from typing import ClassVar, Literal
+
+from leaderboard.formats.document import printable
+from leaderboard.formats.document import suggestion as suggestion
 
 OK = 0
 INTERNAL = 1
@@ -66,9 +67,7 @@ class UserError(Exception):
 
         Control characters that a file or an option brought in are spelled out.
         """
-        self.reason = "".join(
-            character if character.isprintable() else repr(character)[1:-1] for character in reason
-        )
+        self.reason = printable(reason)
         super().__init__(f"{self.reason} {advice}".rstrip())
 
 
@@ -97,12 +96,3 @@ class RetriesExhausted(Incomplete):
     """An infrastructure fault came back after all retries."""
 
     ending = "fault"
-
-
-def suggestion(name: object, known: Iterable[str]) -> str:
-    """` Did you mean 'x'?` for the nearest known name, else the list of them."""
-    names = list(known)
-    nearest = difflib.get_close_matches(str(name), names, n=1)
-    if nearest:
-        return f" Did you mean '{nearest[0]}'?"
-    return f" Known: {', '.join(names)}."

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.entries import ranking
 from harness.entries.entry import stated_runs, write_entry
@@ -34,9 +34,19 @@ from harness.training.progress import line, read_progress
 from harness.training.results import time_shares
 from harness.training.unit import finished
 from leaderboard.formats.keys import SigningKey
+from leaderboard.formats.run import Count, Failure, StatedRun
+from leaderboard.formats.run import Run as StatedName
 
-SHOWN = ("task", "regime", "seed", "status", "score", "failure", "weights")
-"""What a summary shows of each run."""
+
+@dataclass(frozen=True)
+class ShownRun(StatedName):
+    """What a summary says of a planned run."""
+
+    status: Literal["finished", "failed", "missing"]
+    score: float | None
+    failure: Failure | None
+    weights: dict[str, Count]
+    """Of each module."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ class Request:
 class State:
     """What lies in a plan folder, read once."""
 
-    runs: list[dict[str, Any]]
+    runs: tuple[StatedRun, ...]
     """As an entry states them."""
     cohorts: tuple[Cohort, ...]
     faults: dict[Cohort, tuple[Fault, ...]]
@@ -216,5 +226,9 @@ def _summary(folder: Path, plan: Plan, state: State) -> dict[str, Any]:
         "time": time_shares(folder, (cohort.runs for cohort in state.cohorts)),
         "ranked": not reasons,
         "unranked_because": reasons,
-        "runs": [{name: run[name] for name in SHOWN} for run in state.runs],
+        "runs": [asdict(_shown(run)) for run in state.runs],
     }
+
+
+def _shown(run: StatedRun) -> ShownRun:
+    return ShownRun(run.task, run.regime, run.seed, run.status, run.score, run.failure, run.weights)

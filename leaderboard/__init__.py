@@ -1,1 +1,4 @@
-"""Entries: what they state, how they are signed and checked. No torch, no simulator, nobody of ours."""
+"""Entries: their formats, verification, statistics and pages.
+
+Imports nobody of ours, no torch and no simulator: whoever verifies an entry needs few libraries.
+"""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -12,13 +13,17 @@ from harness import errors
 from harness.cli.keys import KeyOption, signing_key
 from harness.cli.printing import JsonOption, print_json, print_verdict
 from harness.errors import UserError
+from harness.folder import Folder
 
 if TYPE_CHECKING:
+    from harness.entries.regress import Confirm
     from harness.planning.plan import Plan
+
+T = TypeVar("T")
 
 baseline_app = typer.Typer(no_args_is_help=True, help="Baselines of the regression gate.")
 
-Folder = Annotated[Path, typer.Argument(help="OUT/<plan id>, or a baseline.")]
+PlanFolder = Annotated[Path, typer.Argument(help="OUT/<plan id>, or a baseline.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -28,23 +33,24 @@ def register(app: typer.Typer) -> None:
     app.add_typer(baseline_app, name="baseline")
 
 
-def compare(a: Folder, b: Folder, as_json: JsonOption = False) -> None:
-    """Two finished plan folders side by side, for people: differences with their intervals; no verdict."""
+def compare(a: PlanFolder, b: PlanFolder, as_json: JsonOption = False) -> None:
+    """Two finished plan folders side by side, for people: differences with their intervals; no
+    verdict."""
     from harness.entries.regress import sides
     from leaderboard.pages.table import difference_table, differences
 
     old, new = _judged(lambda: sides(a, b))
-    document = differences(old.runs, new.runs)
+    rows = differences(old.runs, new.runs)
     if as_json:
-        print_json(document)
+        print_json([asdict(row) for row in rows])
         return
     typer.echo(f"{b} less {a}, suite {old.plan.suite}")
-    typer.echo(difference_table(document))
+    typer.echo(difference_table(rows))
 
 
 def regress(
-    baseline: Folder,
-    candidate: Folder,
+    baseline: PlanFolder,
+    candidate: PlanFolder,
     tolerance: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Loss of a mean that is let pass, as a share.")
     ] = 0.05,
@@ -71,7 +77,8 @@ def regress(
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML there.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Did a change break learning? PASS, FAIL (exit 5) or INCONCLUSIVE, with the measured rate of false alarms."""
+    """Did a change break learning? PASS, FAIL (exit 5) or INCONCLUSIVE, with the measured rate of
+    false alarms."""
     from harness.entries import regress as gates
     from harness.files import write_atomic
 
@@ -79,44 +86,42 @@ def regress(
         raise UserError(f"--on-inconclusive {on_inconclusive}: expected pass or fail.")
     limits = gates.Limits(tolerance, margin, speed=speed_tolerance, memory=memory_tolerance)
     again = _carry_out(candidate) if confirm else None
-    found = _judged(lambda: gates.regress(baseline, candidate, limits, again, canary))
+    outcome = _judged(lambda: gates.regress(baseline, candidate, limits, again, canary))
     if junit is not None:
-        write_atomic(junit, gates.junit(found))
+        write_atomic(junit, gates.junit(outcome))
+
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(outcome))
     else:
-        for one in found.gates:
-            typer.echo(f"{one.name + ':':<10}{one.word:<14} {one.detail}")
-        more = f", about {found.more_seeds} more seeds would decide it" if found.more_seeds else ""
-        typer.echo(f"{found.word}{more} ({found.calibration})")
-    if found.word == "FAIL":
+        for gate in outcome.gates:
+            typer.echo(f"{gate.name + ':':<10}{gate.word:<14} {gate.detail}")
+        seeds = outcome.more_seeds
+        more = f", about {seeds} more seeds would decide it" if seeds else ""
+        typer.echo(f"{outcome.word}{more} ({outcome.calibration})")
+
+    if outcome.word == "FAIL":
         raise typer.Exit(errors.REGRESSION)
-    if found.word == "INCONCLUSIVE" and on_inconclusive == "fail":
+    if outcome.word == "INCONCLUSIVE" and on_inconclusive == "fail":
         raise typer.Exit(errors.INCONCLUSIVE)
 
 
-def _carry_out(candidate: Path) -> Any:
-    """Carries a plan out beside the candidate's folder, with this code."""
+def _carry_out(candidate: Path) -> Confirm:
+    """Carries a plan out beside the candidate's folder, with this code and in cohorts of the same
+    size."""
 
     def confirm(plan: Plan) -> Path:
+        from harness.entries.entry import stated_runs
+        from harness.planning.plan import read_plan
         from harness.run import Request, carry_out
         from leaderboard.formats.keys import one_use_key
 
-        members = max(run.get("members", 1) for run in _stated(candidate))
-        document = carry_out(
-            plan, "any", Request(plan.suite, candidate.parent, members=members), one_use_key()
-        )
+        runs = stated_runs(candidate, read_plan(Folder(candidate).plan))
+        members = max(run.members for run in runs)
+        request = Request(plan.suite, candidate.parent, members=members)
+        document = carry_out(plan, "any", request, one_use_key())
         return Path(document["folder"])
 
     return confirm
-
-
-def _stated(folder: Path) -> list[dict[str, Any]]:
-    from harness.entries.entry import stated_runs
-    from harness.folder import Folder as PlanFolder
-    from harness.planning.plan import read_plan
-
-    return stated_runs(folder, read_plan(PlanFolder(folder).plan))
 
 
 @baseline_app.command("accept")
@@ -160,21 +165,24 @@ def reeval(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Roll every submitted policy out again and sign what came of it: L1. Exit 4 if an entry claims what it does not hold."""
+    """Roll every submitted policy out again and sign what came of it: L1. Exit 4 if an entry claims
+    what it does not hold."""
     from harness.entries.reeval import reevaluate, verdict_lines
 
     signing = signing_key(key)
-    found = _judged(lambda: reevaluate(entry, signing, to, retrain, trust))
+    outcome = _judged(lambda: reevaluate(entry, signing, to, retrain, trust))
     if as_json:
-        print_json({**asdict(found), "statement": str(found.statement), "accepted": found.accepted})
+        document = asdict(outcome)
+        document |= {"statement": str(outcome.statement), "accepted": outcome.accepted}
+        print_json(document)
     else:
-        for line in verdict_lines(found):
+        for line in verdict_lines(outcome):
             typer.echo(line)
-    if not found.accepted:
+    if not outcome.accepted:
         raise typer.Exit(errors.UNVERIFIED)
 
 
-def _judged(judge: Any) -> Any:
+def _judged(judge: Callable[[], T]) -> T:
     """What `judge` returns; an entry that does not verify is printed and ends with exit 4."""
     from harness.entries.verified import Refused
 

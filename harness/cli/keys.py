@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from leaderboard.formats.keys import SigningKey
 
 keys_app = typer.Typer(no_args_is_help=True, help="Signing keys.")
 
@@ -43,35 +47,35 @@ def keys_show(
     _print_key(_keyed(lambda: keys.load(path, _passphrase(passphrase_file))))
 
 
-def _print_key(key: Any) -> None:
+def _print_key(key: SigningKey) -> None:
     typer.echo(f"key id:     {key.key_id}\npublic key: {key.public_hex}")
 
 
 def _passphrase(path: Path | None) -> bytes | None:
     """From a file's first line, or MST_BENCH_PASSPHRASE."""
     if path is None:
-        given = os.environ.get("MST_BENCH_PASSPHRASE")
-        return given.encode() if given else None
+        passphrase = os.environ.get("MST_BENCH_PASSPHRASE")
+        return passphrase.encode() if passphrase else None
     try:
         return path.read_bytes().splitlines()[0]
     except (OSError, IndexError):
         raise UserError(f"--passphrase-file {path}: cannot be read, or is empty.") from None
 
 
-def signing_key(path: Path | None) -> Any:
+def signing_key(path: Path | None) -> SigningKey:
     """The key in a file, or a one-use key without one."""
     from leaderboard.formats import keys
 
-    return (
-        keys.one_use_key() if path is None else _keyed(lambda: keys.load(path, _passphrase(None)))
-    )
+    if path is None:
+        return keys.one_use_key()
+    return _keyed(lambda: keys.load(path, _passphrase(None)))
 
 
-def _keyed(make: Any) -> Any:
+def _keyed(read: Callable[[], SigningKey]) -> SigningKey:
     """Key files are the user's: their defects are one sentence."""
     from leaderboard.formats.keys import KeyFileError
 
     try:
-        return make()
+        return read()
     except KeyFileError as error:
         raise UserError(str(error)) from None

@@ -3,82 +3,82 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from tabulate import tabulate
 
+if TYPE_CHECKING:
+    from harness.doctor import Diagnosis
+    from harness.planning.plan import Plan
+    from leaderboard.verification.checks import Verdict
+
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
-def print_json(document: Any) -> None:
+def print_json(document: object) -> None:
     """One document."""
     typer.echo(json.dumps(document, indent=2, sort_keys=True, allow_nan=False))
 
 
-def print_summary(document: dict[str, Any]) -> None:
-    """The comparison of a plan folder, what failed, and why it is unranked."""
+def print_summary(document: Mapping[str, Any]) -> None:
+    """The comparison of a plan folder, what failed, and why it is unranked; `document` is that of
+    `harness.run.summary`."""
+    from harness.config import build
+    from harness.run import ShownRun
     from leaderboard.pages.table import comparison
 
+    runs = [build(ShownRun, run, "summary: runs") for run in document["runs"]]
     typer.echo(f"plan {document['plan']}, suite {document['suite']}: {document['folder']}")
-    typer.echo(comparison(document["runs"]))
-    for run in document["runs"]:
-        if run["failure"]:
-            typer.echo(
-                f"{run['task']}/{run['regime']}/{run['seed']}: {run['failure']['kind']} failure: {run['failure']['reason']}"
-            )
+    typer.echo(comparison(runs))
+    for run in runs:
+        if run.failure:
+            typer.echo(f"{run.name}: {run.failure.kind} failure: {run.failure.reason}")
     if document["faults"]:
         typer.echo(f"infrastructure faults on the way: {document['faults']}")
     if document["time"]:
-        typer.echo(
-            "time: " + ", ".join(f"{kind} {share:.1%}" for kind, share in document["time"].items())
-        )
+        shares = [f"{activity} {share:.1%}" for activity, share in document["time"].items()]
+        typer.echo(f"time: {', '.join(shares)}")
     if document["report"]:
         typer.echo(f"report: {document['report']}")
     if not document["ranked"]:
         typer.echo(f"unranked: {'; '.join(document['unranked_because'])}")
 
 
-def sizes_table(plan: Any) -> str:
+def sizes_table(plan: Plan) -> str:
     """Parameters and operations of every regime on every task."""
-    rows = [
-        [
-            *kind.split("/"),
-            s.parameters,
-            s.active,
-            f"{s.flops / 1e9:.2f}",
-            f"{s.active_flops / 1e9:.2f}",
-        ]
-        for kind, s in plan.sizes.items()
-    ]
+    rows = []
+    for group, size in plan.sizes.items():
+        flops = [f"{count / 1e9:.2f}" for count in (size.flops, size.active_flops)]
+        rows.append([*group.split("/"), size.parameters, size.active, *flops])
     headers = ["task", "regime", "parameters", "active", "GFLOP an agent step", "active"]
     return tabulate(rows, headers=headers, intfmt=",", disable_numparse=[1])
 
 
-def print_verdict(verdict: Any) -> None:
+def print_verdict(verdict: Verdict) -> None:
     """A line for each check."""
     for check in verdict.checks:
         typer.echo(f"{check.name + ':':<12}{check.status:<8} {check.detail}")
-    typer.echo(
-        f"{verdict.entry}: {f'accepted, {verdict.level}' if verdict.accepted else 'REFUSED'}"
-    )
+    word = f"accepted, {verdict.level}" if verdict.accepted else "REFUSED"
+    typer.echo(f"{verdict.entry}: {word}")
 
 
-def print_diagnosis(diagnosis: Any) -> None:
+def print_diagnosis(diagnosis: Diagnosis) -> None:
     """A line for each finding, and a table of suites."""
     for finding in diagnosis.findings:
         typer.echo(f"{finding.name + ':':<24}{finding.status:<6} {finding.detail}")
     rows = [
         [
-            s.suite,
-            s.runs,
-            s.device,
-            f"{s.memory_gib:.1f}",
-            f"{s.disk_gib:.2f}",
-            f"{s.hours:.2f}",
-            s.runs_here,
+            need.suite,
+            need.runs,
+            need.device,
+            f"{need.memory_gib:.1f}",
+            f"{need.disk_gib:.2f}",
+            f"{need.hours:.2f}",
+            need.runs_here,
         ]
-        for s in diagnosis.suites
+        for need in diagnosis.suites
     ]
     typer.echo(f"\nthe image, hardened: {diagnosis.run_line}")
     headers = [

@@ -1,4 +1,4 @@
-"""Baselines of the regression gate: accepted by someone, on purpose; never rolled forward by themselves."""
+"""Baselines of the regression gate: someone accepts them; they never move by themselves."""
 
 from __future__ import annotations
 
@@ -10,39 +10,42 @@ from harness.entries.verified import verified
 from harness.errors import UserError
 from harness.files import digest_file, read_json, write_json
 from harness.folder import Folder
-from leaderboard.formats import envelope, strict_json
 
 SCHEMA = "urn:mst-bench:baseline:v1"
 FILE = "baseline.json"
 
 
 def accept(folder: Path, to: Path, reason: str) -> Path:
-    """Copy the signed files of a plan folder to `to`, replacing what was the baseline, and note when and why; returns `to`.
+    """Copy the signed files of a plan folder to `to`, replacing the baseline there, and note when
+    and why; returns `to`.
 
     Raises Refused if the entry does not verify, UserError if a run of it is missing.
     """
     entry = verified(folder)
-    statement = strict_json.parse(envelope.payload(envelope.open_envelope(entry.read_bytes())))
-    if any(run["status"] == "missing" for run in statement["predicate"]["runs"]):
+    statement = entry.documents.statement
+    if any(run.missing for run in statement.predicate.runs):
         raise UserError(
             f"{folder}: some runs are missing; carry them out before it becomes a baseline."
         )
-    before = digest_file(Folder(to).entry) if Folder(to).entry.exists() else None
-    if before is None and to.exists() and any(to.iterdir()):
+    replaced = digest_file(Folder(to).entry) if Folder(to).entry.exists() else None
+    if replaced is None and to.exists() and any(to.iterdir()):
         raise UserError(f"--to {to}: is neither empty nor a baseline; choose another folder.")
+
+    # The copy is whole before the old baseline goes.
     fresh = to.with_name(f".{to.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    for name in (Folder(folder).entry.name, *(subject["name"] for subject in statement["subject"])):
+    for name in (entry.path.name, *(subject.name for subject in statement.subject)):
         (fresh / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / name, fresh / name)
+
     history = read_json(to / FILE)["history"] if (to / FILE).exists() else []
-    noted = {
+    step = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "entry_sha256": digest_file(entry),
-        "replaces": before,
+        "entry_sha256": digest_file(entry.path),
+        "replaces": replaced,
         "reason": reason,
     }
-    write_json(fresh / FILE, {"schema": SCHEMA, "history": [*history, noted]})
+    write_json(fresh / FILE, {"schema": SCHEMA, "history": [*history, step]})
     if to.exists():
         shutil.rmtree(to)
     fresh.replace(to)

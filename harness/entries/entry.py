@@ -1,114 +1,126 @@
-"""From a plan folder to a signed entry: results.csv, manifest.json, the Statement, the envelope."""
+"""From a plan folder to a signed entry: results.csv, the Statement, the envelope."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from harness.entries.manifest import Manifest, read_manifest
+from harness.entries.manifest import read_manifest
 from harness.files import digest_file, dump_json, write_atomic
 from harness.folder import Folder
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan, Run
 from harness.training.faults import Fault, all_faults
-from harness.training.results import Failure, read_results
+from harness.training.results import read_results
 from leaderboard.formats import envelope
 from leaderboard.formats.keys import SigningKey
-from leaderboard.formats.statement import RUN_TYPE, STATEMENT_TYPE, results_csv
+from leaderboard.formats.manifest import Manifest
+from leaderboard.formats.plan import Budget
+from leaderboard.formats.run import Failure, StatedRun, results_csv
+from leaderboard.formats.statement import (
+    RUN_TYPE,
+    PlanReference,
+    Predicate,
+    Signer,
+    SuiteVersion,
+    statement_document,
+)
 
 
 def stated_runs(
-    folder: Path, plan: Plan, faults: dict[Cohort, tuple[Fault, ...]] | None = None
-) -> list[dict[str, Any]]:
-    """Every planned run in the plan's order: its result, or that it is missing and the last fault of its cohort.
+    folder: Path, plan: Plan, faults: Mapping[Cohort, Sequence[Fault]] | None = None
+) -> tuple[StatedRun, ...]:
+    """Every planned run in the plan's order: its result, or that it is missing and the last fault
+    of its cohort.
 
-    `faults`: of all cohorts, where they were read already.
+    `faults`: of all cohorts, if they were read already.
     """
-    if faults is None:
-        faults = all_faults(folder)
+    known = all_faults(folder) if faults is None else faults
     results = read_results(folder, plan.runs)
-    broke = {run: noted[-1] for cohort, noted in faults.items() for run in cohort.runs}
-    return [results.get(run) or _missing(run, broke.get(run)) for run in plan.runs]
+    last_fault: dict[Run, Fault] = {}
+    for cohort, of_cohort in known.items():
+        last_fault.update(dict.fromkeys(cohort.runs, of_cohort[-1]))
+    return tuple(results.get(run) or missing(run, last_fault.get(run)) for run in plan.runs)
 
 
-def _missing(run: Run, fault: Fault | None) -> dict[str, Any]:
-    names = ("updates", "weights", "parameters", "flops", "rewires", "mask_first", "mask_last")
-    nothing: dict[str, Any] = {**{name: {} for name in names}, "signs": []}
-    broken = Failure("infrastructure", fault.reason, fault.agent_step) if fault else None
-    where = {
-        **asdict(run),
-        "status": "missing",
-        "failure": asdict(broken) if broken else None,
-        "chain_head": None,
-    }
-    return {
-        **where,
-        **nothing,
-        "score": None,
-        "final_returns": [],
-        "environment_steps": 0,
-        "members": 0,
-    }
+def missing(run: Run, fault: Fault | None) -> StatedRun:
+    """What is stated of a run that has no result."""
+    failure = Failure("infrastructure", fault.reason, fault.agent_step) if fault else None
+    return StatedRun(
+        task=run.task,
+        regime=run.regime,
+        seed=run.seed,
+        status="missing",
+        failure=failure,
+        score=None,
+        final_returns=(),
+        environment_steps=0,
+        updates={},
+        members=0,
+        weights={},
+        parameters={},
+        flops={},
+        signs=(),
+        rewires={},
+        mask_first={},
+        mask_last={},
+        chain_head=None,
+    )
 
 
 def write_entry(
-    folder: Path, plan: Plan, key: SigningKey, runs: list[dict[str, Any]] | None = None
+    folder: Path, plan: Plan, key: SigningKey, runs: tuple[StatedRun, ...] | None = None
 ) -> Path:
-    """Sign what lies in a plan folder (its manifest must be there); returns the entry's path.
+    """Sign what lies in a plan folder, its manifest included; returns the entry's path.
 
-    `runs`: its stated runs, where they were read already.
+    `runs`: its stated runs, if they were read already.
     """
-    if runs is None:
-        runs = stated_runs(folder, plan)
-    write_atomic(Folder(folder).results, results_csv(runs))
-    signed = (Folder(folder).plan, Folder(folder).manifest, Folder(folder).results)
-    names = [path.name for path in signed]
+    paths = Folder(folder)
+    stated = stated_runs(folder, plan) if runs is None else runs
+    write_atomic(paths.results, results_csv(stated))
+
+    # Files of runs without a result are not signed: their records may still grow.
+    files = [paths.plan, paths.manifest, paths.results]
     for run in plan.runs:
-        present = Folder(folder).run(run)
-        if present.result.exists():
-            names += [
-                f"runs/{run.name}/{path.name}"
-                for path in sorted(present.path.iterdir())
-                if not path.name.startswith(".")
-            ]
-    statement = {
-        "_type": STATEMENT_TYPE,
-        "subject": [
-            {"name": name, "digest": {"sha256": digest_file(folder / name)}} for name in names
-        ],
-        "predicateType": RUN_TYPE,
-        "predicate": predicate(folder, plan, runs, read_manifest(folder), key),
-    }
-    path = Folder(folder).entry
-    write_atomic(path, dump_json(envelope.sign(dump_json(statement), key)))
-    return path
+        run_folder = paths.run(run)
+        if run_folder.result.exists():
+            inside = sorted(run_folder.path.iterdir())
+            files += [path for path in inside if not path.name.startswith(".")]
+    digests = {path.relative_to(folder).as_posix(): digest_file(path) for path in files}
+
+    plan_sha256 = digests[paths.plan.name]
+    predicate = _predicate(plan, plan_sha256, stated, read_manifest(folder), key)
+    statement = statement_document(RUN_TYPE, digests, predicate)
+    write_atomic(paths.entry, dump_json(envelope.sign(dump_json(statement), key)))
+    return paths.entry
 
 
-def predicate(
-    folder: Path, plan: Plan, runs: list[dict[str, Any]], made: Manifest, key: SigningKey | None
-) -> dict[str, Any]:
-    """What an entry states. Without a key it has no signer and cannot become an entry."""
-    document = plan.document()
-    shared = (
-        "nonce",
-        "source",
-        "versions",
-        "hardware",
-        "image",
-        "fingerprints",
-        "canary",
-        "times",
-        "resumes",
-        "unranked_because",
+def _predicate(
+    plan: Plan,
+    plan_sha256: str,
+    runs: tuple[StatedRun, ...],
+    manifest: Manifest,
+    key: SigningKey,
+) -> Predicate:
+    """What an entry states."""
+    budget = plan.budget
+    return Predicate(
+        nonce=manifest.nonce,
+        times=manifest.times,
+        resumes=manifest.resumes,
+        source=manifest.source,
+        versions=manifest.versions,
+        hardware=manifest.hardware,
+        image=manifest.image,
+        fingerprints=manifest.fingerprints,
+        canary=manifest.canary,
+        unranked_because=manifest.unranked_because,
+        suite=SuiteVersion(plan.suite, plan.version, plan.changes),
+        plan=PlanReference(plan.id, plan_sha256, log_index=None),
+        ranked=not manifest.unranked_because,
+        budget=Budget(
+            budget.environment_steps, budget.agent_steps, budget.action_repeat, budget.updates
+        ),
+        runs=runs,
+        signer=Signer.of(key),
     )
-    return {
-        **{name: value for name, value in asdict(made).items() if name in shared},
-        "suite": {"name": plan.suite, "version": plan.version, "changes": list(plan.changes)},
-        "plan": {"id": plan.id, "sha256": digest_file(Folder(folder).plan), "log_index": None},
-        "ranked": not made.unranked_because,
-        "budget": document["budget"],
-        "runs": runs,
-        "signer": key
-        and {"key_id": key.key_id, "public_key": key.public_hex, "one_use": key.one_use},
-    }

@@ -1,4 +1,4 @@
-"""Several plan folders as one: the same experiment with more seeds, tasks or regimes, at other times or places."""
+"""Several plan folders as one: the same experiment with more seeds, tasks or regimes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from harness.entries.entry import write_entry
-from harness.entries.manifest import Manifest, read_manifest
 from harness.entries.page import write_report
 from harness.entries.verified import verified
 from harness.errors import NonConforming, UserError
@@ -16,6 +15,7 @@ from harness.files import digest_file, write_json
 from harness.folder import Folder, RunFolder
 from harness.planning.plan import Plan, Run, check_writable, read_plan, write_plan
 from leaderboard.formats.keys import SigningKey
+from leaderboard.formats.manifest import Manifest, Times
 
 SAME = (
     "schema",
@@ -29,116 +29,130 @@ SAME = (
     "budget",
     "evaluation",
 )
-"""What plans must agree in. Regimes, sizes and observations that two plans name must be equal too."""
+"""What plans must agree in. Regimes, sizes and observations that two plans name must be equal
+too."""
 SEEDS = ("--set seeds=", "--set first_seed=", "--set regimes=", "--set tasks=")
 """Changes that only say which runs a plan has."""
+CHANGED = "the suite was changed"
+"""Reason why an entry is unranked; the merged plan states its own."""
 
 
 def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
     """Write OUT/<id of the merged plan>/ with every run of the folders, signed anew; returns it.
 
-    Raises Refused if an entry does not verify, NonConforming if plans, code or libraries differ, UserError if a run that two
-    folders have is not the same in both.
+    Raises Refused if an entry does not verify, NonConforming if plans, code or libraries differ,
+    UserError if a run that two folders have is not the same in both.
     """
     check_writable(out)
-    plans, manifests = [], []
+    plans = list[Plan]()
+    manifests = list[Manifest]()
     for folder in folders:
-        verified(folder)
+        manifests.append(verified(folder).documents.manifest)
         plans.append(read_plan(Folder(folder).plan))
-        manifests.append(read_manifest(folder))
     plan = _merged_plan(folders, plans)
-    made = _merged_manifest(folders, manifests, plan)
+    manifest = _merged_manifest(folders, manifests, plan)
+
     target = write_plan(plan, out)
     for folder, single in zip(folders, plans, strict=True):
         for run in single.runs:
             _copy_run(Folder(folder).run(run), Folder(target).run(run))
-    write_json(Folder(target).manifest, asdict(made))
+    write_json(Folder(target).manifest, asdict(manifest))
     write_entry(target, plan, key)
     write_report(target)
     return target
 
 
 def _merged_plan(folders: list[Path], plans: list[Plan]) -> Plan:
+    """The runs of all plans, in the order of a plan's runs. NonConforming if they differ in what
+    decides numbers."""
     first = plans[0]
     tables: dict[str, dict[str, Any]] = {
         name: {} for name in ("own", "regimes", "sizes", "observations")
     }
-    runs, changes = dict[Run, None](), list[str]()
+    runs = dict[Run, None]()
+    changes = list[str]()
     for folder, plan in zip(folders, plans, strict=True):
         different = [name for name in SAME if getattr(plan, name) != getattr(first, name)]
         for name, table in tables.items():
-            for item, value in getattr(plan, name).items():
-                if table.setdefault(item, value) != value:
-                    different.append(f"{name}.{item}")
+            for key, value in getattr(plan, name).items():
+                if table.setdefault(key, value) != value:
+                    different.append(f"{name}.{key}")
         if different:
             raise NonConforming(
-                f"{folder}: differs from {folders[0]} in {', '.join(different)}; only the same experiment is merged."
+                f"{folder}: differs from {folders[0]} in {', '.join(different)}; only the same"
+                " experiment is merged."
             )
         runs |= dict.fromkeys(plan.runs)
-        changes += [
-            change
-            for change in plan.changes
-            if not change.startswith(SEEDS) and change not in changes
-        ]
-    tasks, regimes = list(tables["observations"]), list(tables["regimes"])
+        changes += [change for change in plan.changes if not change.startswith(SEEDS)]
+
+    tasks = list(tables["observations"])
+    regimes = list(tables["regimes"])
     ordered = sorted(
         runs, key=lambda run: (tasks.index(run.task), run.seed, regimes.index(run.regime))
     )
-    changed: dict[str, Any] = {"runs": tuple(ordered), "changes": tuple(changes), **tables}
+    unique = tuple(dict.fromkeys(changes))
+    changed: dict[str, Any] = {"runs": tuple(ordered), "changes": unique, **tables}
     return replace(first, **changed)
 
 
 def _merged_manifest(folders: list[Path], manifests: list[Manifest], plan: Plan) -> Manifest:
+    """One manifest of all executions. NonConforming if they used other code or libraries."""
     first = manifests[0]
-    for folder, made in zip(folders, manifests, strict=True):
-        different = [
-            name for name in ("versions", "image") if getattr(made, name) != getattr(first, name)
-        ]
-        different += ["code"] if made.source["code_sha256"] != first.source["code_sha256"] else []
-        different += [
-            task
-            for task, found in made.fingerprints.items()
-            if first.fingerprints.get(task, found) != found
-        ]
+    for folder, manifest in zip(folders, manifests, strict=True):
+        different = _different_origin(manifest, first)
         if different:
             raise NonConforming(
                 f"{folder}: was carried out with another {', '.join(different)} than {folders[0]}."
             )
-    reasons = [
-        reason
-        for made in manifests
-        for reason in made.unranked_because
-        if not reason.startswith("the suite was changed")
-    ]
-    changed = [f"the suite was changed: {' '.join(plan.changes)}"] if plan.changes else []
+
+    # Why the merged entry is unranked: its own changes, and whatever else held for a part of it.
+    reasons = [f"{CHANGED}: {' '.join(plan.changes)}"] if plan.changes else []
+    fingerprints = dict[str, str]()
+    for manifest in manifests:
+        reasons += [why for why in manifest.unranked_because if not why.startswith(CHANGED)]
+        fingerprints |= manifest.fingerprints
     return replace(
         first,
         plan=plan.id,
         command=f"mst-bench merge {' '.join(map(str, folders))}",
-        times={
-            "started": min(made.times["started"] for made in manifests),
-            "ended": max(made.times["ended"] for made in manifests),
-        },
-        resumes=max(made.resumes for made in manifests),
-        faults=sum(made.faults for made in manifests),
-        fingerprints={
-            task: found for made in manifests for task, found in made.fingerprints.items()
-        },
-        unranked_because=tuple(dict.fromkeys(changed + reasons)),
+        times=Times(
+            started=min(manifest.times.started for manifest in manifests),
+            ended=max(manifest.times.ended for manifest in manifests),
+        ),
+        resumes=max(manifest.resumes for manifest in manifests),
+        faults=sum(manifest.faults for manifest in manifests),
+        fingerprints=fingerprints,
+        unranked_because=tuple(dict.fromkeys(reasons)),
     )
 
 
+def _different_origin(manifest: Manifest, first: Manifest) -> list[str]:
+    """What keeps the runs of two executions from being one experiment."""
+    different = list[str]()
+    if manifest.versions != first.versions:
+        different.append("versions")
+    if manifest.image != first.image:
+        different.append("image")
+    if manifest.source.code_sha256 != first.source.code_sha256:
+        different.append("code")
+    for task, fingerprint in manifest.fingerprints.items():
+        if first.fingerprints.get(task, fingerprint) != fingerprint:
+            different.append(task)
+    return different
+
+
 def _copy_run(source: RunFolder, target: RunFolder) -> None:
+    """Copy a run's folder, unless the same run is there already. A missing run stays missing."""
     if not source.path.exists():
-        return  # a missing run stays missing
-    if target.result.exists():
-        for path in source.path.iterdir():
-            other = target.path / path.name
-            if path != source.timing and (
-                not other.exists() or digest_file(other) != digest_file(path)
-            ):
-                raise UserError(
-                    f"{path}: is not what {other} is, though both are the same run; one of them was changed."
-                )
         return
-    shutil.copytree(source.path, target.path, dirs_exist_ok=True)
+    if not target.result.exists():
+        shutil.copytree(source.path, target.path, dirs_exist_ok=True)
+        return
+    for path in source.path.iterdir():
+        copy = target.path / path.name
+        same = copy.exists() and digest_file(copy) == digest_file(path)
+        if path != source.timing and not same:
+            raise UserError(
+                f"{path}: is not what {copy} is, though both are the same run; one of them was"
+                " changed."
+            )

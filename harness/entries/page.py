@@ -2,51 +2,66 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.entries.entry import predicate, stated_runs
-from harness.entries.manifest import manifest, read_manifest
-from harness.entries.verified import Refused
+from harness.config import build
+from harness.entries import ranking
+from harness.entries.entry import stated_runs
+from harness.entries.manifest import read_manifest
+from harness.entries.verified import accepted
 from harness.errors import UserError
-from harness.files import write_atomic
+from harness.files import digest_file, read_json, write_atomic
 from harness.folder import Folder
-from harness.machine.provenance import command_line
 from harness.planning.plan import read_plan
+from leaderboard.formats.plan import Plan
+from leaderboard.verification.checks import Verdict
 from leaderboard.verification.verify import verify
 
+if TYPE_CHECKING:
+    from leaderboard.pages.report import ReportInput
 
-def write_report(folder: Path) -> Path:
-    """Write report.html into a plan folder, and return its path. Raises Refused if its entry does not verify.
 
-    A folder whose entry is not there yet is drawn from its plan, records and results, and the page says so.
+def write_report(folder: Path, verdict: Verdict | None = None) -> Path:
+    """Write report.html into a plan folder, and return its path.
+
+    `verdict`: of the folder's entry, if it was verified a moment ago. Raises Refused if the entry
+    does not verify. A folder without an entry is drawn from its plan, records and results, and the
+    page says so; nothing is simulated or trained for it.
     """
-    from leaderboard.pages import (
-        report,  # matplotlib is slow to import, and only needed where a page is drawn
-    )
+    # matplotlib is slow to import, and only needed where a page is drawn.
+    from leaderboard.pages import report
 
-    entry = Folder(folder).entry
     if not folder.is_dir():
         raise UserError(
             f"{folder}: is not a folder; name OUT/<plan id>, or the folder of an entry."
         )
+    entry = Folder(folder).entry
     if entry.exists():
-        verdict = verify(entry)
-        if not verdict.accepted:
-            raise Refused(verdict)
-        page = report.render(
-            report.signed_predicate(entry), asdict(read_manifest(folder)), folder, verdict
-        )
+        verdict = accepted(entry, verdict or verify(entry)).verdict
+        contents = report.ReportInput.of(verdict)
     else:
-        plan = read_plan(Folder(folder).plan)
-        made = manifest(folder, plan, time.time(), command_line())
-        page = report.render(
-            predicate(folder, plan, stated_runs(folder, plan), made, None),
-            asdict(made),
-            folder,
-            None,
-        )
+        contents = _so_far(folder)
     path = Folder(folder).report
-    write_atomic(path, page.encode())
+    write_atomic(path, report.render(contents, folder).encode())
     return path
+
+
+def _so_far(folder: Path) -> ReportInput:
+    """What a folder holds that nobody has signed yet."""
+    from leaderboard.pages.report import ReportInput
+
+    path = Folder(folder).plan
+    plan = read_plan(path)
+    manifest = read_manifest(folder) if Folder(folder).manifest.exists() else None
+    reasons = manifest.unranked_because if manifest else tuple(ranking.unranked_because(plan))
+    return ReportInput(
+        plan=build(Plan, read_json(path), str(path)),
+        plan_sha256=digest_file(path),
+        runs=stated_runs(folder, plan),
+        ranked=not reasons,
+        unranked_because=reasons,
+        origin=manifest,
+        command=manifest.command if manifest else None,
+        faults=manifest.faults if manifest else 0,
+    )

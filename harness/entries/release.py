@@ -12,20 +12,22 @@ import docker
 from docker.errors import DockerException, ImageNotFound
 from requests.exceptions import RequestException
 
-from harness.config import build
 from harness.errors import NonConforming, UserError
 from harness.files import digest_bytes, dump_json, write_atomic
 from harness.machine.image import CONTENT, LOCK, Content
-from leaderboard.formats import envelope, strict_json
+from leaderboard.formats import envelope
+from leaderboard.formats.document import DocumentError, parse
 from leaderboard.formats.keys import SigningKey
-from leaderboard.formats.release import statement
+from leaderboard.formats.release import Release, release_document
+from leaderboard.formats.statement import Signer
 
 INSTALLED = "/opt/mst-bench"
 REVISION, BASE = "org.opencontainers.image.revision", "org.opencontainers.image.base.name"
 
 
 def write_release(name: str, folder: Path, key: SigningKey) -> Path:
-    """Write content.json, requirements.txt and the signed release.dsse.json of an image; returns the statement's path."""
+    """Write content.json, requirements.txt and the signed release.dsse.json of an image; returns
+    the statement's path."""
     try:
         engine = docker.from_env(timeout=60)
         image = engine.images.get(name)
@@ -38,31 +40,46 @@ def write_release(name: str, folder: Path, key: SigningKey) -> Path:
         raise NonConforming(
             f"--image {name}: the container engine does not give it out ({error})."
         ) from None
-    content = build(Content, strict_json.parse(files[CONTENT]), f"{name}:{INSTALLED}/{CONTENT}")
-    labels = image.labels
-    if labels.get(REVISION) != content.commit or content.lock_sha256 != digest_bytes(files[LOCK]):
+
+    # What the labels say and what lies in the image must be one commit and one lock.
+    content = _content(files[CONTENT], f"{name}:{INSTALLED}/{CONTENT}")
+    lock_sha256 = digest_bytes(files[LOCK])
+    if image.labels.get(REVISION) != content.commit or content.lock_sha256 != lock_sha256:
         raise UserError(
-            f"--image {name}: its labels and its content manifest name different commits or locks; build it anew."
+            f"--image {name}: its labels and its content manifest name different commits or locks;"
+            " build it anew."
         )
+
+    # The statement binds the image, every name that it was pushed under, and the two files.
     subjects = {name: image.id.removeprefix("sha256:")}
-    subjects |= {
-        pushed.partition("@")[0]: pushed.partition("@sha256:")[2]
-        for pushed in image.attrs.get("RepoDigests") or []
-    }
+    for pushed in image.attrs.get("RepoDigests") or []:
+        repository, _, digest = pushed.partition("@sha256:")
+        subjects[repository] = digest
     subjects |= {file: digest_bytes(data) for file, data in files.items()}
-    facts = {
-        "version": content.version,
-        "variant": content.variant,
-        "commit": content.commit,
-        "base_image": labels.get(BASE, "unknown"),
-        "content_sha256": subjects[CONTENT],
-        "lock_sha256": subjects[LOCK],
-    }
+    release = Release(
+        signer=Signer.of(key),
+        version=content.version,
+        variant=content.variant,
+        commit=content.commit,
+        base_image=image.labels.get(BASE, "unknown"),
+        content_sha256=subjects[CONTENT],
+        lock_sha256=lock_sha256,
+    )
+
     for file, data in files.items():
         write_atomic(folder / file, data)
     path = folder / "release.dsse.json"
-    write_atomic(path, dump_json(envelope.sign(dump_json(statement(subjects, facts, key)), key)))
+    document = dump_json(release_document(subjects, release))
+    write_atomic(path, dump_json(envelope.sign(document, key)))
     return path
+
+
+def _content(data: bytes, location: str) -> Content:
+    """The content manifest of an image."""
+    try:
+        return parse(Content, data, location)
+    except DocumentError as error:
+        raise UserError(str(error)) from None
 
 
 def _files(engine: Any, image: str, names: tuple[str, ...]) -> dict[str, bytes]:

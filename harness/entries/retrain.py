@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import Cohort, alike, kind
 from harness.planning.plan import Plan, Run, write_plan
 from harness.seeding import generator
+from harness.training.results import read_result
 from harness.training.unit import run_cohort
-from leaderboard.formats import strict_json
+from leaderboard.formats.run import StatedRun
+
+FAR = 4.0
+"""Standard deviations of a difference of two seeds by which a retrained run may score lower."""
 
 
 @dataclass(frozen=True)
@@ -33,48 +36,50 @@ class Retrained:
 
 
 def train_again(
-    folder: Path, plan: Plan, predicate: dict[str, Any], count: int, nonce: str, same: bool
+    folder: Path, plan: Plan, runs: Sequence[StatedRun], count: int, nonce: str, same: bool
 ) -> list[Retrained]:
-    """Train `count` runs again, with whom they were trained, drawn by the nonce; compare records, or else scores."""
-    stated = {Run(run["task"], run["regime"], run["seed"]): run for run in predicate["runs"]}
-    finished = [run for run in plan.runs if stated[run]["status"] == "finished"]
+    """Train `count` runs again, drawn by the nonce, each in a cohort of its original size. Records
+    must be the same bytes on the `same` platform; elsewhere scores are compared."""
+    stated = {Run(run.task, run.regime, run.seed): run for run in runs}
+    finished = [run for run in plan.runs if stated[run].finished]
     order = torch.randperm(len(finished), generator=generator("retrain", nonce, 0, "runs")).tolist()
-    chosen = [finished[index] for index in order[:count]]
-    found = []
+    drawn = [finished[index] for index in order[:count]]
+
     with tempfile.TemporaryDirectory() as scratch:
         again = write_plan(plan, Path(scratch))
-        for index, run in enumerate(chosen):
-            run_cohort(
-                again,
-                plan,
-                _as_trained(plan, index, run, stated[run]["members"]),
-                Options(device="cpu"),
-            )
-        for run in chosen:
-            found.append(_compare(run, folder, again, stated, same))
-    return found
+        for index, run in enumerate(drawn):
+            cohort = _as_trained(plan, index, run, stated[run].members)
+            run_cohort(again, plan, cohort, Options())
+        return [_compare(run, folder, again, stated, same) for run in drawn]
 
 
 def _as_trained(plan: Plan, index: int, run: Run, members: int) -> Cohort:
-    """A cohort of as many members as the run was trained with: others of its kind fill it up, and change nothing of it."""
-    others = [other for other in alike(plan)[kind(plan, run)] if other != run]
-    return Cohort(index, run.task, (run, *others[: members - 1]))
+    """A cohort of as many members as the run was trained with. Others of its kind fill it up, and
+    change nothing of it."""
+    neighbours = [other for other in alike(plan)[kind(plan, run)] if other != run]
+    return Cohort(index, run.task, (run, *neighbours[: members - 1]))
 
 
 def _compare(
-    run: Run, folder: Path, again: Path, stated: dict[Run, dict[str, Any]], same: bool
+    run: Run, folder: Path, again: Path, stated: dict[Run, StatedRun], same: bool
 ) -> Retrained:
-    records = [Folder(place).run(run).records for place in (folder, again)]
-    repeated = records[0].read_bytes() == records[1].read_bytes()
-    claimed = stated[run]["score"]
-    observed = strict_json.parse(Folder(again).run(run).result.read_bytes())["score"]
+    run_folder = Path("runs", run.name)
+    claimed_records = (folder / run_folder / "records.jsonl").read_bytes()
+    repeated = (again / run_folder / "records.jsonl").read_bytes() == claimed_records
+    claimed = stated[run].score
+    observed = read_result(again / run_folder / "result.json").score
+
     defect = None
     if same and not repeated:
         defect = f"trained again it scores {observed}, not {claimed}, on the same kind of machine"
-    elif not repeated and observed is not None:
-        cell = [r for r in stated.values() if (r["task"], r["regime"]) == (run.task, run.regime)]
-        others = [r["score"] for r in cell if r["score"] is not None]
-        spread = float(np.std(others, ddof=1)) if len(others) > 2 else math.inf
-        if claimed - observed > 4.0 * math.sqrt(2.0) * spread:
+    elif not repeated and observed is not None and claimed is not None:
+        far = FAR * math.sqrt(2.0) * _spread(stated[run], stated.values())
+        if claimed - observed > far:
             defect = f"trained again it scores {observed:.1f}, far below {claimed:.1f}"
     return Retrained(run, repeated, claimed, observed, defect)
+
+
+def _spread(run: StatedRun, runs: Iterable[StatedRun]) -> float:
+    """Standard deviation of the scores of a run's group; infinite below three of them."""
+    scores = [seed.score for seed in runs if seed.group == run.group and seed.score is not None]
+    return float(np.std(scores, ddof=1)) if len(scores) > 2 else math.inf

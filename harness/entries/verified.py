@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UserError
 from harness.folder import Folder
-from leaderboard.verification.verify import Verdict, verify
+from leaderboard.verification.checks import Documents, Verdict
+from leaderboard.verification.verify import verify
 
 
 class Refused(Exception):
-    """An entry that does not verify has no report; `verdict` says why."""
+    """An entry that does not verify; `verdict` says why."""
 
     def __init__(self, verdict: Verdict) -> None:
         super().__init__(verdict.entry)
         self.verdict = verdict
 
 
-def verified(folder: Path) -> Path:
-    """The entry of a finished plan folder. UserError if it has none, Refused if it does not verify."""
-    entry = Folder(folder).entry
-    if not entry.exists():
+@dataclass(frozen=True)
+class Verified:
+    """An entry that was accepted, and what its verification read."""
+
+    path: Path
+    verdict: Verdict
+    documents: Documents
+
+
+def verified(folder: Path) -> Verified:
+    """The entry of a finished plan folder. UserError if it has none, Refused if it does not
+    verify."""
+    path = Folder(folder).entry
+    if not path.exists():
         raise UserError(
-            f"{folder}: has no {entry.name}; name OUT/<plan id> of a finished run, or a folder of `baseline accept`."
+            f"{folder}: has no {path.name}; name OUT/<plan id> of a finished run, or a folder of"
+            " `baseline accept`."
         )
-    verdict = verify(entry)
-    if not verdict.accepted:
+    return accepted(path, verify(path))
+
+
+def accepted(path: Path, verdict: Verdict) -> Verified:
+    """The entry at `path` if its verdict accepts it; Refused otherwise."""
+    if verdict.documents is None:
         raise Refused(verdict)
-    return entry
+    return Verified(path, verdict, verdict.documents)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from harness import __version__
 from harness.config import build
@@ -44,8 +45,7 @@ class Content:
 
     schema: str
     version: str
-    variant: str
-    """`cuda` or `cpu`."""
+    variant: Literal["cuda", "cpu"]
     commit: str
     """Git commit of this project, or `unknown`."""
     lock_sha256: str
@@ -54,7 +54,7 @@ class Content:
     """Path under the environment -> sha256, of every file but the manifest itself."""
 
 
-def write_content(environment: Path, variant: str, commit: str) -> None:
+def write_content(environment: Path, variant: Literal["cuda", "cpu"], commit: str) -> None:
     """Write the content manifest of an installed environment."""
     files = {name: digest_file(environment / name) for name in _installed(environment)}
     content = Content(CONTENT_SCHEMA, __version__, variant, commit, files[LOCK], files)

@@ -11,7 +11,7 @@ from agents.protocol import Agent
 from envs.spec import Flags, Floats
 from harness.training.measuring import Measurements
 from harness.training.records import Record
-from harness.training.results import Failure
+from leaderboard.formats.run import Failure
 
 
 class Health:

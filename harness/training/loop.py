@@ -265,7 +265,7 @@ class Training:
                 member=member,
                 members=len(self.cohort.runs),
                 size=self.plan.sizes[run.kind],
-                signatures=records.read("sign"),
+                signatures=self.measurements.signatures(member),
                 first_masks=self.first_masks[member],
                 final_returns=final_returns,
                 failure=failure,

@@ -18,6 +18,7 @@ from harness.training.clock import Clock
 from harness.training.evaluation import Evaluator, Measuring
 from harness.training.failure_signatures import in_words, new_signatures
 from harness.training.records import Record, Records
+from leaderboard.formats.run import FailureSignature
 
 
 class Measurements:
@@ -124,6 +125,14 @@ class Measurements:
         for signature in new_signatures(records.read("evaluation"), known):
             records.append({"kind": "sign", **signature})
             self._warn(member, signature)
+
+    def signatures(self, member: int) -> list[FailureSignature]:
+        """Failure signatures that a run has shown."""
+        records = self.records[member].read("sign")
+        return [
+            FailureSignature(record["name"], record["agent_step"], record["value"])
+            for record in records
+        ]
 
     def _warn(self, member: int, signature: Record) -> None:
         self.warnings.append(f"{self.cohort.runs[member].name}: {in_words(signature)}")

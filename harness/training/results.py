@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,20 +19,17 @@ from harness.errors import UserError
 from harness.files import dump_json, read_json, write_atomic, write_json
 from harness.folder import Folder, RunFolder
 from harness.planning.plan import Run
-from harness.training.records import Record
-from leaderboard.formats.statement import run_defects, score
+from leaderboard.formats.document import DocumentError
+from leaderboard.formats.run import (
+    Count,
+    Failure,
+    FailureSignature,
+    StatedRun,
+    parse_result,
+    score,
+)
 
-SCHEMA = "urn:mst-bench:result:v1"
 TIMING_SCHEMA = "urn:mst-bench:timing:v1"
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a run has no score: the agent failed, or what it ran on did."""
-
-    kind: Literal["agent", "infrastructure"]
-    reason: str
-    agent_step: int
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ class RunEnd:
     """Runs that were trained together."""
     size: Size
     """Counted parameters and operations of its network."""
-    signatures: Sequence[Record]
+    signatures: Sequence[FailureSignature]
     """Failure signatures that were recorded."""
     first_masks: Mapping[str, Layers]
     """Module -> its masks before training."""
@@ -100,28 +96,28 @@ def write_result(folder: RunFolder, agent: Agent, end: RunEnd) -> None:
     # Counts, from the tensors themselves. Biases are never masked.
     weights = {name: _count(masks) for name, masks in last_masks.items()}
     total = sum(tensor.numel() for module in tensors.values() for tensor in module.values())
-    masked = sum(count["total"] - count["active"] for count in weights.values())
-    keys = ("name", "agent_step", "value")
-    result = {
-        "schema": SCHEMA,
-        **asdict(end.run),
-        "status": "finished" if end.failure is None else "failed",
-        "failure": end.failure and asdict(end.failure),
-        "score": score(end.final_returns),
-        "final_returns": end.final_returns,
-        "environment_steps": end.environment_steps,
-        "updates": dict(agent.counts()),
-        "members": end.members,
-        "weights": weights,
-        "parameters": {"total": total, "active": total - masked},
-        "flops": {"total": end.size.flops, "active": end.size.active_flops},
-        "signs": [{key: signature[key] for key in keys} for signature in end.signatures],
-        "rewires": {name: module.masks.rewires[end.member] for name, module in modules.items()},
-        "mask_first": {name: chain[0] for name, chain in chains.items()},
-        "mask_last": {name: chain[-1] for name, chain in chains.items()},
-        "chain_head": end.chain_head,
-    }
-    write_json(folder.result, result)
+    masked = sum(count.total - count.active for count in weights.values())
+    result = StatedRun(
+        task=end.run.task,
+        regime=end.run.regime,
+        seed=end.run.seed,
+        status="finished" if end.failure is None else "failed",
+        failure=end.failure,
+        score=score(end.final_returns),
+        final_returns=tuple(end.final_returns),
+        environment_steps=end.environment_steps,
+        updates=dict(agent.counts()),
+        members=end.members,
+        weights=weights,
+        parameters={"total": total, "active": total - masked},
+        flops={"total": end.size.flops, "active": end.size.active_flops},
+        signs=tuple(end.signatures),
+        rewires={name: module.masks.rewires[end.member] for name, module in modules.items()},
+        mask_first={name: chain[0] for name, chain in chains.items()},
+        mask_last={name: chain[-1] for name, chain in chains.items()},
+        chain_head=end.chain_head,
+    )
+    write_json(folder.result, asdict(result))
 
 
 def _saved(tensors: Mapping[str, Layers], modules: tuple[str, ...]) -> bytes:
@@ -132,10 +128,10 @@ def _saved(tensors: Mapping[str, Layers], modules: tuple[str, ...]) -> bytes:
     return save(named)
 
 
-def _count(masks: Layers) -> dict[str, int]:
+def _count(masks: Layers) -> Count:
     """Weights of a module over all its copies, and those that its masks keep."""
     total = sum(mask.numel() for mask in masks.values())
-    return {"total": total, "active": sum(int(mask.sum()) for mask in masks.values())}
+    return Count(total, sum(int(mask.sum()) for mask in masks.values()))
 
 
 def _masks(
@@ -152,20 +148,22 @@ def _masks(
     return save(tensors, metadata={"digests": dump_json(dict(chains)).decode()})
 
 
-def read_results(folder: Path, runs: tuple[Run, ...]) -> dict[Run, dict[str, Any]]:
+def read_results(folder: Path, runs: tuple[Run, ...]) -> dict[Run, StatedRun]:
     """result.json of every run that has one; UserError if one was edited."""
     paths = {run: Folder(folder).run(run).result for run in runs}
-    return {run: _result(path) for run, path in paths.items() if path.exists()}
+    return {run: read_result(path) for run, path in paths.items() if path.exists()}
 
 
-def _result(path: Path) -> dict[str, Any]:
-    result = read_json(path)
-    found = run_defects(result)
-    if found:
+def read_result(path: Path) -> StatedRun:
+    """The result in a file; UserError if it cannot be read or was edited."""
+    try:
+        return parse_result(path.read_bytes(), str(path))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    except DocumentError as error:
         raise UserError(
-            f"{path}: was edited ({found[0]}). Remove it; the same command makes it again."
-        )
-    return dict(result)
+            f"{error} It was cut or edited: remove it; the same command makes it again."
+        ) from None
 
 
 def time_shares(folder: Path, cohorts: Iterable[tuple[Run, ...]]) -> dict[str, float]:

@@ -1,1 +1,1 @@
-"""Documents and signatures: how they are written, read and refused."""
+"""What is signed and what it is about, as frozen types built from checked bytes."""

@@ -1,20 +1,22 @@
-"""A DSSE v1 envelope around an in-toto Statement, inside fences that the format itself does not put up.
+"""A DSSE v1 envelope around an in-toto Statement, inside fences that the format itself does not put
+up.
 
-One signature, Ed25519 alone; exact keys and canonical base64, so that no byte of a file can change unseen; the key id is
-recomputed from the key; and what is parsed is the payload that was verified.
+One signature, Ed25519 alone; exact keys and canonical base64, so that no byte of a file can change
+unseen; the key id is recomputed from the key; and what is parsed is the payload that was verified.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import copy
-from typing import Any
+from dataclasses import dataclass
 
-from securesystemslib.dsse import Envelope
+from securesystemslib import dsse
 from securesystemslib.exceptions import VerificationError
+from securesystemslib.signer import Signature
 
-from leaderboard.formats import keys, strict_json
+from leaderboard.formats import keys
+from leaderboard.formats.document import DocumentError, parse
 from leaderboard.formats.keys import SigningKey
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -24,71 +26,85 @@ class EnvelopeError(ValueError):
     """The bytes are not an acceptable envelope; the text says why."""
 
 
-def sign(payload: bytes, key: SigningKey) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Envelope:
+    """An envelope whose form was checked. Nothing of it is verified yet."""
+
+    payload: bytes
+    key_id: str
+    """Of the key that is said to have signed."""
+    signature: bytes
+
+
+@dataclass(frozen=True)
+class _FileSignature:
+    """A signature as the file has it."""
+
+    keyid: str
+    sig: str
+
+
+@dataclass(frozen=True)
+class _File:
+    """The envelope as the file has it; the field names are DSSE's."""
+
+    payload: str
+    payloadType: str  # noqa: N815
+    signatures: tuple[_FileSignature, ...]
+
+    def __post_init__(self) -> None:
+        if self.payloadType != PAYLOAD_TYPE:
+            raise ValueError(f"payloadType is {self.payloadType!r}, expected {PAYLOAD_TYPE!r}")
+        if len(self.signatures) != 1:
+            raise ValueError("expected exactly one signature")
+
+
+def sign(payload: bytes, key: SigningKey) -> dict[str, object]:
     """The envelope of `payload` as plain data."""
-    envelope = Envelope(payload, PAYLOAD_TYPE, {})
-    envelope.sign(key.signer())
-    document: dict[str, Any] = envelope.to_dict()
+    signed = dsse.Envelope(payload, PAYLOAD_TYPE, {})
+    signed.sign(key.signer())
+    document: dict[str, object] = signed.to_dict()
     return document
 
 
-def open_envelope(data: bytes) -> dict[str, Any]:
-    """The envelope in a file, its form checked, nothing verified yet."""
+def open_envelope(data: bytes) -> Envelope:
+    """The envelope in the bytes of a file; EnvelopeError if they have another form."""
     try:
-        document = strict_json.parse(data)
-    except ValueError as error:
-        raise EnvelopeError(f"not JSON: {error}") from None
-    _exact_keys(document, {"payload", "payloadType", "signatures"}, "envelope")
-    if document["payloadType"] != PAYLOAD_TYPE:
-        raise EnvelopeError(
-            f"payloadType is {document['payloadType']!r}, expected {PAYLOAD_TYPE!r}"
-        )
-    signatures = document["signatures"]
-    if not isinstance(signatures, list) or len(signatures) != 1:
-        raise EnvelopeError("expected exactly one signature")
-    _exact_keys(signatures[0], {"keyid", "sig"}, "signature")
-    for where, value in (("payload", document["payload"]), ("sig", signatures[0]["sig"])):
-        _canonical_base64(value, where)
-    opened: dict[str, Any] = document
-    return opened
+        file = parse(_File, data, "envelope")
+    except DocumentError as error:
+        raise EnvelopeError(str(error)) from None
+    (signature,) = file.signatures
+    return Envelope(
+        payload=_canonical_base64(file.payload, "payload"),
+        key_id=signature.keyid,
+        signature=_canonical_base64(signature.sig, "sig"),
+    )
 
 
-def payload(document: dict[str, Any]) -> bytes:
-    """The payload's bytes."""
-    return base64.b64decode(document["payload"])
-
-
-def check_signature(document: dict[str, Any], public_hex: str) -> None:
-    """EnvelopeError unless the envelope's one signature is by this key, under this key's id."""
-    named = document["signatures"][0]["keyid"]
+def check_signature(envelope: Envelope, public_hex: str) -> None:
+    """EnvelopeError unless the envelope's signature is by this key, under this key's id."""
     try:
-        expected = keys.key_id(public_hex)
+        key_id = keys.key_id(public_hex)
         key = keys.public_key(public_hex)
     except (ValueError, TypeError):
         raise EnvelopeError("the payload's public key is not 64 hexadecimal digits") from None
-    if named != expected:
-        raise EnvelopeError(
-            f"key id {str(named)[:16]}.. is not the digest of the public key in the payload"
-        )
+    if envelope.key_id != key_id:
+        named = envelope.key_id[:16]
+        raise EnvelopeError(f"key id {named}.. is not the digest of the public key in the payload")
+
+    signatures = {key_id: Signature(key_id, envelope.signature.hex())}
     try:
-        # from_dict empties what it is given
-        Envelope.from_dict(copy.deepcopy(document)).verify([key], 1)
+        dsse.Envelope(envelope.payload, PAYLOAD_TYPE, signatures).verify([key], 1)
     except VerificationError:
         raise EnvelopeError("the signature does not fit the payload and the key") from None
 
 
-def _exact_keys(value: Any, wanted: set[str], where: str) -> None:
-    if not isinstance(value, dict) or set(value) != wanted:
-        raise EnvelopeError(f"{where}: expected exactly the keys {', '.join(sorted(wanted))}")
-
-
-def _canonical_base64(value: Any, where: str) -> None:
+def _canonical_base64(text: str, field: str) -> bytes:
+    """The bytes of `text`, which must be the one way of writing them."""
     try:
-        canonical = (
-            isinstance(value, str)
-            and base64.b64encode(base64.b64decode(value, validate=True)).decode() == value
-        )
+        decoded = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        canonical = False
-    if not canonical:
-        raise EnvelopeError(f"{where}: not canonical base64")
+        raise EnvelopeError(f"{field}: not base64") from None
+    if base64.b64encode(decoded).decode() != text:
+        raise EnvelopeError(f"{field}: not canonical base64")
+    return decoded

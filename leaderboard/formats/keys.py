@@ -1,24 +1,47 @@
-"""Ed25519 keys: made, read, and named by the digest of their public half."""
+"""Ed25519 keys, named by the digest of their public half, and the files that hold them."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from leaderboard.formats import strict_json
+from leaderboard.formats.document import DocumentError, parse
 
 TRUST_SCHEMA = "urn:mst-bench:trust:v1"
+PUBLIC_KEY = re.compile(r"[0-9a-fA-F]{64}")
 
 
 class KeyFileError(ValueError):
     """A key or trust file cannot be used; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class TrustedKey:
+    """A key that is known."""
+
+    name: str
+    public_key: str
+
+    def __post_init__(self) -> None:
+        if not PUBLIC_KEY.fullmatch(self.public_key):
+            raise ValueError("public_key: expected 64 hexadecimal digits")
+
+
+@dataclass(frozen=True)
+class Trust:
+    """A trust file."""
+
+    schema: Literal["urn:mst-bench:trust:v1"]
+    keys: tuple[TrustedKey, ...]
 
 
 @dataclass(frozen=True)
@@ -27,7 +50,7 @@ class SigningKey:
 
     private: Ed25519PrivateKey
     one_use: bool
-    """Made for one entry and thrown away: proves that the entry is unaltered, not who made it."""
+    """It signs one entry and is thrown away: it proves that nothing changed, not who signed."""
 
     @property
     def public_hex(self) -> str:
@@ -62,7 +85,7 @@ def one_use_key() -> SigningKey:
 
 
 def generate(path: Path, passphrase: bytes | None = None) -> SigningKey:
-    """Write a new private key (PKCS#8 PEM, mode 0600); KeyFileError if the file is already there."""
+    """Write a new private key (PKCS#8 PEM, mode 0600); KeyFileError if there is a file already."""
     private = Ed25519PrivateKey.generate()
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase:
@@ -70,6 +93,8 @@ def generate(path: Path, passphrase: bytes | None = None) -> SigningKey:
     pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
     )
+
+    # O_EXCL: no other process can put a file there in between, and none is overwritten.
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -84,13 +109,15 @@ def generate(path: Path, passphrase: bytes | None = None) -> SigningKey:
 
 
 def load(path: Path, passphrase: bytes | None = None) -> SigningKey:
-    """The Ed25519 private key in a PKCS#8 PEM or OpenSSH file; KeyFileError says what is wrong with it."""
+    """The Ed25519 private key in a PKCS#8 PEM or OpenSSH file; KeyFileError says what is wrong with
+    the file."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise KeyFileError(f"{path}: cannot be read ({error.strerror}).") from None
     if path.stat().st_mode & 0o077:
         raise KeyFileError(f"{path}: others may read this private key; run `chmod 600 {path}`.")
+
     openssh = data.startswith(b"-----BEGIN OPENSSH")
     read = serialization.load_ssh_private_key if openssh else serialization.load_pem_private_key
     try:
@@ -103,23 +130,11 @@ def load(path: Path, passphrase: bytes | None = None) -> SigningKey:
 
 
 def load_trust(path: Path) -> dict[str, str]:
-    """Key id -> name from a trust file {"schema": .., "keys": [{"name": .., "public_key": hex}]}."""
+    """Key id -> name from a trust file; KeyFileError says what is wrong with the file."""
     try:
-        document = strict_json.parse(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise KeyFileError(f"{path}: not a readable trust file ({error}).") from None
-    if (
-        not isinstance(document, dict)
-        or document.get("schema") != TRUST_SCHEMA
-        or not isinstance(document.get("keys"), list)
-    ):
-        raise KeyFileError(f'{path}: expected {{"schema": "{TRUST_SCHEMA}", "keys": [..]}}.')
-    trusted: dict[str, str] = {}
-    for index, key in enumerate(document["keys"]):
-        try:
-            trusted[key_id(key["public_key"])] = str(key["name"])
-        except (KeyError, TypeError, ValueError):
-            raise KeyFileError(
-                f"{path}: keys[{index}]: expected a name and a public_key of 64 hexadecimal digits."
-            ) from None
-    return trusted
+        trust = parse(Trust, path.read_bytes(), str(path))
+    except OSError as error:
+        raise KeyFileError(f"{path}: cannot be read ({error.strerror}).") from None
+    except DocumentError as error:
+        raise KeyFileError(f"{error} It is no trust file.") from None
+    return {key_id(key.public_key): key.name for key in trust.keys}

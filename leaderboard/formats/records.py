@@ -1,42 +1,152 @@
-"""Reads the records of a run: its evaluations, as far as they are whole."""
+"""A run's records: JSON lines, each with the digest of all before it (`before`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from leaderboard.formats import strict_json
+from leaderboard.formats.document import DocumentError, build, parse_json
+from leaderboard.formats.layout import RECORDS, run_file
+from leaderboard.formats.run import Run
+
+CHAIN_START = "0" * 64
+"""What the first record has in place of a digest."""
+LARGEST_RETURN = 1e9
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """The evaluations of one run, as recorded."""
+class EvaluationRecord:
+    """A scheduled evaluation of a policy."""
 
-    regime: str
-    seed: int
-    evaluations: list[dict[str, Any]]
+    kind: Literal["evaluation"]
+    before: str
+    number: int
+    agent_step: int
+    environment_step: int
+    diagnostics: dict[str, dict[str, float | None]]
+    """Module -> figure -> value; empty before the warm-up is over."""
+    updates: dict[str, int]
+    rewires: dict[str, int]
+    returns: tuple[float, ...]
+    """Of each episode."""
+
+    def __post_init__(self) -> None:
+        if not self.returns:
+            raise ValueError("returns: expected at least one")
+        if not all(abs(value) <= LARGEST_RETURN for value in self.returns):
+            raise ValueError(f"returns: expected at most {LARGEST_RETURN:g} each")
+
+    @property
+    def mean_return(self) -> float:
+        """Over the episodes."""
+        return math.fsum(self.returns) / len(self.returns)
 
 
-def read_evaluations(folder: Path, runs: list[dict[str, Any]]) -> list[Recorded]:
-    """What the runs of a plan folder recorded at each scheduled evaluation. Lines that are not whole records are passed over: a
-    run that is under way may be writing one."""
-    places = [
-        folder / "runs" / run["task"] / run["regime"] / str(run["seed"]) / "records.jsonl"
-        for run in runs
-    ]
-    return [
-        Recorded(run["regime"], run["seed"], list(_evaluations(path)))
-        for run, path in zip(runs, places, strict=True)
-    ]
+@dataclass(frozen=True)
+class SignRecord:
+    """A failure signature, when it first showed."""
+
+    kind: Literal["sign"]
+    before: str
+    name: str
+    agent_step: int
+    value: float
 
 
-def _evaluations(path: Path) -> Iterable[dict[str, Any]]:
-    for line in path.read_bytes().splitlines() if path.exists() else []:
+@dataclass(frozen=True)
+class FailureRecord:
+    """The agent failed; nothing of the run changes after it."""
+
+    kind: Literal["failure"]
+    before: str
+    agent_step: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class FinalRecord:
+    """The final policy's episodes: the last record of a run that finished."""
+
+    kind: Literal["final"]
+    before: str
+    agent_step: int
+    returns: tuple[float, ...]
+
+
+Record = EvaluationRecord | SignRecord | FailureRecord | FinalRecord
+
+TYPES: dict[str, type[Record]] = {
+    "evaluation": EvaluationRecord,
+    "sign": SignRecord,
+    "failure": FailureRecord,
+    "final": FinalRecord,
+}
+"""Kind of a record -> its type."""
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """The evaluations of one run."""
+
+    run: Run
+    evaluations: tuple[EvaluationRecord, ...]
+
+
+def parse_record(line: bytes, location: str) -> Record:
+    """The record in a line; DocumentError says what is wrong with it."""
+    document = parse_json(line, location)
+    if not isinstance(document, dict):
+        raise DocumentError(f"{location}: expected a record.")
+    kind = document.get("kind")
+    if not isinstance(kind, str) or kind not in TYPES:
+        raise DocumentError(f"{location}: kind: expected one of {', '.join(TYPES)}.")
+    return build(TYPES[kind], document, location)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """All records of a run, none of which can have been changed or taken out alone."""
+
+    length: int
+    head: str
+    """Digest of the last line."""
+    last: Record | None
+
+
+def parse_chain(data: bytes, location: str) -> Chain:
+    """The records in the bytes of a records.jsonl; DocumentError names the first line that is no
+    record, or does not follow from the line before it."""
+    head = CHAIN_START
+    record = None
+    lines = data.splitlines(keepends=True)
+    for number, line in enumerate(lines, 1):
+        record = parse_record(line, f"{location}:{number}")
+        if record.before != head:
+            raise DocumentError(f"{location}:{number}: the chain of records is broken")
+        head = hashlib.sha256(line).hexdigest()
+    return Chain(len(lines), head, record)
+
+
+def read_evaluations(folder: Path, runs: Sequence[Run]) -> list[LearningCurve]:
+    """What runs of a plan folder recorded at each scheduled evaluation. Lines that are not whole
+    records are passed over: a run that is under way may be writing one."""
+    curves = []
+    for run in runs:
+        path = folder / run_file(run.name, RECORDS)
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        curves.append(LearningCurve(run, tuple(_evaluations(lines))))
+    return curves
+
+
+def _evaluations(lines: Iterable[bytes]) -> Iterator[EvaluationRecord]:
+    for line in lines:
         try:
-            record = strict_json.parse(line)
-        except ValueError:
+            record = parse_record(line, RECORDS)
+        except DocumentError:
             continue
-        if isinstance(record, dict) and record.get("kind") == "evaluation":
+        if isinstance(record, EvaluationRecord):
             yield record

@@ -1,31 +1,40 @@
-"""The release statement of an image: a signed in-toto Statement that binds its digests, content manifest, commit and lock."""
+"""The release statement of an image: it binds the image's digests to its content manifest, commit
+and lock."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from leaderboard.formats.keys import SigningKey
-from leaderboard.formats.signed import read_signed
-from leaderboard.formats.statement import STATEMENT_TYPE
+from leaderboard.formats.signed import SignedPredicate, read_signed
+from leaderboard.formats.statement import statement_document
 
 RELEASE_TYPE = "urn:mst-bench:release:v1"
+RELEASE_SCHEMA = "release.v1.json"
 
 
-def statement(subjects: dict[str, str], facts: dict[str, str], key: SigningKey) -> dict[str, Any]:
-    """The statement of one image. `subjects`: name -> sha256; `facts`: the predicate but for its signer."""
-    signer = {"key_id": key.key_id, "public_key": key.public_hex, "one_use": key.one_use}
-    return {
-        "_type": STATEMENT_TYPE,
-        "subject": [
-            {"name": name, "digest": {"sha256": digest}} for name, digest in subjects.items()
-        ],
-        "predicateType": RELEASE_TYPE,
-        "predicate": {**facts, "signer": signer},
-    }
+@dataclass(frozen=True)
+class Release(SignedPredicate):
+    """What an image is."""
+
+    version: str
+    variant: Literal["cuda", "cpu"]
+    commit: str
+    base_image: str
+    content_sha256: str
+    """Digest of its content manifest."""
+    lock_sha256: str
+    """Digest of the locked requirements."""
 
 
-def read_release(path: Path, trust: Path | None) -> dict[str, Any]:
-    """The predicate of a release statement whose signature holds. SignedError if it does not, or if its key is not trusted."""
-    predicate: dict[str, Any] = read_signed(path, "release.v1.json", trust)["predicate"]
-    return predicate
+def release_document(subjects: Mapping[str, str], release: Release) -> dict[str, object]:
+    """The statement of one image, to be signed. `subjects`: name -> sha256."""
+    return statement_document(RELEASE_TYPE, subjects, release)
+
+
+def read_release(path: Path, trust: Path | None) -> Release:
+    """The release in a file; SignedError if its signature does not hold or its key is not
+    trusted."""
+    return read_signed(path, RELEASE_SCHEMA, Release, trust).predicate

@@ -1,12 +1,14 @@
-"""Signed statements that stand beside an entry: what is the same in reading a release and a re-evaluation."""
+"""Reads the signed statements that accompany an entry (release, re-evaluation): form, schema,
+signature, trust."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from leaderboard.formats import envelope, keys, strict_json
-from leaderboard.formats.statement import schema_defects
+from leaderboard.formats.statement import Signer, Statement, read_statement
 
 LARGEST = 64 << 20
 """Bytes of a statement that are read."""
@@ -16,8 +18,19 @@ class SignedError(ValueError):
     """A statement that cannot be relied on; the text says why."""
 
 
-def read_signed(path: Path, schema: str, trust: Path | None) -> dict[str, Any]:
-    """The statement in a file: its form, schema and signature hold, and its key is trusted where a trust file is given.
+@dataclass(frozen=True)
+class SignedPredicate:
+    """What every predicate that someone signed has."""
+
+    signer: Signer
+
+
+S = TypeVar("S", bound=SignedPredicate)
+
+
+def read_signed(path: Path, schema: str, predicate: type[S], trust: Path | None) -> Statement[S]:
+    """The statement in a file: its form, schema and signature hold, and its key is in the trust
+    file, where one is named.
 
     SignedError otherwise; OSError if the file cannot be read, KeyFileError for a bad trust file.
     """
@@ -26,16 +39,12 @@ def read_signed(path: Path, schema: str, trust: Path | None) -> dict[str, Any]:
         raise SignedError(f"{path}: has {len(data)} bytes, at most {LARGEST} are read")
     try:
         opened = envelope.open_envelope(data)
-        found: dict[str, Any] = strict_json.parse(envelope.payload(opened))
-        wrong = schema_defects(schema, found, "statement")
-        if wrong:
-            raise SignedError(f"{path}: {wrong[0]}")
-        envelope.check_signature(opened, found["predicate"]["signer"]["public_key"])
-    except SignedError:
-        raise
+        statement = read_statement(strict_json.parse(opened.payload), schema, predicate)
+        envelope.check_signature(opened, statement.predicate.signer.public_key)
     except ValueError as error:
         raise SignedError(f"{path}: {error}") from None
-    key_id = found["predicate"]["signer"]["key_id"]
+
+    key_id = statement.predicate.signer.key_id
     if trust is not None and key_id not in keys.load_trust(trust):
         raise SignedError(f"{path}: key {key_id[:16]} is not in {trust}")
-    return found
+    return statement

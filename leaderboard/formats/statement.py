@@ -1,89 +1,127 @@
-"""The in-toto Statement of an entry: its types, its schema, and the figures that anyone recomputes from it."""
+"""in-toto Statements: the shape that all signed documents share, and the statement of an entry."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
-from importlib import resources
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from jsonschema import Draft202012Validator
+from leaderboard.formats.document import DocumentError, build, convert
+from leaderboard.formats.keys import SigningKey
+from leaderboard.formats.manifest import Origin
+from leaderboard.formats.plan import Budget
+from leaderboard.formats.run import StatedRun
+from leaderboard.formats.schema import RUN_SCHEMA, schema_defects
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 RUN_TYPE = "urn:mst-bench:run:v1"
 
-MODULES = ("encoder", "critic", "actor")
-CSV_COLUMNS = (
-    "task",
-    "regime",
-    "seed",
-    "status",
-    "score",
-    "environment_steps",
-    *(f"{name}_updates" for name in MODULES),
-)
+P = TypeVar("P")
 
 
-def schema(name: str = "run.v1.json") -> dict[str, Any]:
-    """JSON Schema of a run statement, or of another document."""
-    text = (
-        resources.files("leaderboard.formats")
-        .joinpath(f"schemas/{name}")
-        .read_text(encoding="utf-8")
+@dataclass(frozen=True)
+class Digest:
+    """Digests of one file."""
+
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A file that a statement is about."""
+
+    name: str
+    """Its path, seen from the entry's folder."""
+    digest: Digest
+
+
+@dataclass(frozen=True)
+class Signer:
+    """Who says that they signed."""
+
+    key_id: str
+    public_key: str
+    """64 hexadecimal digits."""
+    one_use: bool
+    """The key was made for this one statement: it proves that nothing changed, not who signed."""
+
+    @classmethod
+    def of(cls, key: SigningKey) -> Signer:
+        """The signer that a key makes one."""
+        return cls(key.key_id, key.public_hex, key.one_use)
+
+
+@dataclass(frozen=True)
+class Statement(Generic[P]):
+    """Files and what is stated of them."""
+
+    subject: tuple[Subject, ...]
+    predicate: P
+
+
+@dataclass(frozen=True)
+class SuiteVersion:
+    """The suite that an entry's plan was made from."""
+
+    name: str
+    version: int
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PlanReference:
+    """The plan that an entry's runs follow."""
+
+    id: str
+    """First 16 hexadecimal digits of its digest."""
+    sha256: str
+    log_index: int | None
+    """Its place in the log of plans; None: it was not logged."""
+
+
+@dataclass(frozen=True)
+class Predicate(Origin):
+    """What an entry states: every planned run, and where the results come from."""
+
+    suite: SuiteVersion
+    plan: PlanReference
+    ranked: bool
+    budget: Budget
+    runs: tuple[StatedRun, ...]
+    signer: Signer
+
+
+def read_entry_statement(document: object) -> Statement[Predicate]:
+    """The statement of an entry; DocumentError says what is wrong with it."""
+    return read_statement(document, RUN_SCHEMA, Predicate)
+
+
+def read_statement(document: object, schema: str, predicate: type[P]) -> Statement[P]:
+    """A statement whose predicate is of a type: its schema first, which is the published contract,
+    then its types. DocumentError says what is wrong with it."""
+    defects = schema_defects(schema, document, "statement")
+    if defects:
+        more = f" (and {len(defects) - 1} more)" if len(defects) > 1 else ""
+        raise DocumentError(defects[0] + more)
+
+    assert isinstance(document, Mapping), "the schema asks for a mapping"
+    return Statement(
+        subject=convert(tuple[Subject, ...], document["subject"], "statement: subject"),
+        predicate=build(predicate, document["predicate"], "statement: predicate"),
     )
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
 
 
-def defects(statement: Any) -> list[str]:
-    """What keeps a document from being a run statement, in words; empty if nothing does."""
-    return schema_defects("run.v1.json", statement, "statement")
-
-
-def schema_defects(name: str, document: Any, called: str) -> list[str]:
-    """The same for any document with a schema here; the whole of it is `called` so in messages."""
-    return _defects(schema(name), document, called)
-
-
-def run_defects(run: Any) -> list[str]:
-    """The same for one run of a statement, which is also what result.json holds."""
-    definitions = schema()["$defs"]
-    return _defects({**definitions["run"], "$defs": definitions}, run, "result")
-
-
-def _defects(wanted: dict[str, Any], document: Any, name: str) -> list[str]:
-    errors = Draft202012Validator(wanted).iter_errors(document)
-    ordered = sorted(errors, key=lambda error: list(map(str, error.absolute_path)))
-    return [
-        f"{'.'.join(map(str, error.absolute_path)) or name}: {error.message[:200]}"
-        for error in ordered
-    ]
-
-
-def score(returns: list[float]) -> float | None:
-    """A run's score: the mean return of its final policy's episodes, None without any."""
-    return math.fsum(returns) / len(returns) if returns else None
-
-
-def results_csv(runs: list[dict[str, Any]]) -> bytes:
-    """results.csv: one row for each planned run, missing and failed ones included."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for run in runs:
-        updates = [run["updates"].get(module, "") for module in MODULES]
-        points = "" if run["score"] is None else repr(run["score"])
-        writer.writerow(
-            [
-                run["task"],
-                run["regime"],
-                run["seed"],
-                run["status"],
-                points,
-                run["environment_steps"],
-                *updates,
-            ]
-        )
-    return text.getvalue().encode()
+def statement_document(
+    predicate_type: str, subjects: Mapping[str, str], predicate: DataclassInstance
+) -> dict[str, object]:
+    """A statement as plain data, to be signed. `subjects`: name -> sha256."""
+    subject = [{"name": name, "digest": {"sha256": sha256}} for name, sha256 in subjects.items()]
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": subject,
+        "predicateType": predicate_type,
+        "predicate": asdict(predicate),
+    }

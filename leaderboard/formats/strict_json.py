@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from collections import Counter
 
 
-def parse(data: bytes) -> Any:
+def parse(data: bytes) -> object:
     """The document in `data`; ValueError says what is wrong with it."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 ({error.reason} at byte {error.start})") from None
     try:
-        return json.loads(
+        document: object = json.loads(
             text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
         )
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    return document
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        doubled = next(key for key, _ in pairs if [k for k, _ in pairs].count(key) > 1)
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    mapping = dict(pairs)
+    if len(mapping) != len(pairs):
+        ((doubled, _),) = Counter(key for key, _ in pairs).most_common(1)
         raise ValueError(f"key '{doubled}' is written twice")
-    return found
+    return mapping
 
 
 def _finite(digits: str) -> float:
@@ -36,5 +37,5 @@ def _finite(digits: str) -> float:
     return value
 
 
-def _refuse(constant: str) -> Any:
+def _refuse(constant: str) -> object:
     raise ValueError(f"{constant} is not a JSON number")

@@ -1,7 +1,8 @@
-"""Charts as SVG text that takes its colours from the page, so that one drawing serves light and dark.
+"""Charts as SVG text that takes its colours from the page, so that one drawing serves light and
+dark.
 
-Matplotlib draws; colours are stand-ins that become CSS variables, and every id gets a prefix, since a page holds many charts.
-The same data give the same bytes.
+Matplotlib draws; colours are stand-ins that become CSS variables, and every id gets a prefix, since
+a page holds many charts. The same data give the same bytes.
 """
 
 from __future__ import annotations
@@ -9,28 +10,34 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from leaderboard.pages.curves import Panel
+from leaderboard.formats.run import StatedRun
+from leaderboard.pages.curves import Band, Panel
 from leaderboard.statistics.stats import mean_interval, profile
 
+if TYPE_CHECKING:
+    from matplotlib.typing import RcKeyType
+
 BANDED = 5
-"""Seeds from which on the intervals of several regimes are readable in one chart."""
+"""Minimum seeds for confidence bands with several regimes in one chart."""
 HUES = 8
 """Colours the page has; further regimes repeat them with another dash."""
-DASHES = ("solid", (0, (5, 2)), (0, (1, 1.5)))
-INK, FAINT = "#f1e2a0", "#f1e2a1"
+Dash = str | tuple[int, tuple[float, ...]]
+DASHES: tuple[Dash, ...] = ("solid", (0, (5, 2)), (0, (1, 1.5)))
+INK = "#f1e2a0"
+FAINT = "#f1e2a1"
 VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)"} | {
     f"#f1e2d{hue}": f"var(--hue{hue})" for hue in range(HUES)
 }
 """Stand-in colour -> CSS variable of the page."""
-STYLE: dict[Any, Any] = {
+STYLE: dict[RcKeyType, object] = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # names are names, also with dollar signs
     "font.family": "sans-serif",
@@ -49,35 +56,20 @@ STYLE: dict[Any, Any] = {
 
 
 def lines(panel: Panel, order: list[str], ident: str, only: str | None = None) -> str:
-    """Means of every regime over environment steps, or with `only` one regime's single seeds, mean and interval."""
+    """Means of every regime over environment steps, or with `only` one regime's single seeds, mean
+    and interval."""
     seeds = Counter(curve.regime for curve in panel.curves)
     banded = only is not None or min(seeds.values()) >= BANDED
 
     def draw(axes: Axes) -> None:
-        for curve in panel.curves if only else []:
+        # Single seeds lie below the mean, thin and faint.
+        for curve in panel.curves:
             if curve.regime == only:
-                axes.plot(
-                    curve.steps, curve.values, color=_hue(order, only), linewidth=0.7, alpha=0.55
-                )
+                colour = _hue(order, curve.regime)
+                axes.plot(curve.steps, curve.values, color=colour, linewidth=0.7, alpha=0.55)
         for band in panel.bands:
-            if only not in (None, band.regime):
-                continue
-            colour = _hue(order, band.regime)
-            inside = [
-                (step, *pair) for step, pair in zip(band.steps, band.intervals, strict=True) if pair
-            ]
-            if inside and banded:
-                steps, lows, highs = zip(*inside, strict=True)
-                axes.fill_between(steps, lows, highs, color=colour, alpha=0.16, linewidth=0)
-            marker = "o" if len(band.steps) == 1 else ""
-            axes.plot(
-                band.steps,
-                band.means,
-                color=colour,
-                linewidth=1.9,
-                linestyle=_dash(order, band.regime),
-                marker=marker,
-            )
+            if only in (None, band.regime):
+                _draw_band(axes, band, order, banded)
         axes.set_xlabel("environment steps")
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.set_ylim(*panel.limits)
@@ -85,54 +77,73 @@ def lines(panel: Panel, order: list[str], ident: str, only: str | None = None) -
     return _svg(draw, ident, (4.2, 2.5))
 
 
-def scores(runs: list[dict[str, Any]], order: list[str], ident: str) -> str:
-    """Final scores of one task: a dot for each seed, mean and 95 percent t interval for each regime."""
+def _draw_band(axes: Axes, band: Band, order: list[str], banded: bool) -> None:
+    """A regime's mean, and with `banded` its interval wherever there is one."""
+    colour = _hue(order, band.regime)
+    inside = [
+        (step, *interval)
+        for step, interval in zip(band.steps, band.intervals, strict=True)
+        if interval
+    ]
+    if inside and banded:
+        steps, lows, highs = zip(*inside, strict=True)
+        axes.fill_between(steps, lows, highs, color=colour, alpha=0.16, linewidth=0)
+    axes.plot(
+        band.steps,
+        band.means,
+        color=colour,
+        linewidth=1.9,
+        linestyle=_dash(order, band.regime),
+        marker="o" if len(band.steps) == 1 else "",
+    )
+
+
+def scores(runs: Sequence[StatedRun], order: list[str], ident: str) -> str:
+    """Final scores of one task: a dot for each seed, mean and 95 percent t interval for each
+    regime."""
 
     def draw(axes: Axes) -> None:
         for row, regime in enumerate(reversed(order)):
-            found = [
-                run["score"] for run in runs if run["regime"] == regime and run["score"] is not None
-            ]
-            if not found:
-                continue
-            colour, mean = _hue(order, regime), mean_interval(found)
-            axes.plot(
-                found,
-                [row] * len(found),
-                "o",
-                color=colour,
-                markersize=5,
-                alpha=0.55,
-                markeredgewidth=0,
-            )
-            axes.plot([mean.mean], [row - 0.22], "D", color=colour, markersize=5)
-            if mean.n > 1:
-                axes.plot(
-                    [mean.mean - mean.half_width, mean.mean + mean.half_width],
-                    [row - 0.22] * 2,
-                    color=colour,
-                )
+            points = _points(run for run in runs if run.regime == regime)
+            if points:
+                _draw_scores(axes, points, row, _hue(order, regime))
         axes.set_yticks(range(len(order)), list(reversed(order)))
         axes.set_ylim(-0.6, len(order) - 0.4)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("score")
-        axes.set_xlim(*_room([run["score"] for run in runs if run["score"] is not None]))
+        axes.set_xlim(*_room(_points(runs)))
 
     return _svg(draw, ident, (4.2, 0.9 + 0.42 * len(order)))
 
 
-def profiles(cells: dict[str, list[list[float]]], order: list[str], ident: str) -> str:
-    """Performance profile of each regime: share of runs above a threshold."""
-    found = [score for tasks in cells.values() for scores_ in tasks for score in scores_]
-    low, high = _room(found)
+def _points(runs: Iterable[StatedRun]) -> list[float]:
+    return [run.score for run in runs if run.score is not None]
+
+
+def _draw_scores(axes: Axes, points: list[float], row: int, colour: str) -> None:
+    """One regime's row: its seeds, and a little below them their mean and interval."""
+    rows = [row] * len(points)
+    axes.plot(points, rows, "o", color=colour, markersize=5, alpha=0.55, markeredgewidth=0)
+    mean = mean_interval(points)
+    below = row - 0.22
+    axes.plot([mean.mean], [below], "D", color=colour, markersize=5)
+    if mean.n > 1:
+        ends = [mean.mean - mean.half_width, mean.mean + mean.half_width]
+        axes.plot(ends, [below, below], color=colour)
+
+
+def profiles(cells: Mapping[str, Sequence[Sequence[float]]], order: list[str], ident: str) -> str:
+    """Performance profile of each regime: share of runs above a threshold. `cells`: regime ->
+    scores of the seeds of each task."""
+    points = [point for tasks in cells.values() for seeds in tasks for point in seeds]
+    low, high = _room(points)
     thresholds = [low + (high - low) * step / 200 for step in range(201)]
 
     def draw(axes: Axes) -> None:
         for regime, tasks in cells.items():
-            shares = profile(tasks, thresholds)
             axes.step(
                 thresholds,
-                shares,
+                profile(tasks, thresholds),
                 color=_hue(order, regime),
                 linewidth=1.7,
                 linestyle=_dash(order, regime),
@@ -144,23 +155,24 @@ def profiles(cells: dict[str, list[list[float]]], order: list[str], ident: str) 
     return _svg(draw, ident, (4.2, 2.5))
 
 
-def _room(found: list[float]) -> tuple[float, float]:
+def _room(points: Sequence[float]) -> tuple[float, float]:
     """The range of all scores with a quarter more on both sides."""
-    if not found:
+    if not points:
         return 0.0, 1.0
-    room = 0.25 * (max(found) - min(found)) or 1.0
-    return min(found) - room, max(found) + room
+    room = 0.25 * (max(points) - min(points)) or 1.0
+    return min(points) - room, max(points) + room
 
 
 def _hue(order: list[str], regime: str) -> str:
     return f"#f1e2d{order.index(regime) % HUES}"
 
 
-def _dash(order: list[str], regime: str) -> Any:
+def _dash(order: list[str], regime: str) -> Dash:
     return DASHES[order.index(regime) // HUES % len(DASHES)]
 
 
 def _svg(draw: Callable[[Axes], None], ident: str, size: tuple[float, float]) -> str:
+    """What `draw` draws, `size` inches large, as an SVG element whose ids begin with `ident`."""
     with mpl.rc_context({**STYLE, "svg.hashsalt": ident}):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
@@ -172,10 +184,13 @@ def _svg(draw: Callable[[Axes], None], ident: str, size: tuple[float, float]) ->
             text, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
         )
     svg = text.getvalue()
+
+    # Only the element itself is embedded: no XML header, and nothing that a page has twice.
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
     svg = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{ident}-", svg)
     for stand_in, variable in VARIABLES.items():
         svg = svg.replace(stand_in, variable)
-    return re.sub(
-        r'^<svg [^>]*?viewBox="([^"]*)"[^>]*>', r'<svg viewBox="\1" aria-hidden="true">', svg
-    )
+
+    # The page decides how wide a drawing is; its caption says what it shows.
+    opening = r'<svg viewBox="\1" aria-hidden="true">'
+    return re.sub(r'^<svg [^>]*?viewBox="([^"]*)"[^>]*>', opening, svg)

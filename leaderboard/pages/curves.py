@@ -1,14 +1,12 @@
-"""Learning and diagnostics curves of the runs of a plan folder, read from their records."""
+"""Learning and diagnostics curves of runs, from their records."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from leaderboard.formats.records import Recorded
-from leaderboard.formats.statement import MODULES
+from leaderboard.formats.records import EvaluationRecord, LearningCurve
 from leaderboard.statistics.stats import mean_interval
 
 DIAGNOSTICS = {
@@ -17,9 +15,12 @@ DIAGNOSTICS = {
     "parameter_norm": ("norm of the parameters", 1.0),
     "gradient_conflicts": ("share of opposed gradients", 0.5),
 }
-"""Diagnostics that are drawn: title, and the least that their axis reaches up to from zero."""
+"""Diagnostics that are drawn: title, and the least that their axis, from zero, reaches up to."""
 LARGEST = 1e12
-"""Figures and steps beyond it are none."""
+"""Figures and steps beyond it are left out: a forger shapes a signed record at will."""
+
+Figure = Callable[[EvaluationRecord], float | None]
+"""What is drawn of an evaluation; None: nothing."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,13 @@ class Curve:
 
 @dataclass(frozen=True)
 class Band:
-    """The mean over the seeds that have a figure at each step, with its 95 percent t interval (None below two seeds)."""
+    """The mean over the seeds that have a figure at each step, with its 95 percent t interval."""
 
     regime: str
     steps: list[int]
     means: list[float]
     intervals: list[tuple[float, float] | None]
+    """None below two seeds."""
 
 
 @dataclass(frozen=True)
@@ -56,73 +58,65 @@ class Panel:
     def limits(self) -> tuple[float, float]:
         """Room for every seed; intervals of few seeds may reach out of it."""
         values = [value for curve in self.curves for value in curve.values]
-        low, high = (
-            (0.0, max(self.reach, *values))
-            if self.reach is not None
-            else (min(values), max(values))
-        )
+        low, high = min(values), max(values)
+        if self.reach is not None:
+            low, high = 0.0, max(self.reach, high)
         room = 0.05 * (high - low) or 1.0
         return low - room, high + room
 
 
-def returns_panel(runs: list[Recorded]) -> Panel:
+def returns_panel(runs: Iterable[LearningCurve]) -> Panel:
     """Mean return of each scheduled evaluation, for the runs of one task."""
-    return _panel(
-        "mean return",
-        None,
-        runs,
-        lambda record: math.fsum(record["returns"]) / len(record["returns"]),
-    )
+    return _panel("mean return", None, runs, lambda evaluation: evaluation.mean_return)
 
 
-def diagnostics_panels(runs: list[Recorded]) -> list[Panel]:
-    """A panel for each module and diagnostic of the runs of one task."""
+def diagnostics_panels(runs: Iterable[LearningCurve], modules: Iterable[str]) -> list[Panel]:
+    """A panel for each diagnostic and module of the runs of one task, where any run has it."""
     panels = []
     for name, (title, reach) in DIAGNOSTICS.items():
-        for module in MODULES:
-
-            def figure(record: dict[str, Any], module: str = module, name: str = name) -> float:
-                return float(record["diagnostics"][module][name])
-
-            panels.append(_panel(f"{module}: {title}", reach, runs, figure))
-    return [panel for panel in panels if panel.curves]
+        for module in modules:
+            panel = _panel(f"{module}: {title}", reach, runs, _diagnostic(module, name))
+            if panel.curves:
+                panels.append(panel)
+    return panels
 
 
-def _panel(
-    title: str, reach: float | None, runs: list[Recorded], figure: Callable[[dict[str, Any]], float]
-) -> Panel:
+def _diagnostic(module: str, name: str) -> Figure:
+    """Reads a diagnostic of a module. Before the warm-up is over an evaluation has none."""
+    return lambda evaluation: evaluation.diagnostics.get(module, {}).get(name)
+
+
+def _panel(title: str, reach: float | None, runs: Iterable[LearningCurve], figure: Figure) -> Panel:
     curves = [_curve(run, figure) for run in runs]
     drawn = [curve for curve in curves if curve.steps]
-    return Panel(
-        title,
-        drawn,
-        [_band(regime, drawn) for regime in dict.fromkeys(curve.regime for curve in drawn)],
-        reach,
-    )
+    regimes = dict.fromkeys(curve.regime for curve in drawn)
+    return Panel(title, drawn, [_band(regime, drawn) for regime in regimes], reach)
 
 
-def _curve(run: Recorded, figure: Callable[[dict[str, Any]], float]) -> Curve:
-    curve = Curve(run.regime, run.seed)
-    for record in run.evaluations:
-        try:
-            step, value = record["environment_step"], float(figure(record))
-        except (KeyError, TypeError, ValueError, ArithmeticError):
-            continue  # nothing is diagnosed before the warm-up is over; and a forger shapes a signed record at will
-        if type(step) is int and 0 <= step <= LARGEST and abs(value) <= LARGEST:
+def _curve(recorded: LearningCurve, figure: Figure) -> Curve:
+    curve = Curve(recorded.run.regime, recorded.run.seed)
+    for evaluation in recorded.evaluations:
+        step = evaluation.environment_step
+        value = figure(evaluation)
+        if value is not None and 0 <= step <= LARGEST and abs(value) <= LARGEST:
             curve.steps.append(step)
             curve.values.append(value)
     return curve
 
 
-def _band(regime: str, curves: list[Curve]) -> Band:
-    at: dict[int, list[float]] = {}
+def _band(regime: str, curves: Sequence[Curve]) -> Band:
+    values_at: dict[int, list[float]] = {}
     for curve in curves:
         if curve.regime == regime:
             for step, value in zip(curve.steps, curve.values, strict=True):
-                at.setdefault(step, []).append(value)
-    found = [mean_interval(at[step]) for step in sorted(at)]
+                values_at.setdefault(step, []).append(value)
+
+    steps = sorted(values_at)
+    means = [mean_interval(values_at[step]) for step in steps]
     intervals = [
-        None if math.isnan(m.half_width) else (m.mean - m.half_width, m.mean + m.half_width)
-        for m in found
+        None
+        if math.isnan(mean.half_width)
+        else (mean.mean - mean.half_width, mean.mean + mean.half_width)
+        for mean in means
     ]
-    return Band(regime, sorted(at), [m.mean for m in found], intervals)
+    return Band(regime, steps, [mean.mean for mean in means], intervals)

@@ -3,20 +3,75 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from leaderboard.formats import envelope, strict_json
-from leaderboard.formats.records import read_evaluations
+from leaderboard.formats.manifest import Origin
+from leaderboard.formats.plan import Plan
+from leaderboard.formats.records import EvaluationRecord, LearningCurve, read_evaluations
+from leaderboard.formats.run import StatedRun
+from leaderboard.formats.statement import Signer
 from leaderboard.pages import charts
 from leaderboard.pages.curves import Panel, diagnostics_panels, returns_panel
-from leaderboard.pages.table import HEADERS, comparison_rows
+from leaderboard.pages.table import comparison_rows, headers
 from leaderboard.statistics import claims, contrasts, references
 from leaderboard.statistics.stats import FEW, iqm_interval, pooled_iqm, suite_mean
-from leaderboard.verification.verify import Verdict
+from leaderboard.verification.checks import Verdict
+
+
+@dataclass(frozen=True)
+class ReportInput:
+    """What a report is drawn from: a verified entry, or what a plan folder holds so far."""
+
+    plan: Plan
+    plan_sha256: str
+    runs: tuple[StatedRun, ...]
+    """Every planned run."""
+    ranked: bool
+    unranked_because: tuple[str, ...]
+    origin: Origin | None
+    """None: the plan is not carried out, so nothing is sealed yet."""
+    command: str | None
+    """What carried it out, as typed."""
+    faults: int
+    """Infrastructure faults of all cohorts."""
+    signer: Signer | None = None
+    verdict: Verdict | None = None
+    """None: nothing is signed yet, and the page says so."""
+
+    @classmethod
+    def of(cls, verdict: Verdict) -> ReportInput:
+        """An accepted entry, from the documents that its verification built."""
+        documents = verdict.documents
+        assert documents is not None, "the entry was accepted"
+        predicate = documents.statement.predicate
+        return cls(
+            plan=documents.plan,
+            plan_sha256=predicate.plan.sha256,
+            runs=predicate.runs,
+            ranked=predicate.ranked,
+            unranked_because=predicate.unranked_because,
+            origin=predicate,
+            command=documents.manifest.command,
+            faults=documents.manifest.faults,
+            signer=predicate.signer,
+            verdict=verdict,
+        )
+
+    @property
+    def plan_id(self) -> str:
+        """First 16 hexadecimal digits of the plan's digest."""
+        return self.plan_sha256[:16]
+
+    @property
+    def recorded(self) -> list[StatedRun]:
+        """Runs whose records are drawn. Those of a missing run are not signed, and not drawn beside
+        signed ones."""
+        return [run for run in self.runs if self.verdict is None or not run.missing]
 
 
 @dataclass(frozen=True)
@@ -38,150 +93,169 @@ class TaskSection:
     diagnostics: list[Drawing]
 
 
-def signed_predicate(entry: Path) -> dict[str, Any]:
-    """What an entry states; give its verdict beside it, since nothing is checked here."""
-    statement = strict_json.parse(envelope.payload(envelope.open_envelope(entry.read_bytes())))
-    predicate: dict[str, Any] = statement["predicate"]
-    return predicate
+def render(report: ReportInput, folder: Path) -> str:
+    """The page. Curves come from the records under `folder`."""
+    runs = report.runs
+    tasks = list(dict.fromkeys(run.task for run in runs))
+    regimes = list(dict.fromkeys(run.regime for run in runs))
+    budget = report.plan.budget.environment_steps
+
+    # Records are read once, task by task; of each run the last evaluation is kept for the claims.
+    sections = list[TaskSection]()
+    last: dict[str, EvaluationRecord] = {}
+    for number, task in enumerate(tasks):
+        task_runs = [run for run in report.recorded if run.task == task]
+        curves = read_evaluations(folder, task_runs)
+        drawings = _Drawings(number, regimes, report.plan.modules)
+        sections.append(drawings.section(task, task_runs, curves))
+        last.update(
+            {curve.run.name: curve.evaluations[-1] for curve in curves if curve.evaluations}
+        )
+    tested = claims.findings(report.plan.claims, report.recorded, last, budget)
+
+    published = published_rows(tasks) if budget == references.ENVIRONMENT_STEPS else []
+    template = _environment().get_template("report.html")
+    return template.render(
+        report=report,
+        headers=headers(runs),
+        rows=comparison_rows(runs),
+        modules=report.plan.modules,
+        counts=Counter(run.status for run in runs),
+        few=_few(runs),
+        suite_means=_suite_means(runs, regimes, tasks),
+        contrasts=contrasts.contrasts(runs),
+        profile=_profile(runs, regimes),
+        claims=tested,
+        published=published,
+        tasks=tasks,
+        signatures=[(run, signature) for run in runs for signature in run.signs],
+        failures=[run for run in runs if run.failure],
+        sections=sections,
+        legend=[(regime, *divmod(number, charts.HUES)) for number, regime in enumerate(regimes)],
+        members=sorted({run.members for run in runs if run.members}),
+    )
 
 
-def render(
-    predicate: dict[str, Any], manifest: dict[str, Any], folder: Path, verdict: Verdict | None
-) -> str:
-    """The page. Curves come from the records under `folder`; without a verdict it says that nothing is signed yet.
-
-    `predicate` and `manifest` are those of the entry, or of what is there so far. Records of missing runs are not signed, and
-    not drawn beside signed ones.
-    """
-    runs = predicate["runs"]
-    recorded = [run for run in runs if verdict is None or run["status"] != "missing"]
-    tasks = list(dict.fromkeys(run["task"] for run in runs))
-    environment = Environment(
+def _environment() -> Environment:
+    """Templates that escape what strangers named, and fail on a name that they do not know."""
+    return Environment(
         loader=PackageLoader("leaderboard.pages"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    regimes = list(dict.fromkeys(run["regime"] for run in runs))
-    told = [run for run in runs if run["failure"]]
-    plan = strict_json.parse((folder / "plan.json").read_bytes())
-    budget = predicate["budget"]["environment_steps"]
-    counts = {
-        status: sum(run["status"] == status for run in runs)
-        for status in ("finished", "failed", "missing")
-    }
-    return environment.get_template("report.html").render(
-        entry=predicate,
-        manifest=manifest,
-        verdict=verdict,
-        headers=HEADERS,
-        rows=comparison_rows(runs),
-        claims=claims.findings(plan["claims"], recorded, folder, budget) if plan["claims"] else [],
-        published=published_rows(tasks) if budget == references.ENVIRONMENT_STEPS else [],
-        tasks=tasks,
-        contrasts=contrasts.contrasts(runs),
-        profile=_profile(runs, regimes),
-        few=_few(runs),
-        suite_means=_suite_means(runs, regimes, tasks),
-        signs=[(run, sign) for run in runs for sign in run["signs"]],
-        counts=counts,
-        told=told,
-        sections=[
-            _section(number, task, regimes, folder, recorded) for number, task in enumerate(tasks)
-        ],
-        legend=[(regime, *divmod(number, charts.HUES)) for number, regime in enumerate(regimes)],
-        members=sorted({run["members"] for run in runs if run["members"]}),
-    )
 
 
 def published_rows(tasks: list[str]) -> list[tuple[str, references.Method, list[str]]]:
-    """Published methods with a figure for one of these tasks: name, method, and mean and interval of each task."""
+    """Published methods with a figure for one of these tasks: name, method, and mean and interval
+    of each task."""
     rows = []
     for name, method in references.METHODS.items():
         if any(task in method.returns for task in tasks):
-            cells = [
-                f"{mean} +- {half}"
-                for mean, half in (method.returns.get(task, ("-", "-")) for task in tasks)
-            ]
-            rows.append((name, method, cells))
+            figures = [method.returns.get(task, ("-", "-")) for task in tasks]
+            rows.append((name, method, [f"{mean} +- {half}" for mean, half in figures]))
     return rows
 
 
-def _profile(runs: list[dict[str, Any]], regimes: list[str]) -> Drawing | None:
-    """Performance profiles; None before two regimes have a score."""
-    cells = {name: _cells(runs, name) for name in regimes}
-    present = {name: found for name, found in cells.items() if found and all(found)}
-    if len(present) < 2:
+def _profile(runs: Sequence[StatedRun], regimes: list[str]) -> Drawing | None:
+    """Performance profiles; None before two regimes have a score on every task."""
+    scores = {regime: _scores(runs, regime) for regime in regimes}
+    complete = {regime: cells for regime, cells in scores.items() if cells and all(cells)}
+    if len(complete) < 2:
         return None
-    drawn = charts.profiles(present, regimes, "profile")
     return Drawing(
-        drawn,
-        "Performance profiles: share of runs that score above a threshold, every task weighing the same",
+        charts.profiles(complete, regimes, "profile"),
+        "Performance profiles: share of runs that score above a threshold, every task weighing the"
+        " same",
     )
 
 
-def _cells(runs: list[dict[str, Any]], regime: str) -> list[list[float]]:
-    tasks = dict.fromkeys(run["task"] for run in runs)
-    mine = [run for run in runs if run["regime"] == regime and run["score"] is not None]
-    return [[run["score"] for run in mine if run["task"] == task] for task in tasks]
+def _scores(runs: Sequence[StatedRun], regime: str) -> list[list[float]]:
+    """Scores of a regime's seeds, task by task."""
+    cells: dict[str, list[float]] = {run.task: [] for run in runs}
+    for run in runs:
+        if run.regime == regime and run.score is not None:
+            cells[run.task].append(run.score)
+    return list(cells.values())
 
 
-def _few(runs: list[dict[str, Any]]) -> bool:
-    """Whether some cell has too few seeds for a ranking."""
-    kinds = {(run["task"], run["regime"]) for run in runs}
-    return any(
-        len({run["seed"] for run in runs if (run["task"], run["regime"]) == kind}) < FEW
-        for kind in kinds
-    )
+def _few(runs: Sequence[StatedRun]) -> bool:
+    """Whether some task and regime has too few seeds for a ranking."""
+    return min(Counter(run.group for run in runs).values()) < FEW
 
 
 def _suite_means(
-    runs: list[dict[str, Any]], regimes: list[str], tasks: list[str]
+    runs: Sequence[StatedRun], regimes: list[str], tasks: list[str]
 ) -> list[tuple[str, str, str]]:
-    """For each regime the mean over tasks and the pooled IQM, with their intervals; only where there are several tasks."""
+    """For each regime the mean over tasks and the pooled IQM, with their intervals; only where
+    there are several tasks."""
+    if len(tasks) < 2:
+        return []
     rows = []
-    for regime in regimes if len(tasks) > 1 else []:
-        cells = _cells(runs, regime)
+    for regime in regimes:
+        cells = _scores(runs, regime)
         if all(cells):
-            mean, low_high = suite_mean(cells), iqm_interval(cells)
+            mean = suite_mean(cells)
             half = "" if math.isnan(mean.half_width) else f" +- {mean.half_width:.1f}"
-            iqm = f"{pooled_iqm(cells):.1f} ({low_high[0]:.1f} to {low_high[1]:.1f})"
+            low, high = iqm_interval(cells)
+            iqm = f"{pooled_iqm(cells):.1f} ({low:.1f} to {high:.1f})"
             rows.append((regime, f"{mean.mean:.1f}{half}", iqm))
     return rows
 
 
-def _section(
-    number: int, task: str, regimes: list[str], folder: Path, runs: list[dict[str, Any]]
-) -> TaskSection:
-    mine = [run for run in runs if run["task"] == task]
-    recorded = read_evaluations(folder, mine)
-    panel = returns_panel(recorded)
-    scores = Drawing(
-        charts.scores(mine, regimes, f"s{number}"),
-        "Scores of the seeds (dots), mean and 95% t interval (diamond, bar; it may reach out of the chart)",
-    )
-    overview, single = None, []
-    if panel.curves:
-        overview = Drawing(
-            charts.lines(panel, regimes, f"c{number}"), "All regimes: mean return over the seeds"
+@dataclass(frozen=True)
+class _Drawings:
+    """Draws one task."""
+
+    number: int
+    """Of the task: ids of its drawings begin with it."""
+    regimes: list[str]
+    """In the order of their colours."""
+    modules: tuple[str, ...]
+
+    def section(
+        self, task: str, runs: Sequence[StatedRun], curves: Sequence[LearningCurve]
+    ) -> TaskSection:
+        """Everything that is drawn of the task."""
+        scores = Drawing(
+            charts.scores(runs, self.regimes, f"s{self.number}"),
+            "Scores of the seeds (dots), mean and 95% t interval (diamond, bar; it may reach out of"
+            " the chart)",
         )
-        single = [
-            Drawing(charts.lines(panel, regimes, f"c{number}r{at}", regime), _seeds(panel, regime))
-            for at, regime in enumerate(regimes)
-            if any(band.regime == regime for band in panel.bands)
+        returns = returns_panel(curves)
+        diagnostics = [
+            Drawing(self._lines(panel, f"d{self.number}n{index}"), panel.title)
+            for index, panel in enumerate(diagnostics_panels(curves, self.modules))
         ]
-    diagnostics = [
-        Drawing(charts.lines(found, regimes, f"d{number}n{at}"), found.title)
-        for at, found in enumerate(diagnostics_panels(recorded))
-    ]
-    return TaskSection(task, scores, overview, single, diagnostics)
+        return TaskSection(
+            task, scores, self._overview(returns), self._single(returns), diagnostics
+        )
+
+    def _overview(self, returns: Panel) -> Drawing | None:
+        """All regimes in one chart; None before anything is recorded."""
+        if not returns.curves:
+            return None
+        svg = self._lines(returns, f"c{self.number}")
+        return Drawing(svg, "All regimes: mean return over the seeds")
+
+    def _single(self, returns: Panel) -> list[Drawing]:
+        """Each regime with its seeds."""
+        drawn = {band.regime for band in returns.bands}
+        return [
+            Drawing(
+                self._lines(returns, f"c{self.number}r{index}", regime), _seeds(returns, regime)
+            )
+            for index, regime in enumerate(self.regimes)
+            if regime in drawn
+        ]
+
+    def _lines(self, panel: Panel, ident: str, only: str | None = None) -> str:
+        return charts.lines(panel, self.regimes, ident, only)
 
 
 def _seeds(panel: Panel, regime: str) -> str:
     count = sum(curve.regime == regime for curve in panel.curves)
-    return (
-        f"{regime}: {count} seeds, their mean, its 95% t interval"
-        if count > 1
-        else f"{regime}: one seed"
-    )
+    if count == 1:
+        return f"{regime}: one seed"
+    return f"{regime}: {count} seeds, their mean, its 95% t interval"

@@ -1,13 +1,15 @@
-"""The comparison as a table: for every task and regime, mean score with its interval, and who is failed or missing."""
+"""The comparison as a table: for every task and regime its scores, and who failed or is missing."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from tabulate import tabulate
 
-from leaderboard.formats.statement import MODULES
+from leaderboard.formats.run import Count, in_order
 from leaderboard.statistics.stats import (
     benjamini_hochberg,
     collapsed,
@@ -19,10 +21,6 @@ from leaderboard.statistics.stats import (
     pooled_iqm,
 )
 
-HEADERS = (
-    "task", "regime", "mean score", "95% t interval", "IQM", "95% bootstrap", "min", "max", "collapsed", "seeds",
-    "density e/c/a", "failed", "missing",
-)  # fmt: skip
 DIFFERENCES = (
     "task",
     "regime",
@@ -38,141 +36,203 @@ DIFFERENCES = (
 )
 
 
-def comparison(runs: list[dict[str, Any]]) -> str:
+class Scored(Protocol):
+    """What a table needs of a planned run; StatedRun has it."""
+
+    @property
+    def task(self) -> str: ...
+    @property
+    def regime(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def score(self) -> float | None: ...
+    @property
+    def weights(self) -> Mapping[str, Count]: ...
+
+
+Group = tuple[str, str]
+"""(task, regime)"""
+
+
+def comparison(runs: Sequence[Scored]) -> str:
     """`comparison_rows` as plain text."""
-    aligned = ("left", "left", *["right"] * (len(HEADERS) - 2))
-    return tabulate(comparison_rows(runs), headers=HEADERS, disable_numparse=True, colalign=aligned)
+    titles = headers(runs)
+    aligned = ("left", "left", *["right"] * (len(titles) - 2))
+    return tabulate(comparison_rows(runs), headers=titles, disable_numparse=True, colalign=aligned)
 
 
-def comparison_rows(runs: list[dict[str, Any]]) -> list[list[Any]]:
-    """A row for each task and regime of planned runs (as an entry states them); lost ones stay in the denominator."""
+def headers(runs: Sequence[Scored]) -> tuple[str, ...]:
+    """Titles of the columns; the density's names the modules by their initials."""
+    initials = "/".join(module[0] for module in _modules(runs))
+    return (
+        "task",
+        "regime",
+        "mean score",
+        "95% t interval",
+        "IQM",
+        "95% bootstrap",
+        "min",
+        "max",
+        "collapsed",
+        "seeds",
+        f"density {initials}".strip(),
+        "failed",
+        "missing",
+    )
+
+
+def comparison_rows(runs: Sequence[Scored]) -> list[list[str | int]]:
+    """A row for each task and regime of planned runs; lost runs stay in the denominator."""
+    modules = _modules(runs)
     rows = []
-    for task, regime in dict.fromkeys((run["task"], run["regime"]) for run in runs):
-        mine = [run for run in runs if (run["task"], run["regime"]) == (task, regime)]
-        scores = [run["score"] for run in mine if run["score"] is not None]
-        lost = {
-            status: sum(run["status"] == status for run in mine) for status in ("failed", "missing")
-        }
+    for (task, regime), seeds in _groups(runs).items():
+        scores = _scores(seeds)
+        statuses = [run.status for run in seeds]
         rows.append(
             [
                 task,
                 regime,
                 *_figures(scores),
-                f"{len(scores)}/{len(mine)}",
-                _density(mine),
-                lost["failed"],
-                lost["missing"],
+                f"{len(scores)}/{len(seeds)}",
+                _density(seeds, modules),
+                statuses.count("failed"),
+                statuses.count("missing"),
             ]
         )
     return rows
 
 
-def _figures(scores: list[float]) -> list[Any]:
+def _groups(runs: Iterable[Scored]) -> dict[Group, list[Scored]]:
+    groups: dict[Group, list[Scored]] = {}
+    for run in runs:
+        groups.setdefault((run.task, run.regime), []).append(run)
+    return groups
+
+
+def _scores(runs: Iterable[Scored]) -> list[float]:
+    return [run.score for run in runs if run.score is not None]
+
+
+def _figures(scores: list[float]) -> list[str | int]:
+    """Mean, interval, IQM, its interval, lowest, highest and collapsed seeds of a group."""
     if not scores:
         return ["-"] * 7
-    found = mean_interval(scores)
-    interval = "-" if math.isnan(found.half_width) else f"+- {found.half_width:.1f}"
+    mean = mean_interval(scores)
+    interval = "-" if math.isnan(mean.half_width) else f"+- {mean.half_width:.1f}"
     low, high = iqm_interval([scores])
-    spread = f"{low:.1f} to {high:.1f}" if len(scores) > 1 else "-"
-    middle = f"{pooled_iqm([scores]):.1f}"
     return [
-        f"{found.mean:.1f}",
+        f"{mean.mean:.1f}",
         interval,
-        middle,
-        spread,
+        f"{pooled_iqm([scores]):.1f}",
+        f"{low:.1f} to {high:.1f}" if len(scores) > 1 else "-",
         f"{min(scores):.1f}",
         f"{max(scores):.1f}",
         collapsed(scores),
     ]
 
 
-def differences(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """For each task and regime of both: means, difference b - a with its interval, p by Benjamini and Hochberg, P(b > a).
+def _modules(runs: Iterable[Scored]) -> tuple[str, ...]:
+    """Modules whose weights runs state."""
+    return in_order(module for run in runs for module in run.weights)
 
-    `evidence`: e value of the pairs with one seed, in the order of the seeds, at twice the spread of `a`: 20 decides at 5
-    percent whenever one stops adding seeds. None where `a` has no spread or no seed is in both.
-    """
-    cells = [_scores(runs) for runs in (ours, theirs)]
-    both = [cell for cell in cells[0] if cell in cells[1] and cells[0][cell] and cells[1][cell]]
-    tests = [difference([cells[1][cell]], [cells[0][cell]]) for cell in both]
+
+def _density(runs: Iterable[Scored], modules: Iterable[str]) -> str:
+    """Active share of each module's weights, of the first run that states them."""
+    for run in runs:
+        if run.weights:
+            counts = [run.weights.get(module) for module in modules]
+            return "/".join("-" if count is None else f"{count.density:.2f}" for count in counts)
+    return "-"
+
+
+@dataclass(frozen=True)
+class GroupDifference:
+    """One group of runs on two sides, a and b."""
+
+    task: str
+    regime: str
+    a: float
+    """Mean score."""
+    b: float
+    difference: float
+    """b - a."""
+    interval: tuple[float, float] | None
+    """95 percent; None below two seeds on both sides."""
+    p: float | None
+    """Adjusted by Benjamini and Hochberg; None below two seeds."""
+    improvement: float
+    """P(b > a)."""
+    seeds: tuple[int, int]
+    pairs: int
+    """Seeds that both sides have."""
+    evidence: float | None
+    """e value of the pairs in the order of their seeds, at twice the spread of `a`: 20 decides at 5
+    percent whenever one stops adding seeds. None where `a` has no spread or there are no pairs."""
+
+
+def differences(ours: Sequence[Scored], theirs: Sequence[Scored]) -> list[GroupDifference]:
+    """Every group that both sides have a score of, theirs less ours."""
+    sides = _groups(ours), _groups(theirs)
+    shared = [
+        group
+        for group, runs in sides[0].items()
+        if _scores(runs) and _scores(sides[1].get(group, []))
+    ]
+    tests = [difference([_scores(sides[1][group])], [_scores(sides[0][group])]) for group in shared]
     adjusted = benjamini_hochberg([test.p for test in tests])
-    return [
-        {
-            "task": cell[0],
-            "regime": cell[1],
-            "a": mean_interval(cells[0][cell]).mean,
-            "b": mean_interval(cells[1][cell]).mean,
-            "difference": test.value,
-            "interval": None if math.isnan(test.low) else [test.low, test.high],
-            "p": None if math.isnan(p) else p,
-            "improvement": improvement([cells[1][cell]], [cells[0][cell]]),
-            "seeds": [len(cells[0][cell]), len(cells[1][cell])],
-            "pairs": len(_pairs(ours, theirs, cell)),
-            "evidence": _evidence(
-                _pairs(ours, theirs, cell), mean_interval(cells[0][cell]).deviation
-            ),
-        }
-        for cell, test, p in zip(both, tests, adjusted, strict=True)
-    ]
+
+    rows = []
+    for group, test, p in zip(shared, tests, adjusted, strict=True):
+        a, b = (_scores(side[group]) for side in sides)
+        pairs = _pairs(sides[0][group], sides[1][group])
+        rows.append(
+            GroupDifference(
+                task=group[0],
+                regime=group[1],
+                a=mean_interval(a).mean,
+                b=mean_interval(b).mean,
+                difference=test.value,
+                interval=None if math.isnan(test.low) else (test.low, test.high),
+                p=None if math.isnan(p) else p,
+                improvement=improvement([b], [a]),
+                seeds=(len(a), len(b)),
+                pairs=len(pairs),
+                evidence=_evidence(pairs, mean_interval(a).deviation),
+            )
+        )
+    return rows
 
 
-def _pairs(
-    ours: list[dict[str, Any]], theirs: list[dict[str, Any]], cell: tuple[str, str]
-) -> list[float]:
-    """b - a of every seed that both have in a cell."""
-    found = [
-        {
-            run["seed"]: run["score"]
-            for run in runs
-            if (run["task"], run["regime"]) == cell and run["score"] is not None
-        }
-        for runs in (ours, theirs)
-    ]
-    return [found[1][seed] - found[0][seed] for seed in sorted(found[0]) if seed in found[1]]
+def _pairs(a: Iterable[Scored], b: Iterable[Scored]) -> list[float]:
+    """b - a of every seed that both have a score of, in the order of the seeds."""
+    scores_a = {run.seed: run.score for run in a if run.score is not None}
+    scores_b = {run.seed: run.score for run in b if run.score is not None}
+    return [scores_b[seed] - scores_a[seed] for seed in sorted(scores_a) if seed in scores_b]
 
 
 def _evidence(pairs: list[float], spread: float) -> float | None:
     return e_values(pairs, 2.0 * spread)[-1] if pairs and spread > 0.0 else None
 
 
-def difference_table(found: list[dict[str, Any]]) -> str:
+def difference_table(rows: Iterable[GroupDifference]) -> str:
     """`differences` as plain text."""
-    rows = []
-    for row in found:
-        interval = "-" if row["interval"] is None else "{:.1f} to {:.1f}".format(*row["interval"])
-        p = "-" if row["p"] is None else f"{row['p']:.2g}"
-        numbers = [f"{row[name]:.1f}" for name in ("a", "b", "difference")]
-        seeds = "{} and {}".format(*row["seeds"])
-        evidence = "-" if row["evidence"] is None else f"{row['evidence']:.3g}"
-        better = f"{row['improvement']:.2f}"
-        rows.append(
+    cells = []
+    for row in rows:
+        means = [f"{row.a:.1f}", f"{row.b:.1f}", f"{row.difference:.1f}"]
+        cells.append(
             [
-                row["task"],
-                row["regime"],
-                *numbers,
-                interval,
-                p,
-                better,
-                seeds,
-                evidence,
-                row["pairs"],
+                row.task,
+                row.regime,
+                *means,
+                "-" if row.interval is None else f"{row.interval[0]:.1f} to {row.interval[1]:.1f}",
+                "-" if row.p is None else f"{row.p:.2g}",
+                f"{row.improvement:.2f}",
+                f"{row.seeds[0]} and {row.seeds[1]}",
+                "-" if row.evidence is None else f"{row.evidence:.3g}",
+                row.pairs,
             ]
         )
-    return tabulate(rows, headers=DIFFERENCES, disable_numparse=True)
-
-
-def _scores(runs: list[dict[str, Any]]) -> dict[tuple[str, str], list[float]]:
-    found = dict[tuple[str, str], list[float]]()
-    for run in runs:
-        cell = found.setdefault((run["task"], run["regime"]), [])
-        if run["score"] is not None:
-            cell.append(run["score"])
-    return found
-
-
-def _density(runs: list[dict[str, Any]]) -> str:
-    """Active share of each module's weights, of the first run that has any."""
-    weights = next((run["weights"] for run in runs if run["weights"]), None)
-    if weights is None:
-        return "-"
-    return "/".join(f"{weights[m]['active'] / weights[m]['total']:.2f}" for m in MODULES)
+    return tabulate(cells, headers=DIFFERENCES, disable_numparse=True)

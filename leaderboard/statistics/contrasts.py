@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from leaderboard.formats.run import StatedRun
 from leaderboard.statistics.stats import (
     Difference,
     benjamini_hochberg,
@@ -48,16 +48,13 @@ class Contrast:
     """Each task's difference and its p value, adjusted by Benjamini and Hochberg: exploratory."""
 
 
-def contrasts(runs: Sequence[dict[str, Any]]) -> list[Contrast]:
+def contrasts(runs: Sequence[StatedRun]) -> list[Contrast]:
     """Every declared contrast that the runs of an entry allow.
 
     It needs at least two seeds of both regimes on every task.
     """
-    tasks = list(dict.fromkeys(run["task"] for run in runs))
-    scores = Scores()
-    for run in runs:
-        if run["score"] is not None:
-            scores[run["task"], run["regime"], run["seed"]] = run["score"]
+    tasks = list(dict.fromkeys(run.task for run in runs))
+    scores = {run.identity: run.score for run in runs if run.score is not None}
     if not _enough(scores, tasks, OURS):
         return []
 

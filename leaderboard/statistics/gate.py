@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 from scipy.special import stdtr, stdtrit
 
+from leaderboard.formats.run import StatedRun
 from leaderboard.statistics.stats import holm, mean_interval
 
 ALPHA = 0.01
@@ -74,15 +75,15 @@ class Verdict:
         return max((cell.more_seeds for cell in self.cells), default=0)
 
 
-def scores(runs: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+def scores(runs: Sequence[StatedRun]) -> dict[str, list[float]]:
     """Cells of the runs that an entry states.
 
     A failed run scores 0. The caller must refuse entries with missing runs.
     """
     cells = dict[str, list[float]]()
     for run in runs:
-        score = 0.0 if run["score"] is None else run["score"]
-        cells.setdefault(f"{run['task']}/{run['regime']}", []).append(score)
+        score = 0.0 if run.score is None else run.score
+        cells.setdefault(run.group, []).append(score)
     return cells
 
 

@@ -1,1 +1,1 @@
-"""Checks of an entry."""
+"""`verify`: the checks of an entry, and what each reads."""

@@ -17,7 +17,7 @@ import pytest
 
 from harness.entries.manifest import read_manifest
 from helpers.hosts import engine, image
-from leaderboard.formats.envelope import open_envelope, payload
+from leaderboard.formats.envelope import open_envelope
 
 pytestmark = pytest.mark.container
 HARDENED = [
@@ -105,7 +105,7 @@ def test_it_trains_for_any_user_without_network_or_rights_and_the_entry_verifies
     )
     (entry,) = out.glob("*/entry.dsse.json")
     made = read_manifest(entry.parent)
-    assert made.image["variant"] == "cpu"
+    assert made.image.variant == "cpu"
     assert made.command == "docker run --rm -v ./out:/out mst-bench --suite /tiny.yaml"
     assert "environment: not the reference image" not in made.unranked_because
 
@@ -115,7 +115,7 @@ def test_it_trains_for_any_user_without_network_or_rights_and_the_entry_verifies
     verdict = host("verify", entry, "--release", statement, "--json")
     checks = {check["name"]: check["status"] for check in json.loads(verdict.stdout)["checks"]}
     assert (verdict.returncode, checks["image"]) == (0, "passed")
-    subjects = json.loads(payload(open_envelope(statement.read_bytes())))["subject"]
+    subjects = json.loads(open_envelope(statement.read_bytes()).payload)["subject"]
     digests = {subject["name"]: subject["digest"]["sha256"] for subject in subjects}
     assert digests[image()] == engine().images.get(image()).id.removeprefix("sha256:")
     assert {"content.json", "requirements.txt"} < set(digests)
@@ -255,11 +255,11 @@ def test_two_cohorts_in_containers_one_killed_give_what_processes_give(tiny_suit
     assert ours(out) == []
     (folder,) = out.glob("*")
     made = read_manifest(folder)
-    assert (made.faults, made.resumes, made.image["variant"]) == (1, 1, "cpu")
+    assert (made.faults, made.resumes, made.image.variant) == (1, 1, "cpu")
     digest = docker(
         "run", "--rm", "--entrypoint", "sha256sum", image(), "/opt/mst-bench/content.json"
     ).stdout.split()[0]
-    assert made.image["content_sha256"] == digest
+    assert made.image.content_sha256 == digest
     faults = [json.loads(path.read_text()) for path in folder.glob("cohorts/*/faults.json")]
     assert "its container was killed (exit code 137)" in json.dumps(faults)
 

@@ -169,9 +169,7 @@ def test_a_fault_that_stays_is_reported_and_the_next_try_goes_on(
     ending = json.loads((folder / "cohorts/0/ending.json").read_bytes())
     assert (ending["code"], ending["kind"]) == (3, "fault")
     runs = stated_runs(folder, read_plan(folder / "plan.json"))
-    assert {(run["status"], run["failure"]["kind"]) for run in runs} == {
-        ("missing", "infrastructure")
-    }
+    assert {(run.status, run.failure.kind) for run in runs} == {("missing", "infrastructure")}
     verdict = verify(folder / "entry.dsse.json")
     assert verdict.accepted
     assert (

@@ -19,13 +19,18 @@ from harness.run import summary
 from harness.training.checkpoint import Checkpoints
 from harness.training.progress import read_progress
 from harness.training.results import read_timings
+from helpers.forge import statement_of
+from helpers.stated import MODULES, stated
 from helpers.suites import TINY
 from leaderboard.formats import envelope, keys
-from leaderboard.formats.records import read_evaluations
+from leaderboard.formats.document import DocumentError, convert
+from leaderboard.formats.plan import Claim
+from leaderboard.formats.records import EvaluationRecord, read_evaluations
 from leaderboard.formats.reeval import read_reeval
 from leaderboard.formats.release import read_release
+from leaderboard.formats.run import Run
+from leaderboard.formats.schema import RUN_SCHEMA, run_defects, schema_defects
 from leaderboard.formats.signed import SignedError
-from leaderboard.formats.statement import defects
 from leaderboard.formats.strict_json import parse
 from leaderboard.pages.charts import lines
 from leaderboard.pages.curves import diagnostics_panels, returns_panel
@@ -91,7 +96,7 @@ def test_an_envelope_opens_or_is_refused_in_words(data):
 
 @pytest.fixture(scope="module")
 def statement(tiny_entry):
-    return json.loads(envelope.payload(json.loads(tiny_entry.read_bytes())))
+    return statement_of(tiny_entry)
 
 
 @FUZZ
@@ -161,7 +166,8 @@ def test_a_release_reads_or_is_refused_in_words(tmp_path, data, signed):
 @FUZZ
 @given(VALUES)
 def test_a_schema_check_never_falls_over(value):
-    assert isinstance(defects(value), list)
+    assert isinstance(schema_defects(RUN_SCHEMA, value, "statement"), list)
+    assert isinstance(run_defects(value), list)
 
 
 @FUZZ
@@ -274,8 +280,8 @@ def test_curves_of_forged_records_are_drawn_or_left_out(tiny_entry, tmp_path, pa
     place = tmp_path / "runs/t/r/0/records.jsonl"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(json.dumps(replaced(record, path, value)) + "\n" + json.dumps(value) + "\n")
-    recorded = read_evaluations(tmp_path, [{"task": "t", "regime": "r", "seed": 0}])
-    for panel in (returns_panel(recorded), *diagnostics_panels(recorded)[:1]):
+    recorded = read_evaluations(tmp_path, [Run("t", "r", 0)])
+    for panel in (returns_panel(recorded), *diagnostics_panels(recorded, MODULES)[:1]):
         if panel.curves:
             assert lines(panel, ["r"], "x", "r").startswith("<svg")
 
@@ -343,11 +349,28 @@ CLAIMS = st.lists(
 
 @FUZZ
 @given(CLAIMS, st.lists(st.none() | st.floats(-1e9, 1e9), min_size=4, max_size=4))
-def test_forged_claims_get_a_verdict(tmp_path, claims, scores):
-    kinds = [("dog-run", "dense"), ("dog-run", "dense"), ("dog-run", "mst"), ("dog-run", "mst")]
+def test_forged_claims_get_a_verdict_or_are_refused_in_words(claims, scores):
+    groups = [("dog-run", "dense"), ("dog-run", "dense"), ("dog-run", "mst"), ("dog-run", "mst")]
     runs = [
-        {"task": task, "regime": regime, "seed": seed, "score": score}
-        for seed, ((task, regime), score) in enumerate(zip(kinds, scores, strict=True))
+        stated(regime, seed, score, task=task)
+        for seed, ((task, regime), score) in enumerate(zip(groups, scores, strict=True))
     ]
-    for found in findings(claims, runs, tmp_path, 1_000_000):
-        assert found.verdict in ("supported", "refuted", "undecided")
+    try:
+        typed = convert(tuple[Claim, ...], claims, "plan.json: claims")
+    except DocumentError as error:
+        assert "relation" in str(error)
+        return
+    evaluation = EvaluationRecord(
+        kind="evaluation",
+        before="",
+        number=0,
+        agent_step=0,
+        environment_step=0,
+        diagnostics={"critic": {"srank": 3.0}},
+        updates={},
+        rewires={},
+        returns=(1.0, 2.0),
+    )
+    last = {run.name: evaluation for run in runs}
+    for finding in findings(typed, runs, last, 1_000_000):
+        assert finding.verdict in ("supported", "refuted", "undecided")

@@ -1,5 +1,6 @@
 """The regression gate: what it passes, fails and leaves open."""
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -14,7 +15,7 @@ import pytest
 from agents.mrq import losses
 from harness.entries import regress
 from harness.entries.baseline import accept
-from harness.entries.entry import _missing
+from harness.entries.entry import missing
 from harness.entries.merge import merge
 from harness.entries.regress import Limits
 from harness.entries.verified import Refused
@@ -23,10 +24,10 @@ from harness.files import dump_json, write_atomic
 from harness.machine import canary
 from harness.planning.plan import Run, read_plan
 from harness.run import Request, execute
-from helpers.forge import forge_returns, resign, resign_files
+from helpers.forge import forge_returns, resign, resign_files, table_of
+from helpers.stated import stated
 from helpers.suites import TINY
 from leaderboard.formats.keys import one_use_key
-from leaderboard.formats.statement import results_csv
 from leaderboard.statistics import gate
 from leaderboard.verification.verify import verify
 
@@ -69,7 +70,7 @@ def test_as_many_seeds_as_were_asked_for_usually_decide():
 
 
 def test_a_failed_run_scores_nothing():
-    runs = [{"task": "t", "regime": "r", "score": score} for score in (10.0, None, 12.0)]
+    runs = [stated("r", seed, score, task="t") for seed, score in enumerate((10.0, None, 12.0))]
     assert gate.scores(runs) == {"t/r": [10.0, 0.0, 12.0]}
 
 
@@ -229,11 +230,10 @@ def test_missing_runs_are_incomplete(old, new):
         run = statement["predicate"]["runs"][0]
         name = f"runs/{run['task']}/{run['regime']}/{run['seed']}"
         shutil.rmtree(new / name)
-        statement["predicate"]["runs"][0] = _missing(
-            Run(run["task"], run["regime"], run["seed"]), None
-        )
+        lost = missing(Run(run["task"], run["regime"], run["seed"]), None)
+        statement["predicate"]["runs"][0] = dataclasses.asdict(lost)
         statement["subject"] = [s for s in statement["subject"] if not s["name"].startswith(name)]
-        data = results_csv(statement["predicate"]["runs"])
+        data = table_of(statement)
         write_atomic(new / "results.csv", data)
         for subject in statement["subject"]:
             if subject["name"] == "results.csv":

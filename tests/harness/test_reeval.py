@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from harness.entries import reeval
-from harness.entries.reeval import Unreadable, reevaluate
+from harness.entries import policies, reeval
+from harness.entries.policies import Unreadable, load_policies
+from harness.entries.reeval import reevaluate
 from harness.entries.verified import Refused
 from helpers.forge import forge_returns, resign, resign_files
 from leaderboard.formats.keys import one_use_key
@@ -112,11 +113,11 @@ def test_tensors_that_do_not_fit_are_not_loaded(entry, what):
         path.write_bytes(b"\x80\x04\x95 a pickle")
     plan = reeval.read_plan(entry.parent / "plan.json")
     with pytest.raises(Unreadable, match=r"policy\.safetensors"):
-        reeval._policies(entry.parent, plan, [run for run in plan.runs if run.regime == "dense"], 4)
+        load_policies(entry.parent, plan, [run for run in plan.runs if run.regime == "dense"], 4)
 
 
 def test_a_plan_of_monstrous_networks_is_refused_before_memory_is_gone(entry, monkeypatch):
-    monkeypatch.setattr(reeval.resources, "memory_gib", lambda: 1e-6)
+    monkeypatch.setattr(policies.resources, "memory_gib", lambda: 1e-6)
     with pytest.raises(Unreadable, match="more than there is memory for"):
         reevaluate(entry, one_use_key())
 

@@ -5,12 +5,18 @@ import json
 
 from harness.files import dump_json, write_atomic
 from leaderboard.formats import envelope, keys
-from leaderboard.formats.statement import results_csv, score
+from leaderboard.formats.document import build
+from leaderboard.formats.run import StatedRun, results_csv, score
 from leaderboard.verification.verify import verify
 
 
 def statement_of(entry):
-    return json.loads(envelope.payload(json.loads(entry.read_bytes())))
+    return json.loads(envelope.open_envelope(entry.read_bytes()).payload)
+
+
+def table_of(statement):
+    """results.csv of the runs of a statement."""
+    return results_csv(build(StatedRun, run, "run") for run in statement["predicate"]["runs"])
 
 
 def resign(entry, change, key=None):
@@ -63,7 +69,7 @@ def forge_returns(folder, change_returns, manifest=None):
                 b"".join(lines),
                 dump_json(run),
             )
-        files["results.csv"] = results_csv(predicate["runs"])
+        files["results.csv"] = table_of(statement)
         if manifest:
             made = {**json.loads((folder / "manifest.json").read_bytes()), **manifest}
             predicate |= {name: made[name] for name in manifest}

@@ -10,8 +10,12 @@ from safetensors.numpy import load_file, save
 
 from harness.files import digest_bytes, dump_json
 from helpers.forge import failed, resign
-from leaderboard.verification import tensors as audit
+from leaderboard.formats.layout import MASKS, tensor_files, weights_file
+from leaderboard.verification.tensors import mask_digest
 from leaderboard.verification.verify import verify
+
+MODULES = ("encoder", "critic", "actor")
+TENSORS = tensor_files(MODULES)
 
 
 class Run:
@@ -21,19 +25,22 @@ class Run:
         self.name = f"runs/cartpole-swingup/{regime}/0"
         self.entry, self.folder = entry, entry.parent / self.name
         self.result = json.loads((self.folder / "result.json").read_bytes())
-        self.tensors = {name: load_file(self.folder / name) for name in audit.TENSORS}
-        with safe_open(self.folder / audit.MASKS, framework="numpy") as file:
+        self.tensors = {name: load_file(self.folder / name) for name in TENSORS}
+        with safe_open(self.folder / MASKS, framework="numpy") as file:
             self.chains = json.loads(file.metadata()["digests"])
 
     def mask(self, when, module, layer):
-        return self.tensors[audit.MASKS][f"{when}/{module}/{layer}.weight"]
+        return self.tensors[MASKS][f"{when}/{module}/{layer}.weight"]
 
     def weight(self, module, layer):
-        return self.tensors[audit.FILES[module]][f"{module}/{layer}.weight"]
+        return self.tensors[weights_file(module)][f"{module}/{layer}.weight"]
 
     def rechain(self, module):
         """Let the digests follow the masks, as the liar's program would."""
-        weights = audit._weights(self.folder, module)
+        own = self.tensors[weights_file(module)]
+        names = sorted(name for name in own if name.startswith(f"{module}/"))
+        layers = [name.removeprefix(f"{module}/") for name in names if name.endswith(".weight")]
+        weights = {layer: own[f"{module}/{layer}"] for layer in layers}
         ends = []
         for when in ("first", "last"):
             bits = {
@@ -41,7 +48,7 @@ class Run:
                 for n, w in weights.items()
             }
             ends.append(
-                audit._digest({name: bits[name].reshape(weights[name].shape) for name in weights})
+                mask_digest({name: bits[name].reshape(weights[name].shape) for name in weights})
             )
         self.chains[module][0], self.chains[module][-1] = ends
         self.result["mask_first"][module], self.result["mask_last"][module] = ends
@@ -49,8 +56,8 @@ class Run:
     def sign(self):
         """Write everything back and sign it."""
         files = {name: save(tensors) for name, tensors in self.tensors.items()}
-        files[audit.MASKS] = save(
-            self.tensors[audit.MASKS], metadata={"digests": dump_json(self.chains).decode()}
+        files[MASKS] = save(
+            self.tensors[MASKS], metadata={"digests": dump_json(self.chains).decode()}
         )
         return self.sign_files(files)
 
@@ -157,7 +164,7 @@ def test_weights_moved_from_one_layer_to_another_are_found(entry):
 
 
 def test_absent_tensors_are_said_and_refused_if_complete_is_asked(entry):
-    verdict = Run(entry, "mst").sign_files(dict.fromkeys(audit.TENSORS))
+    verdict = Run(entry, "mst").sign_files(dict.fromkeys(TENSORS))
     assert verdict.accepted
     assert (tensors(verdict).status, tensors(verdict).detail) == (
         "unknown",
@@ -176,7 +183,7 @@ def test_a_part_of_the_tensors_is_not_enough(entry):
 @pytest.mark.parametrize(
     "data", [b"", b"\xff" * 64, b"\x08\0\0\0\0\0\0\0{}      ", hashlib.sha512(b"").digest()]
 )
-@pytest.mark.parametrize("name", audit.TENSORS)
+@pytest.mark.parametrize("name", TENSORS)
 def test_bytes_that_are_no_tensors_are_refused(entry, name, data):
     assert failed(Run(entry, "sst").sign_files({name: data})) == "tensors"
 
@@ -185,12 +192,17 @@ def test_bytes_that_are_no_tensors_are_refused(entry, name, data):
     ("file", "change", "sentence"),
     [
         (
-            audit.MASKS,
+            MASKS,
             lambda t: t.popitem(),
             "does not hold the first and last mask of every layer",
         ),
-        (audit.MASKS, lambda t: t.update({k: v.astype(np.int8) for k, v in t.items()}), "bits"),
-        (audit.MASKS, lambda t: t.update({k: v[:-1] for k, v in t.items()}), "bits"),
+        (
+            MASKS,
+            lambda t: t.update({k: v.astype(np.int8) for k, v in t.items()}),
+            "is of type I8, expected one of U8, ",
+        ),
+        (MASKS, lambda t: t.update({k: v.astype(np.float32) for k, v in t.items()}), "bits"),
+        (MASKS, lambda t: t.update({k: v[:-1] for k, v in t.items()}), "bits"),
         (
             "critic.safetensors",
             lambda t: t.update({k: v[0] for k, v in t.items()}),

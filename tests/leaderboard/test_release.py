@@ -9,8 +9,9 @@ from harness.files import dump_json
 from helpers.forge import failed, resign
 from leaderboard.formats import envelope, keys
 from leaderboard.formats.keys import KeyFileError
-from leaderboard.formats.release import read_release, statement
+from leaderboard.formats.release import Release, read_release, release_document
 from leaderboard.formats.signed import SignedError
+from leaderboard.formats.statement import Signer
 from leaderboard.verification.verify import verify
 
 CONTENT = "c" * 64
@@ -35,8 +36,10 @@ def release(tmp_path, maintainer):
 
     def write(key=maintainer, **changes):
         path = tmp_path / "release.dsse.json"
-        made = statement({"mst-bench": "e" * 64}, FACTS | changes, key)
-        path.write_bytes(dump_json(envelope.sign(dump_json(made), key)))
+        known = Release(signer=Signer.of(key), **FACTS)
+        document = release_document({"mst-bench": "e" * 64}, known)
+        document["predicate"] |= changes
+        path.write_bytes(dump_json(envelope.sign(dump_json(document), key)))
         return path
 
     return write
@@ -98,9 +101,8 @@ def test_a_ranked_entry_must_come_from_an_image(entry, maintainer):
 def test_a_changed_release_is_refused(release):
     path = release()
     document = json.loads(path.read_bytes())
-    other = envelope.sign(
-        envelope.payload(document).replace(b"c" * 64, b"b" * 64), keys.one_use_key()
-    )
+    payload = envelope.open_envelope(path.read_bytes()).payload
+    other = envelope.sign(payload.replace(b"c" * 64, b"b" * 64), keys.one_use_key())
     for change in ({"payload": other["payload"]}, {"signatures": other["signatures"]}, {"note": 1}):
         path.write_text(json.dumps(document | change))
         with pytest.raises(SignedError):

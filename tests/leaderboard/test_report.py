@@ -1,18 +1,22 @@
 """The report: what it says, that it needs nothing from outside, and that names from strangers stay text."""
 
-import copy
 import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+from markupsafe import escape
 
+from harness.entries import manifest
+from harness.entries.manifest import read_manifest
 from harness.entries.page import write_report
 from harness.entries.verified import Refused
 from leaderboard.formats.records import read_evaluations
-from leaderboard.pages import report
+from leaderboard.formats.run import Failure, FailureSignature
 from leaderboard.pages.curves import returns_panel
+from leaderboard.pages.report import ReportInput, render
 from leaderboard.verification.verify import verify
 
 HOSTILE = "<script>window.hacked=1</script>\"'&$x_1$"
@@ -25,32 +29,25 @@ def folder(tiny_entry, tmp_path):
 
 @pytest.fixture(scope="module")
 def stated(tiny_entry):
-    return report.signed_predicate(tiny_entry), json.loads(
-        (tiny_entry.parent / "manifest.json").read_bytes()
-    )
-
-
-def rendered(stated, folder, changed=None, verdict=None):
-    predicate, manifest = copy.deepcopy(stated)
-    (changed or (lambda *_: None))(predicate, manifest)
-    return report.render(predicate, manifest, folder, verdict)
+    return ReportInput.of(verify(tiny_entry))
 
 
 def test_a_run_leaves_a_report_of_its_signed_figures(tiny_entry, stated):
     page = (tiny_entry.parent / "report.html").read_text()
-    predicate, manifest = stated
-    for run in predicate["runs"]:
-        assert f'<td class="name">{run["regime"]}</td>' in page
-        assert f"<td>{run['score']:.1f}</td>" in page
+    for run in stated.runs:
+        assert f'<td class="name">{run.regime}</td>' in page
+        assert f"<td>{run.score:.1f}</td>" in page
     assert "4 of 4 runs finished, 0 failed, 0 missing" in page
-    assert predicate["signer"]["key_id"][:16] in page
-    for said in (
-        manifest["command"],
-        predicate["plan"]["sha256"],
-        predicate["source"]["code_sha256"],
+    assert stated.signer.key_id[:16] in page
+    origin = stated.origin
+    for text in (
+        str(escape(stated.command)),
+        stated.plan_sha256,
+        origin.source.code_sha256,
+        origin.hardware.cpu,
         "envpool 1.2.5",
     ):
-        assert said in page
+        assert text in page
     # the profile; scores, the overview, four regimes; three diagnostics of three modules and one of two
     assert page.count("<figure") == page.count("<svg") == 1 + 1 + 1 + 4 + 11
     assert "mst-bench verify entry.dsse.json" in page
@@ -70,7 +67,7 @@ def test_nothing_is_loaded_and_every_id_is_there_once(tiny_entry):
 
 
 def test_curves_are_those_of_the_records(tiny_entry, stated):
-    panel = returns_panel(read_evaluations(tiny_entry.parent, stated[0]["runs"]))
+    panel = returns_panel(read_evaluations(tiny_entry.parent, stated.runs))
     lines = (
         (tiny_entry.parent / "runs/cartpole-swingup/mst/0/records.jsonl").read_text().splitlines()
     )
@@ -82,51 +79,59 @@ def test_curves_are_those_of_the_records(tiny_entry, stated):
 
 
 def test_what_is_lost_is_told_and_counted(stated, folder):
-    def lose(predicate, _):
-        for number, (status, kind) in enumerate(
-            [("failed", "agent"), ("missing", "infrastructure")]
-        ):
-            reason = f"lost {number}"
-            predicate["runs"][number] |= {
-                "status": status,
-                "score": None,
-                "final_returns": [],
-                "weights": {},
-            }
-            predicate["runs"][number]["failure"] = {"kind": kind, "reason": reason, "agent_step": 7}
-
-    page = rendered(stated, folder, lose)
+    lost = [("failed", "agent"), ("missing", "infrastructure")]
+    runs = list(stated.runs)
+    for number, (status, kind) in enumerate(lost):
+        failure = Failure(kind, f"lost {number}", 7)
+        runs[number] = replace(
+            runs[number], status=status, failure=failure, score=None, final_returns=(), weights={}
+        )
+    page = render(replace(stated, runs=tuple(runs)), folder)
     assert "2 of 4 runs finished, 1 failed, 1 missing" in page
     assert "<td>failed</td><td>agent</td><td>7</td><td>lost 0</td>" in page
     assert "<td>missing</td><td>infrastructure</td><td>7</td><td>lost 1</td>" in page
 
 
-def hostile(predicate, manifest):
-    predicate["suite"] |= {"name": HOSTILE, "changes": [HOSTILE]}
-    predicate["unranked_because"] = [HOSTILE]
-    predicate["versions"] = {HOSTILE: HOSTILE}
-    predicate["hardware"] = {HOSTILE: [HOSTILE]}
-    predicate["source"]["commit"] = predicate["times"]["started"] = manifest["command"] = HOSTILE
-    predicate["runs"][0]["failure"] = {"kind": "agent", "reason": HOSTILE, "agent_step": 0}
-    for run in predicate["runs"]:
-        run["regime"] += HOSTILE
-        run["task"] = HOSTILE
+def hostile(stated):
+    """The same report, its maker having put markup into every text that is free."""
+    origin = stated.origin
+    hardware = replace(
+        origin.hardware, architecture=HOSTILE, cpu=HOSTILE, cpu_flags=(HOSTILE,), gpus=(HOSTILE,)
+    )
+    origin = replace(
+        origin,
+        versions={HOSTILE: HOSTILE},
+        hardware=hardware,
+        source=replace(origin.source, commit=HOSTILE),
+        times=replace(origin.times, started=HOSTILE),
+        fingerprints={HOSTILE: HOSTILE},
+    )
+    runs = [
+        replace(run, regime=run.regime + HOSTILE, task=HOSTILE, failure=None) for run in stated.runs
+    ]
+    signature = FailureSignature(HOSTILE, 0, 1.0)
+    runs[0] = replace(runs[0], failure=Failure("agent", HOSTILE, 0), signs=(signature,))
+    return replace(
+        stated,
+        plan=replace(stated.plan, suite=HOSTILE, changes=(HOSTILE,)),
+        unranked_because=(HOSTILE,),
+        command=HOSTILE,
+        origin=origin,
+        runs=tuple(runs),
+    )
 
 
 def test_hostile_names_stay_text(stated, folder):
-    page = rendered(stated, folder, hostile, verify(folder / "entry.dsse.json"))
+    page = render(hostile(stated), folder)
     assert "<script" not in page
-    assert page.count("&lt;script&gt;") > 15
+    assert page.count("&lt;script&gt;") > 25
 
 
 def test_many_seeds_draw_intervals_and_many_regimes_are_told_apart(stated, folder):
-    def many(predicate, _):
-        runs = predicate["runs"]
-        predicate["runs"] = [
-            {**run, "regime": f"{run['regime']}{copied}"} for copied in range(3) for run in runs
-        ]
-
-    assert rendered(stated, folder, many).count("<li><span") == 12
+    runs = [
+        replace(run, regime=f"{run.regime}{copied}") for copied in range(3) for run in stated.runs
+    ]
+    assert render(replace(stated, runs=tuple(runs)), folder).count("<li><span") == 12
 
 
 def test_a_folder_without_an_entry_shows_the_figures_so_far(folder):
@@ -140,6 +145,28 @@ def test_a_folder_without_an_entry_shows_the_figures_so_far(folder):
     assert page.count("<figure") == 18
     shutil.rmtree(folder / "runs")
     assert "No evaluation of these runs is recorded yet." in write_report(folder).read_text()
+
+
+def test_drawing_an_unsigned_folder_neither_simulates_nor_trains(folder, monkeypatch):
+    """It once took fingerprints and trained a canary, on whatever machine drew the page, whose
+    hardware then stood on it."""
+
+    def forbidden(*_):
+        raise AssertionError("a page is drawn from files")
+
+    monkeypatch.setattr(manifest, "Worker", forbidden)
+    monkeypatch.setattr(manifest, "canary", forbidden)
+    (folder / "entry.dsse.json").unlink()
+    sealed = write_report(folder).read_text()
+    origin = read_manifest(folder)
+    assert origin.fingerprints["cartpole-swingup"] in sealed
+    assert origin.nonce in sealed
+
+    (folder / "manifest.json").unlink()
+    unsealed = write_report(folder).read_text()
+    assert "Not sealed yet" in unsealed
+    assert origin.hardware.cpu not in unsealed
+    assert "environment fingerprints" not in unsealed
 
 
 def test_a_changed_entry_has_no_report(folder):
@@ -187,7 +214,7 @@ def test_a_browser_shows_it_without_errors_or_requests(browser, tiny_entry, stat
     assert page.locator("h1").inner_text() == "tiny"
     rows = page.locator("#comparison tbody tr")
     assert rows.count() == 4
-    assert f"{stated[0]['runs'][0]['score']:.1f}" in rows.first.inner_text()
+    assert f"{stated.runs[0].score:.1f}" in rows.first.inner_text()
     boxes = [figure.bounding_box() for figure in page.locator("figure svg").all()]
     assert len(boxes) == 18
     assert all(box["width"] > 200 and box["height"] > 100 for box in boxes)
@@ -222,7 +249,7 @@ def test_a_phone_needs_no_sideways_scrolling(browser, tiny_entry):
 @pytest.mark.browser
 def test_hostile_names_do_nothing_in_a_browser(browser, stated, folder):
     path = folder / "hostile.html"
-    path.write_text(rendered(stated, folder, hostile, verify(folder / "entry.dsse.json")))
+    path.write_text(render(hostile(stated), folder))
     page, events = opened(browser, path)
     assert events == [path.as_uri()]
     assert page.evaluate("window.hacked") is None

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
+from helpers.stated import stated
+from leaderboard.formats.plan import Claim
 from leaderboard.statistics import stats
-from leaderboard.statistics.claims import NOTHING, findings
+from leaderboard.statistics.claims import UNDECIDABLE, findings
 
 A, B = [10.0, 12.0, 14.0, 16.0], [9.0, 9.5, 10.5, 15.0, 6.0]
 
@@ -114,21 +116,15 @@ def test_looking_after_every_pair_rarely_sees_what_is_not_there():
 
 def runs(**scores):
     return [
-        {"task": "dog-run", "regime": regime, "seed": seed, "score": score, "status": "finished"}
+        stated(regime, seed, float(score))
         for regime, values in scores.items()
         for seed, score in enumerate(values)
     ]
 
 
 def claim(**other):
-    return {
-        "claim": "c",
-        "regime": "ours",
-        "than": "theirs",
-        "relation": "above",
-        "figure": "score",
-        **other,
-    }
+    names = {"claim": "c", "regime": "ours", "than": "theirs", "relation": "above"}
+    return Claim(**{**names, "figure": "score", **other})
 
 
 @pytest.mark.parametrize(
@@ -141,19 +137,17 @@ def claim(**other):
         ([50], "above", "undecided"),
     ],
 )
-def test_a_claim_about_an_order(tmp_path, ours, relation, verdict):
+def test_a_claim_about_an_order(ours, relation, verdict):
     (found,) = findings(
-        [claim(relation=relation)], runs(ours=ours, theirs=[10, 11, 12, 10]), tmp_path, 1000
+        [claim(relation=relation)], runs(ours=ours, theirs=[10, 11, 12, 10]), {}, 1000
     )
     assert found.verdict == verdict, found
 
 
-def test_many_claims_need_more(tmp_path):
+def test_many_claims_need_more():
     few = runs(ours=[12.5, 13.0, 12.0, 13.5], theirs=[10.0, 12.0, 11.0, 11.5])
-    assert findings([claim()], few, tmp_path, 1000)[0].verdict == "supported"
-    assert {found.verdict for found in findings([claim()] * 20, few, tmp_path, 1000)} == {
-        "undecided"
-    }
+    assert findings([claim()], few, {}, 1000)[0].verdict == "supported"
+    assert {found.verdict for found in findings([claim()] * 20, few, {}, 1000)} == {"undecided"}
 
 
 @pytest.mark.parametrize(
@@ -165,14 +159,12 @@ def test_many_claims_need_more(tmp_path):
         ([560, 575, 590, 550, 570, 568], 500_000, "undecided"),
     ],
 )
-def test_agreement_with_published_figures(tmp_path, scores, budget, verdict):
-    (found,) = findings(
-        [claim(than="MR.Q", relation="agrees")], runs(ours=scores), tmp_path, budget
-    )
+def test_agreement_with_published_figures(scores, budget, verdict):
+    (found,) = findings([claim(than="MR.Q", relation="agrees")], runs(ours=scores), {}, budget)
     assert found.verdict == verdict, found
 
 
-def test_a_claim_about_spread(tmp_path):
+def test_a_claim_about_spread():
     few = runs(ours=[10, 20, 30, 0, 50, 5], theirs=[10, 11, 10, 11, 10, 11])
-    assert findings([claim(figure="spread")], few, tmp_path, 1000)[0].verdict == "supported"
-    assert math.isnan(NOTHING.p)
+    assert findings([claim(figure="spread")], few, {}, 1000)[0].verdict == "supported"
+    assert math.isnan(UNDECIDABLE.p)

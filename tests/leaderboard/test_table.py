@@ -4,24 +4,9 @@ import math
 
 import pytest
 
+from helpers.stated import stated
 from leaderboard.pages.table import comparison
 from leaderboard.statistics.stats import mean_interval
-
-
-def run(regime, seed, score, status="finished"):
-    weights = (
-        {module: {"total": 100, "active": 40} for module in ("encoder", "critic", "actor")}
-        if score is not None
-        else {}
-    )
-    return {
-        "task": "dog-run",
-        "regime": regime,
-        "seed": seed,
-        "score": score,
-        "status": status,
-        "weights": weights,
-    }
 
 
 def test_a_t_interval_by_hand():
@@ -39,10 +24,10 @@ def test_one_seed_has_no_interval():
 
 def test_failed_and_missing_runs_are_shown_and_stay_in_the_denominator():
     runs = [
-        run("mst", 0, 10.0),
-        run("mst", 1, None, "failed"),
-        run("mst", 2, None, "missing"),
-        run("sst", 0, None, "missing"),
+        stated("mst", 0, 10.0),
+        stated("mst", 1, None, status="failed"),
+        stated("mst", 2, None, status="missing"),
+        stated("sst", 0, None, status="missing"),
     ]
     lines = comparison(runs).splitlines()
     mst = next(line.split() for line in lines if "mst" in line)

@@ -4,14 +4,16 @@ import base64
 import hashlib
 import json
 import random
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from helpers.forge import failed, resign, restate, statement_of
+from helpers.forge import failed, resign, restate, statement_of, table_of
 from leaderboard.formats import envelope, keys
-from leaderboard.formats.statement import results_csv, score
+from leaderboard.formats.run import score
+from leaderboard.verification.checks import Check, Verdict
 from leaderboard.verification.verify import CHECKS, verify
 
 
@@ -105,7 +107,7 @@ def test_another_key_id_or_another_key_is_refused(entry):
     assert "is not the digest of the public key" in verdict.checks[-1].detail
 
     stranger = keys.one_use_key()
-    payload = envelope.payload(document)
+    payload = envelope.open_envelope(json.dumps(document).encode()).payload
     entry.write_text(json.dumps(envelope.sign(payload, stranger)))
     assert failed(verify(entry)) == "signature", (
         "signed by a key other than the one that the payload names"
@@ -229,15 +231,14 @@ def test_a_changed_record_breaks_its_chain(entry):
 
 
 def test_a_results_table_that_does_not_follow_from_the_runs_is_refused(entry):
-    runs = statement_of(entry)["predicate"]["runs"]
-    runs[0]["score"] = 1000.0
-    assert failed(resign(entry, restate(entry, "results.csv", results_csv(runs)))) == "scores"
+    statement = statement_of(entry)
+    run_of(statement)["score"] = 1000.0
+    table = table_of(statement)
+    assert failed(resign(entry, restate(entry, "results.csv", table))) == "scores"
 
 
-@pytest.mark.parametrize(
-    "plan", [b"{}", b"[]", b"7", b'{"suite": []}', b'{"suite": "tiny", "version": 1}', b"{"]
-)
-def test_a_signed_plan_without_what_the_checks_read_is_refused_by_name(entry, plan):
+def sign_plan(entry, plan):
+    """Sign the entry again with other bytes of plan.json, its id made to fit."""
     change = restate(entry, "plan.json", plan)
 
     def both(statement):
@@ -245,7 +246,138 @@ def test_a_signed_plan_without_what_the_checks_read_is_refused_by_name(entry, pl
         digest = hashlib.sha256(plan).hexdigest()
         statement["predicate"]["plan"] = {"id": digest[:16], "sha256": digest, "log_index": None}
 
-    assert failed(resign(entry, both)) == "plan"
+    return resign(entry, both)
+
+
+@pytest.mark.parametrize(
+    "plan", [b"{}", b"[]", b"7", b'{"suite": []}', b'{"suite": "tiny", "version": 1}', b"{"]
+)
+def test_a_signed_plan_without_what_the_checks_read_is_refused_by_name(entry, plan):
+    assert failed(sign_plan(entry, plan)) == "plan"
+
+
+def every_key(document, path=()):
+    """Where a document has keys, at every depth, the first element of a list standing for all."""
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield (*path, key)
+            yield from every_key(value, (*path, key))
+    elif isinstance(document, list) and document:
+        yield from every_key(document[0], (*path, 0))
+
+
+def parent_of(document, path):
+    for key in path[:-1]:
+        document = document[key]
+    return document
+
+
+NAMES = {"settings": 2, "blocks": 2, "observations": 3, "regimes": 3, "sizes": 2}
+"""Parts of a plan with names for keys -> depth down to which keys are names, not fields."""
+
+
+def is_field(path):
+    depth = 3 if path[:2] == ("budget", "updates") else NAMES.get(path[0], 1)
+    return len(path) == 1 or path == ("budget", "updates") or len(path) > depth
+
+
+def test_a_plan_that_lacks_any_field_is_refused_by_name(entry):
+    original = json.loads((entry.parent / "plan.json").read_bytes())
+    paths = [path for path in every_key(original) if path[-1] != 0]
+    fields = [path for path in paths if is_field(path)]
+    assert ("regimes", "sst", "critic", "interval") in fields
+    assert ("runs", 0, "seed") in fields
+    assert ("budget", "updates") in fields
+    for path in fields:
+        plan = json.loads(json.dumps(original))
+        del parent_of(plan, path)[path[-1]]
+        verdict = sign_plan(entry, json.dumps(plan).encode())
+        assert failed(verdict) == "plan", path
+        assert f"key '{path[-1]}' is missing" in verdict.checks[-1].detail
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        (("budgte",), 1, "budgte: unknown key. Did you mean 'budget'?"),
+        (("budget", "bonus_steps"), 1, "budget.bonus_steps: unknown key."),
+        (("runs", 0, "score"), 999.0, "runs[0].score: unknown key."),
+        (("regimes", "sst", "critic", "secret"), 1, "regimes.sst.critic.secret: unknown key."),
+        (("version",), "1", "version: expected a whole number, found str '1'."),
+        (("runs", 0, "seed"), -1, "runs[0]: seed is -1, expected at least 0."),
+        (("runs", 0, "regime"), "best", "run cartpole-swingup/best/0: regimes state nothing"),
+        (("claims",), [7], "claims[0]: expected a mapping"),
+        (("schema",), "urn:mst-bench:plan:v9", "schema: str 'urn:mst-bench:plan:v9' is not"),
+        (("regimes", "sst", "critic", "sparsity"), 1.0, "sparsity is 1.0, expected at least 0"),
+        (("regimes", "sst", "critic", "interval"), 0, "interval is 0, expected at least 1"),
+        (("regimes", "sst", "critic", "schedule"), "sometimes", "'sometimes' is not a choice."),
+        (("regimes", "sst", "value"), {}, "regimes.sst.value: key 'rule' is missing."),
+        (("budget", "updates", "critic"), 10**18, "updates are"),
+        (("budget", "updates", "critic"), 10**400, "updates are"),
+        (("evaluation", "final_episodes"), None, "expected a whole number, found NoneType None."),
+    ],
+)
+def test_a_plan_with_another_field_is_refused_in_a_sentence(entry, path, value, sentence):
+    plan = json.loads((entry.parent / "plan.json").read_bytes())
+    parent_of(plan, path)[path[-1]] = value
+    verdict = sign_plan(entry, json.dumps(plan).encode())
+    assert failed(verdict) == "plan"
+    assert sentence in verdict.checks[-1].detail
+
+
+def test_a_signed_file_that_is_not_of_its_type_is_refused_by_the_check_that_reads_it(entry):
+    manifest = json.loads((entry.parent / "manifest.json").read_bytes())
+    del manifest["nonce"]
+    change = restate(entry, "manifest.json", json.dumps(manifest).encode())
+    verdict = resign(entry, change)
+    assert failed(verdict) == "files"
+    assert verdict.checks[-1].detail == "manifest.json: key 'nonce' is missing."
+
+
+@pytest.mark.parametrize("line", [b"[]\n", b"7\n", b'{"kind":[]}\n', b'{"kind":"final"}\n'])
+def test_a_line_that_is_no_record_is_refused_by_its_number(entry, line):
+    name = "runs/cartpole-swingup/sst/0/records.jsonl"
+    records = (entry.parent / name).read_bytes()
+    verdict = resign(entry, restate(entry, name, records + line))
+    assert failed(verdict) == "records"
+    number = records.count(b"\n") + 1
+    assert verdict.checks[-1].detail.startswith(f"{name}:{number}: ")
+
+
+def test_every_file_is_opened_once(entry):
+    """What is digested is what is parsed: nothing can be swapped in between."""
+    opened = Counter()
+
+    def count(event, arguments):
+        if counting and event == "open" and isinstance(arguments[0], str | Path):
+            path = Path(arguments[0])
+            if path.is_relative_to(entry.parent):
+                opened[path.relative_to(entry.parent).as_posix()] += 1
+
+    counting = True
+    sys.addaudithook(count)  # it stays, so `counting` ends it
+    try:
+        assert verify(entry, complete=True).accepted
+    finally:
+        counting = False
+    names = [subject["name"] for subject in statement_of(entry)["subject"]]
+    assert opened == Counter([entry.name, *names])
+
+
+def test_a_level_is_data_not_prose():
+    spoken = Check("reeval", "passed", "policies repeated; this is level L2", level="L1")
+    assert Verdict("entry", [spoken]).level == "L1"
+    assert Verdict("entry", [Check("reeval", "passed", "L2, they say")]).level == "L0"
+    assert Verdict("entry", [Check("reeval", "failed", "refused", level="L2")]).level == "L0"
+
+
+def test_what_strangers_wrote_cannot_steer_a_terminal(entry):
+    plan = json.loads((entry.parent / "plan.json").read_bytes())
+    plan["suite"] = "tiny\x1b[2J\ud800"
+    sign_plan(entry, json.dumps(plan).encode())
+    verdict = resign(entry, lambda s: s["predicate"]["suite"].update(name=plan["suite"]))
+    assert verdict.accepted
+    assert all(check.detail.isprintable() for check in verdict.checks)
 
 
 def test_a_link_out_of_the_folder_is_refused(entry, tmp_path):
@@ -275,7 +407,6 @@ def test_with_a_trust_file_only_known_keys_pass(entry, tmp_path):
 
 def test_verify_loads_neither_torch_nor_a_simulator(tiny_entry):
     import subprocess
-    import sys
 
     script = (
         "import sys; from pathlib import Path; from leaderboard.verification.verify import verify;"

@@ -1,0 +1,98 @@
+"""Commands about a single entry or image: sign, verify, release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness import errors
+from harness.cli.keys import KeyOption, signing_key
+from harness.cli.printing import JsonOption, print_json, print_verdict
+from harness.errors import UserError
+from harness.folder import Folder
+
+TrustOption = Annotated[
+    Path | None,
+    typer.Option("--trust", envvar="MST_BENCH_TRUST", help="Trust file: keys that are known."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the program."""
+    for command in (sign, verify, release):
+        app.command()(command)
+
+
+def sign(
+    folder: Annotated[Path, typer.Argument(help="OUT/<plan id>, already carried out.")],
+    key: Annotated[
+        Path, typer.Option("--key", envvar="MST_BENCH_KEY", help="Ed25519 private key.")
+    ],
+) -> None:
+    """Sign a plan folder with your key, replacing a one-use signature. The old entry is verified
+    first."""
+    from harness.entries.entry import write_entry
+    from harness.planning.plan import read_plan
+    from leaderboard.verification.verify import verify
+
+    signing = signing_key(key)
+    path = Folder(folder).entry
+    if not path.exists():
+        raise UserError(f"{path}: no entry to sign; `mst-bench run` makes one.")
+    verdict = verify(path)
+    if not verdict.accepted:
+        print_verdict(verdict)
+        raise typer.Exit(errors.UNVERIFIED)
+    entry = write_entry(folder, read_plan(Folder(folder).plan), signing)
+    typer.echo(f"{entry}: signed with key {signing.key_id[:16]}")
+
+
+def verify(
+    entry: Annotated[Path, typer.Argument(help="entry.dsse.json, its files beside it.")],
+    trust: TrustOption = None,
+    release: Annotated[
+        Path | None,
+        typer.Option("--release", help="Signed release statement of the entry's image."),
+    ] = None,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="Refuse an entry whose tensors are not there.")
+    ] = False,
+    reeval: Annotated[
+        Path | None, typer.Option("--reeval", help="Signed re-evaluation of the entry.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check an entry, offline: one line a check. Exit 4 if any fails."""
+    from leaderboard.formats.keys import KeyFileError
+    from leaderboard.verification.verify import verify as run_checks
+
+    try:
+        verdict = run_checks(entry, trust, release, complete, reeval)
+    except OSError as error:
+        raise UserError(f"{error.filename or entry}: cannot be read ({error.strerror}).") from None
+    except KeyFileError as error:
+        raise UserError(str(error)) from None
+    if as_json:
+        print_json(verdict.document())
+    else:
+        print_verdict(verdict)
+    if not verdict.accepted:
+        raise typer.Exit(errors.UNVERIFIED)
+
+
+def release(
+    image: Annotated[
+        str, typer.Option("--image", help="The image, as the engine knows it.")
+    ] = "mst-bench",
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder of the statement and of what it binds.")
+    ] = Path("release"),
+    key: KeyOption = None,
+) -> None:
+    """Sign what an image is: its digests, content manifest, commit and lock. The image is read, not
+    run."""
+    from harness.entries.release import write_release
+
+    typer.echo(write_release(image, out, signing_key(key)))

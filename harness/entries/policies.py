@@ -1,0 +1,100 @@
+"""Loads the policies of an entry into an agent of our own code.
+
+Nothing of a submission runs: its tensors are copied if they are exactly those that the settings of
+its plan ask for.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from agents.protocol import Agent
+from agents.sparsity.regime import ModuleRegime
+from agents.spec import AgentSpec
+from envs.tasks import TASKS
+from harness.errors import UNVERIFIED, UserError
+from harness.folder import Folder
+from harness.machine import resources
+from harness.planning.plan import Plan, Run
+from harness.planning.shapes import task_shape
+from harness.planning.sizing import BYTES_PER_PARAMETER
+from harness.seeding import generator
+from harness.training.agents import build_agent
+
+SLACK = 1 << 20
+"""Bytes that a file of tensors may have beyond its tensors."""
+
+
+class Unreadable(UserError):
+    """A policy that cannot be rolled out: the entry is refused."""
+
+    code = UNVERIFIED
+
+
+def load_policies(folder: Path, plan: Plan, runs: list[Run], members: int) -> Agent:
+    """An agent whose members have the tensors of these runs, over and over until there are
+    `members`. Raises Unreadable for tensors that do not fit."""
+    run = runs[0]
+    settings = plan.agent_settings(run)
+    _check_memory(folder, settings, plan, run, members)
+    dense = dict.fromkeys(settings.MODULES, ModuleRegime())
+    agent = build_agent(
+        plan,
+        run,
+        [dense] * members,
+        lambda member, word: generator("reeval", run.task, member, word),
+        agent_steps=1,
+    )
+    for member in range(members):
+        file = Folder(folder).run(runs[member % len(runs)]).tensors("policy")
+        _load(file, agent, settings.POLICY_MODULES, member)
+    return agent
+
+
+def _check_memory(folder: Path, settings: AgentSpec, plan: Plan, run: Run, members: int) -> None:
+    """A plan names the size of its networks: Unreadable before they fill the memory."""
+    shapes = settings.shapes(task_shape(TASKS[run.task], plan.budget.action_repeat))
+    size = 0
+    for layers, copies in shapes.values():
+        size += members * copies * sum(layer.size for layer in layers)
+    if size * BYTES_PER_PARAMETER / 2**30 > resources.memory_gib():
+        raise Unreadable(
+            f"{folder}: the plan's networks have {size} weights, more than there is memory for"
+            " here."
+        )
+
+
+@torch.no_grad()
+def _load(path: Path, agent: Agent, modules: tuple[str, ...], member: int) -> None:
+    """Copy the tensors of a policy into a member, if they are exactly those that it has."""
+    own = _own_tensors(agent, modules, member)
+    largest = sum(tensor.nbytes for tensor in own.values()) + SLACK
+    try:
+        if path.stat().st_size > largest:
+            raise ValueError(f"has {path.stat().st_size} bytes, at most {largest} are read")
+        submitted = load_file(path)
+        if _forms(submitted) != _forms(own):
+            raise ValueError("does not hold the tensors of the plan's networks")
+    except (OSError, ValueError, SafetensorError) as error:
+        raise Unreadable(f"{path}: {error}") from None
+    for name, tensor in own.items():
+        tensor.copy_(submitted[name])
+
+
+def _own_tensors(agent: Agent, modules: tuple[str, ...], member: int) -> dict[str, torch.Tensor]:
+    """Views of a member's tensors, under the names that its file has."""
+    own: dict[str, torch.Tensor] = {}
+    for name in modules:
+        module = agent.modules()[name].parameters
+        rows = slice(member * module.copies, (member + 1) * module.copies)
+        for key, tensor in module.parameters.items():
+            own[f"{name}/{key}"] = tensor.detach()[rows]
+    return own
+
+
+def _forms(tensors: dict[str, torch.Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}

@@ -1,0 +1,178 @@
+"""A run: one learning curve, and what its result states of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from leaderboard.formats.document import DocumentError, build, parse_json
+from leaderboard.formats.schema import run_defects
+
+RESULT_SCHEMA: Literal["urn:mst-bench:result:v1"] = "urn:mst-bench:result:v1"
+
+MODULES = ("encoder", "critic", "actor")
+"""The order in which tables and pages name modules; further ones follow by name."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one learning curve comes from."""
+
+    task: str
+    regime: str
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed}, expected at least 0")
+
+    @property
+    def name(self) -> str:
+        """`task/regime/seed`, also its folder under runs/."""
+        return f"{self.task}/{self.regime}/{self.seed}"
+
+    @property
+    def group(self) -> str:
+        """`task/regime`: runs that differ in nothing but their seeds."""
+        return f"{self.task}/{self.regime}"
+
+    @property
+    def identity(self) -> tuple[str, str, int]:
+        """The same as `name` for comparisons: names with slashes cannot imitate each other."""
+        return self.task, self.regime, self.seed
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run has no score: the agent failed, or what it ran on did."""
+
+    kind: Literal["agent", "infrastructure"]
+    reason: str
+    agent_step: int
+
+
+@dataclass(frozen=True)
+class Count:
+    """Weights of a module, over all of its copies."""
+
+    total: int
+    active: int
+    """Those that the last masks keep."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.active <= self.total or self.total == 0:
+            raise ValueError(f"{self.active} of {self.total} weights are no count")
+
+    @property
+    def density(self) -> float:
+        """Active share."""
+        return self.active / self.total
+
+
+@dataclass(frozen=True)
+class FailureSignature:
+    """A pattern of failing learning that the papers describe, when it first showed."""
+
+    name: str
+    agent_step: int
+    value: float
+    """The measure that crossed its limit."""
+
+
+@dataclass(frozen=True)
+class StatedRun(Run):
+    """result.json, which is also one run of an entry's statement; a missing run states nothing."""
+
+    status: Literal["finished", "failed", "missing"]
+    failure: Failure | None
+    score: float | None
+    """Mean of the final returns."""
+    final_returns: tuple[float, ...]
+    """Of each episode of the final policy."""
+    environment_steps: int
+    updates: dict[str, int]
+    """Of each module."""
+    members: int
+    """Runs of the cohort that trained it; 0 for a missing run."""
+    weights: dict[str, Count]
+    """Of each module."""
+    parameters: dict[str, int]
+    """`total` and `active`: weights and biases of all modules."""
+    flops: dict[str, float]
+    """`total` and `active`: operations of the learning of one agent step."""
+    signs: tuple[FailureSignature, ...]
+    rewires: dict[str, int]
+    """Of each module."""
+    mask_first: dict[str, str]
+    """Digest of each module's first masks."""
+    mask_last: dict[str, str]
+    chain_head: str | None
+    """Digest of the last record."""
+    schema: Literal["urn:mst-bench:result:v1"] = RESULT_SCHEMA
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.members < 1 and not self.missing:
+            raise ValueError(f"members is {self.members}, expected at least 1")
+
+    @property
+    def finished(self) -> bool:
+        """Whether it was trained to its end."""
+        return self.status == "finished"
+
+    @property
+    def missing(self) -> bool:
+        """Whether it has no result."""
+        return self.status == "missing"
+
+
+def parse_result(data: bytes, location: str) -> StatedRun:
+    """The result in the bytes of a result.json; DocumentError says what is wrong with them."""
+    document = parse_json(data, location)
+    defects = run_defects(document)
+    if defects:
+        raise DocumentError(f"{location}: {defects[0]}.")
+    return build(StatedRun, document, location)
+
+
+def score(returns: Sequence[float]) -> float | None:
+    """A run's score: the mean return of its final policy's episodes, None without any."""
+    return math.fsum(returns) / len(returns) if returns else None
+
+
+def in_order(modules: Iterable[str]) -> tuple[str, ...]:
+    """Modules, each once, in the order in which tables and pages name them."""
+
+    def rank(module: str) -> tuple[int, str]:
+        known = MODULES.index(module) if module in MODULES else len(MODULES)
+        return known, module
+
+    return tuple(sorted(set(modules), key=rank))
+
+
+CSV_COLUMNS = (
+    "task",
+    "regime",
+    "seed",
+    "status",
+    "score",
+    "environment_steps",
+    *(f"{module}_updates" for module in MODULES),
+)
+
+
+def results_csv(runs: Iterable[StatedRun]) -> bytes:
+    """results.csv: one row for each planned run, missing and failed ones included."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for run in runs:
+        points = "" if run.score is None else repr(run.score)
+        updates = [run.updates.get(module, "") for module in MODULES]
+        steps = run.environment_steps
+        writer.writerow([run.task, run.regime, run.seed, run.status, points, steps, *updates])
+    return text.getvalue().encode()

@@ -1,0 +1,141 @@
+"""What checks of an entry are made of: their outcome, the verdict, and what they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from leaderboard.formats.envelope import Envelope
+from leaderboard.formats.manifest import Manifest
+from leaderboard.formats.plan import Plan
+from leaderboard.formats.reeval import Level
+from leaderboard.formats.run import StatedRun
+from leaderboard.formats.statement import Predicate, Statement
+from leaderboard.verification.files import SignedFiles
+
+Status = Literal["passed", "failed", "unknown"]
+
+
+class Defect(ValueError):
+    """A check failed; the text says how."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One named check and how it went."""
+
+    name: str
+    status: Status
+    detail: str
+    """In words, for people."""
+    level: Level | None = None
+    """How far the entry was checked, if this check shows it."""
+
+
+@dataclass(frozen=True)
+class Documents:
+    """What an accepted entry states, built from the bytes whose digests were checked."""
+
+    statement: Statement[Predicate]
+    plan: Plan
+    manifest: Manifest
+
+
+@dataclass
+class Verdict:
+    """The checks that ran on an entry, in their order."""
+
+    entry: str
+    """Its path."""
+    checks: list[Check] = field(default_factory=list)
+    documents: Documents | None = None
+    """None if a check failed."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether no check failed."""
+        return all(check.status != "failed" for check in self.checks)
+
+    @property
+    def level(self) -> Level:
+        """How far an accepted entry was checked: L0 signed and consistent, L1 every policy rolled
+        out again, L2 some runs trained again."""
+        for check in self.checks:
+            if check.status == "passed" and check.level is not None:
+                return check.level
+        return "L0"
+
+    def document(self) -> dict[str, object]:
+        """The verdict as plain data."""
+        checks = [
+            {"name": check.name, "status": check.status, "detail": check.detail}
+            for check in self.checks
+        ]
+        return {
+            "entry": self.entry,
+            "accepted": self.accepted,
+            "level": self.level,
+            "checks": checks,
+        }
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a check that did not fail says."""
+
+    status: Literal["passed", "unknown"]
+    detail: str
+    level: Level | None = None
+
+
+def passed(detail: str, level: Level | None = None) -> Judgement:
+    """The check holds."""
+    return Judgement("passed", detail, level)
+
+
+def unknown(detail: str) -> Judgement:
+    """The check cannot be decided from what was handed in, and nothing speaks against the entry."""
+    return Judgement("unknown", detail)
+
+
+@dataclass
+class Entry:
+    """An entry under verification. Each check may read what the checks before it have set."""
+
+    path: Path
+    trust: Path | None
+    release: Path | None
+    complete: bool
+    """Whether absent tensors are a failure."""
+    reeval: Path | None
+
+    sha256: str = field(init=False)
+    """Of the entry's own file; set by the check `envelope`."""
+    envelope: Envelope = field(init=False)
+    """Set by `envelope`."""
+    statement: Statement[Predicate] = field(init=False)
+    """Set by `statement`, believed from `signature` on."""
+    files: SignedFiles = field(init=False)
+    """Set by `files`."""
+    plan: Plan = field(init=False)
+    """Set by `plan`."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the signed files lie."""
+        return self.path.parent
+
+    @property
+    def predicate(self) -> Predicate:
+        """What the entry states."""
+        return self.statement.predicate
+
+    @property
+    def present_runs(self) -> list[StatedRun]:
+        """The runs that have a result."""
+        return [run for run in self.predicate.runs if not run.missing]
+
+    def lists(self, name: str) -> bool:
+        """Whether a file is among the signed ones."""
+        return name in self.files.digests
