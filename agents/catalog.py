@@ -1,38 +1,40 @@
-"""The table of agents: names to lazy places, so that importing the table imports no agent."""
+"""The table of algorithms: names to lazy imports, so importing the table imports no algorithm."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from agents.lazy import load
+from agents.spec import AgentSpec
 
 if TYPE_CHECKING:
-    from agents.protocol import AgentKind
+    from agents.protocol import AgentBuilder
 
-AGENTS: dict[str, tuple[str, str, str, str]] = {
-    "mrq": (
-        "agents.mrq.settings:MRQSettings",
-        "agents.mrq.spec",
-        "agents.mrq.agent:MRQ",
-        "MR.Q, arXiv 2501.16142",
-    ),
+
+@dataclass(frozen=True)
+class Algorithm:
+    """One algorithm: a folder with the same file names as every other."""
+
+    folder: str
+    """Its package; `spec.py` holds SPEC and loads no torch, `agent.py` holds BUILD."""
+    meaning: str
+    """Name and source."""
+
+
+AGENTS: dict[str, Algorithm] = {
+    "mrq": Algorithm("agents.mrq", "MR.Q, arXiv 2501.16142"),
 }
-"""Name -> (settings class, module of shapes, agent class, meaning)."""
+"""Name in a suite -> algorithm."""
 
 
-def settings_class(agent: str) -> Any:
-    """The settings dataclass of an agent; light, imports no torch."""
-    return load(AGENTS[agent][0])
+def agent_spec(agent: str) -> type[AgentSpec]:
+    """The settings class of an algorithm; loads no torch."""
+    spec: type[AgentSpec] = load(f"{AGENTS[agent].folder}.spec:SPEC")
+    return spec
 
 
-def shapes(agent: str) -> Any:
-    """The module with `module_shapes(settings, observation, action)`, for each module its Linear layers and their copies,
-    and `update_flops(settings, weights)`, operations of one agent step's learning; light, imports no torch."""
-    return import_module(AGENTS[agent][1])
-
-
-def agent_class(agent: str) -> AgentKind:
-    """The agent class; imports torch."""
-    kind: AgentKind = load(AGENTS[agent][2])
-    return kind
+def agent_builder(agent: str) -> AgentBuilder[AgentSpec]:
+    """What builds members of an algorithm; loads torch."""
+    builder: AgentBuilder[AgentSpec] = load(f"{AGENTS[agent].folder}.agent:BUILD")
+    return builder

@@ -1,4 +1,4 @@
-"""Tables hold places as text, so that importing a table imports nothing it names."""
+"""Lazy imports: tables store `"module:attribute"`, so importing a table does not import torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 
-def load(place: str) -> Any:
-    """The object at `module:name`."""
-    module, name = place.split(":")
-    return getattr(import_module(module), name)
+def load(path: str) -> Any:
+    """The object that `"module:attribute"` names; imports its module."""
+    module, attribute = path.split(":")
+    return getattr(import_module(module), attribute)

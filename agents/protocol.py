@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from agents.members.blocks import BlockType, block_type
 from agents.members.module import Module
 from agents.sparsity.masks import Masks
 from agents.sparsity.regime import Regime
+from agents.spec import AgentSpec, TaskShape
 
 Streams = Callable[[int, str], torch.Generator]
 """(member, word) -> that member's generator for the word, on the CPU."""
@@ -23,16 +25,10 @@ Streams = Callable[[int, str], torch.Generator]
 class Setup:
     """Everything an agent is built from."""
 
-    observation: int
-    """Width of one observation."""
-    action: int
-    """Width of one action; actions lie in [-1, 1]."""
+    task: TaskShape
+    """Widths, episode length and whether episodes can terminate."""
     agent_steps: int
     """Agent steps in the whole run."""
-    episode_steps: int
-    """Agent steps of an episode that runs into its time limit."""
-    terminates: bool
-    """Whether the task can end an episode before its time limit."""
     blocks: Mapping[str, str]
     """Block type of each module, T1 to T6, and the kind of `residual`."""
     regimes: Sequence[Regime]
@@ -46,8 +42,15 @@ class Setup:
     products: torch.dtype | None = None
     """Type that matrix products are cast to, or None: `dtype`."""
     record: bool = True
-    """Whether steps are recorded where the device can (agents/members/recording.py);
-    without it they run operation by operation."""
+    """Whether steps are captured where the device can (agents/members/recording.py); otherwise
+    they run operation by operation."""
+
+    def block(self, module: str) -> BlockType:
+        """How the hidden layers of a module are built."""
+        residual: Literal["pre", "post"] = (
+            "post" if self.blocks.get("residual") == "post" else "pre"
+        )
+        return block_type(self.blocks[module], residual)
 
 
 @dataclass(frozen=True)
@@ -60,10 +63,10 @@ class TrainedModule:
 
 @dataclass(frozen=True)
 class Probe:
-    """One module of all members on a batch of the replay."""
+    """One module of all members on a batch of its experience."""
 
     features: Tensor
-    """[P, copies, B, d], what the module hands on: an embedding, or the layer before the head."""
+    """[P, copies, B, d], the module's output features: an embedding, or the input of its head."""
     pre_activations: Sequence[Tensor]
     """[P, copies, b, units] of each hidden layer, on the first rows of the batch."""
     activations: Sequence[Tensor]
@@ -78,14 +81,16 @@ class Agent(Protocol):
     """P members that learn together. E is environments per member: 1 for off-policy agents."""
 
     def act(self, observation: Tensor, explore: bool) -> Tensor:
-        """Actions [P, E, act] in [-1, 1] for observations [P, E, obs], good until the next call. Without `explore` nothing
-        random is drawn."""
+        """Actions [P, E, act] in [-1, 1] for observations [P, E, obs], valid until the next call.
+
+        Without `explore` nothing random is drawn.
+        """
 
     def snapshot(self) -> Callable[[Tensor], Tensor]:
-        """The policy as it is now, without exploration; learning that goes on does not change it."""
+        """The policy as it is now, without exploration; later learning does not change it."""
 
     def begin(self, observation: Tensor, action: Tensor) -> None:
-        """An agent step starts: [P, E, obs], [P, E, act]."""
+        """Starts an agent step: [P, E, obs], [P, E, act]."""
 
     def update(self) -> None:
         """The learning that belongs to one agent step."""
@@ -97,29 +102,30 @@ class Agent(Protocol):
         terminated: NDArray[np.bool_],
         truncated: NDArray[np.bool_],
     ) -> None:
-        """The simulator's answer: reward [P, E], true next observation [P, E, obs], flags [P, E]."""
+        """Takes the simulator's answer: reward [P, E], true next observation [P, E, obs], flags
+        [P, E]."""
 
     def overlaps(self) -> bool:
         """Whether `update` of this agent step may run between `begin` and `complete`."""
 
     def modules(self) -> Mapping[str, TrainedModule]:
-        """`encoder`, `critic`, `actor`."""
+        """The modules of the algorithm's spec, in its order."""
 
     def counts(self) -> Mapping[str, int]:
         """Updates of each module so far."""
 
     def check_finite(self) -> list[str | None]:
-        """Per member, what is not finite any more, or None. Reads from the device."""
+        """Per member, what is not finite any more, or None. Waits for the device."""
 
     def freeze(self, member: int) -> None:
-        """A failed member: nothing of it is written any more and its actions are zero."""
+        """Freezes a failed member: its parameters stop changing and its actions are zero."""
 
     def probe(self) -> Mapping[str, Probe]:
-        """For each module what diagnostics look at, measured on a batch of the replay."""
+        """For each module what diagnostics look at, measured on recent experience."""
 
     def state(self) -> dict[str, Any]:
-        """Everything but the replay's rows, generators included: nested dicts of tensors, numbers, text, lists and None.
-        Tensors are the agent's own: they change as it goes on."""
+        """Everything but the replay's rows, generators included: nested dicts of tensors, numbers,
+        text, lists and None. Tensors are live: they change with further learning."""
 
     def replay_rows(self, since: Sequence[int]) -> list[Tensor]:
         """For each member the replay rows from number `since` on: [n, row] each, on the CPU."""
@@ -128,12 +134,11 @@ class Agent(Protocol):
         """Inverse of `state` and of all `replay_rows`."""
 
 
-class AgentKind(Protocol):
-    """What the catalogue holds for each algorithm.
+Settings = TypeVar("Settings", bound=AgentSpec, contravariant=True)
 
-    Its settings have `width`, `depth`, `batch_size`, `buffer_size`, `warmup`, `target_cycle`, `updates(agent_steps)`,
-    `rehearsal()`, `scaled(width, depth, za)` and `with_width(width)`.
-    """
 
-    def __call__(self, setup: Setup, settings: Any) -> Agent:
-        """Build P members."""
+class AgentBuilder(Protocol[Settings]):
+    """What the catalogue names for each algorithm."""
+
+    def __call__(self, setup: Setup, settings: Settings) -> Agent:
+        """Builds P members."""

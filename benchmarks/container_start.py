@@ -24,9 +24,9 @@ from envs.worker import Worker
 from harness.options import Options
 task = TASKS["dog-run"]
 with Worker(Options.watchdog_seconds) as worker:
-    pool = worker.pool(task, [1])
+    pool = worker.pool(task, [[1]])
     pool.reset()
-    pool.step(np.zeros((1, task.action)))
+    pool.step(np.zeros((1, 1, task.action)))
 """
 HULL = [
     "docker",

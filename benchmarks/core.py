@@ -15,22 +15,24 @@ import argparse
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from tabulate import tabulate
 
-from agents.mrq.agent import MRQ
-from agents.mrq.settings import MRQSettings
-from agents.mrq.spec import module_shapes, update_flops
+from agents.mrq.agent import MRQ, build
+from agents.mrq.spec import MRQSpec
+from agents.off_policy import OffPolicy
 from agents.protocol import Setup
 from agents.sparsity.counting import dense_weights
-from agents.sparsity.regime import MODULES, ModuleRegime
+from agents.sparsity.regime import ModuleRegime
+from agents.spec import TaskShape
 
 OBSERVATION, ACTION, CYCLE, FILL = 223, 38, 5, 600
 """Dog's sizes; encoder updates in a block; rows in the replay."""
-DENSE = dict.fromkeys(MODULES, ModuleRegime())
+DENSE = dict.fromkeys(MRQSpec.MODULES, ModuleRegime())
 STATIC = ModuleRegime.of("static", sparsity=0.6)
 RIGL = ModuleRegime.of("rigl", sparsity=0.6, interval=CYCLE)
 MST = {"encoder": ModuleRegime(), "critic": RIGL, "actor": STATIC}
@@ -48,19 +50,21 @@ def filled_agent(
     record: bool = True,
     depth: int = 1,
     dtype: torch.dtype = torch.float32,
-) -> MRQ:
+) -> OffPolicy[MRQ]:
     """MRQ with random transitions, ready to learn. `depth`: hidden layers of each MLP, times those of MR.Q, and then an action
     embedding as wide as they are."""
     setup = Setup(
-        observation=observation, action=action, agent_steps=100_000, episode_steps=500, terminates=False,
+        task=TaskShape(observation, action, episode_steps=500, terminates=False), agent_steps=100_000,
         blocks={"encoder": "T6", "critic": "T6", "actor": "T5"}, regimes=[regime] * members,
         streams=lambda member, word: torch.Generator().manual_seed(1000 * member + sum(word.encode())),
         device=device, products=products, record=record, dtype=dtype,
     )  # fmt: skip
-    settings = MRQSettings(
+    settings = MRQSpec(
         width=width, zs_dim=width, za_dim=width // 2, zsa_dim=width, batch_size=batch, warmup=FILL, target_cycle=CYCLE,
     )  # fmt: skip
-    agent = MRQ(setup, settings if depth == 1 else settings.scaled(1, depth, "full"))
+    agent = build(
+        setup, settings if depth == 1 else replace(settings, za_dim=width).scaled(1, depth)
+    )
     flags = np.zeros((members, 1), dtype=bool)
     for _ in range(FILL + 1):
         seen, after = (
@@ -84,37 +88,46 @@ def timed(step: Callable[[], object], count: int, device: str | torch.device = "
     return (time.perf_counter() - begin) / count
 
 
-def learning(agent: MRQ) -> float:
+def learning(agent: OffPolicy[MRQ]) -> float:
     """Seconds of one step's learning, per member; rewires are left out."""
-    due = [masks.due for masks in agent.masks.values()]
-    for masks in agent.masks.values():
+    due = [masks.due for masks in agent.learner.masks.values()]
+    for masks in agent.learner.masks.values():
         masks.due = lambda update: False  # type: ignore[method-assign]
-    seconds = timed(agent.update, CYCLE, agent.setup.device) / agent.members
-    for masks, method in zip(agent.masks.values(), due, strict=True):
+    seconds = timed(agent.update, CYCLE, agent.setup.device) / agent.learner.members
+    for masks, method in zip(agent.learner.masks.values(), due, strict=True):
         masks.due = method  # type: ignore[method-assign]
     return seconds
 
 
-def rewiring(agent: MRQ) -> float:
+def rewiring(agent: OffPolicy[MRQ]) -> float:
     """Seconds of one rewire of every layer of the critic, per member."""
-    masks = agent.masks["critic"]
-    gradient = torch.randn(agent.critic.layout.size, device=agent.setup.device)
-    members = iter(range(agent.members))
+    masks = agent.learner.masks["critic"]
+    gradient = torch.randn(
+        agent.learner.parameters["critic"].layout.size, device=agent.setup.device
+    )
+    members = iter(range(agent.learner.members))
     return timed(
         lambda: masks._rewire_member(next(members), CYCLE, gradient),
-        agent.members,
+        agent.learner.members,
         agent.setup.device,
     )
 
 
-def products(agent: MRQ) -> float:
+def products(agent: OffPolicy[MRQ]) -> float:
     """Seconds of one step's matrix products, per member, were each as fast as the most common one."""
-    s, device = agent.settings, agent.setup.device
+    s, device = agent.algorithm.settings, agent.setup.device
     sizes = (1, s.width), (s.batch_size, s.width), (s.width, s.width)
-    bias, x, weight = (torch.randn(agent.members, *size, device=device) for size in sizes)
+    bias, x, weight = (torch.randn(agent.learner.members, *size, device=device) for size in sizes)
     torch.baddbmm(bias, x, weight)
     rate = 2.0 * x.numel() * s.width / timed(lambda: torch.baddbmm(bias, x, weight), 20, device)
-    return update_flops(s, dense_weights(module_shapes(s, OBSERVATION, ACTION))) / rate
+    return (
+        s.flops(
+            dense_weights(
+                s.shapes(TaskShape(OBSERVATION, ACTION, episode_steps=500, terminates=False))
+            )
+        )
+        / rate
+    )
 
 
 def measure(

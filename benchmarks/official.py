@@ -77,7 +77,7 @@ def main() -> None:
     ours = filled_agent(
         arguments.members, width, arguments.batch, DENSE, device=device, products=products
     )
-    theirs = filled(arguments.mrq, ours.settings, device)
+    theirs = filled(arguments.mrq, ours.algorithm.settings, device)
     name_of_ours = f"{precision}, P = {arguments.members}"
     kinds = {
         "official": theirs.train,

@@ -46,9 +46,10 @@ def measure(
         members, width, batch, DENSE, task.observation_size, task.action, device, products
     )
     with Worker(Options.watchdog_seconds) as worker:
-        pool = worker.pool(task, list(range(members)), 2, threads=None if on_cuda else 1)
+        own_seeds = [[member] for member in range(members)]
+        pool = worker.pool(task, own_seeds, 2, threads=None if on_cuda else 1)
         pool.reset()
-        actions = np.random.default_rng(0).uniform(-1.0, 1.0, (members, task.action))
+        actions = np.random.default_rng(0).uniform(-1.0, 1.0, (members, 1, task.action))
         updates = list[tuple[bool, float]]()
 
         def learned() -> None:

@@ -24,11 +24,13 @@ import numpy as np
 import official
 import torch
 
-from agents.members.replay import ONE
-from agents.mrq.agent import MRQ
-from agents.mrq.settings import MRQSettings
+from agents.members.lap import ONE
+from agents.mrq.agent import MRQ, build
+from agents.mrq.spec import MRQSpec
+from agents.off_policy import OffPolicy
 from agents.protocol import Setup
-from agents.sparsity.regime import MODULES, ModuleRegime
+from agents.sparsity.regime import ModuleRegime
+from agents.spec import TaskShape
 
 OBSERVATION, ACTION, EPISODE = 24, 6, 100
 PREFILL, CYCLES, CYCLE = 1500, 3, 100
@@ -47,7 +49,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
-    settings = MRQSettings(
+    settings = MRQSpec(
         width=arguments.width, zs_dim=arguments.width, za_dim=arguments.width // 2, zsa_dim=arguments.width,
         batch_size=arguments.batch, target_cycle=CYCLE, warmup=PREFILL, buffer_size=10_000,
     )  # fmt: skip
@@ -61,24 +63,24 @@ def main() -> None:
     print(f"{max(differences.values()):.1e}")
 
 
-def our_agent(settings: MRQSettings) -> MRQ:
+def our_agent(settings: MRQSpec) -> OffPolicy[MRQ]:
     """One stock member."""
-    dense = {module: ModuleRegime() for module in MODULES}
+    dense = {module: ModuleRegime() for module in MRQSpec.MODULES}
     setup = Setup(
-        observation=OBSERVATION, action=ACTION, agent_steps=PREFILL + CYCLES * CYCLE, episode_steps=EPISODE, terminates=True,
+        task=TaskShape(OBSERVATION, ACTION, EPISODE, terminates=True), agent_steps=PREFILL + CYCLES * CYCLE,
         blocks={"encoder": "T4", "critic": "T4", "actor": "T3"}, regimes=[dense],
         streams=lambda member, word: torch.Generator().manual_seed(sum(word.encode())), dtype=torch.float64,
     )  # fmt: skip
-    return MRQ(setup, settings)
+    return build(setup, settings)
 
 
-def official_agent(clone: Path, settings: MRQSettings, ours: MRQ) -> Any:
+def official_agent(clone: Path, settings: MRQSpec, ours: OffPolicy[MRQ]) -> Any:
     """The official agent with our weights, everything in float64."""
     agent = official.build(clone, settings, OBSERVATION, ACTION)
     for network, module in (
-        (agent.encoder, ours.encoder),
-        (agent.value, ours.critic),
-        (agent.policy, ours.actor),
+        (agent.encoder, ours.learner.parameters["encoder"]),
+        (agent.value, ours.learner.parameters["critic"]),
+        (agent.policy, ours.learner.parameters["actor"]),
     ):
         network.double()
         for (weight, bias), layer in zip(our_layers(module), linears(network), strict=True):
@@ -123,17 +125,17 @@ class Script:
 
 
 def compare(
-    ours: MRQ, theirs: Any, control: Any, terminate: bool
+    ours: OffPolicy[MRQ], theirs: Any, control: Any, terminate: bool
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Train all three on the same script; largest differences of ours and of the control, by kind."""
-    rng, batch = np.random.default_rng(3), ours.settings.batch_size
+    rng, batch = np.random.default_rng(3), ours.algorithm.settings.batch_size
     tape: list[Script] = []
 
     def sample(_: torch.Tensor) -> torch.Tensor:
-        rows = np.flatnonzero(ours.replay.samplable[0].numpy())
+        rows = np.flatnonzero(ours.replay.lap.samplable[0].numpy())
         noise = torch.from_numpy(rng.standard_normal((batch, ACTION)))
         tape.append(Script(rng.choice(rows, batch, replace=False), noise, rng.permutation(batch)))
-        ours.draws["target-noise"].now.copy_(noise)
+        ours.learner.draws["target-noise"].now.copy_(noise)
         return torch.from_numpy(tape[-1].index)[None]
 
     ours.replay.sample = sample  # type: ignore[method-assign, assignment]
@@ -191,25 +193,25 @@ def replay_script(agent: Any, tape: list[Script], permuted: bool) -> None:
 State = dict[str, torch.Tensor]
 
 
-def ours_state(agent: MRQ) -> State:
+def ours_state(agent: OffPolicy[MRQ]) -> State:
     """Everything compared, from our side, rows up to the cursor."""
     found: State = {}
     for name, module in (
-        ("encoder", agent.encoder),
-        ("value", agent.critic),
-        ("policy", agent.actor),
+        ("encoder", agent.learner.parameters["encoder"]),
+        ("value", agent.learner.parameters["critic"]),
+        ("policy", agent.learner.parameters["actor"]),
     ):
         for kind, target in ((name, False), (f"{name}_target", True)):
             found[f"parameters of {kind}"] = torch.cat(
                 [torch.cat([w.T.reshape(-1), b]) for w, b in our_layers(module, target)]
             )
     rows = int(agent.replay.size[0])
-    mask = agent.replay.samplable[0, :rows]
+    mask = agent.replay.lap.samplable[0, :rows]
     found["sampling mask"] = mask.double()
-    found["priorities"] = torch.where(mask, agent.replay.priority[0, :rows] / ONE, 0.0)
-    found["max priority"] = agent.replay.max_priority[0] / ONE
-    found["reward scale"] = agent.reward_scale[0]
-    found["target reward scale"] = agent.target_reward_scale[0]
+    found["priorities"] = torch.where(mask, agent.replay.lap.priority[0, :rows] / ONE, 0.0)
+    found["max priority"] = agent.replay.lap.max_priority[0] / ONE
+    found["reward scale"] = agent.algorithm.scales.reward[0]
+    found["target reward scale"] = agent.algorithm.scales.target_reward[0]
     return found
 
 
@@ -228,7 +230,7 @@ def official_state(agent: Any) -> State:
     found["priorities"] = torch.where(mask > 0, buffer.priority[: buffer.size].reshape(-1), 0.0)
     found["max priority"] = torch.as_tensor(buffer.max_priority)
     found["reward scale"] = torch.as_tensor(agent.reward_scale)
-    found["target reward scale"] = torch.as_tensor(agent.target_reward_scale)
+    found["target reward scale"] = torch.as_tensor(agent.algorithm.scales.target_reward)
     return found
 
 

@@ -19,6 +19,7 @@ from core import CYCLE, DENSE, filled_agent, gains, save, timed
 from tabulate import tabulate
 
 from agents.mrq.agent import MRQ
+from agents.off_policy import OffPolicy
 from harness.training.precision import prepare, product_type
 
 
@@ -27,11 +28,11 @@ def mebibytes(device: str) -> float:
     return torch.cuda.memory_reserved() / 2**20 if device.startswith("cuda") else 0.0
 
 
-def compiled(agent: MRQ) -> None:
+def compiled(agent: OffPolicy[MRQ]) -> None:
     """Let what an agent's updates compute go through torch.compile."""
     for owner, methods in (
         (agent, ("encoder_loss", "td_target")),
-        (agent.networks, ("q_values", "joint_embedding", "policy")),
+        (agent.algorithm.networks, ("q_values", "joint_embedding", "policy")),
     ):
         for method in methods:
             setattr(owner, method, torch.compile(getattr(owner, method), dynamic=False))
@@ -67,7 +68,7 @@ def main() -> None:
         kinds += [
             (precision, min(arguments.members), kind) for precision in arguments.precision if asked
         ]
-    agents, memory = dict[str, tuple[str, MRQ]](), dict[str, float]()
+    agents, memory = dict[str, tuple[str, OffPolicy[MRQ]]](), dict[str, float]()
     for precision, members, kind in [*kinds, kinds[0]]:
         name = f"{precision}, P = {members}{kind}"
         name = f"{name} again (A/A)" if name in agents else name
@@ -86,7 +87,10 @@ def main() -> None:
     for number in range(arguments.rounds + 1):
         for name, (precision, agent) in agents.items():
             prepare(precision, arguments.device, deterministic=False)
-            taken = timed(agent.update, arguments.cycles * CYCLE, arguments.device) / agent.members
+            taken = (
+                timed(agent.update, arguments.cycles * CYCLE, arguments.device)
+                / agent.learner.members
+            )
             if number:  # the first round warms up
                 times[name].append(taken)
     rows = [

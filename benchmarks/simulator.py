@@ -46,7 +46,7 @@ def measure(rounds: int, environments: int) -> dict[str, list[float]]:
         model, environment.physics.data.ptr, start, mujoco.mjtState.mjSTATE_FULLPHYSICS
     )
     seeds = list(range(environments))
-    pool = Pool(task, seeds, threads=1)
+    pool = Pool(task, [seeds], threads=1)
     bare = envpool.make_gymnasium(task.env_id, num_envs=environments, seed=seeds, num_threads=1)
 
     def alone(actions: np.ndarray) -> None:
@@ -60,7 +60,7 @@ def measure(rounds: int, environments: int) -> dict[str, list[float]]:
 
     def through(actions: np.ndarray) -> None:
         for action in actions:
-            pool.step(action)
+            pool.step(action[None])
 
     work: dict[str, tuple[Callable[[], object], Callable[[np.ndarray], None]]] = {
         "mujoco.rollout": (lambda: None, alone),

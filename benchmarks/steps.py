@@ -18,6 +18,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from agents.mrq.agent import MRQ
+from agents.off_policy import OffPolicy
 
 PARTS = {
     "_explore": "",
@@ -40,7 +41,7 @@ class Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return operation(*args, **(kwargs or {}))
 
 
-def operations(agent: MRQ, name: str) -> int:
+def operations(agent: OffPolicy[MRQ], name: str) -> int:
     """Of one step."""
     counting = Counting()  # type: ignore[no-untyped-call]
     with counting:
@@ -48,7 +49,7 @@ def operations(agent: MRQ, name: str) -> int:
     return int(counting.found)
 
 
-def peak(agent: MRQ, name: str) -> int:
+def peak(agent: OffPolicy[MRQ], name: str) -> int:
     """Most bytes that one step holds, beyond what there was before it."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
         getattr(agent, name)()
@@ -73,12 +74,12 @@ def main() -> None:
     agent = filled_agent(arguments.members, arguments.width, arguments.batch, DENSE)
     agent.update()
     unit, rows = (
-        4 * arguments.members * arguments.batch * arguments.width * agent.settings.depth,
+        4 * arguments.members * arguments.batch * arguments.width * agent.algorithm.settings.depth,
         [],
     )
     for name, part in PARTS.items():
         held = peak(agent, name)
-        beside = held - (12 * agent.parts[part].layout.size if part else 0)
+        beside = held - (12 * agent.learner.parameters[part].layout.size if part else 0)
         rows.append(
             [
                 name.removeprefix("_").replace("_", " "),

@@ -21,6 +21,7 @@ from torch.autograd import Function
 from agents.members.layers import Parameters, activate, linear, shortcut
 from agents.mrq.agent import MRQ
 from agents.mrq.networks import Networks
+from agents.off_policy import OffPolicy
 
 Uses = list[tuple[Tensor, Tensor]]
 """(what went in, the gradient that came back) of every use of a layer."""
@@ -112,18 +113,22 @@ class Together(Networks):
         return torch.cat(states, 1), linear(torch.cat(joints, 1), parameters, "rest")
 
 
-def with_one_product(agent: MRQ) -> MRQ:
+def with_one_product(agent: OffPolicy[MRQ]) -> OffPolicy[MRQ]:
     """The agent with such networks."""
-    agent.networks = Together(agent.settings, agent.networks.blocks, agent.setup.dtype)
+    agent.algorithm.networks = Together(
+        agent.algorithm.settings, agent.algorithm.networks.blocks, agent.setup.dtype
+    )
     return agent
 
 
 def largest_difference(device: str) -> float:
     """Between the gradients of both, in float64."""
     agent = filled_agent(2, 32, 16, DENSE, device=device, dtype=torch.float64)
-    index = agent.replay.sample(agent.draws["replay/encoder"].next())
-    expected = agent.encoder.gradients(agent.encoder_loss(index))
-    found = agent.encoder.gradients(with_one_product(agent).encoder_loss(index))
+    index = agent.replay.sample(agent.learner.draws["replay/encoder"].next())
+    expected = agent.learner.parameters["encoder"].gradients(agent.algorithm.encoder_loss(index))
+    found = agent.learner.parameters["encoder"].gradients(
+        with_one_product(agent).algorithm.encoder_loss(index)
+    )
     return float((found - expected).abs().max())
 
 
@@ -149,8 +154,8 @@ def main() -> None:
     times: dict[str, list[float]] = {name: [] for name in agents}
     for number in range(arguments.rounds + 1):
         for name, agent in agents.items():
-            agent.draws["replay/encoder"].next()
-            taken = timed(agent._learn_encoder, arguments.updates, arguments.device)
+            agent.learner.draws["replay/encoder"].next()
+            taken = timed(agent.algorithm._learn_encoder, arguments.updates, arguments.device)
             if number:  # the first round warms up
                 times[name].append(taken)
     print(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tabulate import tabulate
 
+from harness.folder import Folder
 from harness.machine.provenance import identity
 from harness.planning.cohorts import Cohort, read_cohorts
 from harness.training.checkpoint import Checkpoints
@@ -53,7 +54,7 @@ def spent(folder: Path, cohort: Cohort) -> tuple[dict[str, float], float]:
     timings = read_timings(folder, cohort.runs)
     if timings:
         return timings[0].seconds, timings[0].ended - timings[0].started
-    place = folder / "cohorts" / str(cohort.index) / "checkpoint"
+    place = Folder(folder).cohort(cohort.index).checkpoint
     found = Checkpoints(place, len(cohort.runs), identity()).read(allow_drift=True)
     if found is None:
         return {}, 0.0

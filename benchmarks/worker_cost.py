@@ -39,8 +39,8 @@ def main() -> None:
     with Worker(Options.watchdog_seconds) as worker:
         for name, count in CASES:
             task = TASKS[name]
-            pools = worker.pool(task, range(count)), Pool(task, range(count))
-            action = np.zeros((count, task.action))
+            pools = worker.pool(task, [range(count)]), Pool(task, [range(count)])
+            action = np.zeros((1, count, task.action))
             for pool in pools:
                 pool.reset()
             times = np.array(

@@ -1,7 +1,8 @@
-"""Pools in a process of their own, watched: what goes wrong in native code ends that process and never the caller's.
+"""Pools in a watched process: what goes wrong in native code ends that process, not the caller's.
 
-EnvPool and MuJoCo can end their process by a signal, an abort or a plain `exit(1)`, or never answer again. Here each of
-these becomes an `EnvironmentFault` that says which. Run as a module, this file is the worker.
+EnvPool and MuJoCo can end their process by a signal, an abort or a plain `exit(1)`, or never answer
+again. Each of these becomes an `EnvironmentFault` that says which. Run as a module, this file is
+the worker.
 """
 
 from __future__ import annotations
@@ -26,32 +27,43 @@ from envs.spec import Flags, Floats, Step, Task
 
 
 class EnvironmentFault(RuntimeError):
-    """What runs the environments broke; the text says how. Nothing of it is an agent's doing."""
+    """The simulator or its process broke; the text says how. An agent never causes it."""
 
 
 class Worker:
-    """A process that holds pools. A context: its end ends the process, as does the end of the caller."""
+    """A child process that owns pools of environments.
+
+    Context manager: leaving it, or the parent's death, kills the child.
+    """
 
     def __init__(self, patience: float) -> None:
-        """`patience`: seconds of silence after which the worker is killed; it is as silent while it builds or replays."""
+        """`patience`: seconds without a reply before the worker is killed. Building and replaying
+        environments count too.
+        """
         self.patience = patience
+
+        # The worker's process. What it writes is kept for the text of a fault.
         ours, theirs = socket.socketpair()
-        self._words = tempfile.TemporaryFile()  # noqa: SIM115 - what the worker writes to stderr, as long as it lives
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the worker lives
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "envs.worker", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
-                stdout=self._words,
-                stderr=self._words,
+                stdout=self._output,
+                stderr=self._output,
                 pass_fds=[theirs.fileno()],
-                cwd=tempfile.gettempdir(),  # MuJoCo writes a log of its warnings where it stands
+                cwd=tempfile.gettempdir(),  # MuJoCo logs its warnings to the working folder
                 start_new_session=True,  # a terminal's Ctrl-C is the caller's to handle
             )
         self._connection = Connection(ours.detach())
-        self._pools = self._asked = self._answered = 0
-        self._answers: dict[int, tuple[bool, Any]] = {}
-        self.close = weakref.finalize(self, _end, self._process, self._connection, self._words)
-        """Ends the process; what it is doing is not needed any more."""
+
+        # Messages are answered in their order, so counting them is enough to match them.
+        self._pools = 0
+        self._sent = 0
+        self._received = 0
+        self._answers: dict[int, tuple[bool, object]] = {}
+        self.close = weakref.finalize(self, _kill, self._process, self._connection, self._output)
+        """Kills the process, whatever it is doing."""
 
     def __enter__(self) -> Self:
         return self
@@ -67,86 +79,91 @@ class Worker:
     def pool(
         self,
         task: Task,
-        seeds: Sequence[int],
-        action_repeat: int = 2,
+        seeds: Sequence[Sequence[int]],
+        action_repeat: int | None = None,
         threads: int | None = None,
         auto_reset: bool = True,
     ) -> WatchedPool:
-        """A new `Pool` of these arguments in this process."""
+        """A new `Pool` of these arguments in the worker's process."""
         self._pools += 1
-        pool = WatchedPool(self, self._pools, len(seeds))
-        self.answer(
-            self.ask(self._pools, "make", task, tuple(seeds), action_repeat, threads, auto_reset)
-        )
+        pool = WatchedPool(self, self._pools)
+        self.answer(self.ask(self._pools, "make", task, seeds, action_repeat, threads, auto_reset))
         return pool
 
-    def ask(self, *message: Any) -> int:
+    def ask(self, *message: object) -> int:
         """Send (pool number, method, arguments...); returns the ticket for its answer."""
-        with contextlib.suppress(OSError):  # a broken pipe is told by the answer that does not come
+        with contextlib.suppress(OSError):  # a broken pipe surfaces in `answer` as EnvironmentFault
             self._connection.send(message)
-        self._asked += 1
-        return self._asked
+        self._sent += 1
+        return self._sent
 
     def answer(self, ticket: int) -> Any:
-        """The result of a message; EnvironmentFault if there will be none, or the ValueError that it raised.
+        """The result of a message, as `Pool` returned it.
 
-        Answers come in the order of the messages; those to earlier messages wait here for whoever asked.
+        Raises the ValueError that `Pool` raised, and EnvironmentFault if no answer will come.
+        Answers to earlier messages are kept here until they are asked for.
         """
         while ticket not in self._answers:
-            self._answered += 1
-            self._answers[self._answered] = self._next_answer()
-        fine, answer = self._answers.pop(ticket)
-        if not fine:
+            self._received += 1
+            self._answers[self._received] = self._next_answer()
+        succeeded, answer = self._answers.pop(ticket)
+        if not succeeded:
             raise ValueError(answer)
         return answer
 
-    def _next_answer(self) -> tuple[bool, Any]:
+    def _next_answer(self) -> tuple[bool, object]:
         try:
             if not self._connection.poll(self.patience):
                 self._process.kill()
                 raise EnvironmentFault(
-                    f"the environments gave no answer for {self.patience:g} s{self._last_words()}"
+                    f"the environments gave no answer for {self.patience:g} s{self._last_line()}"
                 )
-            fine, answer = self._connection.recv()
-            return fine, answer
+            succeeded, answer = self._connection.recv()
+            return succeeded, answer
         except (EOFError, OSError):
             raise EnvironmentFault(
-                f"the environments' process {self._how_it_ended()}{self._last_words()}"
+                f"the environments' process {self._exit()}{self._last_line()}"
             ) from None
 
-    def _how_it_ended(self) -> str:
+    def _exit(self) -> str:
+        """How the process ended, in words."""
         try:
             code = self._process.wait(timeout=5.0)
         except subprocess.TimeoutExpired:
             return "let its connection go"
-        return (
-            f"was ended by {signal.Signals(-code).name}"
-            if code < 0
-            else f"ended with exit code {code}"
-        )
+        if code < 0:
+            return f"was ended by {signal.Signals(-code).name}"
+        return f"ended with exit code {code}"
 
-    def _last_words(self) -> str:
-        self._words.seek(0)
-        lines = self._words.read().decode(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        return f" ({last[-200:]})" if last else ""
+    def _last_line(self) -> str:
+        """The last line that the process wrote, in brackets."""
+        self._output.seek(0)
+        lines = self._output.read().decode(errors="replace").split("\n")
+        written = [line.strip() for line in lines if line.strip()]
+        return f" ({written[-1][-200:]})" if written else ""
 
 
 class WatchedPool:
-    """`envs.pool.Pool` in a worker: the same methods, the same numbers; any of them may raise EnvironmentFault."""
+    """`envs.pool.Pool` in a worker: the same methods and numbers, and every method may raise
+    EnvironmentFault.
+    """
 
-    def __init__(self, worker: Worker, number: int, count: int) -> None:
-        """Made by `Worker.pool`."""
-        self._worker, self._number, self.count = worker, number, count
+    def __init__(self, worker: Worker, number: int) -> None:
+        """Use `Worker.pool`."""
+        self._worker = worker
+        self._number = number
         self._ticket = 0
 
-    def reset(self, environments: ArrayLike | None = None) -> Floats:
+    def reset(self) -> Floats:
         """As `Pool.reset`."""
-        found: Floats = self._call("reset", environments)
-        return found
+        observation: Floats = self._call("reset")
+        return observation
 
     def send(self, action: ArrayLike, running: Flags | None = None) -> None:
-        """Start one agent step, as `Pool.send`; what is wrong with the actions is said by `recv`."""
+        """Start one agent step, as `Pool.send`. A ValueError about the actions comes from `recv`.
+
+        That way nothing is awaited here.
+        """
         self._ticket = self._worker.ask(self._number, "step", action, running)
 
     def recv(self) -> Step:
@@ -162,50 +179,54 @@ class WatchedPool:
     @property
     def cursor(self) -> Cursor:
         """As `Pool.cursor`."""
-        found: Cursor = self._call("cursor")
-        return found
+        cursor: Cursor = self._call("cursor")
+        return cursor
 
     def restore(self, cursor: Cursor) -> Floats:
         """As `Pool.restore`."""
-        found: Floats = self._call("restore", cursor)
-        return found
+        observation: Floats = self._call("restore", cursor)
+        return observation
 
-    def skip_resets(self, amounts: Sequence[int]) -> None:
+    def skip_resets(self, amounts: ArrayLike) -> None:
         """As `Pool.skip_resets`."""
         self._call("skip_resets", amounts)
 
     def close(self) -> None:
-        """Free the environments; the worker goes on."""
+        """Free the environments; the worker's process stays."""
         self._call("close")
 
-    def _call(self, method: str, *arguments: Any) -> Any:
+    def _call(self, method: str, *arguments: object) -> Any:
         return self._worker.answer(self._worker.ask(self._number, method, *arguments))
 
 
-def _end(process: subprocess.Popen[bytes], connection: Connection, words: IO[bytes]) -> None:
+def _kill(process: subprocess.Popen[bytes], connection: Connection, output: IO[bytes]) -> None:
     connection.close()
     process.kill()
     process.wait()
-    words.close()
+    output.close()
 
 
 def serve(connection: Connection) -> None:
-    """The worker: answers (True, result) or (False, text of a ValueError) until nobody asks any more."""
+    """The worker's loop: answers (True, result) or (False, text of a ValueError) to each message.
+
+    Returns when the caller closes the connection.
+    """
     pools: dict[int, Pool] = {}
     while True:
         try:
             number, method, *arguments = connection.recv()
         except EOFError:
             return
-        answer: Any = None
+
+        answer: object = None
         try:
             if method == "make":
                 pools[number] = Pool(*arguments)
             elif method == "close":
                 del pools[number]
             else:
-                found = getattr(pools[number], method)
-                answer = found(*arguments) if callable(found) else found
+                attribute = getattr(pools[number], method)  # a method, or the cursor
+                answer = attribute(*arguments) if callable(attribute) else attribute
         except ValueError as error:
             connection.send((False, str(error)))
         else:
@@ -213,16 +234,18 @@ def serve(connection: Connection) -> None:
 
 
 def _main() -> None:
+    # Die with the parent, and leave Ctrl-C to it.
     if sys.platform.startswith("linux"):
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
     with (
         Connection(int(sys.argv[1])) as connection,
         contextlib.suppress(BrokenPipeError, ConnectionResetError),
     ):
         serve(connection)
-    os._exit(0)  # a pool's own threads may hang when they are joined
+    os._exit(0)  # joining a pool's own threads may hang
 
 
 if __name__ == "__main__":

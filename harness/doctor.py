@@ -1,10 +1,9 @@
-"""`doctor`: what this machine can run, whether it simulates the recorded bits, how fast it is, and what each suite takes."""
+"""`doctor`: whether this machine conforms, how fast it is, and what each suite needs on it."""
 
 from __future__ import annotations
 
 import re
-import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -12,9 +11,6 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from agents.catalog import agent_class, shapes
-from agents.protocol import Setup
-from agents.sparsity.counting import dense_weights
 from envs.fingerprint import fingerprint, reference
 from envs.spec import Task
 from envs.tasks import TASKS
@@ -26,50 +22,48 @@ from harness.planning.estimate import Estimate, Rates, estimate
 from harness.planning.plan import Plan, make_plan
 from harness.planning.reader import load
 from harness.planning.suite import Suite
-from harness.seeding import generator
+from harness.training.rates import environment_milliseconds, training_gflops
 
 RESETS, STREAMS = 3, 8
 """Episodes and seeds whose start states are compared."""
-RATE_SECONDS = 0.5
-"""How long environments are stepped to find their rate."""
-WARM, TIMED = 2, 4
-"""Agent steps that are left out and that are timed to find the training core's rate."""
+
+Status = Literal["ok", "note", "wrong"]
+"""`wrong`: results from here would not conform; `note`: worth knowing."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
-    status: Literal["ok", "note", "wrong"]
-    """`wrong`: results from here would not conform; `note`: worth knowing."""
+    status: Status
     detail: str
 
 
 @dataclass(frozen=True)
 class SuiteNeed:
-    """What a suite takes on this machine."""
+    """The needs of a suite on this machine."""
 
     suite: str
     runs: int
     device: str
     memory_gib: float
-    """Of one cohort; as many run at a time as there are cores and memory."""
+    """Of one cohort; as many run at a time as cores and memory allow."""
     disk_gib: float
     hours: float
-    """Wall time on this machine's CPU, all cores busy."""
+    """Wall time on this machine's CPU with all cores busy."""
     runs_here: str
-    """`yes`, or what is in the way."""
+    """`yes`, or the reason why not."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Everything `doctor` found."""
+    """Everything that `doctor` reports."""
 
     findings: tuple[Finding, ...]
     suites: tuple[SuiteNeed, ...]
     run_line: str = image.RUN_LINE
-    """How to run the image with as few rights as it needs."""
+    """The command that runs the image with as few rights as it needs."""
 
     @property
     def conforms(self) -> bool:
@@ -81,207 +75,185 @@ class Diagnosis:
 
 
 def diagnose(out: Path, names: list[str], full: bool = False) -> Diagnosis:
-    """Look at this machine for the suites of these names; takes a minute or two. `full`: at every file of the image, too."""
+    """Checks this machine for the suites of these names; takes a minute or two.
+
+    `full` checks every file of the image, too.
+    """
     torch.set_num_threads(1)
     plans = {name: make_plan(load(name)) for name in names}
-    tasks = {name: TASKS[name] for plan in plans.values() for name in plan.observations}
+
+    # Simulation: every task of the suites.
+    tasks = dict[str, Task]()
+    for plan in plans.values():
+        tasks |= {name: TASKS[name] for name in plan.observations}
     findings, milliseconds = _environments(tasks)
-    measured = {_typical(plan): plan for plan in plans.values()}
-    gflops = {settings: _gflops(plan, settings) for settings, plan in measured.items()}
-    rates = {name: Rates(gflops[_typical(plan)], milliseconds) for name, plan in plans.items()}
-    needs = [_need(load(name), plan, rates[name], out) for name, plan in plans.items()]
-    speed = Finding(
-        "training",
-        "ok",
-        f"{max(rate.gflops for rate in rates.values()):.0f} GFLOP/s on one thread, float32",
-    )
-    return Diagnosis((*_machine(out), *_libraries(), _image(full), *findings, speed), tuple(needs))
+
+    # Training: once for each size of networks, since several suites share it.
+    sizes = {plan.agent_settings().rehearsal(): plan for plan in plans.values()}
+    gflops = {settings: training_gflops(plan, settings) for settings, plan in sizes.items()}
+    speed = f"{max(gflops.values()):.0f} GFLOP/s on one thread, float32"
+
+    # What each suite needs, at these rates.
+    needs = []
+    for name, plan in plans.items():
+        rates = Rates(gflops[plan.agent_settings().rehearsal()], milliseconds)
+        needs.append(_need(load(name).suite, plan, rates, out))
+
+    machine = (*_machine(out), *_libraries(), _image(full))
+    return Diagnosis((*machine, *findings, Finding("training", "ok", speed)), tuple(needs))
+
+
+# -- the machine --
 
 
 def _machine(out: Path) -> list[Finding]:
-    found = provenance.hardware()
-    gpus = (
-        ", ".join(found["gpus"])
-        or "none visible: suites that need CUDA run here with --device cpu only"
-    )
+    hardware = provenance.hardware()
+    cpu = f"{hardware['cpu']} ({hardware['architecture']}), {resources.cores()} cores"
+    if hardware["gpus"]:
+        gpu = Finding("gpu", "ok", ", ".join(hardware["gpus"]))
+    else:
+        without = "none visible: suites that need CUDA run here with --device cpu only"
+        gpu = Finding("gpu", "note", without)
+
     return [
-        Finding(
-            "cpu", "ok", f"{found['cpu']} ({found['architecture']}), {resources.cores()} cores"
-        ),
+        Finding("cpu", "ok", cpu),
         Finding("memory", "ok", f"{resources.memory_gib():.1f} GiB free"),
         Finding("disk", "ok", f"{resources.disk_gib(out):.1f} GiB free under {out}"),
-        Finding("gpu", "ok" if found["gpus"] else "note", gpus),
+        gpu,
     ]
 
 
 def _libraries() -> list[Finding]:
-    """Versions beside the pins of this package, and which code it is."""
-    pins = dict(
-        re.findall(
-            r"^([A-Za-z0-9_-]+)==([^\s;]+)$",
-            "\n".join(metadata.requires("mst-bench") or []),
-            re.MULTILINE,
-        )
-    )
-    found = {name: metadata.version(name) for name in pins}
-    other = [
-        f"{name} is {found[name]}, pinned {pin}"
-        for name, pin in pins.items()
-        if not _same(found[name], pin)
-    ]
+    """Compares versions with the pins of this package, and names the code."""
+    # Versions that are not as pinned.
+    requirements = "\n".join(metadata.requires("mst-bench") or [])
+    pins = dict(re.findall(r"^([A-Za-z0-9_-]+)==([^\s;]+)$", requirements, re.MULTILINE))
+    differing = []
+    for name, pin in pins.items():
+        version = metadata.version(name)
+        if version.partition("+")[0] != pin:  # a local part, such as +cpu, does not count
+            differing.append(f"{name} is {version}, pinned {pin}")
+    if differing:
+        libraries = Finding("libraries", "wrong", "; ".join(differing))
+    else:
+        libraries = Finding("libraries", "ok", f"all {len(pins)} pinned ones as pinned")
+
+    # Our own code.
     source = provenance.source()
-    code = f"{source['code_sha256'][:16]}, commit {source['commit'] or 'unknown'}{' with changes' if source['dirty'] else ''}"
-    return [
-        Finding(
-            "libraries",
-            "wrong" if other else "ok",
-            "; ".join(other) or f"all {len(pins)} pinned ones as pinned",
-        ),
-        Finding("code", "note" if source["dirty"] else "ok", code),
-    ]
+    code = f"{source['code_sha256'][:16]}, commit {source['commit'] or 'unknown'}"
+    if source["dirty"]:
+        return [libraries, Finding("code", "note", f"{code} with changes")]
+    return [libraries, Finding("code", "ok", code)]
 
 
 def _image(full: bool) -> Finding:
     """Whether this is the reference image, and unchanged."""
-    content, digest = image.content(), image.content_sha256()
+    content = image.content()
+    digest = image.content_sha256()
     if content is None or digest is None:
         return Finding("image", "note", "not the reference image: entries from here are unranked")
-    called = f"{content.variant} image, content {digest[:16]}, commit {content.commit[:12]}"
+
+    label = f"{content.variant} image, content {digest[:16]}, commit {content.commit[:12]}"
     changes = image.all_changes() if full else image.sampled_changes()
-    looked = (
-        f"all {len(content.files)} files"
-        if full
-        else "ours and a sample of the files (--full: all)"
-    )
-    said = f"{changes[0]}, and {len(changes) - 1} more" if len(changes) > 1 else "".join(changes)
-    return Finding(
-        "image", "wrong" if changes else "ok", f"{called}; {said or f'{looked} as built'}"
-    )
+    if len(changes) > 1:
+        return Finding("image", "wrong", f"{label}; {changes[0]}, and {len(changes) - 1} more")
+    if changes:
+        return Finding("image", "wrong", f"{label}; {changes[0]}")
+    if full:
+        return Finding("image", "ok", f"{label}; all {len(content.files)} files as built")
+    return Finding("image", "ok", f"{label}; ours and a sample of the files (--full: all) as built")
 
 
-def _same(version: str, pin: str) -> bool:
-    """Versions but for a local part, such as +cpu."""
-    return version.partition("+")[0] == pin
+# -- simulation --
 
 
 def _environments(tasks: dict[str, Task]) -> tuple[list[Finding], dict[str, float]]:
-    """Fingerprint, start states and rate of every task; and milliseconds of an environment step by domain."""
-    findings, milliseconds = [], dict[str, float]()
+    """A finding for every task, and milliseconds of an environment step by domain."""
+    findings = list[Finding]()
+    milliseconds = dict[str, float]()
     for name, task in tasks.items():
+        # A worker of its own for each task: one that breaks does not spoil the others.
         try:
             with Worker(Options.watchdog_seconds) as worker:
-                found, again = fingerprint(task, worker), fingerprint(task, worker)
-                differing, starts = _starts(task, worker), RESETS * STREAMS
-                milliseconds[task.domain] = _milliseconds(task, worker)
+                prints = (fingerprint(task, worker), fingerprint(task, worker))
+                differing = _starts(task, worker)
+                milliseconds[task.domain] = environment_milliseconds(task, worker)
         except EnvironmentFault as fault:
             findings.append(Finding(name, "wrong", str(fault)))
             continue
-        recorded = reference(name)
-        bits = (
-            "no fingerprint is recorded for this instruction set"
-            if recorded is None
-            else "fingerprint as recorded"
-        )
-        if recorded not in (None, found):
-            bits = f"fingerprint {found[:16]} is not the recorded {str(recorded)[:16]}: another simulation than the reference"
-        repeats = "" if found == again else "; the same rollout twice gives different bits"
-        wrong = recorded not in (None, found) or differing < starts or bool(repeats)
-        rate = f"{1000.0 / milliseconds[task.domain]:.0f} environment steps/s on one thread"
-        detail = f"{bits}{repeats}; {differing} of {starts} start states differ; {rate}"
-        findings.append(
-            Finding(name, "wrong" if wrong else "note" if recorded is None else "ok", detail)
-        )
+        findings.append(_task_finding(name, prints, differing, milliseconds[task.domain]))
     return findings, milliseconds
 
 
+def _task_finding(
+    name: str, prints: tuple[str, str], differing: int, milliseconds: float
+) -> Finding:
+    """The finding of a task, from its fingerprint, taken twice, and its start states."""
+    # The bits of a scripted rollout: as recorded, and the same twice.
+    status: Status = "ok"
+    recorded = reference(name)
+    bits = "fingerprint as recorded"
+    if recorded is None:
+        status = "note"
+        bits = "no fingerprint is recorded for this instruction set"
+    elif recorded != prints[0]:
+        status = "wrong"
+        bits = (
+            f"fingerprint {prints[0][:16]} is not the recorded {recorded[:16]}:"
+            " another simulation than the reference"
+        )
+    if prints[0] != prints[1]:
+        status = "wrong"
+        bits += "; the same rollout twice gives different bits"
+
+    # Seeds and episodes must start in different states.
+    if differing < RESETS * STREAMS:
+        status = "wrong"
+
+    starts = f"{differing} of {RESETS * STREAMS} start states differ"
+    rate = f"{1000.0 / milliseconds:.0f} environment steps/s on one thread"
+    return Finding(name, status, f"{bits}; {starts}; {rate}")
+
+
 def _starts(task: Task, worker: Worker) -> int:
-    """How many of the first observations of several seeds and episodes are different."""
-    pool = worker.pool(task, range(STREAMS))
-    starts = np.concatenate([pool.reset() for _ in range(RESETS)])
+    """Number of different first observations over several seeds and episodes."""
+    pool = worker.pool(task, [range(STREAMS)])
+    starts = np.concatenate([pool.reset()[0] for _ in range(RESETS)])
     pool.close()
     return len(np.unique(starts, axis=0))
 
 
-def _milliseconds(task: Task, worker: Worker) -> float:
-    """One environment step on one thread under random actions; several environments share the way to the worker."""
-    pool, script = worker.pool(task, range(STREAMS), threads=1), np.random.RandomState(1)
-    pool.reset()
-    pool.step(np.zeros((STREAMS, task.action)))
-    begin, steps = time.perf_counter(), 0
-    while time.perf_counter() - begin < RATE_SECONDS:
-        pool.step(script.uniform(-1.0, 1.0, (STREAMS, task.action)))
-        steps += 1
-    pool.close()
-    return (time.perf_counter() - begin) / (2 * STREAMS * steps) * 1000.0
-
-
-def _typical(plan: Plan) -> Any:
-    """A plan's agent settings, its networks no larger than is needed to see how fast this machine multiplies."""
-    settings = plan.agent_settings().rehearsal()
-    return replace(settings.with_width(min(settings.width, 512)), depth=2)
-
-
-def _gflops(plan: Plan, settings: Any) -> float:
-    """This machine's rate: an agent of these settings is trained on random numbers for a few agent steps."""
-    cohort = max(
-        partition(plan, "cpu").cohorts, key=lambda cohort: TASKS[cohort.task].observation_size
-    )
-    task, members = TASKS[cohort.task], len(cohort.runs)
-    setup = Setup(
-        observation=task.observation_size,
-        action=task.action,
-        agent_steps=settings.warmup + WARM + TIMED,
-        episode_steps=task.horizon // plan.budget.action_repeat,
-        terminates=task.terminates,
-        blocks=plan.blocks,
-        regimes=[plan.regimes[run.regime] for run in cohort.runs],
-        streams=lambda member, word: generator("doctor", cohort.task, member, word),
-        device="cpu",
-        dtype=torch.float32,
-    )
-    agent, draws = agent_class(plan.agent)(setup, settings), torch.Generator().manual_seed(1)
-    ends = np.zeros((members, 1), dtype=bool)
-    begin = 0.0
-    for step in range(settings.warmup + WARM + TIMED):
-        if step == settings.warmup + WARM:
-            begin = time.perf_counter()
-        seen = torch.randn(members, 1, task.observation_size, generator=draws)
-        agent.begin(seen, agent.act(seen, explore=True))
-        agent.complete(torch.rand(members, 1, generator=draws), seen, ends, ends)
-        agent.update()
-    seconds = (time.perf_counter() - begin) / TIMED
-    kind = shapes(plan.agent)
-    weights = dense_weights(kind.module_shapes(settings, task.observation_size, task.action))
-    return float(members * kind.update_flops(settings, weights) / seconds / 1e9)
+# -- needs --
 
 
 def _need(suite: Suite, plan: Plan, rates: Rates, out: Path) -> SuiteNeed:
     cohorts = partition(plan, "cpu").cohorts
     needs = estimate(plan, cohorts, rates)
-    jobs = min(
-        resources.cores(), max(1, int(resources.memory_gib() / needs.memory_gib)), len(cohorts)
-    )
-    missing = _missing(suite, needs, out)
-    hours = _longest(plan, cohorts, rates, jobs)
+
+    # As many cohorts at a time as cores and memory allow.
+    fitting = max(1, int(resources.memory_gib() / needs.memory_gib))
+    jobs = min(resources.cores(), fitting, len(cohorts))
+
     return SuiteNeed(
-        suite.suite,
-        len(plan.runs),
-        suite.device,
-        needs.memory_gib,
-        needs.disk_gib,
-        hours,
-        missing or "yes",
+        suite=suite.suite,
+        runs=len(plan.runs),
+        device=suite.device,
+        memory_gib=needs.memory_gib,
+        disk_gib=needs.disk_gib,
+        hours=_longest(plan, cohorts, rates, jobs),
+        runs_here=_missing(suite, needs, out) or "yes",
     )
 
 
 def _missing(suite: Suite, needs: Estimate, out: Path) -> str:
+    """The reason why a suite does not run here as it is, or an empty string."""
     if needs.memory_gib > resources.memory_gib():
         return "not enough memory"
     if needs.disk_gib + needs.checkpoint_gib > resources.disk_gib(out):
         return "not enough disk"
-    return (
-        "with --device cpu only" if suite.device == "cuda" and not torch.cuda.is_available() else ""
-    )
+    if suite.device == "cuda" and not torch.cuda.is_available():
+        return "with --device cpu only"
+    return ""
 
 
 def _longest(plan: Plan, cohorts: tuple[Cohort, ...], rates: Rates, jobs: int) -> float:

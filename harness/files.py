@@ -1,4 +1,4 @@
-"""Files as promises: atomic JSON documents, appended JSON lines with a hash chain, digests of bytes on disk."""
+"""Files as promises: atomic JSON documents, and digests of bytes on disk."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from leaderboard.formats import strict_json
 
 
 def dump_json(document: Any) -> bytes:
-    """The one way this project writes JSON: sorted keys, no spaces, no NaN, a line feed at the end."""
+    """The one way this project writes JSON: sorted keys, no spaces, no NaN, a final line feed."""
     text = json.dumps(
         document, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False
     )
@@ -22,12 +22,16 @@ def dump_json(document: Any) -> bytes:
 
 
 def write_atomic(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:
-    """Write under a temporary name in the same folder, then rename: a reader sees the old file or the new one."""
+    """Write under a temporary name in the same folder, then rename.
+
+    A reader sees the old file or the new one.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    parts = [data] if isinstance(data, bytes) else data
     try:
         with open(temporary, "wb") as file:
-            for part in [data] if isinstance(data, bytes) else data:
+            for part in parts:
                 file.write(part)
             file.flush()
             os.fsync(file.fileno())
@@ -49,7 +53,8 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
     except ValueError as error:
         raise UserError(
-            f"{path}: was cut or edited, it is not JSON any more ({error}). Remove it; it can be made again."
+            f"{path}: was cut or edited, it is not JSON any more ({error}). Remove it; it can be"
+            " made again."
         ) from None
 
 

@@ -1,3 +1,120 @@
-"""Names of the files in OUT/<plan id>."""
+"""The map of OUT/<plan id>: the one place that spells where each file of a plan lies.
 
-ENTRY, MANIFEST = "entry.dsse.json", "manifest.json"
+plan.json cohorts.json manifest.json results.csv entry.dsse.json report.html
+runs/<task>/<regime>/<seed>/    records.jsonl, tensors, timing.json, result.json
+cohorts/<i>/                    lease, log.txt, progress.json, faults.json, trace.json,
+                                ending.json, checkpoint/
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+class Named(Protocol):
+    """A run, or whatever else is named `<task>/<regime>/<seed>`."""
+
+    @property
+    def name(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """runs/<task>/<regime>/<seed>: what one run leaves."""
+
+    path: Path
+
+    @property
+    def records(self) -> Path:
+        return self.path / "records.jsonl"
+
+    @property
+    def result(self) -> Path:
+        """Written last: the run is finished once it is there."""
+        return self.path / "result.json"
+
+    @property
+    def timing(self) -> Path:
+        """The only file of a run that differs between two machines."""
+        return self.path / "timing.json"
+
+    def tensors(self, name: str) -> Path:
+        """A file of tensors: `policy`, `critic` or `masks`."""
+        return self.path / f"{name}.safetensors"
+
+
+@dataclass(frozen=True)
+class CohortFolder:
+    """cohorts/<i>: the state of one cohort on its way. Nothing of it is signed."""
+
+    path: Path
+
+    @property
+    def lease(self) -> Path:
+        return self.path / "lease"
+
+    @property
+    def checkpoint(self) -> Path:
+        """A folder, empty once the cohort is finished."""
+        return self.path / "checkpoint"
+
+    @property
+    def log(self) -> Path:
+        """Output of the cohort's processes or containers, for people; no code reads it."""
+        return self.path / "log.txt"
+
+    @property
+    def progress(self) -> Path:
+        return self.path / "progress.json"
+
+    @property
+    def faults(self) -> Path:
+        return self.path / "faults.json"
+
+    @property
+    def trace(self) -> Path:
+        return self.path / "trace.json"
+
+    @property
+    def ending(self) -> Path:
+        """How the last attempt ended; absent while it runs, and after it was killed."""
+        return self.path / "ending.json"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """OUT/<plan id>."""
+
+    path: Path
+
+    @property
+    def plan(self) -> Path:
+        return self.path / "plan.json"
+
+    @property
+    def cohorts(self) -> Path:
+        return self.path / "cohorts.json"
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.json"
+
+    @property
+    def results(self) -> Path:
+        return self.path / "results.csv"
+
+    @property
+    def entry(self) -> Path:
+        return self.path / "entry.dsse.json"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    def run(self, run: Named) -> RunFolder:
+        return RunFolder(self.path / "runs" / run.name)
+
+    def cohort(self, index: int) -> CohortFolder:
+        return CohortFolder(self.path / "cohorts" / str(index))

@@ -1,54 +1,115 @@
-"""How cohorts are carried out, and the defaults of the command line, which must not load numpy or a simulator for them."""
+"""Options of carrying cohorts out. Each is told once: its field has flag, help, limit, default.
+
+`run` and `run-cohort` are derived from these fields (harness/cli/options.py), and so is the command
+line that an executor hands on (`Options.arguments`). An executor's own options are a group beside
+it, as in harness/executors/docker_options.py. This module loads neither numpy nor typer.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from types import UnionType
+from typing import Annotated, get_args, get_type_hints
+
+
+@dataclass(frozen=True)
+class Flag:
+    """How a field is spelled and explained on the command line."""
+
+    names: tuple[str, ...]
+    help: str
+    minimum: float | None = None
+    """Smallest value that is taken."""
+    variable: str | None = None
+    """Environment variable, where it is not MST_BENCH_<COMMAND>_<FIELD>."""
+    of_cohort: bool = True
+    """Whether `run-cohort` takes it too; False for what only concerns several cohorts."""
 
 
 @dataclass(frozen=True)
 class Options:
     """How cohorts are carried out; none of it changes a number."""
 
-    device: str = "cpu"
-    """Torch device."""
-    jobs: int | None = None
-    """Cohorts at a time, or None: as many as cores and memory allow."""
-    checkpoint_seconds: float = 300.0
-    """Seconds between checkpoints."""
-    max_wall: float | None = None
-    """Seconds after which everything is saved and left incomplete, or None."""
-    allow_drift: bool = False
-    """Go on from a checkpoint that other code or libraries wrote; such entries are unranked."""
-    retries: int = 3
-    """Infrastructure faults after which a cohort goes on from its last checkpoint, before it is left incomplete."""
-    watchdog_seconds: float = 120.0
-    """Seconds without an answer from the environments after which they count as hung."""
-    deterministic: bool = False
-    """On a GPU, only algorithms that give the same bits each time; on a CPU nothing else is ever used."""
-    eager: bool = False
-    """On a GPU, launch operation by operation instead of playing recorded steps."""
-    profile: bool = False
-    """Write a trace of some agent steps, cohorts/<i>/trace.json."""
-    image: str = "mst-bench"
-    """Image of the containers, where cohorts run in containers."""
-    devices: tuple[str, ...] = ()
-    """GPUs, by index or UUID, that containers are spread over; none: each may use all."""
-    memory_gib: float | None = None
-    """Limit of a container's memory, or None: an equal share of what is free."""
+    device: Annotated[
+        str,
+        Flag(("--device",), "auto, cpu, cuda or cuda:<index>.", variable="MST_BENCH_DEVICE"),
+    ] = "auto"
+    jobs: Annotated[
+        int | None,
+        Flag(
+            ("-j", "--jobs"),
+            "Cohorts at a time. Default: one a CPU.",
+            minimum=1,
+            of_cohort=False,
+        ),
+    ] = None
+    checkpoint_seconds: Annotated[
+        float, Flag(("--checkpoint-seconds",), "Seconds between checkpoints.", minimum=0.0)
+    ] = 300.0
+    max_wall: Annotated[
+        float | None,
+        Flag(("--max-wall",), "Save and stop after this many seconds: exit 3.", minimum=0.0),
+    ] = None
+    allow_drift: Annotated[
+        bool, Flag(("--allow-drift",), "Resume although code or libraries changed. Unranked.")
+    ] = False
+    retries: Annotated[
+        int, Flag(("--retries",), "Restarts of a cohort after infrastructure faults.", minimum=0)
+    ] = 3
+    watchdog_seconds: Annotated[
+        float,
+        Flag(
+            ("--watchdog-seconds",),
+            "Silence after which the environments count as hung.",
+            minimum=1.0,
+        ),
+    ] = 120.0
+    deterministic: Annotated[
+        bool, Flag(("--deterministic",), "On a GPU: the same bits each time, slower.")
+    ] = False
+    eager: Annotated[
+        bool, Flag(("--eager",), "On a GPU: no captured steps (CUDA graphs), slower.")
+    ] = False
+    profile: Annotated[
+        bool, Flag(("--profile",), "Trace some agent steps: cohorts/<i>/trace.json.")
+    ] = False
 
-    def arguments(self, max_wall: float | None) -> list[str]:
-        """Options of `run-cohort` that say the same, with so much wall time left."""
-        told = [
-            "--device",
-            self.device,
-            "--checkpoint-seconds",
-            str(self.checkpoint_seconds),
-            "--retries",
-            str(self.retries),
-        ]
-        told += ["--watchdog-seconds", str(self.watchdog_seconds)]
-        told += ["--max-wall", str(max_wall)] if max_wall is not None else []
-        told += ["--profile"] if self.profile else []
-        told += ["--deterministic"] if self.deterministic else []
-        told += ["--eager"] if self.eager else []
-        return [*told, "--allow-drift"] if self.allow_drift else told
+    def arguments(self) -> list[str]:
+        """The arguments of `run-cohort` that say the same."""
+        arguments: list[str] = []
+        for option in options_of(Options):
+            value = getattr(self, option.field)
+            if not option.flag.of_cohort or value is None or value is False:
+                continue
+
+            arguments.append(option.flag.names[-1])
+            if value is not True:
+                arguments.append(str(value))
+        return arguments
+
+
+@dataclass(frozen=True)
+class ExecutorOptions:
+    """Options that one executor alone takes. Most executors take none."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """A field of `Options` or of an executor's group, with its flag."""
+
+    field: str
+    annotation: type | UnionType
+    """Without the flag: `float`, `int | None`."""
+    default: object
+    flag: Flag
+
+
+def options_of(group: type[Options] | type[ExecutorOptions]) -> list[Option]:
+    """The options of a group, in the order of its fields."""
+    hints = get_type_hints(group, include_extras=True)
+    options = []
+    for field in dataclasses.fields(group):
+        annotation, flag = get_args(hints[field.name])
+        options.append(Option(field.name, annotation, field.default, flag))
+    return options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,33 +12,34 @@ from typing import Any, Literal
 from harness.entries import ranking
 from harness.entries.entry import stated_runs, write_entry
 from harness.entries.manifest import read_manifest
-from harness.entries.page import REPORT, write_report
-from harness.entries.verified import Refused
-from harness.errors import Incomplete, NonConforming
+from harness.entries.page import write_report
+from harness.errors import RESUME, Incomplete, NonConforming
 from harness.executors import executor
-from harness.folder import ENTRY, MANIFEST
+from harness.folder import Folder
 from harness.machine import image, resources
 from harness.options import Options
-from harness.planning.cohorts import Cohort, frozen_cohorts, read_cohorts
+from harness.planning.cohorts import Cohort, Cohorts, frozen_cohorts, read_cohorts
 from harness.planning.estimate import estimate
 from harness.planning.plan import Plan, check_writable, make_plan, write_plan
-from harness.planning.reader import checked, load
+from harness.planning.reader import load
 from harness.planning.shorten import shortened
 from harness.planning.sizing import card_gib
 from harness.planning.suite import Suite
 from harness.suites import shipped
-from harness.training.faults import all_faults, faults
+from harness.training.faults import Fault, faults, faults_of
 from harness.training.lease import running
-from harness.training.progress import line, standing_of
+from harness.training.progress import line, read_progress
 from harness.training.results import time_shares
 from harness.training.unit import finished
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.run import Count, Failure, StatedRun
-from leaderboard.formats.run import Run as StatedName
+from leaderboard.formats.run import Run as RunName
+from leaderboard.verification.checks import Verdict
+from leaderboard.verification.verify import verify
 
 
 @dataclass(frozen=True)
-class ShownRun(StatedName):
+class ShownRun(RunName):
     """What a summary says of a planned run."""
 
     status: Literal["finished", "failed", "missing"]
@@ -49,8 +50,41 @@ class ShownRun(StatedName):
 
 
 @dataclass(frozen=True)
+class Summary:
+    """A plan folder in short."""
+
+    plan: str
+    """Its id."""
+    suite: str
+    folder: str
+    entry: str | None
+    """Path of the entry; None before there is one."""
+    report: str | None
+    faults: int
+    """Infrastructure faults of all cohorts."""
+    time: dict[str, float]
+    """Activity -> share of the wall time of finished cohorts."""
+    ranked: bool
+    unranked_because: list[str]
+    runs: list[ShownRun]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every run has a result."""
+        return all(run.status != "missing" for run in self.runs)
+
+
+@dataclass(frozen=True)
+class CarriedOut:
+    """A plan that was carried out, and the verdict on its entry."""
+
+    summary: Summary
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
 class Request:
-    """What `run` was asked for."""
+    """What `run` is asked for."""
 
     suite: str
     out: Path
@@ -58,136 +92,176 @@ class Request:
     budget_scale: float = 1.0
     executor: str = "local"
     members: int | None = None
-    options: Options = field(default_factory=lambda: Options(device="auto"))
+    options: Options = field(default_factory=Options)
+    own: Mapping[str, object] = field(default_factory=dict)
+    """The executor's own options: field -> value."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What lies in a plan folder, read once."""
+
+    runs: tuple[StatedRun, ...]
+    """As an entry states them."""
+    cohorts: tuple[Cohort, ...]
+    faults: dict[Cohort, tuple[Fault, ...]]
+    """Of the cohorts that had any."""
+
+
+def read_state(folder: Path, plan: Plan, cohorts: Cohorts | None) -> State:
+    """The state of a plan folder; `cohorts` is None if none was begun yet."""
+    known = cohorts.cohorts if cohorts else ()
+    by_cohort = faults_of(folder, known)
+    return State(stated_runs(folder, plan, by_cohort), known, by_cohort)
 
 
 def plan_of(request: Request) -> tuple[Suite, Plan]:
-    """The suite and its plan, with overrides and budget scale applied and written down as changes."""
-    suite = load(request.suite, request.overrides)
-    changes = tuple(f"--set {override}" for override in request.overrides)
+    """The suite and its plan, with overrides and budget scale applied and recorded as changes."""
+    resolved = load(request.suite, request.overrides)
+    changes = [f"--set {override}" for override in request.overrides]
     if request.suite not in shipped():
-        changes = (*changes, "own suite file")
+        changes.append("own suite file")
     if request.budget_scale != 1.0:
-        suite = checked(shortened(suite, request.budget_scale), request.suite)
-        changes = (*changes, f"--budget-scale {request.budget_scale:g}")
-    return suite, make_plan(suite, changes)
+        resolved = shortened(resolved, request.budget_scale)
+        changes.append(f"--budget-scale {request.budget_scale:g}")
+    return resolved.suite, make_plan(resolved, tuple(changes))
 
 
-def execute(request: Request, key: SigningKey) -> dict[str, Any]:
-    """Carry a request out; returns the one document that `--json` prints. Raises Incomplete if runs are missing at the end."""
+def execute(request: Request, key: SigningKey) -> CarriedOut:
+    """Carry a request out. Raises Incomplete if runs are missing at the end."""
     suite, plan = plan_of(request)
     return carry_out(plan, suite.device, request, key)
 
 
-def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> dict[str, Any]:
-    """The same for a plan; `need`: the device that its suite asks for. Of the request, everything but the suite counts."""
+def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> CarriedOut:
+    """Carry out a plan that was made already; `need`: the device that its suite asks for.
+
+    Of the request, everything but the suite counts.
+    """
+    # What must be right before anything is written.
     started = time.time()
+    chosen = executor(request.executor, request.own)
     check_writable(request.out)
     image.check_sample()
-    carrier = executor(request.executor)
-    device = carrier.choose_device(request.options, need, plan.suite)
+    device = chosen.choose_device(request.options, need, plan.suite)
     if advice := image.unkept(request.out):
         print(f"mst-bench: {advice}", file=sys.stderr)
+
+    # Training, unless every result and the manifest are there.
     folder = write_plan(plan, request.out)
-    cohorts = frozen_cohorts(
-        folder, plan, device.partition(":")[0], request.members, card_gib(device)
-    )
+    device_class = device.partition(":")[0]
+    cohorts = frozen_cohorts(folder, plan, device_class, request.members, card_gib(device))
     open_cohorts = [cohort for cohort in cohorts.cohorts if not finished(folder, cohort)]
-    wrong: list[str] = []
-    executing = bool(open_cohorts) or not (folder / MANIFEST).exists()
+    reasons: list[str] = []
+    executing = bool(open_cohorts) or not Folder(folder).manifest.exists()
     if executing:
-        options = replace(
-            request.options, device=device, jobs=_jobs(request, plan, open_cohorts, device)
-        )
-        wrong = carrier.execute(folder, plan, open_cohorts, options)
+        jobs = _jobs(request, plan, open_cohorts, device, chosen.gpus)
+        options = replace(request.options, device=device, jobs=jobs)
+        reasons = chosen.execute(folder, plan, open_cohorts, options)
         try:
-            carrier.seal(folder, plan, started, options)
+            chosen.seal(folder, plan, started, options)
         except Incomplete as error:
-            raise Incomplete("; ".join([*wrong, str(error)])) from None
-    # A one-use key never replaces a signature.
-    entry = folder / ENTRY
-    if executing or not entry.exists() or not key.one_use:
-        write_entry(folder, plan, key)
-        # Whoever gave the command verifies the entry next, and hears of a refusal.
-        with suppress(Refused):
-            write_report(folder)
-    document = summary(folder, plan)
-    if wrong or any(run["status"] == "missing" for run in document["runs"]):
-        raise Incomplete(
-            "; ".join(wrong or ["some runs have no result"]) + ". The same command goes on."
-        )
-    return document
+            raise Incomplete(" ".join([*reasons, str(error)])) from None
+
+    # The entry; a one-use key never replaces a signature that is there.
+    state = read_state(folder, plan, cohorts)
+    entry = Folder(folder).entry
+    signing = executing or not entry.exists() or not key.one_use
+    if signing:
+        write_entry(folder, plan, key, state.runs)
+
+    # It is judged as anyone would judge it, by its files alone.
+    verdict = verify(entry)
+    if signing and verdict.accepted:
+        write_report(folder, verdict)
+    carried_out = CarriedOut(_summary(folder, plan, state), verdict)
+    if reasons or not carried_out.summary.complete:
+        raise Incomplete(" ".join(reasons or ["some runs have no result."]), RESUME)
+    return carried_out
 
 
-def unfinished(folder: Path) -> list[dict[str, Any]]:
-    """Cohorts that have no results yet: where each is, whether a process has it, and its faults."""
-    cohorts = read_cohorts(folder)
-    return [
-        _place(folder, cohort)
-        for cohort in (cohorts.cohorts if cohorts else ())
-        if not finished(folder, cohort)
-    ]
+def _jobs(request: Request, plan: Plan, cohorts: list[Cohort], device: str, gpus: int = 1) -> int:
+    """Cohorts at a time: as asked, else one a core, or a GPU, as far as memory goes.
 
-
-def _place(folder: Path, cohort: Cohort) -> dict[str, Any]:
-    alive, standing, noted = (
-        running(folder, cohort),
-        standing_of(folder, cohort.index),
-        faults(folder, cohort),
-    )
-    return {
-        "cohort": cohort.index,
-        "running": alive,
-        "standing": asdict(standing) if standing else None,
-        "faults": [asdict(fault) for fault in noted],
-        "line": line(folder, cohort, alive)
-        + (f", {len(noted)} infrastructure faults" if noted else ""),
-    }
-
-
-def _jobs(request: Request, plan: Plan, cohorts: list[Cohort], device: str) -> int:
-    """Cohorts at a time: as asked, else one a core as far as memory goes. NonConforming if memory or disk do not suffice."""
+    Raises NonConforming if memory or disk do not suffice.
+    """
+    # What fits: of the free memory, as many cohorts as it holds.
     needs = estimate(plan, cohorts)
-    memory, disk = resources.memory_gib(), resources.disk_gib(request.out)
+    memory = resources.memory_gib()
     fitting = int(memory / needs.memory_gib) if cohorts else 1
-    asked, gpus = request.options.jobs, max(1, len(request.options.devices))
-    wanted_jobs = asked or (min(resources.cores(), max(1, fitting)) if device == "cpu" else gpus)
-    jobs = min(wanted_jobs, max(1, len(cohorts)))
+
+    # What is asked for, or else useful.
+    jobs = request.options.jobs
+    if jobs is None:
+        jobs = min(resources.cores(), max(1, fitting)) if device == "cpu" else gpus
+    jobs = min(jobs, max(1, len(cohorts)))
     if jobs > fitting:
         raise NonConforming(
-            f"{jobs} cohorts at a time need about {jobs * needs.memory_gib:.1f} GiB of memory, and {memory:.1f} GiB are free."
-            " Give fewer --jobs, fewer --members (the cohorts are then others), or a machine with more memory."
+            f"{jobs} cohorts at a time need about {jobs * needs.memory_gib:.1f} GiB of memory, and"
+            f" {memory:.1f} GiB are free. Give fewer --jobs, fewer --members (the cohorts are then"
+            " others), or a machine with more memory."
         )
-    wanted = needs.disk_gib + jobs * needs.checkpoint_gib
-    if wanted > disk:
+
+    # The disk must hold all results, and the checkpoints of what runs at a time.
+    disk = resources.disk_gib(request.out)
+    needed_disk = needs.disk_gib + jobs * needs.checkpoint_gib
+    if needed_disk > disk:
         raise NonConforming(
-            f"--out {request.out}: results and checkpoints need about {wanted:.1f} GiB of disk, and {disk:.1f} GiB are free."
-            " Make room, or give another --out."
+            f"--out {request.out}: results and checkpoints need about {needed_disk:.1f} GiB of"
+            f" disk, and {disk:.1f} GiB are free. Make room, or give another --out."
         )
     return jobs
 
 
-def summary(folder: Path, plan: Plan) -> dict[str, Any]:
-    """Plan id, folder, entry, ranked or why not, and every run with its status and score."""
-    entry = folder / ENTRY
-    report = folder / REPORT
-    reasons = ranking.unranked_because(plan)
-    if (folder / MANIFEST).exists():
-        reasons = list(read_manifest(folder).unranked_because)
+def unfinished(folder: Path) -> list[dict[str, Any]]:
+    """Cohorts that have no results yet: how far each is, whether it runs, and its faults."""
     cohorts = read_cohorts(folder)
-    members = [cohort.runs for cohort in cohorts.cohorts] if cohorts else []
+    if cohorts is None:
+        return []
+    return [_status(folder, cohort) for cohort in cohorts.cohorts if not finished(folder, cohort)]
+
+
+def _status(folder: Path, cohort: Cohort) -> dict[str, Any]:
+    alive = running(folder, cohort)
+    progress = read_progress(folder, cohort.index)
+    known_faults = faults(folder, cohort)
+    text = line(folder, cohort, alive)
+    if known_faults:
+        text += f", {len(known_faults)} infrastructure faults"
     return {
-        "plan": plan.id,
-        "suite": plan.suite,
-        "folder": str(folder),
-        "entry": str(entry) if entry.exists() else None,
-        "report": str(report) if report.exists() else None,
-        "faults": sum(len(faults) for faults in all_faults(folder).values()),
-        "time": time_shares(folder, members),
-        "ranked": not reasons,
-        "unranked_because": reasons,
-        "runs": [asdict(_shown(run)) for run in stated_runs(folder, plan)],
+        "cohort": cohort.index,
+        "running": alive,
+        "progress": asdict(progress) if progress else None,
+        "faults": [asdict(fault) for fault in known_faults],
+        "line": text,
     }
+
+
+def summary(folder: Path, plan: Plan) -> Summary:
+    """Every run of a plan folder with its status and score, and why the plan is not ranked."""
+    return _summary(folder, plan, read_state(folder, plan, read_cohorts(folder)))
+
+
+def _summary(folder: Path, plan: Plan, state: State) -> Summary:
+    # The manifest knows drift and fingerprints too; before it is there, the plan alone speaks.
+    paths = Folder(folder)
+    if paths.manifest.exists():
+        reasons = list(read_manifest(folder).unranked_because)
+    else:
+        reasons = ranking.unranked_because(plan)
+
+    return Summary(
+        plan=plan.id,
+        suite=plan.suite,
+        folder=str(folder),
+        entry=str(paths.entry) if paths.entry.exists() else None,
+        report=str(paths.report) if paths.report.exists() else None,
+        faults=sum(len(known) for known in state.faults.values()),
+        time=time_shares(folder, (cohort.runs for cohort in state.cohorts)),
+        ranked=not reasons,
+        unranked_because=reasons,
+        runs=[_shown(run) for run in state.runs],
+    )
 
 
 def _shown(run: StatedRun) -> ShownRun:

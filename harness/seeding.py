@@ -1,7 +1,8 @@
-"""Random streams with names: every random choice draws from a generator derived here, by a real digest.
+"""Named random streams: every random choice draws from a generator that is derived here.
 
-A stream belongs to (seed source, task, seed index, word). The regime is not part of it, so runs of different regimes with
-one seed index share initial weights, masks and episode starts, and their comparison is paired.
+A stream belongs to (seed source, task, seed index, word), through sha256. The regime is not part of
+it: runs of different regimes with the same seed index share initial weights, masks and episode
+starts, so their comparison is paired.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     import torch
 
 SUITE_SOURCE = "suite"
-"""Seeds from the suite file alone: reproducible, and unranked because the submitter could try several."""
+"""Seeds that follow from the suite file alone. They are reproducible, but unranked: a submitter
+could try several."""
 
 
 def stream_seed(source: str, task: str, seed: int, word: str) -> int:
@@ -25,12 +27,12 @@ def stream_seed(source: str, task: str, seed: int, word: str) -> int:
 
 
 def environment_seed(source: str, task: str, seed: int, word: str) -> int:
-    """The same stream as a seed that EnvPool takes: 31 bits."""
+    """The same stream as a seed of 31 bits, as EnvPool takes it."""
     return stream_seed(source, task, seed, word) >> 32
 
 
 def generator(source: str, task: str, seed: int, word: str) -> torch.Generator:
-    """A CPU generator on the stream."""
+    """A CPU generator that is seeded with the stream's seed."""
     import torch
 
     return torch.Generator().manual_seed(stream_seed(source, task, seed, word))

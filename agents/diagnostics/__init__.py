@@ -1,1 +1,1 @@
-"""What is measured of networks besides their return."""
+"""Measurements of networks besides their return."""

@@ -1,4 +1,4 @@
-"""What is measured of a network besides its return, per module and member (docs/diagnostics.md)."""
+"""Measurements of a network besides its return, per module and member (docs/diagnostics.md)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from torch import Tensor
 from agents.protocol import Probe, TrainedModule
 
 FEW = 256
-"""Rows of a probe on which srank is taken first; it cannot exceed them, so it is taken on all of them too."""
+"""Rows for the paper's srank. srank is at most the number of rows, so `srank_2048` repeats it on
+the whole probe."""
 DORMANT = {"": 0.1, "_02": 0.2}
 """Thresholds of dormant units: suffix of the figure's name -> threshold."""
 
+Figures = dict[str, Tensor]
+"""Name -> one value for each member, [P]."""
+
 
 def singular_values(features: Tensor) -> Tensor:
-    """In descending order: [..., B, d] -> [..., min(B, d)]. Features that are not finite give zeros.
+    """Singular values in descending order: [..., B, d] -> [..., min(B, d)].
 
-    From the eigenvalues of the smaller Gram matrix in float64, which is many times faster; values below 1e-8 of the largest
-    are lost, which no figure here can see.
+    Features that are not finite give zeros. The values are roots of the eigenvalues of the smaller
+    Gram matrix in float64, which is many times faster; those below 1e-8 of the largest are lost,
+    and no figure here depends on them.
     """
     finite = features.isfinite().all(-1).all(-1)
     clean = torch.where(finite[..., None, None], features, 0.0).double()
@@ -29,61 +34,50 @@ def singular_values(features: Tensor) -> Tensor:
 
 
 def srank(values: Tensor, delta: float = 0.01) -> Tensor:
-    """Smallest number of singular values [..., n] that holds 1 - delta of their sum (Kumar et al. 2021); 0 if all are zero."""
+    """Smallest number of singular values [..., n] that hold 1 - delta of their sum: [...].
+
+    0 if all are zero. Source: Kumar et al. 2021.
+    """
     total = values.sum(-1, keepdim=True)
     reached = (values.cumsum(-1) >= (1.0 - delta) * total).double().argmax(-1) + 1
     return torch.where(total[..., 0] > 0.0, reached, 0)
 
 
 def stable_rank(values: Tensor) -> Tensor:
-    """Squared Frobenius norm over squared spectral norm, of singular values [..., n] in descending order."""
+    """Squared Frobenius norm over squared spectral norm: [..., n] descending -> [...]."""
     return values.square().sum(-1) / values[..., 0].square().clamp(min=1e-30)
 
 
 def effective_rank(values: Tensor) -> Tensor:
-    """exp of the entropy of the normalised singular values [..., n] (Roy and Vetterli 2007)."""
+    """exp of the entropy of the normalised singular values: [..., n] -> [...].
+
+    Source: Roy and Vetterli 2007.
+    """
     share = values / values.sum(-1, keepdim=True).clamp(min=1e-30)
     entropy: Tensor = torch.special.entr(share).sum(-1)
     return entropy.exp()
 
 
 def dormant_ratio(units: Sequence[Tensor], threshold: float) -> Tensor:
-    """Share of units whose mean |h| is at most `threshold` of their layer's mean: list of [..., B, d] -> [...].
+    """Share of units whose mean |h| is at most `threshold` of their layer's mean.
 
-    Sokar et al. 2023. h is the output of each hidden Linear before norm and activation (hooks as in arXiv 2506.17204's code),
-    or after them: the figures say which.
+    `units` holds h of each hidden layer, [..., B, d]; returns [...]. Source: Sokar et al. 2023. The
+    caller chooses whether h is the layer's output before norm and activation (like the hooks in
+    arXiv 2506.17204's code) or after them.
     """
     dormant = []
     for h in units:
-        score = h.abs().mean(-2)
+        score = h.abs().mean(-2)  # [..., d]
         score = score / (score.mean(-1, keepdim=True) + 1e-9)
         dormant.append(score <= threshold)
     return torch.cat(dormant, -1).double().mean(-1)
 
 
-def _of_probe(probe: Probe) -> dict[str, Tensor]:
-    """Figures [P] of one module."""
-    few, all_ = singular_values(probe.features[..., :FEW, :]), singular_values(probe.features)
-    figures = {
-        "srank": srank(few).double(),
-        "srank_2048": srank(all_).double(),
-        "stable_rank": stable_rank(all_),
-        "effective_rank": effective_rank(all_),
-        "feature_norm": probe.features.norm(dim=-1).mean(-1).double(),
-    }
-    for suffix, threshold in DORMANT.items():
-        figures[f"dormant_ratio{suffix}"] = dormant_ratio(probe.pre_activations, threshold)
-        figures[f"dormant_ratio_after{suffix}"] = dormant_ratio(probe.activations, threshold)
-    if probe.cosines is not None:
-        figures |= interference(probe.cosines)
-    return {
-        **{name: value.mean(-1) for name, value in figures.items()},
-        "gradient_norm": probe.gradient_norm.double(),
-    }
+def interference(cosines: Tensor) -> Figures:
+    """Three summaries [...] of the off-diagonal cosines in [..., n, n].
 
-
-def interference(cosines: Tensor) -> dict[str, Tensor]:
-    """Off-diagonal cosines [..., n, n] in three numbers [...]: their mean, their mean size, and the share below zero."""
+    Their mean, their mean size, and the share of them below zero.
+    """
     apart = ~torch.eye(cosines.shape[-1], dtype=torch.bool, device=cosines.device)
     pairs = cosines[..., apart].double()
     return {
@@ -93,29 +87,62 @@ def interference(cosines: Tensor) -> dict[str, Tensor]:
     }
 
 
+def _of_probe(probe: Probe) -> Figures:
+    """Figures [P] of one module, averaged over its copies."""
+    # Ranks and norms of the features.
+    few = singular_values(probe.features[..., :FEW, :])
+    whole = singular_values(probe.features)
+    figures = {
+        "srank": srank(few).double(),
+        "srank_2048": srank(whole).double(),
+        "stable_rank": stable_rank(whole),
+        "effective_rank": effective_rank(whole),
+        "feature_norm": probe.features.norm(dim=-1).mean(-1).double(),
+    }
+
+    # Dormant units, before and after norm and activation.
+    for suffix, threshold in DORMANT.items():
+        figures[f"dormant_ratio{suffix}"] = dormant_ratio(probe.pre_activations, threshold)
+        figures[f"dormant_ratio_after{suffix}"] = dormant_ratio(probe.activations, threshold)
+
+    if probe.cosines is not None:
+        figures |= interference(probe.cosines)
+
+    averaged = {name: value.mean(-1) for name, value in figures.items()}  # [P, copies] -> [P]
+    averaged["gradient_norm"] = probe.gradient_norm.double()
+    return averaged
+
+
 def diagnose(
     modules: Mapping[str, TrainedModule], probes: Mapping[str, Probe]
 ) -> list[dict[str, dict[str, float | None]]]:
-    """For each member {module: {figure: value}}, averaged over a module's copies; None for what is not finite."""
-    found = {name: _of_probe(probe) for name, probe in probes.items()}
-    for name, module in modules.items():
-        found[name]["parameter_norm"] = module.parameters.parameter_norm().double()
-    columns = {
-        name: {figure: value.tolist() for figure, value in figures.items()}
-        for name, figures in found.items()
-    }
+    """For each member {module: {figure: value}}; None for a value that is not finite."""
+    # Read each figure from the device once, for all members.
+    columns = dict[str, dict[str, list[float]]]()
+    for name, probe in probes.items():
+        figures = _of_probe(probe)
+        figures["parameter_norm"] = modules[name].parameters.parameter_norm().double()
+        columns[name] = {figure: value.tolist() for figure, value in figures.items()}
+
     members = next(iter(modules.values())).parameters.members
-    return [
-        {
-            name: {
-                "density": module.masks.density(member),
-                "mask_churn": module.masks.churn(member),
-                **{figure: _finite(values[member]) for figure, values in columns[name].items()},
-            }
-            for name, module in modules.items()
+    return [_of_member(modules, columns, member) for member in range(members)]
+
+
+def _of_member(
+    modules: Mapping[str, TrainedModule],
+    columns: Mapping[str, Mapping[str, list[float]]],
+    member: int,
+) -> dict[str, dict[str, float | None]]:
+    """One member's row of `diagnose`."""
+    rows = dict[str, dict[str, float | None]]()
+    for name, module in modules.items():
+        rows[name] = {
+            "density": module.masks.density(member),
+            "mask_churn": module.masks.churn(member),
         }
-        for member in range(members)
-    ]
+        for figure, values in columns[name].items():
+            rows[name][figure] = _finite(values[member])
+    return rows
 
 
 def _finite(value: float) -> float | None:

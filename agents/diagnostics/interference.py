@@ -1,8 +1,10 @@
-"""Whether single samples pull a module the same way: cosines between the gradients of one sample each.
+"""Whether single samples pull a module the same way: cosines between gradients of one sample each.
 
-The gradient of sample i for a Linear layer is the outer product of what went in, x_i, and what came back, d_i, so a layer's
-share of <g_i, g_j> is (x_i . x_j)(d_i . d_j); where weights are masked, the sum over the weights that are active. No gradient
-of a whole module is ever held (arXiv 2506.17204's code compares per-sample gradients of the actor; Lyle et al. 2022).
+In a Linear layer the gradient of sample i is the outer product of its input x_i and the gradient
+d_i of its output. So the layer adds (x_i . x_j)(d_i . d_j) to <g_i, g_j>; where weights are masked,
+only the sum over the active weights. No gradient of a whole module is ever held.
+
+Sources: per-sample gradients of the actor in arXiv 2506.17204's code; Lyle et al. 2022.
 """
 
 from __future__ import annotations
@@ -16,41 +18,47 @@ from agents.members.layers import Traced
 from agents.members.module import Module
 
 AT_A_TIME = 1 << 24
-"""Numbers of one masked layer's gradients that are held at a time."""
+"""Gradient entries of one masked layer that are held in memory together."""
 
 
 def sample_cosines(module: Module, loss: Tensor, trace: Sequence[Traced], samples: int) -> Tensor:
-    """[P, copies, n, n] between gradients of the first `samples` samples of `loss` [P, B].
+    """Cosines [P, copies, n, n] between gradients of the first n = `samples` of `loss` [P, B].
 
-    `trace`: what went through the module's Linear layers on the way to that loss.
+    `trace` holds the tensors of the module's Linear layers on the way to that loss.
     """
-    returned = torch.autograd.grad(loss.sum(), [layer.output for layer in trace], retain_graph=True)
+    outputs = [layer.output for layer in trace]
+    returned = torch.autograd.grad(loss.sum(), outputs, retain_graph=True)
     keep = None if module.keep is None else module.layout.views(module.keep)
+
+    # Inner products of whole gradients, layer by layer: [G, n, n].
     total = torch.zeros((), dtype=loss.dtype, device=loss.device)
-    for layer, back in zip(trace, returned, strict=True):
-        x, d = (side[:, :samples].to(loss.dtype) for side in (layer.input.detach(), back))
+    for layer, gradient in zip(trace, returned, strict=True):
+        x = layer.input.detach()[:, :samples].to(loss.dtype)  # [G, n, in]
+        d = gradient[:, :samples].to(loss.dtype)  # [G, n, out]
         bias = d @ d.mT
-        weights = (
-            (x @ x.mT) * bias
-            if keep is None
-            else masked_products(x, d, keep[f"{layer.name}.weight"])
-        )
+        if keep is None:
+            weights = (x @ x.mT) * bias
+        else:
+            weights = masked_products(x, d, keep[f"{layer.name}.weight"])
         total = total + weights + bias
-    norms = total.diagonal(dim1=-2, dim2=-1).clamp(min=0.0).sqrt()
+
+    norms = total.diagonal(dim1=-2, dim2=-1).clamp(min=0.0).sqrt()  # [G, n]
     cosines = total / (norms[..., :, None] * norms[..., None, :] + 1e-12)
     return cosines.view(module.members, module.copies, *cosines.shape[1:])
 
 
 def masked_products(x: Tensor, d: Tensor, keep: Tensor) -> Tensor:
-    """<m * x_i d_i^T, m * x_j d_j^T> for 0/1 masks m: [G, n, in], [G, n, out], [G, in, out] -> [G, n, n]."""
+    """<m * x_i d_i^T, m * x_j d_j^T> for 0/1 masks m.
+
+    x [G, n, in], d [G, n, out], keep [G, in, out] -> [G, n, n].
+    """
     groups, samples, rows = x.shape
     step = max(1, AT_A_TIME // (samples * d.shape[-1]))
     products = torch.zeros((groups, samples, samples), dtype=x.dtype, device=x.device)
     for group in range(groups):
-        for at in range(0, rows, step):
-            part = (
-                x[group, :, at : at + step, None] * d[group, :, None] * keep[group, at : at + step]
-            )
-            flat = part.flatten(1)
+        for begin in range(0, rows, step):
+            part = slice(begin, begin + step)
+            outer = x[group, :, part, None] * d[group, :, None] * keep[group, part]  # [n, in, out]
+            flat = outer.flatten(1)
             products[group] += flat @ flat.mT
     return products

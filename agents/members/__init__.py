@@ -1,1 +1,1 @@
-"""The member axis: layers, parameters, replay and random draws of all members, each tensor [P, ...]."""
+"""The member axis: layers, parameters, replay and random draws of all members, each [P, ...]."""

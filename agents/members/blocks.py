@@ -1,4 +1,4 @@
-"""Shapes and kinds of layers, in plain data: nothing here loads torch."""
+"""Layer shapes and block types as plain data: nothing here loads torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ class BlockType:
     activation: str
     norm: bool
     residual: Literal["none", "pre", "post"]
-    """pre: y = x + act(LN(W x + b)), the shortcut goes around norm and activation; post: y = act(LN(W x + b + x))."""
+    """pre: y = x + act(LN(W x + b)), the shortcut skips norm and activation.
+    post: y = act(LN(W x + b + x)), the shortcut goes through both."""
     meaning: str
 
 
@@ -38,9 +39,11 @@ BLOCKS: dict[str, BlockType] = {
 
 
 def block_type(name: str, residual: Literal["pre", "post"] = "pre") -> BlockType:
-    """A row of BLOCKS with the kind of residual that is asked for, where it has one."""
+    """A row of BLOCKS; `residual` replaces its kind of residual if it has one."""
     block = BLOCKS[name]
-    return block if block.residual == "none" else replace(block, residual=residual)
+    if block.residual == "none":
+        return block
+    return replace(block, residual=residual)
 
 
 @dataclass(frozen=True)
@@ -58,5 +61,5 @@ class Linear:
 
     @property
     def part(self) -> str:
-        """The part of its module that it belongs to: the first word of its name."""
+        """The part of the module that this layer belongs to: the first word of its name."""
         return self.name.partition(".")[0]

@@ -1,8 +1,8 @@
 """Random numbers of all members for one purpose, each member from its own generator.
 
-Numbers are drawn a block of steps at a time, on the CPU: P members cost P generator calls a block instead of a step, the
-stream of a member is the same on every device and beside any neighbours, and a block's first generator state with a
-position in it is all that a checkpoint needs.
+Numbers are drawn on the CPU, a block of steps at once. So P members cost P generator calls a block
+instead of P a step, a member's numbers are the same on every device and beside any neighbours, and
+a checkpoint needs only the generator states before the block and the position in it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from torch import Tensor
 from agents.members.upload import upload
 
 BLOCK = 64
-"""Steps drawn at once. Part of the stream's definition: torch fills a larger block with other numbers."""
+"""Steps drawn at once. Part of the stream's definition: torch fills a larger block with other
+numbers."""
 
 
 @cache
@@ -33,35 +34,44 @@ class Draws:
         self,
         generators: Sequence[torch.Generator],
         shape: tuple[int, ...],
-        kind: Literal["uniform", "normal"],
+        law: Literal["uniform", "normal"],
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
         ahead: bool = False,
     ) -> None:
-        """`ahead`: draw the next block in a thread while this one is used. The numbers are the same."""
+        """`ahead` draws the next block in a thread while this one is used, to the same numbers."""
         self.generators = list(generators)
-        self.kind, self.dtype, self.device, self.ahead = kind, dtype, torch.device(device), ahead
-        self.position = BLOCK
+        self.law = law
+        self.dtype = dtype
+        self.device = torch.device(device)
+        self.ahead = ahead
+
+        # The block under way: its generators' states, its numbers [P, BLOCK, *shape], how far.
         self.block_starts = [generator.get_state() for generator in self.generators]
         self.block = torch.empty((len(self.generators), 0, *shape))
-        self.now = torch.zeros((len(self.generators), *shape), dtype=dtype, device=device)
-        """The latest draw, always at the same place in memory."""
+        self.position = BLOCK
         self._next_block: Future[tuple[list[Tensor], Tensor]] | None = None
+
+        self.now = torch.zeros((len(self.generators), *shape), dtype=dtype, device=device)
+        """The latest draw. It keeps its address, as captured CUDA graphs need."""
 
     def _draw(self) -> tuple[list[Tensor], Tensor]:
         """Generator states before the next block, and the block on the host: [P, BLOCK, *shape]."""
         starts = [generator.get_state() for generator in self.generators]
         shape = (len(self.generators), BLOCK, *self.now.shape[1:])
         block = torch.empty(shape, dtype=self.dtype, pin_memory=self.device.type == "cuda")
-        draw = torch.rand if self.kind == "uniform" else torch.randn
+        draw = torch.rand if self.law == "uniform" else torch.randn
         for row, generator in zip(block, self.generators, strict=True):
             draw(row.shape, generator=generator, dtype=self.dtype, out=row)
         return starts, block
 
     def _take_block(self) -> None:
-        self.block_starts, block = (
-            self._draw() if self._next_block is None else self._next_block.result()
-        )
+        """Starts the next block, which the thread may have drawn already."""
+        if self._next_block is None:
+            starts, block = self._draw()
+        else:
+            starts, block = self._next_block.result()
+        self.block_starts = starts
         self._next_block = _threads().submit(self._draw) if self.ahead else None
         self.block = upload(block, self.device)
         self.position = 0
@@ -83,17 +93,21 @@ class Draws:
         }
 
     def restore(self, state: dict[str, object]) -> None:
-        """Inverse of `state`: draws the block again and goes to the position."""
-        if self._next_block is not None:
-            self._next_block.result()  # its generators are free again; what it drew is not wanted
-            self._next_block = None
-        starts, position = state["block_starts"], state["position"]
+        """Inverse of `state`: draws the block again and moves to the position."""
+        starts = state["block_starts"]
+        position = state["position"]
         assert isinstance(starts, Tensor) and isinstance(position, int)
+
+        # The thread uses the generators: wait for it, and drop the block that it drew.
+        if self._next_block is not None:
+            self._next_block.result()
+            self._next_block = None
+
+        # Clone each state: set_state on a row of a larger tensor crashes torch 2.13.
         for generator, start in zip(self.generators, starts, strict=True):
-            generator.set_state(
-                start.clone()
-            )  # of its own memory: a row of a larger tensor crashes torch 2.13
+            generator.set_state(start.clone())
         self.block_starts = [generator.get_state() for generator in self.generators]
+
         if state["drawn"]:
             self._take_block()
         self.position = position

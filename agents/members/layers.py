@@ -1,7 +1,7 @@
-"""Networks on the member axis: parameters of all members in one vector, and the layers that read them.
+"""Networks on the member axis: one vector of parameters for all members, and layers that read it.
 
-Every tensor leads with a group axis G = members x copies (a twin critic has two copies a member, member-major), and no
-operation here reduces over it: what one member computes never depends on its neighbours.
+Every tensor leads with G, and no operation here reduces over it, so what one member computes never
+depends on its neighbours.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "elu": F.e
 
 
 class Layout:
-    """Where each Linear lies in a flat vector: layer after layer, its weights [G, in, out], then its biases [G, 1, out].
+    """The order of a module's Linear layers in one flat vector [size].
 
-    Keeping layers (not members) contiguous lets one optimiser kernel, one mask product and one target copy serve a whole
-    module, while each layer stays a contiguous batched matrix.
+    Layer after layer, each its weights [G, in, out] and then its biases [G, 1, out]. Because layers
+    (not members) are contiguous, one optimiser kernel, one mask product and one target copy serve
+    a whole module, and each layer stays one contiguous batched matrix.
     """
 
     def __init__(self, linears: Sequence[Linear], groups: int) -> None:
@@ -41,10 +42,8 @@ class Layout:
     def views(self, flat: Tensor) -> dict[str, Tensor]:
         """Named views [G, ...] of a flat vector [size]."""
         parts = torch.split(flat, [math.prod(shape) for shape in self.shapes.values()])
-        return {
-            name: part.view(shape)
-            for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
-        }
+        named = zip(self.shapes.items(), parts, strict=True)
+        return {name: part.view(shape) for (name, shape), part in named}
 
     def per_group(self, flat: Tensor, reduce: Callable[[Tensor], Tensor]) -> Tensor:
         """`reduce` ([G, n] -> [G]) of every parameter tensor, summed over the module: [G]."""
@@ -52,18 +51,19 @@ class Layout:
         return torch.stack(parts).sum(0)
 
     def expand(self, per_group: Tensor) -> Tensor:
-        """One value a group [G], spread over the flat vector [size]."""
-        return torch.cat(
-            [per_group.repeat_interleave(math.prod(shape[1:])) for shape in self.shapes.values()]
-        )
+        """The value of each group [G], repeated for all its parameters: [size]."""
+        counts = [math.prod(shape[1:]) for shape in self.shapes.values()]
+        return torch.cat([per_group.repeat_interleave(count) for count in counts])
 
 
 def xavier_uniform(linear: Linear, copies: int, generator: torch.Generator) -> Tensor:
-    """Initial weights [copies, in, out] of one member, gain sqrt(2) (MR.Q's initialisation); biases start at zero."""
+    """Initial weights [copies, in, out] of one member, with gain sqrt(2) as in MR.Q.
+
+    They are float64; biases start at zero.
+    """
     bound = math.sqrt(2.0) * math.sqrt(6.0 / (linear.fan_in + linear.fan_out))
-    uniform = torch.rand(
-        (copies, linear.fan_in, linear.fan_out), generator=generator, dtype=torch.float64
-    )
+    shape = (copies, linear.fan_in, linear.fan_out)
+    uniform = torch.rand(shape, generator=generator, dtype=torch.float64)
     return (2.0 * uniform - 1.0) * bound
 
 
@@ -79,7 +79,7 @@ def normalise(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Traced:
-    """What went through one Linear layer, for diagnostics."""
+    """The tensors that went through one Linear layer, for diagnostics."""
 
     name: str
     input: Tensor
@@ -91,14 +91,17 @@ class Traced:
 
 
 def activate(z: Tensor, block: BlockType, x: Tensor | None = None) -> Tensor:
-    """act([LN](z)) of a hidden layer's pre-activation; `x`: its input, which a post-layer residual adds before."""
+    """act([LN](z)) of a hidden layer's pre-activation z.
+
+    `x` is the layer's input: a post-layer residual adds it to z first, where the widths agree.
+    """
     if block.residual == "post" and x is not None and x.shape[-1] == z.shape[-1]:
         z = z + x
     return ACTIVATIONS[block.activation](normalise(z) if block.norm else z)
 
 
 def shortcut(x: Tensor, y: Tensor, block: BlockType) -> Tensor:
-    """The pre-layer residual: the layer's input is added past norm and activation, where the widths agree."""
+    """The pre-layer residual: adds the layer's input x to its output y, where the widths agree."""
     return x + y if block.residual == "pre" and x.shape[-1] == y.shape[-1] else y
 
 
@@ -109,9 +112,9 @@ def hidden(
     block: BlockType,
     trace: list[Traced] | None = None,
 ) -> Tensor:
-    """One hidden layer, [G, B, in] -> [G, B, out]: y = [x +] act([LN](x W + b)), or the post-layer kind of it.
+    """One hidden layer, [G, B, in] -> [G, B, out]: y = [x +] act([LN](x W + b)), or post-layer.
 
-    `trace`, if given, receives what went through the layer.
+    `trace`, if given, receives the layer's tensors.
     """
     z = linear(x, parameters, name)
     y = activate(z, block, x)

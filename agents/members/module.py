@@ -1,7 +1,8 @@
 """One trained module of all members: its parameters, masks and optimiser.
 
-A module steps in a fixed order: gradients are masked, then clipped per member, then AdamW writes, then weights are masked.
-Masking before the norm matters: an unmasked norm is larger, so clipping would shrink the steps of sparse members.
+A step has a fixed order: mask the gradient, clip it per member, write with AdamW, mask the weights.
+Masking comes before the norm because an unmasked norm is larger: clipping would then shrink the
+steps of sparse members.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from agents.members.layers import Layout, xavier_uniform
 
 @dataclass(frozen=True)
 class AdamWSettings:
-    """Decoupled weight decay Adam; betas and epsilon are PyTorch's defaults, as in MR.Q."""
+    """Adam with decoupled weight decay; betas and epsilon are PyTorch's defaults, as in MR.Q."""
 
     lr: float
     """Step size."""
@@ -29,7 +30,7 @@ class AdamWSettings:
 
 
 class Module:
-    """Parameters [G, ...] of one module; G = members x copies, member-major."""
+    """Parameters [G, ...] of one module in one flat vector [size]."""
 
     def __init__(
         self,
@@ -40,31 +41,40 @@ class Module:
         dtype: torch.dtype = torch.float32,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Draws every member's initial weights from its own generator; `generators` has one for each member."""
+        """Draws every member's initial weights from its own generator, one of `generators` each."""
         self.members = len(generators)
         self.copies = copies
         self.layout = Layout(linears, self.members * copies)
-        self.clip = optimiser.clip
         self.flat = torch.nn.Parameter(torch.zeros(self.layout.size, dtype=dtype, device=device))
         self.target = torch.zeros_like(self.flat, requires_grad=False)
+
+        # Masks.
         self.keep: Tensor | None = None
-        """Flat mask, 1 where a parameter is active (biases are) and 0 elsewhere, or None while no member is sparse. Of the
-        parameters' own dtype: on a CPU multiplying by bool takes six times as long."""
+        """Flat mask, 1 where a parameter is active (biases always are) and 0 elsewhere; None while
+        no member is sparse. It has the parameters' dtype: on a CPU a product with bool takes six
+        times as long."""
         self.frozen: Tensor | None = None
-        """Flat bool, True where a failed member's parameters must not be written; None while all are well."""
-        self.updates = 0
-        """Steps so far, counted by whoever calls `step`: when a recorded step is played again, nothing runs on the host."""
+        """Flat bool, True where a failed member's parameters must not be written; None while no
+        member has failed."""
+
+        # Optimiser.
         self.optimiser = optimiser
+        self.clip = optimiser.clip
         self.moments = torch.zeros_like(self.target), torch.zeros_like(self.target)
         """First and second Adam moments, flat [size] each."""
         self.steps = torch.zeros((), dtype=torch.float32, device=device)
         """Adam's step count, shared by all members."""
+        self.updates = 0
+        """Optimiser steps so far. The caller increments it, because replaying a CUDA graph runs no
+        Python."""
+
+        # Initial weights, each member from its own generator, so that neighbours do not matter.
         views = self.layout.views(self.flat.detach())
         for layer in linears:
             weights = [xavier_uniform(layer, copies, generator) for generator in generators]
-            views[f"{layer.name}.weight"].copy_(torch.cat(weights))
+            views[f"{layer.name}.weight"].copy_(torch.cat(weights))  # [G, in, out]
         self.parameters = {name: view.requires_grad_() for name, view in views.items()}
-        """Leaves that share memory with `flat`: what losses read and gradients are taken for."""
+        """Leaves that share memory with `flat`: losses read them, gradients are taken for them."""
         self.target_parameters = self.layout.views(self.target)
 
     @property
@@ -73,27 +83,32 @@ class Module:
         return None if self.keep is None else self.keep.bool()
 
     def gradients(self, loss: Tensor) -> Tensor:
-        """Dense gradient of `loss` [members], summed over members, for this module's parameters alone: flat [size]."""
+        """Dense gradient of the summed `loss` [P], for this module's parameters alone: [size]."""
         parts = torch.autograd.grad(loss.sum(), list(self.parameters.values()))
         return torch.cat([part.reshape(-1) for part in parts])
 
     @torch.no_grad()
     def step(self, gradient: Tensor) -> None:
-        """Mask, clip per member, AdamW, mask. `gradient` is flat [size] and is left unchanged."""
+        """One optimiser step on a flat `gradient` [size], which is left unchanged."""
+        # Mask, then clip: an unmasked norm is larger.
         if self.keep is not None:
             gradient = gradient * self.keep
         if self.clip is not None:
             gradient = self._clipped(gradient)
+
         before = self.flat.clone() if self.frozen is not None else None
         self._adamw(gradient)
+
+        # Decay and old momentum must move neither masked weights nor failed members.
         if self.keep is not None:
             self.flat.mul_(self.keep)
         if before is not None and self.frozen is not None:
             self.flat.copy_(torch.where(self.frozen, before, self.flat))
 
     def _adamw(self, gradient: Tensor) -> None:
-        """One step of `torch.optim.AdamW(fused=True)`: its kernel, without its class, whose import takes seconds."""
-        (first, second), settings = self.moments, self.optimiser
+        """One step of `torch.optim.AdamW(fused=True)`, by its kernel: importing the class takes
+        seconds."""
+        first, second = self.moments
         self.steps += 1.0
         torch._fused_adamw_(
             [self.flat],
@@ -102,34 +117,30 @@ class Module:
             [second],
             [],
             [self.steps],
-            lr=settings.lr,
+            lr=self.optimiser.lr,
             beta1=0.9,
             beta2=0.999,
-            weight_decay=settings.weight_decay,
+            weight_decay=self.optimiser.weight_decay,
             eps=1e-8,
             amsgrad=False,
             maximize=False,
         )
 
     def _clipped(self, gradient: Tensor) -> Tensor:
-        """Each member's gradient, its norm over all its copies brought down to `clip`."""
+        """The gradient [size], each member's norm over all its copies reduced to `clip`."""
         assert self.clip is not None
-        scale = (self.clip / (self._norm(gradient) + 1e-6)).clamp(max=1.0)[:, None]
+        scale = (self.clip / (self._norm(gradient) + 1e-6)).clamp(max=1.0)[:, None]  # [P, 1]
         views = [view.view(self.members, -1) for view in self.layout.views(gradient).values()]
         return torch.cat([(view * scale).view(-1) for view in views])
 
     def _norm(self, flat: Tensor) -> Tensor:
         """L2 norm of each member's part of a flat vector, over all its copies: [P]."""
         views = [view.reshape(self.members, -1) for view in self.layout.views(flat).values()]
-        return (
-            torch.stack([torch.linalg.vector_norm(view, dim=1) for view in views])
-            .square()
-            .sum(0)
-            .sqrt()
-        )
+        norms = torch.stack([torch.linalg.vector_norm(view, dim=1) for view in views])
+        return norms.square().sum(0).sqrt()  # [tensors, P] -> [P]
 
     def gradient_norm(self, gradient: Tensor) -> Tensor:
-        """L2 norm of each member's masked gradient; `gradient` is flat [size]: [P]."""
+        """L2 norm of each member's masked gradient, from the flat gradient [size]: [P]."""
         return self._norm(gradient if self.keep is None else gradient * self.keep)
 
     def parameter_norm(self) -> Tensor:
@@ -138,22 +149,30 @@ class Module:
 
     @torch.no_grad()
     def copy_to_target(self) -> None:
-        """Hard copy; targets hold no masks, they are copies of masked weights."""
+        """Hard copy. Targets need no masks, because they are copies of masked weights."""
         self.target.copy_(self.flat)
 
+    @torch.no_grad()
+    def move_target(self, rate: float) -> None:
+        """Polyak averaging: the target moves by `rate` of its distance to the parameters."""
+        self.target.lerp_(self.flat, rate)
+
     def freeze(self, members: Sequence[int]) -> None:
-        """Write no parameter of these members any more."""
+        """Stops writing the parameters of these members, and of no others."""
         flags = torch.zeros(self.members, dtype=torch.bool, device=self.flat.device)
         flags[list(members)] = True
         self.frozen = self.layout.expand(flags.repeat_interleave(self.copies)) if members else None
 
     def member_parameters(self, member: int) -> dict[str, Tensor]:
-        """One member's parameters on the CPU: NAME.weight [copies, in, out], NAME.bias [copies, 1, out]."""
+        """Copies of one member's parameters on the CPU.
+
+        NAME.weight [copies, in, out] and NAME.bias [copies, 1, out].
+        """
         rows = slice(member * self.copies, (member + 1) * self.copies)
         return {name: view.detach()[rows].cpu().clone() for name, view in self.parameters.items()}
 
     def state(self) -> dict[str, object]:
-        """Everything a resumed run needs: parameters, target, moments, step counts, mask. Tensors are live, not copies."""
+        """Everything that a resumed run needs. Tensors are live, not copies."""
         first, second = self.moments
         return {
             "flat": self.flat.detach(),
@@ -169,16 +188,14 @@ class Module:
     def restore(self, state: dict[str, object]) -> None:
         """Inverse of `state`, written in place so that views stay valid."""
         first, second = self.moments
-        for tensor, key in (
-            (self.flat, "flat"),
-            (self.target, "target"),
-            (first, "exp_avg"),
-            (second, "exp_avg_sq"),
-        ):
-            tensor.copy_(_tensor(state[key]))
+        self.flat.copy_(_tensor(state["flat"]))
+        self.target.copy_(_tensor(state["target"]))
+        first.copy_(_tensor(state["exp_avg"]))
+        second.copy_(_tensor(state["exp_avg_sq"]))
         self.steps.copy_(_tensor(state["step"]))
         if self.keep is not None:
             self.keep.copy_(_tensor(state["mask"]))
+
         updates = state["updates"]
         assert isinstance(updates, int)
         self.updates = updates

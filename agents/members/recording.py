@@ -1,8 +1,9 @@
-"""Steps that a device records once and then plays again: a GPU launches a recorded step whole, not operation by operation.
+"""CUDA graphs: a GPU captures a step once and then replays it whole, with one launch.
 
-A recorded step reads and writes tensors that stay where they are in memory. What its function decides on the host, and every
-number it is given, is decided once, when it is recorded: `forget` what was recorded when such a thing changes. A step must not
-read a value back from the device, and draws nothing: random numbers are drawn before it.
+A captured step reads and writes tensors that keep their addresses. Everything that its function
+decides on the host, and every number that it passes, is fixed at the capture; when such a thing
+changes, call `forget`, which captures the step anew. A step must not read a value back from the
+device, and it draws no random numbers: they are drawn before it.
 """
 
 from __future__ import annotations
@@ -15,30 +16,33 @@ import torch
 T = TypeVar("T")
 
 WARM_UP = 3
-"""Calls of a step that run as they are written before it is recorded: libraries set themselves up in them."""
+"""Calls of a step that run uncaptured first, because libraries initialise themselves in them."""
 
 
 class Graph(Protocol):
-    """A device's way to record."""
+    """How a device captures and replays a step."""
 
     def __init__(self, device: torch.device) -> None: ...
 
     def record(self, function: Callable[[], T]) -> T:
-        """Note what `function` does, without doing it; the tensors that it returns are what `replay` writes to."""
+        """Capture `function` without running it; `replay` writes to the tensors it returns."""
 
     def replay(self) -> None:
-        """Do it."""
+        """Run what was captured."""
 
 
 class CudaGraph:
-    """A CUDA graph, with memory of its own: in a shared pool one graph's results would lie where another computes."""
+    """A CUDA graph with a memory pool of its own.
+
+    In a shared pool the results of one graph would lie where another graph computes.
+    """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.graph = torch.cuda.CUDAGraph()
 
     def record(self, function: Callable[[], T]) -> T:
-        # thread_local: other threads may go on with what does not touch this stream, such as pinning drawn numbers.
+        # thread_local: other threads may keep using CUDA meanwhile, such as pinning drawn numbers.
         with (
             torch.cuda.device(self.device),
             torch.cuda.graph(self.graph, capture_error_mode="thread_local"),
@@ -50,11 +54,11 @@ class CudaGraph:
 
 
 GRAPHS: dict[str, type[Graph]] = {"cuda": CudaGraph}
-"""Device type -> how it records; on other devices steps run as they are written."""
+"""Device type -> how it captures; the others run steps operation by operation."""
 
 
 class Recorder:
-    """Makes the recorded steps of one agent."""
+    """Makes the steps of one agent that its device may capture."""
 
     def __init__(self, device: torch.device | str, enabled: bool = True) -> None:
         self.device = torch.device(device)
@@ -68,45 +72,50 @@ class Recorder:
         return step
 
     def forget(self) -> None:
-        """Record every step anew at its next calls: something has changed that they were recorded with."""
+        """Capture every step anew at its next calls: something that was fixed has changed."""
         for step in self.steps:
             step.forget()
 
 
 class Recorded(Generic[T]):
-    """One step. What it returns is overwritten by its next call."""
+    """One step. Its next call overwrites what it returned."""
 
     def __init__(self, function: Callable[[], T], recorder: Recorder) -> None:
-        self.function, self.recorder = function, recorder
+        self.function = function
+        self.recorder = recorder
         self.forget()
 
     def forget(self) -> None:
-        """Record anew at the next calls."""
+        """Capture anew at the next calls."""
         self.calls = 0
         self.graph: Graph | None = None
 
     def __call__(self) -> T:
-        kind = self.recorder.graph
-        if kind is None:
+        graph_class = self.recorder.graph
+        if graph_class is None:
             return self.function()
+
+        # The first calls run uncaptured, the next one is captured, and all later ones replay.
         if self.graph is None and self.calls < WARM_UP:
             self.calls += 1
-            return self._beside()
+            return self._on_side_stream()
         if self.graph is None:
-            graph = kind(self.recorder.device)
-            self.result, self.graph = graph.record(self.function), graph
+            graph = graph_class(self.recorder.device)
+            self.result = graph.record(self.function)
+            self.graph = graph
         self.graph.replay()
         return self.result
 
-    def _beside(self) -> T:
-        """The function on a stream of its own, as torch asks of what is to be recorded."""
+    def _on_side_stream(self) -> T:
+        """The function on a side stream: torch requires that of warm-up calls before a capture."""
         device = self.recorder.device
         if device.type != "cuda":
             return self.function()
-        stream: torch.cuda.Stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        now = torch.cuda.current_stream(device)
-        stream.wait_stream(now)
-        with torch.cuda.stream(stream):
+
+        side: torch.cuda.Stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        current = torch.cuda.current_stream(device)
+        side.wait_stream(current)
+        with torch.cuda.stream(side):
             result = self.function()
-        now.wait_stream(stream)
+        current.wait_stream(side)
         return result

@@ -1,4 +1,8 @@
-"""MR.Q's losses and targets as functions of tensors. Losses are means within a member, [P], or of each sample, [P, B]."""
+"""MR.Q's losses and targets as functions of tensors.
+
+Losses are means within a member, [P], or values of each sample, [P, B]. N is steps times samples,
+H x B; act is the width of an action.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,19 @@ from torch import Tensor
 
 
 def symexp_bins(bound: float, bins: int, dtype: torch.dtype, device: torch.device | str) -> Tensor:
-    """Bin centres symexp(linspace(-bound, bound)): [bins] (arXiv 2501.16142, equation of the reward loss)."""
+    """Bin centres symexp(linspace(-bound, bound)): [bins].
+
+    Source: arXiv 2501.16142, equation of the reward loss.
+    """
     grid = torch.linspace(-bound, bound, bins, dtype=dtype, device=device)
     return grid.sign() * (grid.abs().exp() - 1.0)
 
 
 def two_hot(x: Tensor, bins: Tensor) -> Tensor:
-    """Weights on the two neighbouring bins whose mean is x, clipped to the outermost bins: [...] -> [..., bins]."""
+    """Weights on the two neighbouring bins whose mean is x: [...] -> [..., bins].
+
+    x beyond the outermost bins is clipped to them.
+    """
     x = x.clamp(bins[0], bins[-1]).contiguous()
     upper = torch.bucketize(x, bins).clamp(1, len(bins) - 1)
     share = (x - bins[upper - 1]) / (bins[upper] - bins[upper - 1])
@@ -36,7 +46,7 @@ def dynamics_loss(predicted: Tensor, target: Tensor, alive: Tensor) -> Tensor:
 
 def reward_loss(logits: Tensor, reward: Tensor, alive: Tensor, bins: Tensor) -> Tensor:
     """Masked two-hot cross-entropy of predicted rewards: [P, N, bins], [P, N], [P, N] -> [P]."""
-    cross_entropy = -(two_hot(reward, bins) * F.log_softmax(logits, -1)).sum(-1)
+    cross_entropy = -(two_hot(reward, bins) * F.log_softmax(logits, -1)).sum(-1)  # [P, N]
     return (cross_entropy * alive).mean(1)
 
 
@@ -46,7 +56,7 @@ def done_loss(predicted: Tensor, not_done: Tensor, alive: Tensor) -> Tensor:
 
 
 def multi_step_return(reward: Tensor, not_done: Tensor, discount: float) -> tuple[Tensor, Tensor]:
-    """Discounted n-step reward and the discount of what follows: [P, n, B] -> [P, B], [P, B]."""
+    """Discounted n-step reward, and the discount of the value after it: [P, n, B] -> 2 x [P, B]."""
     total = torch.zeros_like(reward[:, 0])
     scale = torch.ones_like(total)
     for step in range(reward.shape[1]):
@@ -58,17 +68,23 @@ def multi_step_return(reward: Tensor, not_done: Tensor, discount: float) -> tupl
 def q_target(
     reward: Tensor, discount: Tensor, next_q: Tensor, scale: Tensor, target_scale: Tensor
 ) -> Tensor:
-    """Scaled TD target from the smaller of the twins: [P, B], [P, B], [P, 2, B], [P], [P] -> [P, B]."""
+    """Scaled TD target from the smaller of the twins: [P, B].
+
+    reward and discount [P, B], next_q [P, 2, B], scale and target_scale [P].
+    """
     return (reward + discount * next_q.amin(1) * target_scale[:, None]) / scale[:, None]
 
 
 def critic_loss(q: Tensor, target: Tensor) -> Tensor:
-    """Huber loss of both networks, of each sample: [P, 2, B], [P, B] -> [P, B]."""
+    """Huber loss of each sample, averaged over both networks: [P, 2, B], [P, B] -> [P, B]."""
     return F.smooth_l1_loss(q, target[:, None].expand_as(q), reduction="none").mean(1)
 
 
 def actor_loss(q: Tensor, pre_activation: Tensor, weight: float) -> Tensor:
-    """-mean Q plus the penalty on the policy's pre-activation, of each sample: [P, 2, B], [P, B, act] -> [P, B]."""
+    """Minus mean Q, plus a penalty on the policy's pre-activation, of each sample.
+
+    [P, 2, B], [P, B, act] -> [P, B].
+    """
     return -q.mean(1) + weight * pre_activation.square().mean(2)
 
 

@@ -1,7 +1,8 @@
-"""MR.Q's three networks as functions of named parameters (arXiv 2501.16142, appendix on architectures).
+"""MR.Q's three networks as functions of named parameters (arXiv 2501.16142, appendix).
 
-encoder: zs MLP (normalised and activated output), za Linear + activation, zsa MLP, and a linear model head that predicts
-termination, next zs and reward bins. critic: an MLP one layer deeper, two copies. actor: an MLP with tanh output.
+encoder: zs MLP (normalised and activated output), za Linear + activation, zsa MLP, and a linear
+model head that predicts termination, next zs and reward bins. critic: an MLP one layer deeper, two
+copies. actor: an MLP with tanh output. In shape descriptions obs, act, zs, za and zsa are widths.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ from agents.mrq.settings import MRQSettings
 
 
 class Networks:
-    """The networks of a cohort, with the cast that its precision asks for: what goes in and comes out is of its own dtype.
+    """The networks of a cohort, in its precision.
 
-    `trace`, where it is given, receives what went through each layer.
+    Inputs and outputs have the dtype `dtype`, whatever type the matrix products inside use. A
+    `trace`, if given, receives the tensors of each layer.
     """
 
     def __init__(
@@ -42,11 +44,14 @@ class Networks:
         device: torch.device | str = "cpu",
     ) -> None:
         """`products`: the type that matrix products are cast to, or None for `dtype`."""
-        self.settings, self.blocks = settings, blocks
-        self.dtype, self.products, self.device = dtype, products, torch.device(device)
+        self.settings = settings
+        self.blocks = blocks
+        self.dtype = dtype
+        self.products = products
+        self.device = torch.device(device)
 
     def _cast(self) -> AbstractContextManager[object]:
-        """Nothing is cached: parameters change in place between products."""
+        """Casts without a cache, because parameters change in place between products."""
         if self.products is None:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=self.products, cache_enabled=False)
@@ -62,33 +67,37 @@ class Networks:
         return zs.to(self.dtype)
 
     def joint_embedding(self, zs: Tensor, action: Tensor, parameters: Parameters) -> Tensor:
-        """zsa of embedded states [P, B, zs] and actions [P, B, act] -> [P, B, zsa]."""
+        """zsa = g(zs, za): states [P, B, zs], actions [P, B, act] -> [P, B, zsa]."""
         parameters = self._divided(parameters)
         with self._cast():
             za = self._action_embedding(action, parameters)
-            zsa = self._joint(zs, za, linear(za, parameters, "zsa.action"), parameters)
+            begun = linear(za, parameters, "zsa.action")
+            zsa = self._joint(zs, za, begun, parameters)
         return zsa.to(self.dtype)
 
     def unrolled(self, zs: Tensor, action: Tensor, parameters: Parameters) -> tuple[Tensor, Tensor]:
-        """The model from zs [P, B, zs] along actions [P, H, B, act]: states [P, H B, zs], and the rest of what it predicts,
-        termination and reward logits, [P, H B, 1 + bins].
+        """Unrolls the model from zs [P, B, zs] along actions [P, H, B, act].
 
-        What does not depend on the step before is computed for all steps at once.
+        Returns predicted states [P, H B, zs], and its other predictions, termination and reward
+        logits, [P, H B, 1 + bins].
         """
-        parameters, horizon = (
-            {**self._divided(parameters), **self._divided_model(parameters)},
-            action.shape[1],
-        )
-        states, joints = list[Tensor](), list[Tensor]()
+        parameters = {**self._divided(parameters), **self._divided_model(parameters)}
+        horizon = action.shape[1]
+        states = list[Tensor]()
+        joints = list[Tensor]()
         with self._cast():
-            za = self._action_embedding(action.flatten(1, 2), parameters)
+            # The actions do not depend on the unrolled states: all H steps go in one product.
+            za = self._action_embedding(action.flatten(1, 2), parameters)  # [P, H B, za]
             begun = linear(za, parameters, "zsa.action")
-            for za_now, begun_now in zip(
-                za.chunk(horizon, 1), begun.chunk(horizon, 1), strict=True
-            ):
+
+            # The states do: step after step.
+            steps = zip(za.chunk(horizon, 1), begun.chunk(horizon, 1), strict=True)
+            for za_now, begun_now in steps:
                 joints.append(self._joint(zs, za_now, begun_now, parameters))
                 zs = linear(joints[-1], parameters, "state")
                 states.append(zs)
+
+            # No step needs the predicted terminations and rewards: one product again.
             rest = linear(torch.cat(joints, 1), parameters, "rest")
         return torch.cat(states, 1).to(self.dtype), rest.to(self.dtype)
 
@@ -98,7 +107,8 @@ class Networks:
         """Both Q networks: [P, B, zsa] -> [P, 2, B]."""
         members, batch, width = zsa.shape
         with self._cast():
-            twins = zsa[:, None].expand(members, 2, batch, width).reshape(members * 2, batch, width)
+            twins = zsa[:, None].expand(members, 2, batch, width)
+            twins = twins.reshape(members * 2, batch, width)  # [G, B, zsa]
             x = mlp(twins, parameters, "q", self.settings.depth + 1, self.blocks["critic"], trace)
             q = head(x, parameters, "q.out", trace).view(members, 2, batch)
         return q.to(self.dtype)
@@ -118,38 +128,48 @@ class Networks:
         return ACTIVATIONS[self.blocks["encoder"].activation](linear(action, parameters, "za"))
 
     def _joint(self, zs: Tensor, za: Tensor, begun: Tensor, parameters: Parameters) -> Tensor:
-        """zsa = g(zs, za), its output neither normalised nor activated (so both kinds of residual agree there): -> [P, B, zsa].
+        """zsa [P, B, zsa] from zs [P, B, zs] and za [P, B, za].
 
-        `parameters`: divided. `begun`: za through `zsa.action`.
+        `parameters` come from `_divided`; `begun` is za @ W_action + b.
         """
         block = self.blocks["encoder"]
+
+        # First layer: the state half joins the action half. Its input is [zs, za], which only a
+        # residual needs, and only where the widths agree.
         z = torch.baddbmm(begun, zs, parameters["zsa.state.weight"])
         both = torch.cat([zs, za], -1) if zs.shape[-1] + za.shape[-1] == z.shape[-1] else None
         y = activate(z, block, both)
         x = y if both is None else shortcut(both, y, block)
+
         for index in range(1, self.settings.depth):
             x = hidden(x, parameters, f"zsa.{index}", block)
+
+        # The output has no norm or activation, so pre- and post-residual coincide.
         y = linear(x, parameters, "zsa.out")
         return x + y if block.residual != "none" and x.shape[-1] == y.shape[-1] else y
 
     def _divided(self, parameters: Parameters) -> Parameters:
-        """The encoder's parameters, `zsa.0` divided into `zsa.action`, which whole horizons of actions go through at once, and
-        the weights `zsa.state`, which the states of an unrolled model go through one step after the other."""
-        s = self.settings
-        of_state, of_action = torch.split(parameters["zsa.0.weight"], [s.zs_dim, s.za_dim], dim=1)
-        parts = {
+        """Splits `zsa.0` by input, into `zsa.state` and `zsa.action`.
+
+        The action half is applied to the whole horizon in one matmul, the state half once per
+        unroll step.
+        """
+        widths = [self.settings.zs_dim, self.settings.za_dim]
+        of_state, of_action = torch.split(parameters["zsa.0.weight"], widths, dim=1)
+        return {
+            **parameters,
             "zsa.state.weight": of_state,
             "zsa.action.weight": of_action,
             "zsa.action.bias": parameters["zsa.0.bias"],
         }
-        return {**parameters, **parts}
 
     def _divided_model(self, parameters: Parameters) -> Parameters:
-        """The model's linear predictions: `state`, which the next step needs, and `rest`, termination and rewards."""
-        s, parts = self.settings, dict[str, Tensor]()
-        for kind in ("weight", "bias"):
-            done, state, reward = torch.split(
-                parameters[f"model.{kind}"], [1, s.zs_dim, s.reward_bins], dim=2
-            )
-            parts |= {f"state.{kind}": state, f"rest.{kind}": torch.cat([done, reward], 2)}
+        """Splits the model head by output, into `state`, which the next unroll step needs, and
+        `rest`, termination and rewards."""
+        widths = [1, self.settings.zs_dim, self.settings.reward_bins]
+        parts = dict[str, Tensor]()
+        for name in ("weight", "bias"):
+            done, state, reward = torch.split(parameters[f"model.{name}"], widths, dim=2)
+            parts[f"state.{name}"] = state
+            parts[f"rest.{name}"] = torch.cat([done, reward], 2)
         return parts

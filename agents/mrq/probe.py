@@ -2,77 +2,96 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from agents.diagnostics.interference import sample_cosines
 from agents.members.layers import Traced
+from agents.members.module import Module
 from agents.mrq import losses
+from agents.mrq.networks import Networks
+from agents.mrq.settings import MRQSettings
+from agents.mrq.updates import Target, Window
 from agents.protocol import Probe
-from agents.sparsity.regime import MODULES
 
-if TYPE_CHECKING:
-    from agents.mrq.agent import MRQ
+PROBE_BATCH = 2048
+"""Rows on which features are measured."""
+PROBE_ROWS = 256
+"""The first of them, on which units and gradients are measured (arXiv 2506.17204's code uses 256
+for everything)."""
+PROBE_SAMPLES = 64
+"""The first of those, whose gradients are compared one by one."""
 
-PROBE_BATCH, PROBE_ROWS, PROBE_SAMPLES = 2048, 256, 64
-"""Rows of a probe; rows of them on which units and gradients are looked at (arXiv 2506.17204's code uses 256 for all); rows
-whose gradients are compared one by one."""
 
+def probe(
+    modules: Mapping[str, Module],
+    networks: Networks,
+    window: Window,
+    target: Target,
+    encoder_loss: Tensor,
+    settings: MRQSettings,
+) -> dict[str, Probe]:
+    """Measures every module; nothing that learns changes.
 
-def probe(agent: MRQ) -> dict[str, Probe]:
-    """Every module on rows that the agent's own probe stream draws; nothing that learns is touched."""
-    index = agent.replay.sample(agent.draws["probe"].next())
-    few, networks = index[:, :PROBE_ROWS], agent.networks
-    encoder, critic, actor = (module.parameters for module in agent.parts.values())
-    zs, zsa, target = agent.td_target(few, agent.draws["probe-noise"].next())
-    traces: dict[str, list[Traced]] = {name: [] for name in MODULES}
-    networks.state_embedding(agent.replay.windows(few, 1)[0][:, 0], encoder, traces["encoder"])
-    q = networks.q_values(zsa, critic, traces["critic"])
-    action, u = networks.policy(zs, actor, traces["actor"])
-    q_policy = networks.q_values(networks.joint_embedding(zs, action, encoder), critic)
-    each = {
-        "critic": losses.critic_loss(q, target),
-        "actor": losses.actor_loss(q_policy, u, agent.settings.pre_activation_weight),
+    `window`: one step of all probe rows. `target`: the critic's target at the first PROBE_ROWS of
+    them, `encoder_loss` [P]: the encoder's loss there.
+    """
+    encoder, critic, actor = (modules[name].parameters for name in ("encoder", "critic", "actor"))
+    traces: dict[str, list[Traced]] = {name: [] for name in modules}
+
+    # One forward pass of each module, its layers traced
+    observation = window[0][:, 0, :PROBE_ROWS]
+    networks.state_embedding(observation, encoder, traces["encoder"])
+    q = networks.q_values(target.zsa, critic, traces["critic"])
+    action, pre_activation = networks.policy(target.zs, actor, traces["actor"])
+
+    # The losses of single samples. Shape: [P, B]
+    zsa = networks.joint_embedding(target.zs, action, encoder)
+    q_policy = networks.q_values(zsa, critic)
+    samples = {
+        "critic": losses.critic_loss(q, target.value),
+        "actor": losses.actor_loss(q_policy, pre_activation, settings.pre_activation_weight),
     }
-    features = _features(agent, index)
-    found = dict[str, Probe]()
-    for name, module in agent.parts.items():
-        loss = each[name].mean(1) if name in each else agent.encoder_loss(few)
-        compared = (
-            sample_cosines(module, each[name], traces[name], PROBE_SAMPLES)
-            if name in each
-            else None
-        )
-        hidden = [
-            (layer.output, layer.activation)
-            for layer in traces[name]
-            if layer.activation is not None
-        ]
-        found[name] = Probe(
-            _by_member(agent, features[name]),
-            [_by_member(agent, output) for output, _ in hidden],
-            [_by_member(agent, activation) for _, activation in hidden],
+
+    features = _features(modules, networks, window)
+    probes = dict[str, Probe]()
+    for name, module in modules.items():
+        cosines = None
+        loss = encoder_loss
+        if name in samples:
+            cosines = sample_cosines(module, samples[name], traces[name], PROBE_SAMPLES)
+            loss = samples[name].mean(1)
+        hidden = [layer for layer in traces[name] if layer.activation is not None]
+        activations = [layer.activation for layer in hidden if layer.activation is not None]
+        probes[name] = Probe(
+            _by_member(module, features[name]),
+            [_by_member(module, layer.output) for layer in hidden],
+            [_by_member(module, activation) for activation in activations],
             module.gradient_norm(module.gradients(loss)),
-            compared,
+            cosines,
         )
-    return found
+    return probes
 
 
-def _by_member(agent: MRQ, x: Tensor) -> Tensor:
+def _by_member(module: Module, x: Tensor) -> Tensor:
     """[G, B, d] -> [P, copies, B, d]"""
-    return x.detach().view(agent.members, -1, *x.shape[1:])
+    return x.detach().view(module.members, module.copies, *x.shape[1:])
 
 
 @torch.no_grad()
-def _features(agent: MRQ, index: Tensor) -> dict[str, Tensor]:
-    """What each module hands on at rows [P, B]: [G, B, d]."""
-    observation, action, _, _ = agent.replay.windows(index, 1)
-    encoder, critic, actor = (module.parameters for module in agent.parts.values())
-    zs = agent.networks.state_embedding(observation[:, 0], encoder)
-    zsa = agent.networks.joint_embedding(zs, action[:, 0], encoder)
+def _features(
+    modules: Mapping[str, Module], networks: Networks, window: Window
+) -> dict[str, Tensor]:
+    """What each module hands on at every probe row: [G, B, d]."""
+    observation, action, _, _ = window
+    encoder = modules["encoder"].parameters
+    zs = networks.state_embedding(observation[:, 0], encoder)
+    zsa = networks.joint_embedding(zs, action[:, 0], encoder)
+
+    # The input of a head is the last entry of its trace
     q, policy = list[Traced](), list[Traced]()
-    agent.networks.q_values(zsa, critic, q)
-    agent.networks.policy(zs, actor, policy)
+    networks.q_values(zsa, modules["critic"].parameters, q)
+    networks.policy(zs, modules["actor"].parameters, policy)
     return {"encoder": zs, "critic": q[-1].input, "actor": policy[-1].input}

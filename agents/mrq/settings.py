@@ -1,14 +1,27 @@
-"""Settings of MR.Q. Defaults are the paper's (arXiv 2501.16142, table of hyperparameters)."""
+"""Settings of MR.Q. The defaults are the paper's (arXiv 2501.16142, table of hyperparameters)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
+
+AT_LEAST_ONE = (
+    "width",
+    "depth",
+    "zs_dim",
+    "za_dim",
+    "zsa_dim",
+    "batch_size",
+    "target_cycle",
+    "q_horizon",
+    "encoder_horizon",
+)
+POSITIVE = ("encoder_lr", "critic_lr", "actor_lr", "critic_clip", "reward_bound", "min_priority")
 
 
 @dataclass(frozen=True)
 class MRQSettings:
-    """Every number that decides how MR.Q learns."""
+    """The numbers that decide how MR.Q learns."""
 
     width: int = 512
     """Units of every hidden layer."""
@@ -27,13 +40,13 @@ class MRQSettings:
     warmup: int = 10_000
     """Agent steps with uniform random actions before learning begins."""
     target_cycle: int = 250
-    """RL updates between hard target copies; each copy is followed by as many encoder updates."""
+    """RL updates between hard target copies; as many encoder updates follow each copy."""
     discount: float = 0.99
     """Discount per agent step."""
     q_horizon: int = 3
     """Steps of the critic's multi-step return."""
     encoder_horizon: int = 5
-    """Steps that the encoder is unrolled for."""
+    """Steps for which the encoder's model is unrolled."""
     exploration_noise: float = 0.2
     """Standard deviation of exploration noise."""
     target_noise: float = 0.2
@@ -45,7 +58,8 @@ class MRQSettings:
     min_priority: float = 1.0
     """LAP's smallest priority, before the exponent."""
     lap_q: Literal["taken", "policy"] = "taken"
-    """Whose value the priority uses: the action taken (8a44a7d), or the policy's action (before b1f387e)."""
+    """The action whose value sets the priority: the one taken (upstream since 8a44a7d), or the
+    policy's (upstream before b1f387e)."""
     dynamics_weight: float = 1.0
     """Weight of the latent dynamics loss."""
     reward_weight: float = 0.1
@@ -55,7 +69,7 @@ class MRQSettings:
     reward_bins: int = 65
     """Bins of the two-hot reward."""
     reward_bound: float = 10.0
-    """Bins lie at symexp of an even grid on [-bound, bound]."""
+    """Reward bins lie at symexp of an even grid on [-bound, bound]."""
     encoder_lr: float = 1e-4
     """Step size of the encoder."""
     critic_lr: float = 3e-4
@@ -70,73 +84,29 @@ class MRQSettings:
     """Penalty on the squared policy output before tanh."""
 
     def __post_init__(self) -> None:
-        whole = (
-            "width",
-            "depth",
-            "zs_dim",
-            "za_dim",
-            "zsa_dim",
-            "batch_size",
-            "target_cycle",
-            "q_horizon",
-            "encoder_horizon",
-        )
-        for name in whole:
+        for name in AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+        for name in POSITIVE:
+            if getattr(self, name) <= 0.0:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected above 0")
         if self.reward_bins < 2:
             raise ValueError(f"reward_bins is {self.reward_bins}, expected at least 2")
-        if self.warmup < 2 * max(self.q_horizon, self.encoder_horizon):
-            least = 2 * max(self.q_horizon, self.encoder_horizon)
-            raise ValueError(
-                f"warmup is {self.warmup}, expected at least {least}: two sub-trajectories to learn from"
-            )
         if not 0.0 <= self.discount <= 1.0:
             raise ValueError(f"discount is {self.discount}, expected between 0 and 1")
+
+        # Learning starts with two whole sub-trajectories, and the replay must hold the warm-up.
+        if self.warmup < 2 * self.horizon:
+            raise ValueError(
+                f"warmup is {self.warmup}, expected at least {2 * self.horizon}:"
+                " two sub-trajectories to learn from"
+            )
         if self.buffer_size < self.warmup:
             raise ValueError(
                 f"buffer_size is {self.buffer_size}, expected at least warmup ({self.warmup})"
             )
-        for name in (
-            "encoder_lr",
-            "critic_lr",
-            "actor_lr",
-            "critic_clip",
-            "reward_bound",
-            "min_priority",
-        ):
-            if getattr(self, name) <= 0.0:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected above 0")
-
-    def rehearsal(self) -> MRQSettings:
-        """The same work in each agent step, at once and evenly spread: what a rate is measured with."""
-        return replace(self, warmup=2 * self.horizon, target_cycle=1)
-
-    def scaled(self, width: int, depth: int, za: Literal["half", "full"]) -> MRQSettings:
-        """Larger networks: every width times `width`, hidden layers of each MLP times `depth`. `za`: the action embedding is
-        scaled like the others (half of a hidden layer at MR.Q's defaults), or as wide as a hidden layer (`full`: what brings
-        5 x 5 to arXiv 2510.12096's 362M)."""
-        wide = self.with_width(self.width * width)
-        return replace(
-            wide, depth=self.depth * depth, za_dim=wide.width if za == "full" else wide.za_dim
-        )
-
-    def with_width(self, width: int) -> MRQSettings:
-        """Hidden layers of `width` units, embeddings in proportion (at least one unit)."""
-        widths = {
-            name: max(1, getattr(self, name) * width // self.width)
-            for name in ("zs_dim", "za_dim", "zsa_dim")
-        }
-        return replace(self, width=width, **widths)
 
     @property
     def horizon(self) -> int:
         """Rows of one sub-trajectory."""
         return max(self.q_horizon, self.encoder_horizon)
-
-    def updates(self, agent_steps: int) -> dict[str, int]:
-        """Updates of each module after `agent_steps` agent steps: one RL update a step once the warm-up is over, and a
-        block of `target_cycle` encoder updates at the first and every `target_cycle`-th of them."""
-        rl = max(0, agent_steps - self.warmup)
-        cycles = -(-rl // self.target_cycle)
-        return {"encoder": cycles * self.target_cycle, "critic": rl, "actor": rl}

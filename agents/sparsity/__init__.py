@@ -1,1 +1,1 @@
-"""Sparse training: how much per layer (distribution), when (schedule), which weights (rewire rule)."""
+"""Sparse training: how much per layer (distribution), when (schedule), which weights (rewire)."""

@@ -1,4 +1,4 @@
-"""How large a run's networks are and what a step of their learning costs, dense and active: exact arithmetic on shapes."""
+"""Size of a run's networks and cost of one learning step, dense and active, from shapes alone."""
 
 from __future__ import annotations
 
@@ -9,52 +9,59 @@ from agents.members.blocks import Linear
 from agents.sparsity.regime import Regime
 
 Shapes = Mapping[str, tuple[Sequence[Linear], int]]
-"""For each module its Linear layers and how many copies of them a member has."""
+"""Module -> its Linear layers, and how many copies of them a member has."""
 Weights = Mapping[str, Mapping[str, int]]
-"""For each module the weights of each layer of one copy."""
+"""Module -> number of weights of each layer of one copy."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """Trained parameters (weights and biases) of one run, and operations of one agent step's learning."""
+    """Trained parameters (weights and biases) of one run, and operations of one learning step."""
 
     parameters: int
-    """All of them."""
+    """All parameters."""
     active: int
-    """Those that the last masks leave."""
+    """Parameters that the last masks keep."""
     flops: float
-    """Of one agent step's learning, masked weights included: what is computed."""
+    """Operations of one agent step's learning, masked weights included: what is computed."""
     active_flops: float
-    """The same, masked weights left out: what a sparse machine would compute."""
+    """The same without masked weights: what a sparse machine would compute."""
 
 
 def dense_weights(shapes: Shapes) -> dict[str, dict[str, int]]:
     """Every weight."""
-    return {
-        module: {layer.name: layer.size for layer in layers}
-        for module, (layers, _) in shapes.items()
-    }
+    weights = dict[str, dict[str, int]]()
+    for module, (layers, _) in shapes.items():
+        weights[module] = {layer.name: layer.size for layer in layers}
+    return weights
 
 
 def last_weights(shapes: Shapes, regime: Regime) -> dict[str, dict[str, int]]:
-    """The weights that a regime's last masks leave."""
-    return {
-        module: dict(
-            zip([layer.name for layer in layers], regime[module].counts(layers)[1], strict=True)
-        )
-        for module, (layers, _) in shapes.items()
-    }
+    """The weights that a regime's last masks keep."""
+    weights = dict[str, dict[str, int]]()
+    for module, (layers, _) in shapes.items():
+        _, last = regime[module].counts(layers)
+        names = [layer.name for layer in layers]
+        weights[module] = dict(zip(names, last, strict=True))
+    return weights
 
 
 def parameters(shapes: Shapes, weights: Weights) -> int:
     """Counted weights of all copies, and all biases."""
-    return sum(
-        copies * (sum(weights[module].values()) + sum(layer.fan_out for layer in layers))
-        for module, (layers, copies) in shapes.items()
-    )
+    total = 0
+    for module, (layers, copies) in shapes.items():
+        biases = sum(layer.fan_out for layer in layers)
+        total += copies * (sum(weights[module].values()) + biases)
+    return total
 
 
 def size(shapes: Shapes, regime: Regime, flops: Callable[[Weights], float]) -> Size:
-    """Of a run of `regime`; `flops`: operations of an agent step's learning, given the weights that count."""
-    dense, last = dense_weights(shapes), last_weights(shapes, regime)
-    return Size(parameters(shapes, dense), parameters(shapes, last), flops(dense), flops(last))
+    """Size of a run of `regime`; `flops` gives one step's operations for the counted weights."""
+    dense = dense_weights(shapes)
+    last = last_weights(shapes, regime)
+    return Size(
+        parameters=parameters(shapes, dense),
+        active=parameters(shapes, last),
+        flops=flops(dense),
+        active_flops=flops(last),
+    )

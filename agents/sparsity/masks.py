@@ -1,4 +1,4 @@
-"""Keeps one module to its members' regimes: initial masks, rewires, and the digest chain that an audit follows."""
+"""The masks of one module: initial masks, rewires, and the digest chain that an audit follows."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from agents.lazy import load
+from agents.members.blocks import Linear
 from agents.members.module import Module
 from agents.sparsity.regime import TRIPLES, ModuleRegime
-from agents.sparsity.rewire import rewire
+from agents.sparsity.rewire import GROW_SCORES, rewire
 
 
 class Masks:
     """The masks of one module, [G, in, out] a layer, and their changes.
 
-    Rows of G of one member share its regime; each copy (each Q network) is sparse by itself.
+    All copies of a member follow its regime, and each copy (each Q network) has a mask of its own.
     """
 
     def __init__(
@@ -27,132 +27,129 @@ class Masks:
         generators: Sequence[torch.Generator],
         growth: Sequence[torch.Generator],
         total_updates: int,
-        always_mask: bool = False,
     ) -> None:
-        """Draws initial masks and applies them. `always_mask` sends an all-dense module through the masked path too.
+        """Draws initial masks and applies them.
 
-        `regimes`, `generators` (initial masks) and `growth` (what is random in rewires) have one for each member;
-        `total_updates` is the module's updates in the whole run.
+        `regimes`, `generators` (for initial masks) and `growth` (for random rewires) hold one entry
+        for each member; `total_updates` is the module's updates in the whole run.
         """
         self.module = module
+        self.layers = module.layout.linears
+
+        # What each member's regime says of this module.
         self.regimes = list(regimes)
         self.schedules = [regime.times(total_updates) for regime in regimes]
-        self.layers = module.layout.linears
         self.counts = [regime.counts(self.layers) for regime in regimes]
         """For each member the active weights of each layer in the first and in the last mask."""
         self.growth = list(growth)
+
+        # The history of each member's masks.
         self.rewires = [0] * module.members
         self.exchanged = [0] * module.members
         """For each member the weights that grew since the beginning."""
         self.chains: list[list[str]] = [[] for _ in regimes]
-        if always_mask or not all(regime.is_dense for regime in regimes):
+        """For each member the digest of its first mask, and one more after each rewire."""
+
+        if not all(regime.is_dense for regime in regimes):
             self._draw(generators)
         for member in range(module.members):
             self._extend_chain(member)
 
     @torch.no_grad()
     def _draw(self, generators: Sequence[torch.Generator]) -> None:
-        """Exact counts at random places; no rescaling of the weights that stay."""
+        """Draws every mask with its exact count, and masks the weights without rescaling them."""
         flat = torch.ones_like(self.module.target)
         views = self.module.layout.views(flat)
         for member, generator in enumerate(generators):
-            for layer, count in zip(self.layers, self.counts[member][0], strict=True):
-                for copy in range(self.module.copies):
-                    order = torch.randperm(layer.size, generator=generator)
-                    row = torch.zeros(layer.size, dtype=torch.bool)
-                    row[order[:count]] = True
-                    group = member * self.module.copies + copy
-                    views[f"{layer.name}.weight"][group] = row.view(layer.fan_in, layer.fan_out).to(
-                        flat
-                    )
+            first, _ = self.counts[member]
+            for layer, count in zip(self.layers, first, strict=True):
+                weight_mask = views[f"{layer.name}.weight"][self._groups(member)]
+                for copy_mask in weight_mask:
+                    copy_mask.copy_(_random_mask(layer, count, generator))
         self.module.keep = flat
         self.module.flat.mul_(flat)
 
+    def _groups(self, member: int) -> slice:
+        """The rows of G that belong to a member."""
+        return slice(member * self.module.copies, (member + 1) * self.module.copies)
+
     def due(self, update: int) -> bool:
-        """Whether any member rewires after module update `update`: ask before the gradient is let go."""
+        """Whether any member rewires after module update `update`.
+
+        Call it while that update's gradient is still alive: `rewire` needs it.
+        """
         return any(schedule.due(update) for schedule in self.schedules)
 
     @torch.no_grad()
     def rewire(self, gradient: Tensor, healthy: Sequence[bool]) -> None:
         """Rewire the members that are due after the module's latest update.
 
-        `gradient` is the dense gradient [size] of that update, unmasked and unclipped. Grown weights and their moments
-        are zero, and so are those of weights that were dropped.
+        `gradient` is the dense gradient [size] of that update, unmasked and unclipped. Weights that
+        grow or are dropped become zero, and so do their moments.
         """
         update = self.module.updates
-        members = [
-            m for m in range(self.module.members) if healthy[m] and self.schedules[m].due(update)
-        ]
-        assert self.module.keep is not None or not members
-        for member in members:
-            self._rewire_member(member, update, gradient)
-            self.rewires[member] += 1
-            self._extend_chain(member)
+        for member in range(self.module.members):
+            if healthy[member] and self.schedules[member].due(update):
+                self._rewire_member(member, update, gradient)
+                self.rewires[member] += 1
+                self._extend_chain(member)
 
     def _rewire_member(self, member: int, update: int, gradient: Tensor) -> None:
+        """Rewires the layers of one member that change after `update`."""
         assert self.module.keep is not None
-        layout = self.module.layout
-        rows = slice(member * self.module.copies, (member + 1) * self.module.copies)
-        place = TRIPLES[self.regimes[member].rule].score
-        vectors = [
-            layout.views(flat)
-            for flat in (
-                self.module.flat.detach(),
-                self.module.keep,
-                gradient,
-                *self.module.moments,
-            )
-        ]
+
+        # Views into the module, so that what is written below reaches it.
+        flats = (self.module.flat.detach(), self.module.keep, gradient, *self.module.moments)
+        vectors = [self.module.layout.views(flat) for flat in flats]
+        groups = self._groups(member)
+
         for layer, (drop, grow) in zip(self.layers, self._amounts(member, update), strict=True):
             if drop == grow == 0:
                 continue
-            tensors = [views[f"{layer.name}.weight"][rows] for views in vectors]
-            weight, keep, slope, first, second = [
-                tensor.reshape(self.module.copies, -1) for tensor in tensors
-            ]
-            score = (
-                load(place)(weight, slope, self.growth[member])
-                if place
-                else torch.zeros_like(weight)
-            )
-            dropped, grows = (
-                torch.full((self.module.copies,), k, device=weight.device) for k in (drop, grow)
-            )
-            mask = keep.bool()
-            new_mask, grown = rewire(weight, mask, score, dropped, grows)
-            stays = new_mask & ~grown
-            for tensor in (weight, first, second):
-                tensor.masked_fill_(~stays, 0.0)
-            self.exchanged[member] += int((new_mask & ~mask).sum())
-            keep.copy_(new_mask)
+            name = f"{layer.name}.weight"
+            tensors = [views[name][groups].flatten(1) for views in vectors]  # [copies, in * out]
+            weight, keep, slope, *moments = tensors
+            score = self._score(member, weight, slope)
+            self.exchanged[member] += _rewire_layer(weight, keep, score, moments, drop, grow)
+
+    def _score(self, member: int, weight: Tensor, gradient: Tensor) -> Tensor:
+        """The grow score of one layer of one member, zeros where its regime grows nothing."""
+        name = TRIPLES[self.regimes[member].rule].score
+        if name is None:
+            return torch.zeros_like(weight)
+        return GROW_SCORES[name](weight, gradient, self.growth[member])
 
     def _amounts(self, member: int, update: int) -> list[tuple[int, int]]:
         """For each layer how many weights a copy drops and how many it grows after a due update."""
-        schedule, interval = self.schedules[member], self.regimes[member].interval
-        fraction, amounts = schedule.exchanged(update), list[tuple[int, int]]()
+        schedule = self.schedules[member]
+        fraction = schedule.exchanged(update)
+        before = schedule.progress(update - self.regimes[member].interval)
+        after = schedule.progress(update)
+
+        amounts = list[tuple[int, int]]()
         for layer, first, last in zip(self.layers, *self.counts[member], strict=True):
-            had, wanted = (
-                round(first + (last - first) * schedule.progress(at))
-                for at in (update - interval, update)
-            )
-            swapped = min(int(fraction * had), layer.size - had)
-            amounts.append((swapped + max(0, had - wanted), swapped + max(0, wanted - had)))
+            old = round(first + (last - first) * before)
+            new = round(first + (last - first) * after)
+            swapped = min(int(fraction * old), layer.size - old)  # as many as can grow elsewhere
+            amounts.append((swapped + max(0, old - new), swapped + max(0, new - old)))
         return amounts
 
     def member_masks(self, member: int) -> dict[str, Tensor]:
-        """One member's masks on the CPU: NAME.weight [copies, in, out] bool (all True where dense)."""
-        rows = slice(member * self.module.copies, (member + 1) * self.module.copies)
+        """One member's masks on the CPU: NAME.weight [copies, in, out] bool, all True if dense."""
         if self.module.keep is None:
-            shapes = ((self.module.copies, layer.fan_in, layer.fan_out) for layer in self.layers)
-            return {
-                f"{n.name}.weight": torch.ones(s, dtype=torch.bool)
-                for n, s in zip(self.layers, shapes, strict=True)
-            }
+            masks = dict[str, Tensor]()
+            for layer in self.layers:
+                shape = (self.module.copies, layer.fan_in, layer.fan_out)
+                masks[f"{layer.name}.weight"] = torch.ones(shape, dtype=torch.bool)
+            return masks
+        return {name: mask.bool().cpu() for name, mask in self._kept(member).items()}
+
+    def _kept(self, member: int) -> dict[str, Tensor]:
+        """One member's part of the module's mask, layer by layer."""
+        assert self.module.keep is not None
         views = self.module.layout.views(self.module.keep)
-        return {
-            f"{layer.name}.weight": views[f"{layer.name}.weight"][rows].bool().cpu()
-            for layer in self.layers
-        }
+        names = [f"{layer.name}.weight" for layer in self.layers]
+        return {name: views[name][self._groups(member)] for name in names}
 
     def _extend_chain(self, member: int) -> None:
         self.chains[member].append(mask_digest(self.member_masks(member)))
@@ -161,11 +158,7 @@ class Masks:
         """A member's active Linear weights, counted from its mask, over all copies."""
         if self.module.keep is None:
             return self._weights
-        rows = slice(member * self.module.copies, (member + 1) * self.module.copies)
-        views = self.module.layout.views(self.module.keep)
-        return int(
-            sum(views[f"{layer.name}.weight"][rows].count_nonzero() for layer in self.layers)
-        )
+        return int(sum(mask.count_nonzero() for mask in self._kept(member).values()))
 
     @property
     def _weights(self) -> int:
@@ -180,7 +173,7 @@ class Masks:
         return self.active(member) / self._weights
 
     def state(self) -> dict[str, object]:
-        """Counts, digest chains and generators; the masks themselves are in the module's state."""
+        """Counts, digest chains and generators. The module's state holds the masks themselves."""
         return {
             "rewires": list(self.rewires),
             "exchanged": list(self.exchanged),
@@ -190,27 +183,61 @@ class Masks:
 
     def restore(self, state: dict[str, object]) -> None:
         """Inverse of `state`."""
-        rewires, exchanged, chains, growth = (
-            state[key] for key in ("rewires", "exchanged", "chains", "growth")
-        )
-        assert (
-            isinstance(rewires, list) and isinstance(exchanged, list) and isinstance(chains, list)
-        )
-        assert isinstance(growth, Tensor)
-        self.rewires, self.exchanged, self.chains = (
-            list(rewires),
-            list(exchanged),
-            [list(chain) for chain in chains],
-        )
-        for generator, found in zip(self.growth, growth, strict=True):
-            generator.set_state(
-                found.clone()
-            )  # of its own memory: a row of a larger tensor crashes torch 2.13
+        rewires = state["rewires"]
+        exchanged = state["exchanged"]
+        chains = state["chains"]
+        growth = state["growth"]
+        assert isinstance(rewires, list) and isinstance(exchanged, list)
+        assert isinstance(chains, list) and isinstance(growth, Tensor)
+        self.rewires = list(rewires)
+        self.exchanged = list(exchanged)
+        self.chains = [list(chain) for chain in chains]
+
+        # Clone each state: set_state on a row of a larger tensor crashes torch 2.13.
+        for generator, generator_state in zip(self.growth, growth, strict=True):
+            generator.set_state(generator_state.clone())
+
+
+def _random_mask(layer: Linear, count: int, generator: torch.Generator) -> Tensor:
+    """A mask [in, out] with `count` active weights at random positions."""
+    order = torch.randperm(layer.size, generator=generator)
+    mask = torch.zeros(layer.size, dtype=torch.bool)
+    mask[order[:count]] = True
+    return mask.view(layer.fan_in, layer.fan_out)
+
+
+def _rewire_layer(
+    weight: Tensor, keep: Tensor, score: Tensor, moments: Sequence[Tensor], drop: int, grow: int
+) -> int:
+    """Rewires one layer of one member in place, every tensor [copies, n].
+
+    Returns how many weights became active that were not.
+    """
+    copies = len(weight)
+    mask = keep.bool()
+    new_mask, grown = rewire(
+        weight,
+        mask,
+        score,
+        torch.full((copies,), drop, device=weight.device),
+        torch.full((copies,), grow, device=weight.device),
+    )
+
+    # A grown weight starts at zero with zero moments, also if it was dropped a moment ago.
+    stays = new_mask & ~grown
+    for tensor in (weight, *moments):
+        tensor.masked_fill_(~stays, 0.0)
+
+    activated = int((new_mask & ~mask).sum())
+    keep.copy_(new_mask)
+    return activated
 
 
 def mask_digest(masks: dict[str, Tensor]) -> str:
-    """sha256 over the masks' names, shapes and bits, in the order of the names
-    (leaderboard/verification/tensors.py recomputes it)."""
+    """sha256 over the masks' names, shapes and bits, in the order of the names.
+
+    leaderboard/verification/tensors.py recomputes it.
+    """
     digest = hashlib.sha256()
     for name, mask in sorted(masks.items()):
         digest.update(f"{name} {tuple(mask.shape)}\n".encode())

@@ -1,6 +1,7 @@
-"""A regime: for each module a triple (how much per layer, when, which weights). `dense` is the null triple.
+"""A regime: for each module a triple (how much per layer, when, which weights).
 
-A new way to train one module is a row of TRIPLES, with a grow score of its own if it needs one (docs/regimes.md).
+`dense` is the null triple. A new way to train one module is a row of TRIPLES, and a grow score of
+its own if it needs one (docs/regimes.md).
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from agents.members.blocks import Linear
 from agents.sparsity.distribution import DISTRIBUTIONS, exact_counts
 from agents.sparsity.schedule import Exchange, Move, Never, Schedule
 
-MODULES = ("encoder", "critic", "actor")
-
 
 @dataclass(frozen=True)
 class Triple:
@@ -23,17 +22,17 @@ class Triple:
     distribution: str
     """How much per layer: a row of DISTRIBUTIONS."""
     schedule: str
-    """When: never; exchange (as many grow as are dropped); prune (dense to sparse); grow (sparse to dense)."""
+    """When: never, exchange (as many weights grow as are dropped), prune (dense to sparse) or grow
+    (sparse to dense)."""
     score: str | None
-    """Which weights grow: place of a grow score, None where none do. Dropped is always the smallest magnitude."""
+    """Which weights grow: a row of GROW_SCORES (agents/sparsity/rewire.py), None where none grow.
+    The weights that are dropped always have the smallest magnitude."""
     meaning: str
     start: float = 0.0
-    """Share of the module's updates before the first change, unless a suite says otherwise."""
+    """Share of the module's updates before the first change; a suite may set another."""
     end: float = 0.75
-    """Share of the module's updates after which the mask stays, unless a suite says otherwise."""
+    """Share of the module's updates after which the mask stays; a suite may set another."""
 
-
-_GRADIENT = "agents.sparsity.rewire:gradient_magnitude"
 
 TRIPLES: dict[str, Triple] = {
     "dense": Triple("dense", "never", None, "every weight, always"),
@@ -43,13 +42,13 @@ TRIPLES: dict[str, Triple] = {
     "rigl": Triple(
         "er",
         "exchange",
-        _GRADIENT,
+        "gradient",
         "Erdos-Renyi, drop by magnitude, grow by gradient (DST, arXiv 1911.11134)",
     ),
     "set": Triple(
         "er",
         "exchange",
-        "agents.sparsity.rewire:chance",
+        "chance",
         "the same, grow by chance (SET, Mocanu et al. 2018)",
     ),
     "d2s": Triple(
@@ -61,7 +60,7 @@ TRIPLES: dict[str, Triple] = {
         end=0.8,
     ),
     "s2d": Triple(
-        "er", "grow", _GRADIENT, "sparse to dense, grow by gradient at a cosine-decayed rate"
+        "er", "grow", "gradient", "sparse to dense, grow by gradient at a cosine-decayed rate"
     ),
 }
 """Name in a suite file -> how a module is trained."""
@@ -77,21 +76,22 @@ class ModuleRegime:
     rule: str = "dense"
     """A row of TRIPLES."""
     distribution: str = "dense"
-    """How much per layer: dense, uniform, er or erk."""
+    """How much per layer: dense, uniform or er."""
     schedule: str = "never"
     """When masks change: never, exchange, prune or grow."""
     sparsity: float = 0.0
-    """Share of the sparse parts' weights that is zero: of the first masks, for `prune` of the last."""
+    """Fraction of zeros in the sparse parts, in the initial mask; for `prune`, in the final one."""
     interval: int = 1000
     """Updates of this module between rewires (this project's choice; the paper's is unknown)."""
     drop_fraction: float = 0.3
-    """Share of active weights exchanged at the first rewire, before cosine decay."""
+    """Share of active weights that the first rewire exchanges, before cosine decay."""
     start: float = 0.0
     """Share of the module's updates before the first change."""
     end: float = 0.75
     """Share of the module's updates after which the mask stays."""
     parts: tuple[str, ...] = ()
-    """Parts of the module that are sparse, by the first word of their layers' names (zs, za, zsa, model); none: all."""
+    """Parts of the module that are sparse, by the first word of their layers' names (such as zs,
+    za, zsa, model); empty means all."""
 
     def __post_init__(self) -> None:
         tables: dict[str, Collection[str]] = {
@@ -99,11 +99,12 @@ class ModuleRegime:
             "distribution": DISTRIBUTIONS,
             "schedule": SCHEDULES,
         }
-        for what, known in tables.items():
-            if getattr(self, what) not in known:
+        for name, known in tables.items():
+            if getattr(self, name) not in known:
                 raise ValueError(
-                    f"unknown {what} '{getattr(self, what)}', expected one of {', '.join(known)}"
+                    f"unknown {name} '{getattr(self, name)}', expected one of {', '.join(known)}"
                 )
+
         if not 0.0 <= self.sparsity < 1.0:
             raise ValueError(f"sparsity is {self.sparsity}, expected at least 0 and below 1")
         if self.interval < 1:
@@ -114,12 +115,13 @@ class ModuleRegime:
             )
         if not 0.0 <= self.start < self.end <= 1.0:
             raise ValueError(
-                f"start is {self.start} and end {self.end}, expected 0 <= start < end <= 1 (shares of the run)"
+                f"start is {self.start} and end {self.end}, expected 0 <= start < end <= 1"
+                " (shares of the run)"
             )
 
     @classmethod
     def of(cls, rule: str, **numbers: Any) -> ModuleRegime:
-        """A row of TRIPLES, with the numbers that are given."""
+        """A row of TRIPLES, its numbers replaced by `numbers`."""
         triple = TRIPLES[rule]
         row = {
             "distribution": triple.distribution,
@@ -136,7 +138,8 @@ class ModuleRegime:
 
     def times(self, updates: int) -> Schedule:
         """When masks change, for a run of `updates` updates of this module."""
-        start, end = int(self.start * updates), int(self.end * updates)
+        start = int(self.start * updates)
+        end = int(self.end * updates)
         if self.schedule == "never":
             return Never()
         if self.schedule == "exchange":
@@ -144,25 +147,32 @@ class ModuleRegime:
         return Move(self.interval, start, end, pruning=self.schedule == "prune")
 
     def counts(self, layers: Sequence[Linear]) -> tuple[list[int], list[int]]:
-        """Active weights of each layer in the first and in the last mask. ValueError if a part is no part of the module."""
+        """Active weights of each layer in the first and in the last mask.
+
+        Raises ValueError if `parts` names a part that the module does not have.
+        """
         known = list(dict.fromkeys(layer.part for layer in layers))
         for part in self.parts:
             if part not in known:
                 raise ValueError(
-                    f"parts: '{part}' is no part of this module, expected some of {', '.join(known)}"
+                    f"parts: '{part}' is no part of this module,"
+                    f" expected some of {', '.join(known)}"
                 )
+
+        # Distribute the sparsity over the sparse parts alone.
         chosen = [layer for layer in layers if not self.parts or layer.part in self.parts]
-        found = exact_counts(chosen, DISTRIBUTIONS[self.distribution](chosen, self.sparsity))
-        by_name = dict(zip([layer.name for layer in chosen], found, strict=True))
+        counts = exact_counts(chosen, DISTRIBUTIONS[self.distribution](chosen, self.sparsity))
+        by_name = dict(zip([layer.name for layer in chosen], counts, strict=True))
+
         dense = [layer.size for layer in layers]
         sparse = [by_name.get(layer.name, layer.size) for layer in layers]
-        return (dense if self.schedule == "prune" else sparse), (
-            dense if self.schedule == "grow" else sparse
-        )
+        first = dense if self.schedule == "prune" else sparse
+        last = dense if self.schedule == "grow" else sparse
+        return first, last
 
 
 Regime = Mapping[str, ModuleRegime]
-"""One triple for each of `MODULES`."""
+"""One triple for each module of an algorithm."""
 
 
 @dataclass(frozen=True)
@@ -170,43 +180,44 @@ class Named:
     """A regime with a name of its own."""
 
     meaning: str
-    encoder: str = "dense"
-    critic: str = "dense"
-    actor: str = "dense"
+    modules: Mapping[str, str] = field(default_factory=dict)
+    """Module -> row of TRIPLES, where it is not `everywhere`."""
+    everywhere: str = "dense"
+    """The row of TRIPLES of every other module."""
     match: str | None = None
     """The regime whose active weights a narrower network of this one has, or None."""
-    modules: dict[str, str] = field(init=False)
-    """Row of TRIPLES by module."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "modules", {name: getattr(self, name) for name in MODULES})
-
-
-def _everywhere(triple: str, meaning: str) -> Named:
-    return Named(meaning, triple, triple, triple)
+    def of(self, modules: Sequence[str]) -> dict[str, str]:
+        """The row of TRIPLES of each module of an algorithm, and of any other one named here."""
+        return {**dict.fromkeys(modules, self.everywhere), **self.modules}
 
 
 REGIMES: dict[str, Named] = {
-    "dense": _everywhere("dense", "no sparsity: what the others are compared with"),
-    "sst": _everywhere("static", "static sparse everywhere"),
-    "dst": _everywhere("rigl", "dynamic sparse everywhere"),
-    "mst": Named("module-specific: arXiv 2510.12096", critic="rigl", actor="static"),
+    "dense": Named("no sparsity: what the others are compared with"),
+    "sst": Named("static sparse everywhere", everywhere="static"),
+    "dst": Named("dynamic sparse everywhere", everywhere="rigl"),
+    "mst": Named(
+        "module-specific: arXiv 2510.12096", modules={"critic": "rigl", "actor": "static"}
+    ),
     "sst-ac": Named(
-        "control at MST's density: static critic and actor", critic="static", actor="static"
+        "control at MST's density: static critic and actor",
+        modules={"critic": "static", "actor": "static"},
     ),
     "dst-ac": Named(
-        "control at MST's density: dynamic critic and actor", critic="rigl", actor="rigl"
+        "control at MST's density: dynamic critic and actor",
+        modules={"critic": "rigl", "actor": "rigl"},
     ),
     "swap": Named(
-        "control at MST's density: static critic, dynamic actor", critic="static", actor="rigl"
+        "control at MST's density: static critic, dynamic actor",
+        modules={"critic": "static", "actor": "rigl"},
     ),
     "dense-matched": Named(
         "control: a dense, narrower network with as many parameters as MST has active ones",
         match="mst",
     ),
     "stock": Named("MR.Q as published, with blocks T4, T4, T3"),
-    "set": _everywhere("set", "dynamic sparse everywhere, growing by chance"),
-    "d2s": _everywhere("d2s", "dense to sparse everywhere"),
-    "s2d": _everywhere("s2d", "sparse to dense everywhere"),
+    "set": Named("dynamic sparse everywhere, growing by chance", everywhere="set"),
+    "d2s": Named("dense to sparse everywhere", everywhere="d2s"),
+    "s2d": Named("sparse to dense everywhere", everywhere="s2d"),
 }
-"""Regime -> triple of each module."""
+"""Name -> regime."""

@@ -1,6 +1,8 @@
-"""Which weights are dropped and which grow, as pure functions over a layer of all members."""
+"""Which weights are dropped and which grow: pure functions over one layer."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -9,8 +11,8 @@ from torch import Tensor
 def ranks(score: Tensor) -> Tensor:
     """Position of every element in the ascending *stable* order of its row: [G, n] -> [G, n].
 
-    Equal scores rank by index. `topk` breaks ties differently from device to device, and dormant units give many exact
-    zeros, so ties are common.
+    Equal scores rank by index. `topk` breaks ties differently from device to device, and dormant
+    units give many exact zeros, so ties are common.
     """
     order = torch.sort(score, dim=-1, stable=True).indices
     position = torch.arange(score.shape[-1], device=score.device).expand_as(order)
@@ -20,21 +22,30 @@ def ranks(score: Tensor) -> Tensor:
 def rewire(
     weight: Tensor, mask: Tensor, score: Tensor, drop: Tensor, grow: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Drop the `drop` smallest |weight| among the active, then grow the `grow` largest `score` among the inactive.
+    """Drops the smallest |weight| of the active weights, then grows the largest `score`.
 
-    weight, score: [G, n]; mask: [G, n] bool; drop, grow: [G], 0 for a member that is not due. A weight dropped a moment ago
-    may grow again. Returns (new mask, grown), both [G, n] bool; each row has grow - drop more active weights than before.
-    Source: RigL, arXiv 1911.11134, algorithm 1, where drop = grow.
+    weight and score are [G, n], mask is [G, n] bool; drop and grow are the counts of each row [G],
+    0 for a member that is not due. A weight that was just dropped may grow again.
+
+    Returns (new mask, grown), both [G, n] bool; each row has grow - drop more active weights than
+    before. Source: RigL, arXiv 1911.11134, algorithm 1, where drop = grow.
     """
     infinity = torch.full((), float("inf"), dtype=weight.dtype, device=weight.device)
+
+    # Inactive weights rank last, so that only active ones are dropped.
     dropped = ranks(torch.where(mask, weight.abs(), infinity)) < drop[:, None]
     kept = mask & ~dropped
+
+    # Active weights rank last, so that only inactive ones grow; the largest score ranks first.
     grown = ranks(torch.where(kept, infinity, -score)) < grow[:, None]
     return kept | grown, grown
 
 
-# Grow scores. weight, gradient: [copies, n] of one layer and member; a score is larger where a weight should grow. What is
-# random comes from the member's own generator, which lives on the CPU.
+# Grow scores. weight and gradient are [copies, n] of one layer of one member; the score is larger
+# where a weight should grow. Random numbers come from the member's own generator, on the CPU.
+
+GrowScore = Callable[[Tensor, Tensor, torch.Generator], Tensor]
+"""(weight, gradient, generator) -> score, each [copies, n]."""
 
 
 def gradient_magnitude(weight: Tensor, gradient: Tensor, generator: torch.Generator) -> Tensor:
@@ -43,5 +54,9 @@ def gradient_magnitude(weight: Tensor, gradient: Tensor, generator: torch.Genera
 
 
 def chance(weight: Tensor, gradient: Tensor, generator: torch.Generator) -> Tensor:
-    """SET's grow score: every inactive weight is as likely (Mocanu et al. 2018)."""
+    """SET's grow score: every inactive weight is equally likely to grow (Mocanu et al. 2018)."""
     return torch.rand(weight.shape, generator=generator).to(weight)
+
+
+GROW_SCORES: dict[str, GrowScore] = {"gradient": gradient_magnitude, "chance": chance}
+"""Name in a row of TRIPLES -> which weights grow."""

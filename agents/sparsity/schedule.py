@@ -7,12 +7,15 @@ from dataclasses import dataclass
 
 
 def cubic(share: float) -> float:
-    """How far gradual pruning is after a share of its time: 1 - (1 - u)^3 (Zhu and Gupta 2017, equation 1)."""
+    """Progress of gradual pruning after a share u of its time: 1 - (1 - u)^3.
+
+    Source: Zhu and Gupta 2017, equation 1.
+    """
     return 1.0 - (1.0 - share) ** 3
 
 
 def cosine_rate(share: float) -> float:
-    """How far a growth is whose rate decays as a half cosine to zero: u + sin(pi u) / pi."""
+    """Progress of growth whose rate decays to zero as a half cosine: u + sin(pi u) / pi."""
     return share + math.sin(math.pi * share) / math.pi
 
 
@@ -32,18 +35,18 @@ class Never:
 
 @dataclass(frozen=True)
 class Exchange:
-    """RigL's schedule: every `interval` updates, a cosine-decayed share of each layer's active weights is exchanged.
+    """RigL's schedule: exchanges a cosine-decayed share of each layer's active weights.
 
-    f(t) = fraction / 2 (1 + cos(pi (t - start) / (end - start))) for multiples t of `interval`, start < t < end
-    (arXiv 1911.11134, section 3, whose start is 0).
+    f(t) = fraction / 2 (1 + cos(pi (t - start) / (end - start))) for multiples t of `interval`,
+    start < t < end (arXiv 1911.11134, section 3, whose start is 0).
     """
 
     interval: int
     """Module updates between rewires."""
     fraction: float
-    """Share of a layer's active weights exchanged at the start."""
+    """Share of a layer's active weights that is exchanged at the start."""
     start: int
-    """Nothing changes up to this update."""
+    """Last update before changes begin."""
     end: int
     """First update at which nothing changes any more."""
 
@@ -53,11 +56,8 @@ class Exchange:
 
     def exchanged(self, update: int) -> float:
         """Share of active weights to drop, and to grow elsewhere, after a due update."""
-        return (
-            self.fraction
-            / 2.0
-            * (1.0 + math.cos(math.pi * (update - self.start) / (self.end - self.start)))
-        )
+        share = math.pi * (update - self.start) / (self.end - self.start)
+        return self.fraction / 2.0 * (1.0 + math.cos(share))
 
     def progress(self, update: int) -> float:
         return 0.0
@@ -65,16 +65,17 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Move:
-    """The number of active weights goes from its first to its last value, at multiples of `interval`, start < t <= end.
+    """Moves the number of active weights from its first to its last value.
 
-    The last of them arrives exactly, so `end` is counted as the last multiple that it allows.
+    It changes at multiples t of `interval`, start < t <= end. The last of these multiples reaches
+    the last value exactly, so the schedule ends there and not at `end`.
     """
 
     interval: int
     start: int
     end: int
     pruning: bool
-    """Along `cubic`, otherwise along `cosine_rate`."""
+    """Whether it follows `cubic`, otherwise `cosine_rate`."""
 
     @property
     def last(self) -> int:
@@ -89,7 +90,7 @@ class Move:
         return 0.0
 
     def progress(self, update: int) -> float:
-        """How far the counts are after module update `update`: 0 at the first, 1 at the last."""
+        """Progress of the counts after module update `update`: from 0 at the start to 1."""
         if update <= self.start:
             return 0.0
         if update >= self.last:

@@ -1,40 +1,24 @@
 """Every dm_control task that EnvPool has, under dm_control's names.
 
-Observation keys are listed, never taken from EnvPool: its dictionaries carry keys that dm_control's do not, some of them live
-(quadruped's `origin` leaks position), some in another order. Reference scores are MR.Q's released per-seed results.
+Observation keys are listed, never taken from EnvPool. Its dictionaries carry keys that dm_control's
+do not have, some of them live (quadruped's `origin` leaks position), and some in another order.
 """
 
 from __future__ import annotations
 
-from envs.spec import Task
+from envs.spec import Action, Observation, Task
 
-REFERENCE = "facebookresearch/MRQ, dmc_results.txt: return at 500,000 agent steps, 10 seeds (code before its LAP fix)"
-"""Source of every `Task.reference`."""
+HORIZON = 1000
+"""Environment steps of every dm_control episode."""
+ACTION_REPEAT = 2
+"""Environment steps of an agent step, as in the papers on dm_control."""
 
-ACROBOT = (
-    ("orientations", 4),
-    ("velocity", 2),
-)
-BALL_IN_CUP = (
-    ("position", 4),
-    ("velocity", 4),
-)
-CARTPOLE = (
-    ("position", 3),
-    ("velocity", 2),
-)
-CARTPOLE_TWO_POLES = (
-    ("position", 5),
-    ("velocity", 3),
-)
-CARTPOLE_THREE_POLES = (
-    ("position", 7),
-    ("velocity", 4),
-)
-CHEETAH = (
-    ("position", 8),
-    ("velocity", 9),
-)
+ACROBOT = (("orientations", 4), ("velocity", 2))
+BALL_IN_CUP = (("position", 4), ("velocity", 4))
+CARTPOLE = (("position", 3), ("velocity", 2))
+TWO_POLES = (("position", 5), ("velocity", 3))
+THREE_POLES = (("position", 7), ("velocity", 4))
+CHEETAH = (("position", 8), ("velocity", 9))
 DOG = (
     ("joint_angles", 73),
     ("joint_velocites", 73),
@@ -47,15 +31,7 @@ DOG = (
     ("actuator_state", 38),
 )
 DOG_FETCH = (
-    ("joint_angles", 73),
-    ("joint_velocites", 73),
-    ("torso_pelvis_height", 2),
-    ("z_projection", 9),
-    ("torso_com_velocity", 3),
-    ("inertial_sensors", 9),
-    ("foot_forces", 12),
-    ("touch_sensors", 4),
-    ("actuator_state", 38),
+    *DOG,
     ("ball_state", 6),
     ("target_position", 3),
 )
@@ -64,10 +40,8 @@ FINGER = (
     ("velocity", 3),
     ("touch", 2),
 )
-FINGER_TURN_EASY = (
-    ("position", 4),
-    ("velocity", 3),
-    ("touch", 2),
+FINGER_TURN = (
+    *FINGER,
     ("target_position", 2),
     ("dist_to_target", 1),
 )
@@ -95,10 +69,7 @@ HUMANOID = (
     ("com_velocity", 3),
     ("velocity", 27),
 )
-HUMANOID_RUN_PURE_STATE = (
-    ("position", 28),
-    ("velocity", 27),
-)
+HUMANOID_RUN_PURE_STATE = (("position", 28), ("velocity", 27))
 HUMANOID_CMU = (
     ("joint_angles", 56),
     ("head_height", 1),
@@ -107,14 +78,8 @@ HUMANOID_CMU = (
     ("com_velocity", 3),
     ("velocity", 62),
 )
-LQR = (
-    ("position", 2),
-    ("velocity", 2),
-)
-LQR_LQR_6_2 = (
-    ("position", 6),
-    ("velocity", 6),
-)
+LQR = (("position", 2), ("velocity", 2))
+LQR_6_2 = (("position", 6), ("velocity", 6))
 MANIPULATOR = (
     ("arm_pos", 16),
     ("arm_vel", 8),
@@ -124,10 +89,8 @@ MANIPULATOR = (
     ("object_vel", 3),
     ("target_pos", 4),
 )
-PENDULUM = (
-    ("orientation", 2),
-    ("velocity", 1),
-)
+PENDULUM = (("orientation", 2), ("velocity", 1))
+POINT_MASS = (("position", 2), ("velocity", 2))
 QUADRUPED = (
     ("egocentric_state", 44),
     ("torso_velocity", 3),
@@ -136,20 +99,12 @@ QUADRUPED = (
     ("force_torque", 24),
 )
 QUADRUPED_ESCAPE = (
-    ("egocentric_state", 44),
-    ("torso_velocity", 3),
-    ("torso_upright", 1),
-    ("imu", 6),
-    ("force_torque", 24),
+    *QUADRUPED,
     ("origin", 3),
     ("rangefinder", 20),
 )
 QUADRUPED_FETCH = (
-    ("egocentric_state", 44),
-    ("torso_velocity", 3),
-    ("torso_upright", 1),
-    ("imu", 6),
-    ("force_torque", 24),
+    *QUADRUPED,
     ("ball_state", 9),
     ("target_position", 3),
 )
@@ -167,7 +122,7 @@ STACKER = (
     ("box_vel", 6),
     ("target_pos", 2),
 )
-STACKER_STACK_4 = (
+STACKER_4 = (
     ("arm_pos", 16),
     ("arm_vel", 8),
     ("touch", 5),
@@ -181,7 +136,7 @@ SWIMMER = (
     ("to_target", 2),
     ("body_velocities", 18),
 )
-SWIMMER_SWIMMER15 = (
+SWIMMER_15 = (
     ("joints", 14),
     ("to_target", 2),
     ("body_velocities", 45),
@@ -192,142 +147,127 @@ WALKER = (
     ("velocity", 9),
 )
 
+COSTS = {
+    "acrobot": (13, 0.05),
+    "ball_in_cup": (13, 0.05),
+    "cartpole": (13, 0.05),
+    "cheetah": (13, 0.05),
+    "dog": (90, 0.40),
+    "finger": (13, 0.05),
+    "fish": (13, 0.05),
+    "hopper": (13, 0.05),
+    "humanoid": (13, 0.14),
+    "humanoid_CMU": (13, 0.05),
+    "lqr": (13, 0.05),
+    "manipulator": (13, 0.05),
+    "pendulum": (13, 0.05),
+    "point_mass": (13, 0.05),
+    "quadruped": (13, 0.05),
+    "reacher": (13, 0.05),
+    "stacker": (13, 0.05),
+    "swimmer": (13, 0.05),
+    "walker": (13, 0.05),
+}
+"""Memory of one environment in MiB and milliseconds of one environment step on one core, by domain.
+
+Measured on a busy AMD EPYC. `mst-bench doctor` measures the time on another machine.
+"""
+
+HINGE_NOISE = "initial hinge noise sd 0.01 instead of 0.1"
+LQR_IN_ENVPOOL = (
+    "time limit of 1000 steps, none in dm_control; stiffness drawn once per environment"
+)
+SHARP_TERRAIN = "terrain is white noise per cell; dm_control smooths coarse bumps"
+
+
+def _row(
+    domain: str,
+    task: str,
+    keys: tuple[tuple[str, int], ...],
+    action_size: int,
+    terminates: bool = False,
+    differs: str = "",
+) -> Task:
+    """A task with what all of dm_control shares, and the costs of its domain."""
+    size = sum(width for _, width in keys)
+    memory_mib, step_ms = COSTS[domain]
+
+    return Task(
+        name=f"{domain}-{task}",
+        domain=domain,
+        task=task,
+        env_id=_env_id(domain, task),
+        observation_spec=Observation(keys, (size,), "float32"),
+        action_spec=Action(action_size, -1.0, 1.0),
+        terminates=terminates,
+        horizon=HORIZON,
+        action_repeat=ACTION_REPEAT,
+        memory_mib=memory_mib,
+        step_ms=step_ms,
+        differs=differs,
+    )
+
+
+def _env_id(domain: str, task: str) -> str:
+    """EnvPool's id: domain and task in CamelCase, divided at `_`."""
+    words = f"{domain}_{task}".split("_")
+    return "".join(word[:1].upper() + word[1:] for word in words) + "-v1"
+
+
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
-        Task("acrobot-swingup", "acrobot", "swingup", ACROBOT, 1, 1, reference=(567.0, 82.7)),
-        Task("acrobot-swingup_sparse", "acrobot", "swingup_sparse", ACROBOT, 1, 1),
-        Task(
-            "ball_in_cup-catch", "ball_in_cup", "catch", BALL_IN_CUP, 2, 10, reference=(981.3, 3.7)
-        ),
-        Task("cartpole-balance", "cartpole", "balance", CARTPOLE, 1, 1, reference=(999.2, 1.0)),
-        Task(
-            "cartpole-balance_sparse",
-            "cartpole",
-            "balance_sparse",
-            CARTPOLE,
-            1,
-            1,
-            reference=(1000.0, 0.0),
-        ),
-        Task("cartpole-swingup", "cartpole", "swingup", CARTPOLE, 1, 1, reference=(866.0, 0.7)),
-        Task(
-            "cartpole-swingup_sparse",
-            "cartpole",
-            "swingup_sparse",
-            CARTPOLE,
-            1,
-            1,
-            reference=(798.1, 32.6),
-        ),
-        Task(
-            "cartpole-two_poles",
-            "cartpole",
-            "two_poles",
-            CARTPOLE_TWO_POLES,
-            1,
-            1,
-            differs="initial hinge noise sd 0.01 instead of 0.1",
-        ),
-        Task(
-            "cartpole-three_poles",
-            "cartpole",
-            "three_poles",
-            CARTPOLE_THREE_POLES,
-            1,
-            1,
-            differs="initial hinge noise sd 0.01 instead of 0.1",
-        ),
-        Task("cheetah-run", "cheetah", "run", CHEETAH, 6, 1, reference=(914.2, 5.1)),
-        Task("dog-stand", "dog", "stand", DOG, 38, 3, reference=(967.6, 12.3)),
-        Task("dog-walk", "dog", "walk", DOG, 38, 3, reference=(916.2, 13.5)),
-        Task("dog-trot", "dog", "trot", DOG, 38, 3, reference=(877.9, 48.5)),
-        Task("dog-run", "dog", "run", DOG, 38, 3, reference=(569.3, 40.0)),
-        Task("dog-fetch", "dog", "fetch", DOG_FETCH, 38, 3),
-        Task("finger-spin", "finger", "spin", FINGER, 2, 2, reference=(937.9, 35.0)),
-        Task(
-            "finger-turn_easy",
-            "finger",
-            "turn_easy",
-            FINGER_TURN_EASY,
-            2,
-            2,
-            reference=(953.9, 39.6),
-        ),
-        Task(
-            "finger-turn_hard",
-            "finger",
-            "turn_hard",
-            FINGER_TURN_EASY,
-            2,
-            2,
-            reference=(950.5, 62.3),
-        ),
-        Task("fish-upright", "fish", "upright", FISH, 5, 10),
-        Task("fish-swim", "fish", "swim", FISH_SWIM, 5, 10, reference=(792.5, 32.7)),
-        Task("hopper-stand", "hopper", "stand", HOPPER, 4, 4, reference=(951.3, 5.6)),
-        Task("hopper-hop", "hopper", "hop", HOPPER, 4, 4, reference=(251.0, 84.5)),
-        Task("humanoid-stand", "humanoid", "stand", HUMANOID, 21, 5, reference=(868.1, 71.3)),
-        Task("humanoid-walk", "humanoid", "walk", HUMANOID, 21, 5, reference=(662.2, 98.5)),
-        Task("humanoid-run", "humanoid", "run", HUMANOID, 21, 5, reference=(200.4, 56.7)),
-        Task(
-            "humanoid-run_pure_state", "humanoid", "run_pure_state", HUMANOID_RUN_PURE_STATE, 21, 5
-        ),
-        Task("humanoid_CMU-stand", "humanoid_CMU", "stand", HUMANOID_CMU, 56, 10),
-        Task("humanoid_CMU-walk", "humanoid_CMU", "walk", HUMANOID_CMU, 56, 10),
-        Task("humanoid_CMU-run", "humanoid_CMU", "run", HUMANOID_CMU, 56, 10),
-        Task(
-            "lqr-lqr_2_1",
-            "lqr",
-            "lqr_2_1",
-            LQR,
-            1,
-            1,
-            terminates=True,
-            differs="time limit of 1000 steps, none in dm_control; stiffness drawn once per environment",
-        ),
-        Task(
-            "lqr-lqr_6_2",
-            "lqr",
-            "lqr_6_2",
-            LQR_LQR_6_2,
-            2,
-            1,
-            terminates=True,
-            differs="time limit of 1000 steps, none in dm_control; stiffness drawn once per environment",
-        ),
-        Task("manipulator-bring_ball", "manipulator", "bring_ball", MANIPULATOR, 5, 10),
-        Task("manipulator-bring_peg", "manipulator", "bring_peg", MANIPULATOR, 5, 10),
-        Task("manipulator-insert_ball", "manipulator", "insert_ball", MANIPULATOR, 5, 10),
-        Task("manipulator-insert_peg", "manipulator", "insert_peg", MANIPULATOR, 5, 10),
-        Task("pendulum-swingup", "pendulum", "swingup", PENDULUM, 1, 1, reference=(748.8, 230.8)),
-        Task("point_mass-easy", "point_mass", "easy", LQR, 2, 1),
-        Task("point_mass-hard", "point_mass", "hard", LQR, 2, 1),
-        Task("quadruped-walk", "quadruped", "walk", QUADRUPED, 12, 4, reference=(963.1, 7.7)),
-        Task("quadruped-run", "quadruped", "run", QUADRUPED, 12, 4, reference=(947.9, 12.3)),
-        Task(
-            "quadruped-escape",
-            "quadruped",
-            "escape",
-            QUADRUPED_ESCAPE,
-            12,
-            4,
-            differs="terrain is white noise per cell; dm_control smooths coarse bumps",
-        ),
-        Task("quadruped-fetch", "quadruped", "fetch", QUADRUPED_FETCH, 12, 4),
-        Task("reacher-easy", "reacher", "easy", REACHER, 2, 1, reference=(983.8, 1.9)),
-        Task("reacher-hard", "reacher", "hard", REACHER, 2, 1, reference=(977.3, 4.2)),
-        Task("stacker-stack_2", "stacker", "stack_2", STACKER, 5, 10),
-        Task("stacker-stack_4", "stacker", "stack_4", STACKER_STACK_4, 5, 10),
-        Task("swimmer-swimmer6", "swimmer", "swimmer6", SWIMMER, 5, 15),
-        Task("swimmer-swimmer15", "swimmer", "swimmer15", SWIMMER_SWIMMER15, 14, 15),
-        Task("walker-stand", "walker", "stand", WALKER, 6, 10, reference=(988.3, 3.1)),
-        Task("walker-walk", "walker", "walk", WALKER, 6, 10, reference=(978.9, 1.8)),
-        Task("walker-run", "walker", "run", WALKER, 6, 10, reference=(793.7, 43.4)),
+        _row("acrobot", "swingup", ACROBOT, 1),
+        _row("acrobot", "swingup_sparse", ACROBOT, 1),
+        _row("ball_in_cup", "catch", BALL_IN_CUP, 2),
+        _row("cartpole", "balance", CARTPOLE, 1),
+        _row("cartpole", "balance_sparse", CARTPOLE, 1),
+        _row("cartpole", "swingup", CARTPOLE, 1),
+        _row("cartpole", "swingup_sparse", CARTPOLE, 1),
+        _row("cartpole", "two_poles", TWO_POLES, 1, differs=HINGE_NOISE),
+        _row("cartpole", "three_poles", THREE_POLES, 1, differs=HINGE_NOISE),
+        _row("cheetah", "run", CHEETAH, 6),
+        _row("dog", "stand", DOG, 38),
+        _row("dog", "walk", DOG, 38),
+        _row("dog", "trot", DOG, 38),
+        _row("dog", "run", DOG, 38),
+        _row("dog", "fetch", DOG_FETCH, 38),
+        _row("finger", "spin", FINGER, 2),
+        _row("finger", "turn_easy", FINGER_TURN, 2),
+        _row("finger", "turn_hard", FINGER_TURN, 2),
+        _row("fish", "upright", FISH, 5),
+        _row("fish", "swim", FISH_SWIM, 5),
+        _row("hopper", "stand", HOPPER, 4),
+        _row("hopper", "hop", HOPPER, 4),
+        _row("humanoid", "stand", HUMANOID, 21),
+        _row("humanoid", "walk", HUMANOID, 21),
+        _row("humanoid", "run", HUMANOID, 21),
+        _row("humanoid", "run_pure_state", HUMANOID_RUN_PURE_STATE, 21),
+        _row("humanoid_CMU", "stand", HUMANOID_CMU, 56),
+        _row("humanoid_CMU", "walk", HUMANOID_CMU, 56),
+        _row("humanoid_CMU", "run", HUMANOID_CMU, 56),
+        _row("lqr", "lqr_2_1", LQR, 1, terminates=True, differs=LQR_IN_ENVPOOL),
+        _row("lqr", "lqr_6_2", LQR_6_2, 2, terminates=True, differs=LQR_IN_ENVPOOL),
+        _row("manipulator", "bring_ball", MANIPULATOR, 5),
+        _row("manipulator", "bring_peg", MANIPULATOR, 5),
+        _row("manipulator", "insert_ball", MANIPULATOR, 5),
+        _row("manipulator", "insert_peg", MANIPULATOR, 5),
+        _row("pendulum", "swingup", PENDULUM, 1),
+        _row("point_mass", "easy", POINT_MASS, 2),
+        _row("point_mass", "hard", POINT_MASS, 2),
+        _row("quadruped", "walk", QUADRUPED, 12),
+        _row("quadruped", "run", QUADRUPED, 12),
+        _row("quadruped", "escape", QUADRUPED_ESCAPE, 12, differs=SHARP_TERRAIN),
+        _row("quadruped", "fetch", QUADRUPED_FETCH, 12),
+        _row("reacher", "easy", REACHER, 2),
+        _row("reacher", "hard", REACHER, 2),
+        _row("stacker", "stack_2", STACKER, 5),
+        _row("stacker", "stack_4", STACKER_4, 5),
+        _row("swimmer", "swimmer6", SWIMMER, 5),
+        _row("swimmer", "swimmer15", SWIMMER_15, 14),
+        _row("walker", "stand", WALKER, 6),
+        _row("walker", "walk", WALKER, 6),
+        _row("walker", "run", WALKER, 6),
     )
 }
 """Task name -> task."""
-
-
-ENVIRONMENT_MIB = {"dog": 90}
-"""Memory of one environment by domain (each owns its model); others take about 13."""

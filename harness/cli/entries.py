@@ -33,18 +33,19 @@ def sign(
     """Sign a plan folder with your key, replacing a one-use signature. The old entry is verified
     first."""
     from harness.entries.entry import write_entry
-    from harness.folder import ENTRY
+    from harness.folder import Folder
     from harness.planning.plan import read_plan
     from leaderboard.verification.verify import verify
 
     signing = signing_key(key)
-    if not (folder / ENTRY).exists():
-        raise UserError(f"{folder / ENTRY}: no entry to sign; `mst-bench run` makes one.")
-    verdict = verify(folder / ENTRY)
+    path = Folder(folder).entry
+    if not path.exists():
+        raise UserError(f"{path}: no entry to sign; `mst-bench run` makes one.")
+    verdict = verify(path)
     if not verdict.accepted:
         print_verdict(verdict)
         raise typer.Exit(errors.UNVERIFIED)
-    entry = write_entry(folder, read_plan(folder / "plan.json"), signing)
+    entry = write_entry(folder, read_plan(Folder(folder).plan), signing)
     typer.echo(f"{entry}: signed with key {signing.key_id[:16]}")
 
 

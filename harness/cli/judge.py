@@ -110,15 +110,15 @@ def _carry_out(candidate: Path) -> Confirm:
 
     def confirm(plan: Plan) -> Path:
         from harness.entries.entry import stated_runs
+        from harness.folder import Folder as PlanFolder
         from harness.planning.plan import read_plan
         from harness.run import Request, carry_out
         from leaderboard.formats.keys import one_use_key
 
-        runs = stated_runs(candidate, read_plan(candidate / "plan.json"))
+        runs = stated_runs(candidate, read_plan(PlanFolder(candidate).plan))
         members = max(run.members for run in runs)
         request = Request(plan.suite, candidate.parent, members=members)
-        document = carry_out(plan, "any", request, one_use_key())
-        return Path(document["folder"])
+        return Path(carry_out(plan, "any", request, one_use_key()).summary.folder)
 
     return confirm
 

@@ -8,13 +8,14 @@ from agents.sparsity.regime import REGIMES, TRIPLES
 from envs.tasks import TASKS
 from harness.executors import EXECUTORS
 from harness.planning.reader import load
+from harness.planning.regimes import all_modules
 from harness.suites import shipped
 
 
 def rows(what: str) -> tuple[list[str], list[list[str]]]:
     """Headers and rows of one table."""
     if what == "suites":
-        suites = [load(name) for name in shipped()]
+        suites = [load(name).suite for name in shipped()]
         return ["suite", "runs", "meaning"], [
             [s.suite, str(len(s.tasks) * len(s.regimes) * s.seeds), s.description] for s in suites
         ]
@@ -24,9 +25,9 @@ def rows(what: str) -> tuple[list[str], list[list[str]]]:
             [t.name, str(t.observation_size), str(t.action), t.differs] for t in TASKS.values()
         ]
     if what == "regimes":
-        headers = ["regime", "encoder", "critic", "actor", "meaning"]
-        return headers, [
-            [name, *regime.modules.values(), regime.meaning] for name, regime in REGIMES.items()
+        modules = all_modules()
+        return ["regime", *modules, "meaning"], [
+            [name, *regime.of(modules).values(), regime.meaning] for name, regime in REGIMES.items()
         ]
     if what == "triples":
         headers = ["triple", "how much", "when", "meaning"]
@@ -35,9 +36,13 @@ def rows(what: str) -> tuple[list[str], list[list[str]]]:
         ]
     if what == "blocks":
         return ["block", "meaning"], [[name, block.meaning] for name, block in BLOCKS.items()]
-    meanings = {name: row[-1] for name, row in AGENTS.items()} if what == "agents" else _executors()
+    meanings = (
+        {name: agent.meaning for name, agent in AGENTS.items()}
+        if what == "agents"
+        else _executors()
+    )
     return [what[:-1], "meaning"], [[name, meaning] for name, meaning in meanings.items()]
 
 
 def _executors() -> dict[str, str]:
-    return {name: meaning for name, (_, meaning) in EXECUTORS.items()}
+    return {name: row.meaning for name, row in EXECUTORS.items()}

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from harness.entries.manifest import read_manifest
 from harness.files import digest_file, dump_json, write_atomic
-from harness.folder import ENTRY, MANIFEST
+from harness.folder import Folder
+from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan, Run
 from harness.training.faults import Fault, all_faults
 from harness.training.results import read_results
@@ -25,13 +26,20 @@ from leaderboard.formats.statement import (
 )
 
 
-def stated_runs(folder: Path, plan: Plan) -> tuple[StatedRun, ...]:
+def stated_runs(
+    folder: Path, plan: Plan, faults: dict[Cohort, tuple[Fault, ...]] | None = None
+) -> tuple[StatedRun, ...]:
     """Every planned run in the plan's order: its result, or that it is missing and the last fault
-    of its cohort."""
-    results = read_results(folder, plan.runs)
+    of its cohort.
+
+    `faults`: of all cohorts, where they were read already.
+    """
+    if faults is None:
+        faults = all_faults(folder)
     last_fault: dict[Run, Fault] = {}
-    for cohort, faults in all_faults(folder).items():
-        last_fault.update(dict.fromkeys(cohort.runs, faults[-1]))
+    for cohort, known in faults.items():
+        last_fault.update(dict.fromkeys(cohort.runs, known[-1]))
+    results = read_results(folder, plan.runs)
     return tuple(results.get(run) or missing(run, last_fault.get(run)) for run in plan.runs)
 
 
@@ -60,25 +68,32 @@ def missing(run: Run, fault: Fault | None) -> StatedRun:
     )
 
 
-def write_entry(folder: Path, plan: Plan, key: SigningKey) -> Path:
-    """Sign what lies in a plan folder, its manifest included; returns the entry's path."""
-    runs = stated_runs(folder, plan)
-    write_atomic(folder / "results.csv", results_csv(runs))
+def write_entry(
+    folder: Path, plan: Plan, key: SigningKey, runs: tuple[StatedRun, ...] | None = None
+) -> Path:
+    """Sign what lies in a plan folder, its manifest included; returns the entry's path.
+
+    `runs`: its stated runs, where they were read already.
+    """
+    if runs is None:
+        runs = stated_runs(folder, plan)
+    paths = Folder(folder)
+    write_atomic(paths.results, results_csv(runs))
 
     # Files of runs without a result are not signed: their records may still grow.
-    names = ["plan.json", MANIFEST, "results.csv"]
+    signed = [paths.plan, paths.manifest, paths.results]
     for run in plan.runs:
-        run_folder = folder / "runs" / run.name
-        if (run_folder / "result.json").exists():
-            files = [path.name for path in sorted(run_folder.iterdir())]
-            names += [f"runs/{run.name}/{file}" for file in files if not file.startswith(".")]
-    digests = {name: digest_file(folder / name) for name in names}
+        run_folder = paths.run(run)
+        if run_folder.result.exists():
+            files = sorted(run_folder.path.iterdir())
+            signed += [file for file in files if not file.name.startswith(".")]
+    digests = {path.relative_to(folder).as_posix(): digest_file(path) for path in signed}
 
-    predicate = _predicate(plan, digests["plan.json"], runs, read_manifest(folder), key)
+    plan_sha256 = digests[paths.plan.name]
+    predicate = _predicate(plan, plan_sha256, runs, read_manifest(folder), key)
     statement = statement_document(RUN_TYPE, digests, predicate)
-    path = folder / ENTRY
-    write_atomic(path, dump_json(envelope.sign(dump_json(statement), key)))
-    return path
+    write_atomic(paths.entry, dump_json(envelope.sign(dump_json(statement), key)))
+    return paths.entry
 
 
 def _predicate(

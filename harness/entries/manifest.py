@@ -14,7 +14,7 @@ from harness.config import build
 from harness.entries import ranking
 from harness.errors import Incomplete
 from harness.files import read_json, write_json
-from harness.folder import MANIFEST
+from harness.folder import Folder
 from harness.machine import provenance
 from harness.machine.canary import canary
 from harness.options import Options
@@ -50,7 +50,7 @@ def manifest(folder: Path, plan: Plan, started: float, command: str) -> Manifest
         hardware=build(Hardware, provenance.hardware(), "hardware"),
         image=build(Image, image, "image") if image else None,
         fingerprints=fingerprints,
-        canary=canary(),
+        canary=canary(plan.agent),
         unranked_because=tuple(ranking.unranked_because(plan, drifted, fingerprints)),
     )
 
@@ -62,19 +62,20 @@ def _fingerprints(plan: Plan) -> dict[str, str]:
             return {task: fingerprint(TASKS[task], worker) for task in plan.observations}
     except EnvironmentFault as fault:
         raise Incomplete(
-            f"no fingerprint could be taken: {fault}. All results are kept; the same command goes"
-            " on."
+            f"no fingerprint could be taken: {fault}. All results are kept; the same command"
+            " resumes."
         ) from None
 
 
 def write_manifest(folder: Path, plan: Plan, started: float, command: str) -> None:
     """Write the manifest of a plan folder."""
-    write_json(folder / MANIFEST, asdict(manifest(folder, plan, started, command)))
+    write_json(Folder(folder).manifest, asdict(manifest(folder, plan, started, command)))
 
 
 def read_manifest(folder: Path) -> Manifest:
     """manifest.json of a plan folder."""
-    return build(Manifest, read_json(folder / MANIFEST), str(folder / MANIFEST))
+    path = Folder(folder).manifest
+    return build(Manifest, read_json(path), str(path))
 
 
 def _iso(seconds: float) -> str:

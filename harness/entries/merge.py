@@ -12,7 +12,7 @@ from harness.entries.page import write_report
 from harness.entries.verified import verified
 from harness.errors import NonConforming, UserError
 from harness.files import digest_file, write_json
-from harness.folder import MANIFEST
+from harness.folder import Folder, RunFolder
 from harness.planning.plan import Plan, Run, check_writable, read_plan, write_plan
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.manifest import Manifest, Times
@@ -48,15 +48,15 @@ def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
     manifests = list[Manifest]()
     for folder in folders:
         manifests.append(verified(folder).documents.manifest)
-        plans.append(read_plan(folder / "plan.json"))
+        plans.append(read_plan(Folder(folder).plan))
     plan = _merged_plan(folders, plans)
     manifest = _merged_manifest(folders, manifests, plan)
 
     target = write_plan(plan, out)
     for folder, single in zip(folders, plans, strict=True):
         for run in single.runs:
-            _copy_run(folder / "runs" / run.name, target / "runs" / run.name)
-    write_json(target / MANIFEST, asdict(manifest))
+            _copy_run(Folder(folder).run(run), Folder(target).run(run))
+    write_json(Folder(target).manifest, asdict(manifest))
     write_entry(target, plan, key)
     write_report(target)
     return target
@@ -141,17 +141,17 @@ def _different_origin(manifest: Manifest, first: Manifest) -> list[str]:
     return different
 
 
-def _copy_run(source: Path, target: Path) -> None:
+def _copy_run(source: RunFolder, target: RunFolder) -> None:
     """Copy a run's folder, unless the same run is there already. A missing run stays missing."""
-    if not source.exists():
+    if not source.path.exists():
         return
-    if not (target / "result.json").exists():
-        shutil.copytree(source, target, dirs_exist_ok=True)
+    if not target.result.exists():
+        shutil.copytree(source.path, target.path, dirs_exist_ok=True)
         return
-    for path in source.iterdir():
-        copy = target / path.name
+    for path in source.path.iterdir():
+        copy = target.path / path.name
         same = copy.exists() and digest_file(copy) == digest_file(path)
-        if path.name != "timing.json" and not same:
+        if path != source.timing and not same:
             raise UserError(
                 f"{path}: is not what {copy} is, though both are the same run; one of them was"
                 " changed."

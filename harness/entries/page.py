@@ -12,7 +12,7 @@ from harness.entries.manifest import read_manifest
 from harness.entries.verified import accepted
 from harness.errors import UserError
 from harness.files import digest_file, read_json, write_atomic
-from harness.folder import ENTRY, MANIFEST
+from harness.folder import Folder
 from harness.planning.plan import read_plan
 from leaderboard.formats.plan import Plan
 from leaderboard.verification.checks import Verdict
@@ -20,8 +20,6 @@ from leaderboard.verification.verify import verify
 
 if TYPE_CHECKING:
     from leaderboard.pages.report import ReportInput
-
-REPORT = "report.html"
 
 
 def write_report(folder: Path, verdict: Verdict | None = None) -> Path:
@@ -38,23 +36,24 @@ def write_report(folder: Path, verdict: Verdict | None = None) -> Path:
         raise UserError(
             f"{folder}: is not a folder; name OUT/<plan id>, or the folder of an entry."
         )
-    entry = folder / ENTRY
+    paths = Folder(folder)
+    entry = paths.entry
     if entry.exists():
         verdict = accepted(entry, verdict or verify(entry)).verdict
         contents = report.ReportInput.of(verdict)
     else:
         contents = _so_far(folder)
-    write_atomic(folder / REPORT, report.render(contents, folder).encode())
-    return folder / REPORT
+    write_atomic(paths.report, report.render(contents, folder).encode())
+    return paths.report
 
 
 def _so_far(folder: Path) -> ReportInput:
     """What a folder holds that nobody has signed yet."""
     from leaderboard.pages.report import ReportInput
 
-    path = folder / "plan.json"
+    path = Folder(folder).plan
     plan = read_plan(path)
-    manifest = read_manifest(folder) if (folder / MANIFEST).exists() else None
+    manifest = read_manifest(folder) if Folder(folder).manifest.exists() else None
     reasons = manifest.unranked_because if manifest else tuple(ranking.unranked_because(plan))
     return ReportInput(
         plan=build(Plan, read_json(path), str(path)),

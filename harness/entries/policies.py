@@ -12,20 +12,18 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from agents.catalog import agent_class, shapes
-from agents.protocol import Agent, Setup
-from agents.sparsity.regime import MODULES, ModuleRegime
+from agents.protocol import Agent
+from agents.sparsity.regime import ModuleRegime
 from envs.tasks import TASKS
 from harness.errors import UNVERIFIED, UserError
+from harness.folder import Folder
 from harness.machine import resources
 from harness.planning.plan import Plan, Run
+from harness.planning.shapes import task_shape
 from harness.planning.sizing import BYTES_PER_PARAMETER
 from harness.seeding import generator
-from harness.training.precision import product_type
+from harness.training.agents import build_agent
 
-POLICY = "policy.safetensors"
-POLICY_MODULES = ("encoder", "actor")
-"""What acting needs, and the file holds."""
 SLACK = 1 << 20
 """Bytes that a file of tensors may have beyond its tensors."""
 
@@ -39,33 +37,30 @@ class Unreadable(UserError):
 def load_policies(folder: Path, plan: Plan, runs: list[Run], members: int) -> Agent:
     """An agent whose members have the tensors of these runs, over and over until there are
     `members`. Raises Unreadable for tensors that do not fit."""
-    _check_memory(folder, plan, runs[0], members)
-    task = TASKS[runs[0].task]
-    setup = Setup(
-        observation=task.observation_size,
-        action=task.action,
+    run = runs[0]
+    settings = plan.agent_settings(run)
+    _check_memory(folder, plan, run, members)
+
+    # Masks do nothing here: the tensors have their zeros.
+    dense = dict.fromkeys(settings.MODULES, ModuleRegime())
+    agent = build_agent(
+        plan,
+        run,
+        [dense] * members,
+        lambda member, word: generator("reeval", run.task, member, word),
         agent_steps=1,
-        episode_steps=task.horizon // plan.budget.action_repeat,
-        terminates=task.terminates,
-        blocks=plan.blocks_of(runs[0]),
-        regimes=[dict.fromkeys(MODULES, ModuleRegime())] * members,
-        streams=lambda member, word: generator("reeval", task.name, member, word),
-        products=product_type(plan.precision),
     )
-    agent = agent_class(plan.agent)(setup, plan.agent_settings(runs[0]))
     for member in range(members):
-        run = runs[member % len(runs)]
-        _load(folder / "runs" / run.name / POLICY, agent, member)
+        path = Folder(folder).run(runs[member % len(runs)]).tensors("policy")
+        _load(path, agent, settings.POLICY_MODULES, member)
     return agent
 
 
 def _check_memory(folder: Path, plan: Plan, run: Run, members: int) -> None:
     """A plan names the size of its networks: Unreadable before they fill the memory."""
-    task = TASKS[run.task]
-    settings = plan.agent_settings(run)
-    modules = shapes(plan.agent).module_shapes(settings, task.observation_size, task.action)
+    task = task_shape(TASKS[run.task], plan.budget.action_repeat)
     size = 0
-    for layers, copies in modules.values():
+    for layers, copies in plan.agent_settings(run).shapes(task).values():
         size += members * copies * sum(layer.size for layer in layers)
     if size * BYTES_PER_PARAMETER / 2**30 > resources.memory_gib():
         raise Unreadable(
@@ -75,9 +70,9 @@ def _check_memory(folder: Path, plan: Plan, run: Run, members: int) -> None:
 
 
 @torch.no_grad()
-def _load(path: Path, agent: Agent, member: int) -> None:
+def _load(path: Path, agent: Agent, modules: tuple[str, ...], member: int) -> None:
     """Copy the tensors of a policy into a member, if they are exactly those that it has."""
-    own = _own_tensors(agent, member)
+    own = _own_tensors(agent, modules, member)
     largest = sum(tensor.nbytes for tensor in own.values()) + SLACK
     try:
         if path.stat().st_size > largest:
@@ -91,10 +86,10 @@ def _load(path: Path, agent: Agent, member: int) -> None:
         tensor.copy_(submitted[name])
 
 
-def _own_tensors(agent: Agent, member: int) -> dict[str, torch.Tensor]:
+def _own_tensors(agent: Agent, modules: tuple[str, ...], member: int) -> dict[str, torch.Tensor]:
     """Views of a member's tensors, under the names that its file has."""
     own: dict[str, torch.Tensor] = {}
-    for name in POLICY_MODULES:
+    for name in modules:
         module = agent.modules()[name].parameters
         rows = slice(member * module.copies, (member + 1) * module.copies)
         for key, tensor in module.parameters.items():

@@ -29,6 +29,7 @@ from harness.entries.retrain import Retrained, train_again
 from harness.entries.verified import accepted
 from harness.errors import Incomplete
 from harness.files import digest_file, dump_json, write_atomic
+from harness.folder import Folder
 from harness.machine import provenance
 from harness.options import Options
 from harness.planning.cohorts import kind
@@ -110,7 +111,7 @@ def reevaluate(
     """
     predicate = accepted(entry, verify(entry, trust)).documents.statement.predicate
     folder = entry.parent
-    plan = read_plan(folder / "plan.json")
+    plan = read_plan(Folder(folder).plan)
     nonce = secrets.token_hex(16)
     torch.set_num_threads(1)
     prepare(plan.precision, "cpu", deterministic=False)

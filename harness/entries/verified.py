@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.folder import ENTRY
+from harness.folder import Folder
 from leaderboard.verification.checks import Documents, Verdict
 from leaderboard.verification.verify import verify
 
@@ -31,10 +31,10 @@ class Verified:
 def verified(folder: Path) -> Verified:
     """The entry of a finished plan folder. UserError if it has none, Refused if it does not
     verify."""
-    path = folder / ENTRY
+    path = Folder(folder).entry
     if not path.exists():
         raise UserError(
-            f"{folder}: has no {ENTRY}; name OUT/<plan id> of a finished run, or a folder of"
+            f"{folder}: has no {path.name}; name OUT/<plan id> of a finished run, or a folder of"
             " `baseline accept`."
         )
     return accepted(path, verify(path))

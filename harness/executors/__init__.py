@@ -1,46 +1,112 @@
-"""Executors: ways to carry out cohorts, all over the same idempotent unit. The table holds modules as text; each has the
-functions of `Executor`."""
+"""Executors: ways to carry out cohorts, all over the same idempotent unit (training/unit.py).
+
+The table stores classes as `module:name` strings, so importing it loads no executor; a class is
+called with its own options (`Row.options`) and offers the methods of `Executor`.
+"""
 
 from __future__ import annotations
 
-from importlib import import_module
-from pathlib import Path
-from typing import Protocol, cast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-from harness.options import Options
-from harness.planning.cohorts import Cohort
-from harness.planning.plan import Plan
+from harness.errors import UserError, suggestion
+from harness.executors.docker_options import DockerOptions
+from harness.options import ExecutorOptions, options_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harness.options import Options
+    from harness.planning.cohorts import Cohort
+    from harness.planning.plan import Plan
 
 
 class Executor(Protocol):
-    """What a module of this folder offers."""
+    """A way to carry out cohorts."""
+
+    @property
+    def gpus(self) -> int:
+        """GPUs that cohorts are spread over: as many run at a time there, if not told otherwise."""
+        ...
 
     def choose_device(self, options: Options, need: str, suite: str) -> str:
-        """The torch device of the cohorts, from what was asked for and what the suite needs. NonConforming without one."""
+        """The torch device of the cohorts, from `options` and what the suite needs.
+
+        Raises NonConforming without one.
+        """
         ...
 
     def execute(
         self, folder: Path, plan: Plan, cohorts: list[Cohort], options: Options
     ) -> list[str]:
-        """Carry the cohorts out; returns what went wrong, in words. Raises Interrupted, with everything saved."""
+        """Carry the cohorts out; returns a sentence for each that was left incomplete.
+
+        Raises Interrupted, with everything saved.
+        """
         ...
 
     def seal(self, folder: Path, plan: Plan, started: float, options: Options) -> None:
-        """Write the manifest of a plan folder where its cohorts were carried out. Raises Incomplete if that fails."""
+        """Write the manifest of a plan folder where its cohorts were carried out.
+
+        Raises Incomplete if that fails.
+        """
         ...
 
 
-EXECUTORS: dict[str, tuple[str, str]] = {
-    "local": ("harness.executors.local", "a process for each cohort, several at a time"),
-    "inline": ("harness.executors.inline", "in this process, one cohort after the other"),
-    "docker": (
-        "harness.executors.docker",
+@dataclass(frozen=True)
+class Row:
+    """An executor, before it is loaded."""
+
+    path: str
+    """Its class, as `module:name`."""
+    meaning: str
+    options: type[ExecutorOptions] = ExecutorOptions
+    """The group of options that it alone takes."""
+
+
+EXECUTORS = {
+    "local": Row("harness.executors.local:Local", "a process for each cohort, several at a time"),
+    "inline": Row("harness.executors.inline:Inline", "in this process, one cohort after the other"),
+    "docker": Row(
+        "harness.executors.docker:Docker",
         "a container of --image for each cohort, several at a time, each on one of --devices",
+        DockerOptions,
     ),
 }
-"""Name -> (module, meaning)."""
+"""Name -> executor."""
 
 
-def executor(name: str) -> Executor:
-    """The executor of a name of the table."""
-    return cast(Executor, import_module(EXECUTORS[name][0]))
+def executor(name: str, own: Mapping[str, object]) -> Executor:
+    """The executor of that name, with values for its own options, by field.
+
+    Raises UserError for an unknown name, and for an option that this executor does not take.
+    """
+    if name not in EXECUTORS:
+        raise UserError(f"--executor {name}: unknown executor.{suggestion(name, EXECUTORS)}")
+    row = EXECUTORS[name]
+    for field in own:
+        _check_taken(name, field)
+
+    from agents.lazy import load  # here: the light install, which only verifies, has no agents
+
+    executor_class: Callable[[ExecutorOptions], Executor] = load(row.path)
+    return executor_class(row.options(**own))
+
+
+def _check_taken(name: str, field: str) -> None:
+    """UserError unless the executor takes the option; the sentence names those that it takes."""
+    flags = {option.field: option.flag.names[-1] for option in options_of(EXECUTORS[name].options)}
+    if field in flags:
+        return
+
+    # Who takes it instead: most often the executor was forgotten, not the option misspelled.
+    takers = [
+        f"--executor {taker}"
+        for taker, row in EXECUTORS.items()
+        if field in [option.field for option in options_of(row.options)]
+    ]
+    own = f"its own are {', '.join(flags.values())}" if flags else "it has none of its own"
+    owner = f"; {' and '.join(takers)} does" if takers else ""
+    flag = f"--{field.replace('_', '-')}"
+    raise UserError(f"{flag}: --executor {name} does not take this option, {own}{owner}.")

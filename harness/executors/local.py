@@ -1,4 +1,4 @@
-"""Cohorts as processes of this machine: a fault of the simulator's native code ends one cohort, not all."""
+"""Cohorts as processes of this machine: a fault of native code ends one cohort, not all."""
 
 from __future__ import annotations
 
@@ -9,64 +9,65 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness.executors.installed import choose_device, seal
-from harness.executors.supervise import Ending, last_words, log_of, supervise
+from harness.executors import Executor
+from harness.executors.installed import Installed
+from harness.executors.supervise import supervise
+from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
-
-__all__ = ["choose_device", "execute", "seal"]
+from harness.training.ending import Ending, ending, ending_of_process
 
 PARENT = "MST_BENCH_PARENT"
 """Environment variable in which a cohort's process finds the process that started it."""
+PR_SET_PDEATHSIG = 1
+"""prctl(2): the signal that a process gets when its parent dies."""
+
+
+class Local(Installed, Executor):
+    """`--executor local`."""
+
+    def execute(
+        self, folder: Path, plan: Plan, cohorts: list[Cohort], options: Options
+    ) -> list[str]:
+        """A process for each cohort, `options.jobs` at a time."""
+
+        def start(cohort: Cohort, slot: int, options: Options) -> _Process:
+            return _Process(folder, cohort, options)
+
+        return supervise(folder, cohorts, options, start)
 
 
 def stop_with_parent() -> None:
-    """In a cohort's process: be asked to stop (and so to save) when the process that started it dies, however it dies."""
+    """In a cohort's process: save and stop when the process that started it dies, in any way."""
     parent = os.environ.pop(PARENT, None)
     if parent is None or not sys.platform.startswith("linux"):
         return
-    set_parent_death_signal = 1
-    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
-    if os.getppid() != int(parent):
+
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent):  # it died before we asked
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def execute(folder: Path, plan: Plan, cohorts: list[Cohort], options: Options) -> list[str]:
-    """A process for each cohort, `options.jobs` at a time."""
-    return supervise(
-        folder,
-        cohorts,
-        options,
-        lambda cohort, place, left: _Process(folder, cohort, options, left),
-    )
-
-
 class _Process:
-    """A cohort's process, of a session of its own, so that a terminal's Ctrl-C reaches it through us alone."""
+    """A cohort's process.
 
-    def __init__(
-        self, folder: Path, cohort: Cohort, options: Options, max_wall: float | None
-    ) -> None:
-        self.log = log_of(folder, cohort)
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "harness.cli",
-            "run-cohort",
-            "--plan",
-            str(folder / "plan.json"),
-        ]
-        command += ["--index", str(cohort.index), *options.arguments(max_wall)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", PARENT: str(os.getpid())}
-        with open(self.log, "ab") as log:
+    It has a session of its own, so that a terminal's Ctrl-C reaches it through us alone.
+    """
+
+    def __init__(self, folder: Path, cohort: Cohort, options: Options) -> None:
+        self.cohort = Folder(folder).cohort(cohort.index)
+        command = [sys.executable, "-P", "-m", "harness.cli", "run-cohort"]
+        command += ["--plan", str(Folder(folder).plan), "--index", str(cohort.index)]
+        command += options.arguments()
+
+        with open(self.cohort.log, "ab") as log:
             self.process = subprocess.Popen(
                 command,
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                env=environment,
+                env={**os.environ, "OMP_NUM_THREADS": "1", PARENT: str(os.getpid())},
                 start_new_session=True,
             )
 
@@ -75,10 +76,9 @@ class _Process:
         if code is None:
             return None
         if code < 0:
-            return Ending(
-                code, f"its process was ended by {signal.Signals(-code).name}", killed=True
-            )
-        return Ending(code, last_words(self.log, code))
+            name = signal.Signals(-code).name
+            return ending(code, "killed", f"its process was ended by {name}.")
+        return ending_of_process(self.cohort, code)
 
     def ask(self) -> None:
         self.process.send_signal(signal.SIGINT)

@@ -1,34 +1,24 @@
-"""Several cohorts at a time, each somewhere of its own: kept going, tried again, stopped together."""
+"""Several cohorts at a time, each in a process or container: started, retried, stopped together."""
 
 from __future__ import annotations
 
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from harness.errors import INTERNAL, OK, Interrupted
+from harness.errors import OK, RESUME, Incomplete, Interrupted
+from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.training import faults
+from harness.training.ending import Ending, forget
 from harness.training.progress import Display
 
 POLL = 0.2
 """Seconds between looks at what runs."""
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a cohort's process or container ended."""
-
-    code: int
-    """Exit code of `run-cohort`."""
-    reason: str
-    """In words, for any code but 0."""
-    killed: bool = False
-    """From outside: an infrastructure fault, after which it is worth another try."""
 
 
 class Carrier(Protocol):
@@ -47,96 +37,126 @@ class Carrier(Protocol):
         ...
 
 
-Start = Callable[[Cohort, int, float | None], Carrier]
-"""(cohort, which of the places that are busy at a time, seconds of wall time left) -> what carries it out."""
+Start = Callable[[Cohort, int, Options], Carrier]
+"""(cohort, slot, options) -> what carries the cohort out.
+
+`slot` is one of `options.jobs`: no two that run at a time have the same. `options.max_wall` is what
+is left of it."""
 
 
 def supervise(folder: Path, cohorts: list[Cohort], options: Options, start: Start) -> list[str]:
-    """Keep `options.jobs` places busy until every cohort ended; returns what went wrong, in words. None is begun after
-    `options.max_wall`.
+    """Keep `options.jobs` slots busy until every cohort ended; returns a sentence for each failure.
 
-    What is ended from outside is an infrastructure fault: it is started again, `options.retries` times. SIGINT (or SIGTERM) is
-    passed on once, so that cohorts keep their records; a second one kills them. Raises Interrupted then.
+    What is ended from outside is an infrastructure fault: it is started again, `options.retries`
+    times. No cohort is begun after `options.max_wall`. SIGINT (or SIGTERM) is passed on once, so
+    that cohorts save; a second one kills them. Raises Interrupted then.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    waiting, running, wrong = list(cohorts), dict[int, tuple[Cohort, Carrier]](), list[str]()
-    retries = {cohort.index: options.retries for cohort in cohorts}
-    display, begin = Display(folder, cohorts), time.monotonic()
+    supervisor = _Supervisor(folder, cohorts, options, start)
     try:
-        while waiting or running:
-            left = wall_left(options, begin)
-            if left == 0.0 and waiting:
-                wrong.append(out_of_time(len(waiting)))
-                waiting.clear()
-            for place in sorted(set(range(options.jobs or 1)) - set(running))[: len(waiting)]:
-                cohort = waiting.pop(0)
-                running[place] = (cohort, start(cohort, place, left))
-            time.sleep(POLL)
-            display.refresh([cohort.index for cohort, _ in running.values()])
-            for place, (cohort, carrier) in list(running.items()):
-                ending = carrier.ending()
-                if ending is None:
-                    continue
-                del running[place]
-                if ending.killed:
-                    faults.note(folder, cohort, display.step(cohort.index), ending.reason)
-                if ending.killed and retries[cohort.index] > 0:
-                    retries[cohort.index] -= 1
-                    waiting.insert(0, cohort)
-                elif ending.code != OK:
-                    wrong.append(f"cohort {cohort.index}: {ending.reason}")
+        return supervisor.run()
     except KeyboardInterrupt:
-        _stop([carrier for _, carrier in running.values()])
-        raise Interrupted(
-            f"stopped; everything is saved under {folder}. The same command goes on."
-        ) from None
+        supervisor.ask_and_wait()
+        raise Interrupted(f"stopped; everything is saved under {folder}.", RESUME) from None
     finally:
-        display.close()
-        for _, carrier in running.values():
+        supervisor.close()
+
+
+class _Supervisor:
+    """The cohorts that wait, those that run, and what went wrong so far."""
+
+    def __init__(self, folder: Path, cohorts: list[Cohort], options: Options, start: Start) -> None:
+        self.folder = folder
+        self.options = options
+        self.start = start
+        self.display = Display(folder, cohorts)
+        self.begin = time.monotonic()
+        self.waiting = list(cohorts)
+        self.running: dict[int, tuple[Cohort, Carrier]] = {}
+        """By slot."""
+        self.retries_left = {cohort.index: options.retries for cohort in cohorts}
+        self.reasons: list[str] = []
+
+    def run(self) -> list[str]:
+        """Returns the reasons of cohorts that were left incomplete, once nothing runs any more."""
+        while self.waiting or self.running:
+            self._fill_slots()
+            time.sleep(POLL)
+            self.display.refresh([cohort.index for cohort, _ in self.running.values()])
+            self._collect()
+        return self.reasons
+
+    def _fill_slots(self) -> None:
+        """Start waiting cohorts in free slots, while there is time."""
+        left = wall_left(self.options, self.begin)
+        if left == 0.0 and self.waiting:
+            self.reasons.append(out_of_time(len(self.waiting)))
+            self.waiting.clear()
+
+        # The ending of an earlier attempt goes first: it must not be taken for the new one's.
+        for slot in range(self.options.jobs or 1):
+            while self.waiting and slot not in self.running:
+                cohort = self.waiting.pop(0)
+                try:
+                    forget(Folder(self.folder).cohort(cohort.index))
+                except Incomplete as error:  # another process has it
+                    self._give_up(cohort, error.reason)
+                else:
+                    carrier = self.start(cohort, slot, replace(self.options, max_wall=left))
+                    self.running[slot] = (cohort, carrier)
+
+    def _collect(self) -> None:
+        """Take what ended out of its slot; what was killed waits again, while it has retries."""
+        for slot, (cohort, carrier) in list(self.running.items()):
+            ending = carrier.ending()
+            if ending is None:
+                continue
+
+            # A kill is a fault, also when no retry is left for it.
+            del self.running[slot]
+            killed = ending.kind == "killed"
+            if killed:
+                step = self.display.step(cohort.index)
+                faults.record(self.folder, cohort, step, ending.reason.removesuffix("."))
+            if killed and self.retries_left[cohort.index] > 0:
+                self.retries_left[cohort.index] -= 1
+                self.waiting.insert(0, cohort)
+            elif ending.code != OK:
+                self._give_up(cohort, ending.reason, internal=ending.kind == "internal")
+
+    def _give_up(self, cohort: Cohort, reason: str, internal: bool = False) -> None:
+        """`internal`: the output holds a traceback, or the only words that there are."""
+        sentence = f"cohort {cohort.index}: {reason}"
+        if internal:
+            sentence += f" Its output is in {Folder(self.folder).cohort(cohort.index).log}."
+        self.reasons.append(sentence)
+
+    def ask_and_wait(self) -> None:
+        """Ask all to save; an impatient second Ctrl-C falls through to the kill in `close`."""
+        carriers = [carrier for _, carrier in self.running.values()]
+        for carrier in carriers:
+            carrier.ask()
+        try:
+            while any(carrier.ending() is None for carrier in carriers):
+                time.sleep(POLL)
+        except KeyboardInterrupt:
+            return
+
+    def close(self) -> None:
+        """Leave nothing that runs, and the terminal as it was."""
+        self.display.close()
+        for _, carrier in self.running.values():
             carrier.kill()
-    return wrong
 
 
 def wall_left(options: Options, begin: float) -> float | None:
-    """Seconds of wall time that are left since `begin` (of time.monotonic), or None without a limit."""
-    return (
-        None
-        if options.max_wall is None
-        else max(0.0, options.max_wall - (time.monotonic() - begin))
-    )
+    """Seconds of wall time left since `begin` (of time.monotonic); None without a limit."""
+    if options.max_wall is None:
+        return None
+    return max(0.0, options.max_wall - (time.monotonic() - begin))
 
 
 def out_of_time(cohorts: int) -> str:
-    """In words, so many cohorts that were not begun."""
-    return f"{cohorts} {'cohort waits' if cohorts == 1 else 'cohorts wait'}: --max-wall is over"
-
-
-def _stop(carriers: list[Carrier]) -> None:
-    """Ask once and wait; an impatient second Ctrl-C falls through to the kill in `supervise`."""
-    for carrier in carriers:
-        carrier.ask()
-    try:
-        while any(carrier.ending() is None for carrier in carriers):
-            time.sleep(POLL)
-    except KeyboardInterrupt:
-        return
-
-
-def log_of(folder: Path, cohort: Cohort) -> Path:
-    """Where the words of a cohort's processes or containers go, appended."""
-    path = folder / "cohorts" / str(cohort.index) / "log.txt"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def in_short(sentence: str) -> str:
-    """Why a cohort was left, without what whoever says it adds at the end."""
-    return sentence.removesuffix(" The same command goes on.").removesuffix(".")
-
-
-def last_words(log: Path, code: int) -> str:
-    """The sentence that a cohort ended with, or its exit code and where its last words are."""
-    said = log.read_text(errors="replace").splitlines()[-1:]
-    if code > INTERNAL and said and said[0].startswith("mst-bench: "):
-        return in_short(said[0].removeprefix("mst-bench: "))
-    return f"its process ended with exit code {code}; its last words are in {log}"
+    """A sentence about so many cohorts that were not begun."""
+    waiting = "1 cohort waits" if cohorts == 1 else f"{cohorts} cohorts wait"
+    return f"{waiting}: --max-wall is over."

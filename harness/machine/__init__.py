@@ -1,1 +1,1 @@
-"""What this machine is: resources, devices, image, versions, and a training that tells CPUs apart."""
+"""This machine: resources, devices, image, versions, and a short training that identifies it."""

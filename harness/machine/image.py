@@ -1,4 +1,4 @@
-"""The reference image, seen from inside: the content manifest that was baked in, and whether the files are what it says."""
+"""The reference image, seen from inside: its content manifest, and whether its files match."""
 
 from __future__ import annotations
 
@@ -17,27 +17,31 @@ from harness.config import build
 from harness.errors import NonConforming
 from harness.files import digest_file, dump_json, read_json
 
-CONTENT, LOCK = "content.json", "requirements.txt"
-"""Files at the top of the installed environment: the content manifest, and the lock it was installed from."""
+CONTENT = "content.json"
+"""The content manifest, at the top of the installed environment."""
+LOCK = "requirements.txt"
+"""The lock from which the environment was installed, beside the manifest."""
 CONTENT_SCHEMA = "urn:mst-bench:content:v1"
 SAMPLE = 64
-"""Files of other projects that are looked at when a run starts; ours are all looked at."""
+"""Files of other projects that are checked when a run starts; ours are all checked."""
 OURS = re.compile(r"lib/[^/]+/site-packages/(agents|envs|harness|leaderboard|mst_bench-[^/]+)/.*")
 
 MOUNTS = Path("/proc/self/mountinfo")
 ANONYMOUS = re.compile(r"/volumes/[0-9a-f]{64}/_data$")
-"""What the engine mounts where an image asks for a volume and the user named none."""
+"""Source of the anonymous volume that the engine mounts if the image declares a volume and the
+user named none."""
 
 RUN_LINE = (
-    "docker run --rm --init --gpus all --network none --read-only --tmpfs /tmp --user $(id -u):$(id -g) --cap-drop ALL"
-    ' --security-opt no-new-privileges --pids-limit 4096 -v "$PWD/out":/out mst-bench --suite dmc-hard'
+    "docker run --rm --init --gpus all --network none --read-only --tmpfs /tmp"
+    " --user $(id -u):$(id -g) --cap-drop ALL --security-opt no-new-privileges --pids-limit 4096"
+    ' -v "$PWD/out":/out mst-bench --suite dmc-hard'
 )
 """The hardened way to run the image."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """content.json: what was installed into an image."""
+    """content.json: everything that was installed into an image."""
 
     schema: str
     version: str
@@ -45,9 +49,9 @@ class Content:
     commit: str
     """Git commit of this project, or `unknown`."""
     lock_sha256: str
-    """Of the requirements that were installed."""
+    """Digest of the lock."""
     files: dict[str, str]
-    """Path under the environment -> SHA-256, of every file but the manifest itself."""
+    """Path under the environment -> sha256, of every file but the manifest itself."""
 
 
 def write_content(environment: Path, variant: Literal["cuda", "cpu"], commit: str) -> None:
@@ -65,71 +69,84 @@ def content(environment: Path = Path(sys.prefix)) -> Content | None:
 
 
 def content_sha256(environment: Path = Path(sys.prefix)) -> str | None:
-    """What an entry states of the image it comes from, and a release is signed over; None outside one."""
+    """Digest of the content manifest, which entries state and releases sign; None outside one."""
     path = environment / CONTENT
     return digest_file(path) if path.exists() else None
 
 
 def check_sample() -> None:
-    """At the start of a run. Raises NonConforming if the image is not as it was built."""
-    wrong = sampled_changes()
-    if wrong:
+    """Raises NonConforming if the image is not as it was built; called when a run starts."""
+    changes = sampled_changes()
+    if changes:
         raise NonConforming(
-            f"{sys.prefix}: {wrong[0]}. This is not the image that was built; run it as it was released."
+            f"{sys.prefix}: {changes[0]}. This is not the image that was built;"
+            " run it as it was released."
         )
 
 
 def sampled_changes(environment: Path = Path(sys.prefix)) -> list[str]:
-    """All files of ours and some of the others: which were changed or removed, in words."""
-    found = content(environment)
-    if found is None:
+    """Which of our files, and of a sample of the others, were changed or removed, in words."""
+    manifest = content(environment)
+    if manifest is None:
         return []
-    ours = [name for name in found.files if OURS.fullmatch(name)]
-    others = sorted(set(found.files) - set(ours))
-    sample = random.SystemRandom().sample(others, min(SAMPLE, len(others)))
-    return _changed(environment, found, [*ours, *sample])
+
+    # A random sample is quick, and nobody can know it in advance.
+    ours = [name for name in manifest.files if OURS.fullmatch(name)]
+    foreign = sorted(set(manifest.files) - set(ours))
+    sample = random.SystemRandom().sample(foreign, min(SAMPLE, len(foreign)))
+    return _changed(environment, manifest, [*ours, *sample])
 
 
 def all_changes(environment: Path = Path(sys.prefix)) -> list[str]:
     """Every file that was changed, removed or added since the image was built, in words."""
-    found = content(environment)
-    if found is None:
+    manifest = content(environment)
+    if manifest is None:
         return []
-    added = [f"{name} was added" for name in _installed(environment) if name not in found.files]
-    return _changed(environment, found, found.files) + added
+
+    new = [name for name in _installed(environment) if name not in manifest.files]
+    added = [f"{name} was added" for name in new]
+    return _changed(environment, manifest, manifest.files) + added
 
 
 def unkept(out: Path) -> str | None:
-    """What to say if results under `out` go away with this container: nobody mounted a folder or a named volume there."""
+    """A warning if results under `out` vanish with this container, else None.
+
+    They do where neither a folder nor a named volume is mounted.
+    """
+    # Mount point -> its source, from the fields of mountinfo (man 5 proc).
     mounts = [line.split() for line in MOUNTS.read_text(encoding="utf-8").splitlines()]
     roots = {mount[4]: mount[3] for mount in mounts}
-    above = next(
-        str(path) for path in (out.absolute(), *out.absolute().parents) if str(path) in roots
-    )
+
+    # The mount that holds `out`.
+    folders = [str(path) for path in (out.absolute(), *out.absolute().parents)]
+    above = next(folder for folder in folders if folder in roots)
+
     if content() is None or not (above == "/" or ANONYMOUS.search(roots[above])):
         return None
     return (
-        f"nothing is mounted at {out}: results stay in this container. To keep them, add `-v ./out:{out}`; or afterwards, if it"
-        f" was started without --rm, `docker cp {socket.gethostname()}:{out} ./out`."
+        f"nothing is mounted at {out}: results stay in this container. To keep them, add"
+        f" `-v ./out:{out}`; or afterwards, if it was started without --rm,"
+        f" `docker cp {socket.gethostname()}:{out} ./out`."
     )
 
 
 def _changed(environment: Path, expected: Content, names: Iterable[str]) -> list[str]:
-    wrong = []
+    """Which of these files are missing or differ from the manifest, in words."""
+    changes = []
     for name in names:
         path = environment / name
         if not path.is_file():
-            wrong.append(f"{name} is missing")
+            changes.append(f"{name} is missing")
         elif digest_file(path) != expected.files[name]:
-            wrong.append(f"{name} is not the file that was built")
-    return wrong
+            changes.append(f"{name} is not the file that was built")
+    return changes
 
 
 def _installed(environment: Path) -> list[str]:
-    """Every file of an environment but its content manifest. Links are followed: they point at the interpreter."""
-    names = [
-        path.relative_to(environment).as_posix()
-        for path in environment.rglob("*")
-        if path.is_file()
-    ]
+    """Every file of an environment but its content manifest.
+
+    Links are followed: they point at the interpreter.
+    """
+    files = [path for path in environment.rglob("*") if path.is_file()]
+    names = [path.relative_to(environment).as_posix() for path in files]
     return sorted(name for name in names if name != CONTENT)

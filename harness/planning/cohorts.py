@@ -14,11 +14,11 @@ from typing import Any
 from harness.config import build
 from harness.errors import UserError
 from harness.files import read_json, write_json
+from harness.folder import Folder
 from harness.planning.plan import Plan, Run
 from harness.planning.sizing import cohort_size, declared_gib
 
 SCHEMA = "urn:mst-bench:cohorts:v1"
-FILE = "cohorts.json"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def frozen_cohorts(
     memory_gib: float | None = None,
 ) -> Cohorts:
     """cohorts.json of a plan folder, made when it is not there yet."""
-    path = folder / FILE
+    path = Folder(folder).cohorts
     found = read_cohorts(folder)
     if found is not None:
         if sorted(run.name for cohort in found.cohorts for run in cohort.runs) != sorted(
@@ -95,5 +95,5 @@ def frozen_cohorts(
 
 def read_cohorts(folder: Path) -> Cohorts | None:
     """cohorts.json of a plan folder, if it is there yet."""
-    path = folder / FILE
-    return build(Cohorts, read_json(path), FILE) if path.exists() else None
+    path = Folder(folder).cohorts
+    return build(Cohorts, read_json(path), path.name) if path.exists() else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from envs.tasks import TASKS
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
-from harness.planning.sizing import cohort_gib, replay_row
+from harness.planning.sizing import cohort_gib, run_memory
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,9 @@ class Rates:
 
     gflops: float = 60.0
     """Sustained single-thread rate of the training core at width 512."""
-    environment_ms: Mapping[str, float] = field(
-        default_factory=lambda: {"dog": 0.40, "humanoid": 0.14}
-    )
-    """One environment step on one thread, by domain."""
-    other_ms: float = 0.05
-    """The same for any other domain."""
+    environment_ms: Mapping[str, float] = field(default_factory=dict)
+    """One environment step on one thread as measured here, by domain. A task of any other domain
+    takes what its row of the catalogue states."""
 
 
 @dataclass(frozen=True)
@@ -47,16 +44,13 @@ def estimate(plan: Plan, cohorts: Sequence[Cohort], rates: Rates = Rates()) -> E
     largest_parameters, memory, disk, checkpoint, hours = 0, 0.0, 0.0, 0.0, 0.0
     for cohort in cohorts:
         task, run, members = TASKS[cohort.task], cohort.runs[0], len(cohort.runs)
-        settings, size = plan.agent_settings(run), plan.sizes[run.kind]
-        rows = min(
-            settings.buffer_size, budget.agent_steps + budget.environment_steps // task.horizon
-        )
+        size = plan.sizes[run.kind]
         evaluated = (
             budget.agent_steps // plan.evaluation.every * plan.evaluation.episodes * task.horizon
         )
         simulating = (
             (budget.environment_steps + evaluated)
-            * rates.environment_ms.get(task.domain, rates.other_ms)
+            * rates.environment_ms.get(task.domain, task.step_ms)
             / 1000.0
         )
         hours += (
@@ -67,7 +61,8 @@ def estimate(plan: Plan, cohorts: Sequence[Cohort], rates: Rates = Rates()) -> E
         largest_parameters = max(largest_parameters, size.parameters)
         memory = max(memory, cohort_gib(plan, run, members))
         checkpoint = max(
-            checkpoint, members * (replay_row(plan, run) * rows + 2 * 16 * size.parameters) / 2**30
+            checkpoint,
+            members * (run_memory(plan, run).replay + 2 * 16 * size.parameters) / 2**30,
         )
         disk += members * size.parameters * 4.3 / 2**30
     return Estimate(largest_parameters, memory, disk, checkpoint, hours)

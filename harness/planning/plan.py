@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import bisect
-import dataclasses
 import hashlib
 import itertools
 import json
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import rfc8785
 
-from agents.catalog import AGENTS, settings_class, shapes
+from agents.catalog import AGENTS, agent_spec
 from agents.sparsity.counting import Size, size
-from agents.sparsity.regime import MODULES, ModuleRegime
+from agents.sparsity.regime import ModuleRegime, Regime
+from agents.spec import AgentSpec, TaskShape
 from envs.tasks import TASKS
 from harness.config import build
 from harness.errors import UserError, suggestion
 from harness.files import write_atomic
+from harness.folder import Folder
 from harness.machine import image
-from harness.planning.regimes import Network, agent_settings, network, resolve_regime
-from harness.planning.suite import Claim, Evaluation, Suite
+from harness.planning.regimes import ResolvedRegime, ResolvedSuite
+from harness.planning.shapes import task_shape
+from harness.planning.suite import Claim, Evaluation
 from harness.seeding import SUITE_SOURCE
 from leaderboard.formats import strict_json
 
@@ -96,7 +99,7 @@ class Plan:
 
     def document(self) -> dict[str, Any]:
         """plan.json as plain data."""
-        return dataclasses.asdict(self)
+        return asdict(self)
 
     def canonical(self) -> bytes:
         """RFC 8785 bytes: what is written and what the id digests."""
@@ -107,40 +110,41 @@ class Plan:
         """First 16 hexadecimal digits of the sha256 of the canonical bytes."""
         return hashlib.sha256(self.canonical()).hexdigest()[:16]
 
-    def agent_settings(self, run: Run | None = None) -> Any:
-        """The agent's settings dataclass, as the suite has it or as a run has it."""
+    def agent_settings(self, run: Run | None = None) -> AgentSpec:
+        """The algorithm's settings, as the suite has them or as a run has them."""
         if self.agent not in AGENTS:
             raise UserError(
                 f"plan.json: agent: unknown agent '{self.agent}'.{suggestion(self.agent, AGENTS)}"
             )
         own = self.own[run.kind].settings if run and run.kind in self.own else {}
-        return build(settings_class(self.agent), {**self.settings, **own}, "plan.json: settings")
+        return build(agent_spec(self.agent), {**self.settings, **own}, "plan.json: settings")
 
     def blocks_of(self, run: Run) -> dict[str, str]:
         """Block types of a run's modules, and its kind of residual."""
         return {**self.blocks, **(self.own[run.kind].blocks if run.kind in self.own else {})}
 
 
-def make_plan(suite: Suite, changes: tuple[str, ...] = ()) -> Plan:
-    """Resolve a suite; `changes` are the overrides it was read with."""
-    settings = agent_settings(suite, suite.suite)
-    regimes = {name: resolve_regime(suite, name, suite.suite) for name in suite.regimes}
-    seeds = range(suite.first_seed, suite.first_seed + suite.seeds)
-    runs = (
-        Run(task, regime, seed)
-        for task in suite.tasks
-        for seed in seeds
-        for regime in suite.regimes
-    )
-    own, sizes = dict[str, Own](), dict[str, Size]()
-    for task, regime in itertools.product(suite.tasks, suite.regimes):
-        trained = _network(suite, regime, task)
-        sizes[f"{task}/{regime}"] = _size(suite, trained.settings, regimes[regime], task)
+def make_plan(resolved: ResolvedSuite, changes: tuple[str, ...] = ()) -> Plan:
+    """The plan of a suite; `changes` are the overrides it was read with."""
+    suite = resolved.suite
+    shapes = {task: task_shape(TASKS[task], suite.action_repeat) for task in suite.tasks}
+    own = dict[str, Own]()
+    sizes = dict[str, Size]()
+    for task, name in itertools.product(suite.tasks, suite.regimes):
+        regime = resolved.regimes[name]
+        settings = _matched(resolved, regime, shapes[task])
+        sizes[f"{task}/{name}"] = _size(settings, regime.modules, shapes[task])
+
+        # What of this network is not the suite's
         different = Own(
-            _different(settings, trained.settings), _different(suite.blocks, trained.blocks)
+            _different(asdict(resolved.settings), asdict(settings)),
+            _different(resolved.blocks, regime.blocks),
         )
         if different != Own({}, {}):
-            own[f"{task}/{regime}"] = different
+            own[f"{task}/{name}"] = different
+
+    seeds = range(suite.first_seed, suite.first_seed + suite.seeds)
+    runs = itertools.product(suite.tasks, seeds, suite.regimes)
     return Plan(
         schema=SCHEMA,
         suite=suite.suite,
@@ -149,51 +153,46 @@ def make_plan(suite: Suite, changes: tuple[str, ...] = ()) -> Plan:
         seed_source=SUITE_SOURCE,
         precision=suite.precision,
         agent=suite.agent,
-        settings=dataclasses.asdict(settings),
-        blocks=dataclasses.asdict(suite.blocks),
+        settings=asdict(resolved.settings),
+        blocks=dict(resolved.blocks),
         own=own,
-        regimes=regimes,
+        regimes={name: dict(regime.modules) for name, regime in resolved.regimes.items()},
         sizes=sizes,
         claims=suite.claims,
         budget=Budget(
-            suite.environment_steps,
-            suite.agent_steps,
-            suite.action_repeat,
-            settings.updates(suite.agent_steps),
+            suite.environment_steps, suite.agent_steps, suite.action_repeat, resolved.updates
         ),
         evaluation=suite.evaluation,
         observations={task: dict(TASKS[task].observation) for task in suite.tasks},
-        runs=tuple(runs),
+        runs=tuple(Run(task, regime, seed) for task, seed, regime in runs),
     )
 
 
-def _network(suite: Suite, name: str, task: str) -> Network:
-    """A regime's network on one task: the widest one with no more parameters than the regime it matches has active ones."""
-    found = network(suite, name, suite.suite)
-    if found.match is None:
-        return found
-    regime = resolve_regime(suite, found.match, suite.suite)
-    target = _size(suite, network(suite, found.match, suite.suite).settings, regime, task).active
-    dense = resolve_regime(suite, name, suite.suite)
+def _matched(resolved: ResolvedSuite, regime: ResolvedRegime, task: TaskShape) -> AgentSpec:
+    """A regime's settings on one task: the widest network with no more parameters than the regime
+    it matches has active ones."""
+    if regime.match is None:
+        return regime.settings
+    model = resolved.models[regime.match]
+    target = _size(model.settings, model.modules, task).active
 
-    def fits(width: int) -> bool:
-        return _size(suite, found.settings.with_width(width), dense, task).active <= target
+    def too_large(width: int) -> bool:
+        narrower = regime.settings.with_width(width)
+        return _size(narrower, regime.modules, task).active > target
 
-    widths = range(1, found.settings.width + 1)
-    width = bisect.bisect_left(widths, True, key=lambda width: not fits(width))
-    return dataclasses.replace(found, settings=found.settings.with_width(max(1, width)))
-
-
-def _size(suite: Suite, settings: Any, regime: dict[str, ModuleRegime], task: str) -> Size:
-    kind, of = shapes(suite.agent), TASKS[task]
-    layers = kind.module_shapes(settings, of.observation_size, of.action)
-    return size(layers, regime, lambda weights: kind.update_flops(settings, weights))
+    # The first width that is too large, by bisection
+    widths = range(1, regime.settings.width + 1)
+    width = bisect.bisect_left(widths, True, key=too_large)
+    return regime.settings.with_width(max(1, width))
 
 
-def _different(base: Any, own: Any) -> dict[str, Any]:
-    """Fields of a dataclass in which `own` differs from `base`."""
-    before = dataclasses.asdict(base)
-    return {name: value for name, value in dataclasses.asdict(own).items() if value != before[name]}
+def _size(settings: AgentSpec, regime: Regime, task: TaskShape) -> Size:
+    return size(settings.shapes(task), regime, settings.flops)
+
+
+def _different(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries in which `own` differs from `base`."""
+    return {name: value for name, value in own.items() if value != base[name]}
 
 
 def check_writable(out: Path) -> None:
@@ -220,7 +219,7 @@ def _unwritable(out: Path, error: OSError) -> UserError:
 def write_plan(plan: Plan, out: Path) -> Path:
     """Write OUT/<plan id>/plan.json before the first step; returns the folder."""
     folder = out / plan.id
-    path = folder / "plan.json"
+    path = Folder(folder).plan
     if path.exists() and path.read_bytes() != plan.canonical():
         raise UserError(
             f"{path}: is not the plan that its folder names; move it away or choose another --out."
@@ -249,9 +248,10 @@ def read_plan(path: Path) -> Plan:
         if run.kind not in plan.sizes:
             raise UserError(f"{path}: sizes: states none of {run.kind}.")
         plan.agent_settings(run)
+    modules = agent_spec(plan.agent).MODULES
     for name, regime in plan.regimes.items():
-        if set(regime) != set(MODULES):
-            raise UserError(f"{path}: regime {name} must state {', '.join(MODULES)}.")
+        if set(regime) != set(modules):
+            raise UserError(f"{path}: regime {name} must state {', '.join(modules)}.")
     try:
         canonical = plan.canonical() == data
     except ValueError:  # a number that RFC 8785 cannot hold

@@ -1,83 +1,162 @@
-"""What each regime of a suite trains: the agent's settings, its blocks, and how every module is kept sparse."""
+"""What each regime of a suite trains: settings, blocks, and how every module is kept sparse.
+
+A suite is resolved once, into a ResolvedSuite; the plan is made from that alone.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from agents.catalog import settings_class
-from agents.sparsity.regime import MODULES, REGIMES, TRIPLES, ModuleRegime
+from agents.catalog import AGENTS, agent_spec
+from agents.members.blocks import BLOCKS
+from agents.sparsity.regime import REGIMES, TRIPLES, ModuleRegime
+from agents.sparsity.schedule import Move
+from agents.spec import AgentSpec
+from envs.tasks import TASKS
 from harness.config import build, check_names
 from harness.errors import UserError, suggestion
-from harness.planning.suite import Blocks, Scale, Sparsity, Suite
-
-
-def agent_settings(suite: Suite, place: str) -> Any:
-    """The agent's settings with all defaults resolved, at the suite's scale."""
-    return _scaled(
-        build(settings_class(suite.agent), suite.settings, f"{place}: settings"), suite.scale
-    )
-
-
-def _scaled(settings: Any, scale: Scale) -> Any:
-    return settings.scaled(scale.width, scale.depth, scale.za)
+from harness.planning.shapes import task_shape
+from harness.planning.suite import RESIDUALS, Scale, Sparsity, Suite
+from leaderboard.statistics.references import METHODS
 
 
 @dataclass(frozen=True)
-class Network:
-    """What a regime's runs train, before it is narrowed to match another one."""
+class ResolvedRegime:
+    """What the runs of a regime train, before a narrower network is matched to another regime."""
 
-    settings: Any
-    blocks: Blocks
+    settings: AgentSpec
+    blocks: Mapping[str, str]
+    """Block type of each module, and the kind of residual."""
+    modules: Mapping[str, ModuleRegime]
     match: str | None
+    """The regime whose active weights a narrower network of this one has, or None."""
+    left_out: tuple[str, ...]
+    """Modules that its definition names and the algorithm has not."""
 
 
-def network(suite: Suite, name: str, place: str) -> Network:
-    """A regime's agent settings and blocks: the suite's own, unless it is defined with others."""
-    own = suite.define.get(name)
-    if own is None:
-        return Network(agent_settings(suite, place), suite.blocks, REGIMES[name].match)
-    where = f"{place}: define.{name}"
-    parts = {key: own.get(key, {}) for key in ("settings", "scale", "blocks")}
-    for key, value in parts.items():
-        if not isinstance(value, dict):
-            raise UserError(f"{where}.{key}: expected a mapping, found {type(value).__name__}.")
-    settings = build(
-        settings_class(suite.agent), {**suite.settings, **parts["settings"]}, f"{where}.settings"
-    )
-    scale = build(Scale, {**asdict(suite.scale), **parts["scale"]}, f"{where}.scale")
-    blocks = build(Blocks, {**asdict(suite.blocks), **parts["blocks"]}, f"{where}.blocks")
-    match = own.get("match")
-    if match is not None:
-        check_names((str(match),), suite.regimes, f"{where}.match", "regime of the suite")
-    return Network(_scaled(settings, scale), blocks, match)
+@dataclass(frozen=True)
+class ResolvedSuite:
+    """A suite with every default filled in."""
+
+    suite: Suite
+    place: str
+    """The file it was read from: what begins each message."""
+    settings: AgentSpec
+    """The suite's own settings, at its scale."""
+    blocks: Mapping[str, str]
+    """The suite's own blocks."""
+    regimes: Mapping[str, ResolvedRegime]
+    """The regimes that are compared."""
+    models: Mapping[str, ResolvedRegime]
+    """Regimes that others match in size."""
+
+    @property
+    def updates(self) -> dict[str, int]:
+        """Module -> updates of every run."""
+        return self.settings.updates(self.suite.agent_steps)
 
 
-def resolve_regime(suite: Suite, name: str, place: str) -> dict[str, ModuleRegime]:
-    """The triple of each module, with the suite's sparsity defaults filled in."""
-    source: dict[str, Any] = (
-        suite.define[name] if name in suite.define else dict(REGIMES[name].modules)
-    )
-    for key in source:
-        if key not in (*MODULES, *OWN_NETWORK):
-            raise UserError(
-                f"{place}: define.{name}.{key}: unknown key.{suggestion(key, (*MODULES, *OWN_NETWORK))}"
-            )
-    return {
-        module: _resolve_module(
-            suite, source.get(module, "dense"), f"{place}: define.{name}.{module}"
-        )
-        for module in MODULES
+def resolve(suite: Suite, place: str) -> ResolvedSuite:
+    """Fills in every default. UserError for what no run of the suite could be trained with."""
+    spec = agent_spec(suite.agent)
+    settings = build(spec, suite.settings, f"{place}: settings")
+    settings = settings.scaled(suite.scale.width, suite.scale.depth)
+    blocks = _blocks({**spec.BLOCKS, "residual": RESIDUALS[0]}, suite.blocks, f"{place}: blocks")
+    regimes = {name: _regime(suite, name, settings, blocks, place) for name in suite.regimes}
+
+    # dense-matched follows MST, which the suite need not compare
+    matched = {regime.match for regime in regimes.values() if regime.match is not None}
+    models = {
+        name: regimes.get(name) or _regime(suite, name, settings, blocks, place)
+        for name in sorted(matched)
     }
+    resolved = ResolvedSuite(suite, place, settings, blocks, regimes, models)
+
+    if not any(resolved.updates.values()):
+        raise UserError(
+            f"{place}: {suite.agent_steps} agent steps end before the warm-up does; nothing would"
+            " be learned."
+        )
+    for name, regime in regimes.items():
+        _check_regime(resolved, name, regime)
+    _check_claims(resolved)
+    return resolved
+
+
+def _blocks(defaults: Mapping[str, str], stated: Mapping[str, str], place: str) -> dict[str, str]:
+    """Block types by module and the kind of residual, every name checked."""
+    for key, name in stated.items():
+        if key not in defaults:
+            raise UserError(f"{place}.{key}: unknown key.{suggestion(key, defaults)}")
+        known = RESIDUALS if key == "residual" else BLOCKS
+        what = "residual" if key == "residual" else "block type"
+        if name not in known:
+            raise UserError(
+                f"{place}.{key}: unknown {what} '{name}', expected one of {', '.join(known)}."
+            )
+    return {**defaults, **stated}
 
 
 OWN_NETWORK = ("settings", "scale", "blocks", "match")
 """Keys of a defined regime that are no module."""
 
 
+def _regime(
+    suite: Suite, name: str, settings: AgentSpec, blocks: Mapping[str, str], place: str
+) -> ResolvedRegime:
+    """A row of REGIMES with the suite's own network, or a regime that the suite defines."""
+    if name not in suite.define:
+        row = REGIMES[name]
+        modules, left_out = _modules(suite, row.of(settings.MODULES), f"{place}: regimes.{name}")
+        return ResolvedRegime(settings, blocks, modules, row.match, left_out)
+
+    own = suite.define[name]
+    here = f"{place}: define.{name}"
+    known = (*all_modules(), *OWN_NETWORK)
+    for key in own:
+        if key not in known:
+            raise UserError(f"{here}.{key}: unknown key.{suggestion(key, known)}")
+
+    # Its network: what it does not state is the suite's
+    parts = {key: _mapping(own.get(key, {}), f"{here}.{key}") for key in OWN_NETWORK[:3]}
+    spec = agent_spec(suite.agent)
+    unscaled = build(spec, {**suite.settings, **parts["settings"]}, f"{here}.settings")
+    scale = build(Scale, {**asdict(suite.scale), **parts["scale"]}, f"{here}.scale")
+    match = own.get("match")
+    if match is not None:
+        check_names((str(match),), suite.regimes, f"{here}.match", "regime of the suite")
+
+    stated = {key: value for key, value in own.items() if key not in OWN_NETWORK}
+    modules, left_out = _modules(suite, stated, here)
+    return ResolvedRegime(
+        unscaled.scaled(scale.width, scale.depth),
+        _blocks(blocks, parts["blocks"], f"{here}.blocks"),
+        modules,
+        match,
+        left_out,
+    )
+
+
+def _mapping(value: Any, place: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise UserError(f"{place}: expected a mapping, found {type(value).__name__}.")
+    return value
+
+
+def all_modules() -> list[str]:
+    """Modules of every algorithm: a suite may be run with another one than it was written for."""
+    names = (name for agent in AGENTS for name in agent_spec(agent).MODULES)
+    return list(dict.fromkeys(names))
+
+
+# -- modules --
+
+
 @dataclass(frozen=True)
 class _Own(Sparsity):
-    """What a regime's own mapping may state."""
+    """What a regime's own mapping of a module may state."""
 
     rule: str = "dense"
     """A row of TRIPLES."""
@@ -87,26 +166,101 @@ class _Own(Sparsity):
     """Parts of the module that are sparse, if not all: of the encoder zs, za, zsa, model."""
 
 
-def _resolve_module(suite: Suite, value: Any, place: str) -> ModuleRegime:
-    given = value if isinstance(value, dict) else {"rule": value}
-    own = build(_Own, {**asdict(suite.sparsity), **given}, place)
+def _modules(
+    suite: Suite, stated: Mapping[str, Any], place: str
+) -> tuple[dict[str, ModuleRegime], tuple[str, ...]]:
+    """The triple of each module of the algorithm, and what is stated of modules that it lacks."""
+    modules = agent_spec(suite.agent).MODULES
+    triples = {
+        name: _module(suite, stated.get(name, "dense"), f"{place}.{name}") for name in modules
+    }
+    return triples, tuple(name for name in stated if name not in modules)
+
+
+def _module(suite: Suite, value: Any, place: str) -> ModuleRegime:
+    """A row of TRIPLES, or a mapping with numbers of its own, over the suite's defaults."""
+    stated = value if isinstance(value, dict) else {"rule": value}
+    own = build(_Own, {**asdict(suite.sparsity), **stated}, place)
     if own.rule not in TRIPLES:
         raise UserError(f"{place}: unknown regime '{own.rule}'.{suggestion(own.rule, TRIPLES)}")
     triple = TRIPLES[own.rule]
     if triple.distribution == "dense":
         return ModuleRegime()
+
+    # Numbers of a schedule are stated only where there is one
     distribution = own.distribution or triple.distribution
-    wanted: dict[str, Any] = {
+    numbers: dict[str, Any] = {
         "sparsity": own.level,
         "distribution": distribution,
         "parts": own.parts,
     }
     if triple.schedule != "never":
-        wanted |= {"interval": own.interval, "drop_fraction": own.drop_fraction}
-        wanted |= {
-            name: getattr(own, name) for name in ("start", "end") if getattr(own, name) is not None
-        }
+        numbers["interval"] = own.interval
+        numbers["drop_fraction"] = own.drop_fraction
+        if own.start is not None:
+            numbers["start"] = own.start
+        if own.end is not None:
+            numbers["end"] = own.end
     try:
-        return ModuleRegime.of(own.rule, **wanted)
+        return ModuleRegime.of(own.rule, **numbers)
     except ValueError as error:
         raise UserError(f"{place}: {error}.") from None
+
+
+# -- checks --
+
+
+def _check_regime(resolved: ResolvedSuite, name: str, regime: ResolvedRegime) -> None:
+    """Equal work in every regime, masks that change when they may, and parts that exist."""
+    suite, place = resolved.suite, resolved.place
+    if regime.settings.updates(suite.agent_steps) != resolved.updates:
+        raise UserError(
+            f"{place}: define.{name}.settings: changes how often networks learn; regimes must do"
+            " equal work."
+        )
+    # The names of the layers are those of every task
+    shapes = regime.settings.shapes(task_shape(TASKS[suite.tasks[0]], suite.action_repeat))
+    for module, triple in regime.modules.items():
+        here = f"{place}: regimes.{name}.{module}"
+        multiple = resolved.settings.rewire_multiple
+        _check_schedule(here, triple, resolved.updates[module], multiple)
+        layers, _ = shapes[module]
+        try:
+            triple.counts(layers)
+        except ValueError as error:
+            raise UserError(f"{here}: {error}.") from None
+
+
+def _check_schedule(place: str, triple: ModuleRegime, updates: int, multiple: int) -> None:
+    """Masks change just before targets are copied, and what is to become sparse or dense does."""
+    if triple.schedule == "never":
+        return
+    if triple.interval % multiple:
+        raise UserError(
+            f"{place}: interval {triple.interval} is not a multiple of target_cycle {multiple};"
+            " masks change just before targets are copied."
+        )
+    times = triple.times(updates)
+    if isinstance(times, Move) and times.last <= times.start:
+        raise UserError(
+            f"{place}: no update between {times.start} and {times.end} is a multiple of interval"
+            f" {triple.interval}; the module would never {triple.schedule}. Make the run longer or"
+            " the interval shorter."
+        )
+
+
+def _check_claims(resolved: ResolvedSuite) -> None:
+    """Claims are about regimes of the suite, and figures that its runs have."""
+    suite, here = resolved.suite, f"{resolved.place}: claims"
+    for claim in suite.claims:
+        check_names((claim.regime,), suite.regimes, here, "regime of the suite")
+        known = (*suite.regimes, *METHODS)
+        check_names((claim.than,), known, here, "regime of the suite or reference method")
+        module, dot, _ = claim.figure.partition(".")
+        if claim.figure not in ("score", "last", "spread") and not (
+            dot and module in resolved.settings.MODULES
+        ):
+            raise UserError(
+                f"{here}: figure: unknown figure '{claim.figure}', expected score, last, spread or"
+                " MODULE.DIAGNOSTIC."
+            )

@@ -10,9 +10,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from agents.spec import Memory
 from envs.tasks import TASKS
-from envs.tasks.dm_control import ENVIRONMENT_MIB
 from harness.planning.plan import Plan, Run
+from harness.planning.shapes import task_shape
 
 ENOUGH = 0.9
 
@@ -50,31 +51,25 @@ GAINS: dict[str, Gains] = {
 
 BYTES_PER_PARAMETER = 32
 """Weight, target, two moments, mask, gradient, its parts and its masked copy in float32."""
-
-
-ACTIVATIONS = 45
-"""Tensors [batch, width] in float32 that updates may hold at their peaks beside gradients, for each hidden layer of an MLP; 34
-are held at MR.Q's size (benchmarks/steps.py)."""
+LIBRARIES = 900 << 20
+"""Bytes of a process that has loaded torch and EnvPool."""
 
 
 def cohort_gib(plan: Plan, run: Run, members: int) -> float:
-    """Memory of the process of a cohort of runs like this one, in GiB; on a GPU most of it is the card's."""
-    task, settings, budget = TASKS[run.task], plan.agent_settings(run), plan.budget
-    environment = ENVIRONMENT_MIB.get(task.domain, 13) << 20
+    """Memory of the process of a cohort of runs like this one, in GiB; on a GPU most of it is the
+    card's."""
+    environment = TASKS[run.task].memory_mib << 20
     evaluating = min(MEMORY_MIB << 20, environment * plan.evaluation.environments * members)
-    replay = replay_row(plan, run) * min(
-        settings.buffer_size, budget.agent_steps + budget.environment_steps // task.horizon
-    )
-    learning = BYTES_PER_PARAMETER * plan.sizes[run.kind].parameters
-    learning += 4 * ACTIVATIONS * settings.depth * settings.batch_size * settings.width
-    needed: int = members * (learning + replay + environment) + evaluating + (900 << 20)
-    return needed / 2**30
+    needs = run_memory(plan, run)
+    trained = BYTES_PER_PARAMETER * plan.sizes[run.kind].parameters
+    member = trained + needs.replay + needs.updates + environment
+    return (members * member + evaluating + LIBRARIES) / 2**30
 
 
-def replay_row(plan: Plan, run: Run) -> int:
-    """Bytes of a row of the replay, with its priority and flags."""
-    task = TASKS[run.task]
-    return 4 * (task.observation_size + task.action + 2) + 9
+def run_memory(plan: Plan, run: Run) -> Memory:
+    """What a run's replay and updates hold."""
+    task = task_shape(TASKS[run.task], plan.budget.action_repeat)
+    return plan.agent_settings(run).memory(task, plan.budget.agent_steps)
 
 
 def cohort_size(plan: Plan, run: Run, device_class: str, memory_gib: float) -> int:

@@ -1,12 +1,9 @@
-"""A suite: what its file may state. suite_file.py reads one, networks.py works out what each of its regimes trains."""
+"""A suite: what its file may state. reader.py reads one, regimes.py resolves it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
-
-from agents.members.blocks import BLOCKS
-from agents.sparsity.regime import MODULES
 
 
 @dataclass(frozen=True)
@@ -25,22 +22,9 @@ class Sparsity:
     """Share of the run after which masks stay; None: as the rule's row says."""
 
 
-@dataclass(frozen=True)
-class Blocks:
-    """Block type of each module, and how residuals are built where a type has them."""
-
-    encoder: str = "T6"
-    critic: str = "T6"
-    actor: str = "T5"
-    residual: Literal["pre", "post"] = "pre"
-    """pre: y = x + act(LN(W x + b)); post: y = act(LN(W x + b + x)). The paper found pre better; its formulas are unknown."""
-
-    def __post_init__(self) -> None:
-        for module in MODULES:
-            if getattr(self, module) not in BLOCKS:
-                raise ValueError(
-                    f"{module}: unknown block type '{getattr(self, module)}', expected one of {', '.join(BLOCKS)}"
-                )
+RESIDUALS = ("pre", "post")
+"""Kinds of residual. pre: y = x + act(LN(W x + b)); post: y = act(LN(W x + b + x)). arXiv 2510.12096
+found pre better; its formulas are unknown."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +35,6 @@ class Scale:
     """Factor of every hidden layer's and embedding's width."""
     depth: int = 1
     """Factor of the number of hidden layers of each MLP."""
-    za: Literal["half", "full"] = "half"
-    """The action embedding: scaled like the others, or as wide as a hidden layer."""
 
     def __post_init__(self) -> None:
         for name in ("width", "depth"):
@@ -75,15 +57,6 @@ class Claim:
     figure: str = "score"
     """`score`, `last` (the last scheduled evaluation's mean return), `spread` (standard deviation of the score over seeds), or
     MODULE.DIAGNOSTIC at the last evaluation."""
-
-    def __post_init__(self) -> None:
-        if (
-            self.figure not in ("score", "last", "spread")
-            and self.figure.partition(".")[0] not in MODULES
-        ):
-            raise ValueError(
-                f"figure: unknown figure '{self.figure}', expected score, last, spread or MODULE.DIAGNOSTIC"
-            )
 
 
 @dataclass(frozen=True)
@@ -136,8 +109,8 @@ class Suite:
     """Algorithm."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """Of matrix products: float32 is the reference; tf32 needs CUDA. Everything else is float32."""
-    blocks: Blocks = field(default_factory=Blocks)
-    """Block types."""
+    blocks: dict[str, str] = field(default_factory=dict)
+    """Block type of each module and the kind of `residual`, where they differ from the agent's."""
     sparsity: Sparsity = field(default_factory=Sparsity)
     """Defaults of sparse modules."""
     scale: Scale = field(default_factory=Scale)

@@ -1,11 +1,12 @@
-"""Checkpoints of a cohort: killed at any moment, a run ends with the same bytes as if it had not been.
+"""Checkpoints of a cohort: killed at any moment, a run ends with the bytes of an unbroken one.
 
     cohorts/<i>/checkpoint/rows-<member>.bin   replay rows, appended and never rewritten
     cohorts/<i>/checkpoint/<n>.safetensors     everything else, the newest two kept
-    cohorts/<i>/checkpoint/<n>.json            what belongs together: digest of the state, lengths of append-only files
+    cohorts/<i>/checkpoint/<n>.json            the note: what belongs together, written last
 
-The JSON is renamed into place last. It names the length of every append-only file at that moment, and restoring truncates to
-it, so what was written after it never happened. A state that does not fit its digest is passed over for the one before.
+The note holds the digest of the state and the length of every append-only file at that moment.
+Restoring truncates those files to their lengths, so what was written after them never happened. A
+state that does not fit its digest is passed over for the one before.
 """
 
 from __future__ import annotations
@@ -28,6 +29,16 @@ from harness.training.state_file import read_state, write_state
 SCHEMA = "urn:mst-bench:checkpoint:v1"
 KEPT = 2
 """Checkpoints that stay on disk: the newest and the one before."""
+UNREADABLE = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    SafetensorError,
+    UserError,
+)
+"""What reading a checkpoint raises if a file of it was cut or edited."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,7 @@ class Checkpoint:
     number: int
     step: int
     state: dict[str, Any]
-    """The training's own state, as it was given to `Checkpoints.write`."""
+    """The training's own state, as `Checkpoints.write` got it."""
     rows: list[Tensor]
     """All replay rows of each member [n, row]."""
 
@@ -46,24 +57,23 @@ class Checkpoints:
     """The checkpoints of one cohort."""
 
     def __init__(self, folder: Path, members: int, identity: dict[str, str]) -> None:
-        """`identity` names what must be the same on resume: code, and libraries that decide numbers."""
-        self.folder, self.identity = folder, identity
+        """`identity` names what must be the same on resume: code, libraries that decide numbers."""
+        self.folder = folder
+        self.identity = identity
         self.number = 0
         self.saved = [0] * members
         """Replay rows on disk, by member."""
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, step: int, state: dict[str, Any], rows: Sequence[Tensor]) -> None:
-        """Append `rows` (those since `saved`), write the state, then the JSON that makes it count."""
+        """Append `rows` (those since `saved`), write the state, then the note that counts."""
+        # Killed anywhere in here, the last note still names what it named before.
         for member, new in enumerate(rows):
-            with open(self._rows(member), "r+b" if self._rows(member).exists() else "wb") as file:
-                file.seek(self.saved[member] * new.shape[1] * new.element_size())
-                file.truncate()
-                file.write(new.contiguous().numpy().tobytes())
-                file.flush()
-                os.fsync(file.fileno())
+            self._append_rows(member, new)
         number = self.number + 1
         digest = write_state(self._path(number, "safetensors"), state)
+
+        # What counts from now on, renamed into place as one file.
         lengths = [saved + len(new) for saved, new in zip(self.saved, rows, strict=True)]
         note = {
             "schema": SCHEMA,
@@ -75,80 +85,96 @@ class Checkpoints:
             "identity": self.identity,
         }
         write_json(self._path(number, "json"), note)
-        self.number, self.saved = number, lengths
+        self.number = number
+        self.saved = lengths
+
+        # One older checkpoint stays, for a state that is found broken.
         for old in self._numbers():
             if old <= number - KEPT:
                 self._path(old, "json").unlink(missing_ok=True)
                 self._path(old, "safetensors").unlink(missing_ok=True)
 
     def read(self, allow_drift: bool) -> tuple[Checkpoint, bool] | None:
-        """The newest checkpoint that is whole, and whether code or libraries changed since; None if there is none.
+        """The newest checkpoint that is whole, and whether code or libraries changed since.
 
-        Raises NonConforming on such a change unless it is allowed, and UserError if no checkpoint is whole.
+        None if there is no checkpoint. Raises NonConforming on such a change unless it is allowed,
+        and UserError if no checkpoint is whole.
         """
-        numbers = sorted(self._numbers(), reverse=True)
         reasons = []
-        for number in numbers:
+        for number in sorted(self._numbers(), reverse=True):
             try:
-                found, note = self._read(number)
-            except (
-                OSError,
-                ValueError,
-                KeyError,
-                TypeError,
-                AttributeError,
-                SafetensorError,
-                UserError,
-            ) as error:
+                checkpoint, note = self._read(number)
+            except UNREADABLE as error:
                 reasons.append(f"{self._path(number, 'json').name}: {error}")
                 continue
+
             drifted = note["identity"] != self.identity
             if drifted and not allow_drift:
-                changed = ", ".join(
-                    key for key in self.identity if self.identity[key] != note["identity"].get(key)
-                )
-                raise NonConforming(
-                    f"{self.folder}: was written with another {changed}. Go on with what wrote it, give --allow-drift (the"
-                    " entry is then unranked), or choose another --out."
-                )
-            self.number, self.saved = number, list(note["rows"])
-            return found, drifted
+                raise self._drift(note["identity"])
+            self.number = number
+            self.saved = list(note["rows"])
+            return checkpoint, drifted
+
         if reasons:
             raise UserError(
-                f"{self.folder}: no checkpoint is whole ({'; '.join(reasons)}). Remove this folder to begin the cohort again."
+                f"{self.folder}: no checkpoint is whole ({'; '.join(reasons)}). Remove this folder"
+                " to begin the cohort again."
             )
         return None
 
+    def clear(self) -> None:
+        """The cohort is finished: nothing is left to resume from."""
+        for path in self.folder.iterdir():
+            path.unlink()
+
+    def _append_rows(self, member: int, rows: Tensor) -> None:
+        """Behind the rows that count, over whatever a killed process left there."""
+        path = self._rows(member)
+        with open(path, "r+b" if path.exists() else "wb") as file:
+            file.seek(self.saved[member] * rows.shape[1] * rows.element_size())
+            file.truncate()
+            file.write(rows.contiguous().numpy().tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+
     def _read(self, number: int) -> tuple[Checkpoint, dict[str, Any]]:
+        """A checkpoint and its note. Raises one of UNREADABLE."""
         note = read_json(self._path(number, "json"))
         if note["schema"] != SCHEMA:
             raise ValueError(f"schema is {note['schema']}, this version reads {SCHEMA}")
         path = self._path(number, "safetensors")
         if digest_file(path) != note["sha256"]:
             raise ValueError("the state does not fit its digest")
-        width, dtype = note["row_width"], getattr(torch, note["dtype"])
-        rows = []
-        for member, length in enumerate(note["rows"]):
-            size = length * width * dtype.itemsize
-            with open(self._rows(member), "rb") as file:
-                raw = bytearray(file.read(size))
-            if len(raw) != size:
-                raise ValueError(f"{self._rows(member).name} is shorter than it was")
-            rows.append(
-                torch.frombuffer(raw, dtype=dtype).view(length, width)
-                if raw
-                else torch.zeros(0, width, dtype=dtype)
-            )
+
+        dtype = getattr(torch, note["dtype"])
+        rows = [
+            self._read_rows(member, length, note["row_width"], dtype)
+            for member, length in enumerate(note["rows"])
+        ]
         return Checkpoint(number, int(note["step"]), read_state(path), rows), note
 
-    def clear(self) -> None:
-        """The cohort is finished: nothing is left to go on from."""
-        for path in self.folder.iterdir():
-            path.unlink()
+    def _read_rows(self, member: int, length: int, width: int, dtype: torch.dtype) -> Tensor:
+        """A member's first `length` rows [length, width]."""
+        if length == 0:
+            return torch.zeros(0, width, dtype=dtype)
+
+        size = length * width * dtype.itemsize
+        with open(self._rows(member), "rb") as file:
+            raw = bytearray(file.read(size))
+        if len(raw) != size:
+            raise ValueError(f"{self._rows(member).name} is shorter than it was")
+        return torch.frombuffer(raw, dtype=dtype).view(length, width)
+
+    def _drift(self, identity: dict[str, str]) -> NonConforming:
+        changed = [name for name in self.identity if self.identity[name] != identity.get(name)]
+        return NonConforming(
+            f"{self.folder}: was written with another {', '.join(changed)}. Resume with what wrote"
+            " it, give --allow-drift (the entry is then unranked), or choose another --out."
+        )
 
     def _numbers(self) -> list[int]:
-        names = (re.fullmatch(r"(\d+)\.json", path.name) for path in self.folder.iterdir())
-        return [int(name.group(1)) for name in names if name]
+        matches = [re.fullmatch(r"(\d+)\.json", path.name) for path in self.folder.iterdir()]
+        return [int(match.group(1)) for match in matches if match]
 
     def _path(self, number: int, suffix: str) -> Path:
         return self.folder / f"{number}.{suffix}"

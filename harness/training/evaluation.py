@@ -1,8 +1,9 @@
 """Measuring a policy: own environments, own streams, steps counted apart from the budget.
 
-Episode j of evaluation e runs in slot j mod E, from that slot's reset number e * episodes / E + j div E, always begun by a
-forced reset. So every start state follows from the plan, whatever came before. How many members are measured at a time
-bounds memory and changes nothing else.
+Episode j of evaluation e runs in slot j mod E. It starts from that slot's reset number
+e * episodes / E + j div E, which is always forced. So every start state follows from the plan,
+whatever came before. How many members are measured at a time bounds memory and changes nothing
+else.
 """
 
 from __future__ import annotations
@@ -15,16 +16,15 @@ from torch import Tensor
 
 from agents.members.upload import upload
 from envs.spec import Task
-from envs.tasks.dm_control import ENVIRONMENT_MIB
 from envs.worker import WatchedPool, Worker
 from harness.planning.sizing import MEMORY_MIB
 
 Policy = Callable[[Tensor], Tensor]
-"""Observations [P, E, obs] -> actions [P, E, act]; nothing random is drawn."""
+"""Observations [P, E, obs] -> actions [P, E, act]; draws nothing random."""
 
 
 class Evaluator:
-    """Evaluations of P members on the streams whose seeds are given."""
+    """Evaluations of P members, each on the E streams of its seeds."""
 
     def __init__(
         self,
@@ -35,32 +35,42 @@ class Evaluator:
         action_repeat: int,
     ) -> None:
         """`seeds` [P][E]: one for each member and slot; E divides `episodes`."""
-        self.worker, self.task, self.seeds = worker, task, [list(slots) for slots in seeds]
-        self.members, self.slots = len(self.seeds), len(self.seeds[0])
+        self.worker = worker
+        self.task = task
+        self.seeds = [list(slots) for slots in seeds]
+        self.action_repeat = action_repeat
+        self.members = len(self.seeds)
+        self.slots = len(self.seeds[0])
         assert episodes % self.slots == 0, "slots divide the episodes"
         self.rounds = episodes // self.slots
-        self.action_repeat = action_repeat
-        at_a_time = max(1, MEMORY_MIB // (ENVIRONMENT_MIB.get(task.domain, 13) * self.slots))
-        self.groups = [
-            list(range(at, min(at + at_a_time, self.members)))
-            for at in range(0, self.members, at_a_time)
-        ]
+
+        # As many members at a time as fit into memory.
+        size = max(1, MEMORY_MIB // (task.memory_mib * self.slots))
+        members = range(self.members)
+        self.groups = [list(members[first : first + size]) for first in members[::size]]
         self._kept: tuple[WatchedPool, int] | None = None
+        """A pool, and the number of the evaluation that it can be used for without skipping."""
 
     def __call__(self, policy: Policy, number: int, device: str = "cpu") -> NDArray[np.float64]:
         """Returns of evaluation `number` (counted from 0): [P, episodes]."""
         return self.begin(policy, number, device).finish()
 
     def begin(self, policy: Policy, number: int, device: str = "cpu") -> Measuring:
-        """Evaluation `number`, to be carried on step by step while the caller does something else."""
+        """Evaluation `number`, which the caller advances step by step beside its other work."""
         returns = np.zeros((self.members, self.rounds, self.slots))
-        return Measuring(
-            self._steps(policy, number, device, returns), returns.reshape(self.members, -1)
-        )
+        steps = self._steps(policy, number, device, returns)
+        return Measuring(steps, returns.reshape(self.members, -1))
+
+    def close(self) -> None:
+        """Free the environments that are kept for the next evaluation."""
+        if self._kept is not None:
+            self._kept[0].close()
+            self._kept = None
 
     def _steps(
         self, policy: Policy, number: int, device: str, returns: NDArray[np.float64]
     ) -> Iterator[None]:
+        """Fills `returns` [P, rounds, slots], one group of members after the other."""
         for group in self.groups:
             pool = self._pool(group, number)
             for round_ in range(self.rounds):
@@ -71,20 +81,17 @@ class Evaluator:
                 pool.close()
 
     def _pool(self, group: list[int], number: int) -> WatchedPool:
-        """Environments of a group of members, next to be reset for evaluation `number`; kept where one group is all."""
+        """The environments of a group of members, ready for their first reset of an evaluation.
+
+        A single group keeps its environments from one evaluation to the next.
+        """
         if self._kept is not None and self._kept[1] == number:
             return self._kept[0]
         self.close()
-        seeds = [seed for member in group for seed in self.seeds[member]]
+        seeds = [self.seeds[member] for member in group]
         pool = self.worker.pool(self.task, seeds, self.action_repeat, auto_reset=False)
-        pool.skip_resets([number * self.rounds] * pool.count)
+        pool.skip_resets(number * self.rounds)
         return pool
-
-    def close(self) -> None:
-        """Let the environments go that are kept for the next evaluation."""
-        if self._kept is not None:
-            self._kept[0].close()
-            self._kept = None
 
     def _episodes(
         self,
@@ -94,35 +101,39 @@ class Evaluator:
         device: str,
         returns: NDArray[np.float64],
     ) -> Iterator[None]:
-        """One episode in every environment; their returns go into the group's rows of `returns` [P, slots]."""
-        total = np.zeros(pool.count)
-        running = np.ones(pool.count, dtype=bool)
-        seen = np.zeros((self.members, self.slots, self.task.observation_size), dtype=np.float32)
-        seen[group] = pool.reset().reshape(len(group), self.slots, -1)
+        """One episode in every environment; fills the group's rows of `returns` [P, E]."""
+        spec = self.task.observation_spec
+        observation = np.zeros((self.members, self.slots, *spec.shape), dtype=spec.dtype)
+        observation[group] = pool.reset()
+        total = np.zeros((len(group), self.slots))
+        running = np.ones((len(group), self.slots), dtype=bool)
+
+        # An environment whose episode ended stands still; its reward is 0 until all have ended.
         while running.any():
-            action = policy(upload(seen, device))
-            pool.send(action[group].reshape(pool.count, -1).cpu().double().numpy(), running)
+            action = policy(upload(observation, device))
+            pool.send(action[group].cpu().double().numpy(), running)
             yield  # the simulator works
             step = pool.recv()
             total += step.reward
             running &= ~(step.terminated | step.truncated)
-            seen[group] = step.observation.reshape(len(group), self.slots, -1)
-        returns[group] = total.reshape(len(group), self.slots)
+            observation[group] = step.observation
+        returns[group] = total
 
 
 class Measuring:
-    """An evaluation under way."""
+    """An evaluation in progress."""
 
     def __init__(self, steps: Iterator[None], returns: NDArray[np.float64]) -> None:
-        """Made by `Evaluator.begin`."""
-        self._steps, self._returns = steps, returns
+        """Use `Evaluator.begin`."""
+        self._steps = steps
+        self._returns = returns
 
     def advance(self) -> bool:
-        """Take the environments' answer and send the next actions; True once everything is measured."""
+        """Receive the environments' answer and send the next actions; True once all is measured."""
         return next(self._steps, self) is self
 
     def finish(self) -> NDArray[np.float64]:
-        """Go on to the end; the returns [P, episodes]."""
+        """Run to the end; the returns [P, episodes]."""
         for _ in self._steps:
             pass
         return self._returns

@@ -1,17 +1,20 @@
-"""Infrastructure faults of cohorts: noted where they happen, so that a run that has no result says why.
+"""Infrastructure faults of cohorts, recorded where they happen, so that a missing run has a reason.
 
-A fault is never an agent's doing: the simulator's native code, or the process that trains, ended or hung. The cohort goes on
-from its last checkpoint, `--retries` times; then it is left incomplete, and the same command tries again.
+A fault is never an agent's doing: the simulator's native code, or the process that trains, ended or
+hung. The cohort resumes from its last checkpoint, `--retries` times; then it is left incomplete,
+and the same command tries again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.config import build
 from harness.files import read_json, write_json
+from harness.folder import Folder
 from harness.planning.cohorts import Cohort, read_cohorts
 
 SCHEMA = "urn:mst-bench:faults:v1"
@@ -38,24 +41,28 @@ class Faults:
     """Oldest first."""
 
 
-def note(folder: Path, cohort: Cohort, agent_step: int, reason: str) -> None:
+def record(folder: Path, cohort: Cohort, agent_step: int, reason: str) -> None:
     """Add a fault to a cohort's list."""
     fault = Fault(datetime.now(UTC).isoformat(timespec="seconds"), agent_step, reason)
-    write_json(_path(folder, cohort), asdict(Faults(SCHEMA, (*faults(folder, cohort), fault))))
+    document = Faults(SCHEMA, (*faults(folder, cohort), fault))
+    write_json(Folder(folder).cohort(cohort.index).faults, asdict(document))
 
 
 def faults(folder: Path, cohort: Cohort) -> tuple[Fault, ...]:
     """Faults of a cohort so far, oldest first."""
-    path = _path(folder, cohort)
-    return build(Faults, read_json(path), "faults.json").faults if path.exists() else ()
+    path = Folder(folder).cohort(cohort.index).faults
+    if not path.exists():
+        return ()
+    return build(Faults, read_json(path), path.name).faults
+
+
+def faults_of(folder: Path, cohorts: Iterable[Cohort]) -> dict[Cohort, tuple[Fault, ...]]:
+    """Those of the cohorts that had faults, with them."""
+    by_cohort = {cohort: faults(folder, cohort) for cohort in cohorts}
+    return {cohort: known for cohort, known in by_cohort.items() if known}
 
 
 def all_faults(folder: Path) -> dict[Cohort, tuple[Fault, ...]]:
     """Every cohort of a plan folder that had faults, with them."""
     cohorts = read_cohorts(folder)
-    found = {cohort: faults(folder, cohort) for cohort in (cohorts.cohorts if cohorts else ())}
-    return {cohort: noted for cohort, noted in found.items() if noted}
-
-
-def _path(folder: Path, cohort: Cohort) -> Path:
-    return folder / "cohorts" / str(cohort.index) / "faults.json"
+    return faults_of(folder, cohorts.cohorts if cohorts else ())

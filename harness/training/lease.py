@@ -1,4 +1,7 @@
-"""Who carries a cohort out: one process at a time."""
+"""Who carries a cohort out: one process at a time, by a lock on cohorts/<i>/lease.
+
+Known limit: `flock` holds on one machine, and on network file systems only where they support it.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import Incomplete
+from harness.folder import Folder
 from harness.planning.cohorts import Cohort
 
 
 def running(folder: Path, cohort: Cohort) -> bool:
     """Whether a process is carrying the cohort out now."""
     try:
-        with open(folder / "cohorts" / str(cohort.index) / "lease") as file:
+        with open(Folder(folder).cohort(cohort.index).lease) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -25,7 +29,11 @@ def running(folder: Path, cohort: Cohort) -> bool:
 
 @contextmanager
 def lease(path: Path) -> Iterator[None]:
-    """Hold a cohort: the lock goes with the process, however it ends."""
+    """Hold a cohort. The lock goes with the process, however it ends.
+
+    Raises Incomplete if another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

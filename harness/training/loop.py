@@ -12,22 +12,24 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.catalog import agent_class
 from agents.diagnostics.figures import diagnose
 from agents.members.upload import upload
-from agents.protocol import Agent, Setup
+from agents.protocol import Agent
 from envs.pool import Cursor
+from envs.spec import Flags, Floats
 from envs.tasks import TASKS
 from envs.worker import Worker
 from harness.errors import UserError
+from harness.folder import Folder
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
 from harness.seeding import environment_seed, generator
+from harness.training.agents import build_agent
 from harness.training.checkpoint import Checkpoint, Checkpoints
 from harness.training.evaluation import Evaluator, Measuring
-from harness.training.precision import product_type
 from harness.training.profiling import traced
 from harness.training.records import Records
 from harness.training.results import TIMING_SCHEMA, Failure, Timing, write_result
@@ -102,23 +104,15 @@ class Training:
         self.clock = Clock()
 
     def _build_agent(self) -> Agent:
-        plan, runs = self.plan, self.cohort.runs
-        setup = Setup(
-            observation=self.task.observation_size,
-            action=self.task.action,
-            agent_steps=plan.budget.agent_steps,
-            episode_steps=self.task.horizon // plan.budget.action_repeat,
-            terminates=self.task.terminates,
-            blocks=plan.blocks_of(runs[0]),
-            regimes=[plan.regimes[run.regime] for run in runs],
-            streams=lambda member, word: generator(
-                plan.seed_source, runs[member].task, runs[member].seed, word
-            ),
+        source, runs = self.plan.seed_source, self.cohort.runs
+        return build_agent(
+            self.plan,
+            runs[0],
+            [self.plan.regimes[run.regime] for run in runs],
+            lambda member, word: generator(source, runs[member].task, runs[member].seed, word),
             device=self.device,
-            products=product_type(plan.precision),
             record=self.record,
         )
-        return agent_class(plan.agent)(setup, self.settings)
 
     def _evaluator(self, word: str, episodes: int) -> Evaluator:
         slots = range(self.plan.evaluation.environments)
@@ -156,7 +150,7 @@ class Training:
         observation = self._begin() if found is None else self.restore(found)
         report(self.step, self.signs)
         saved = time.monotonic()
-        with traced(trace, max(0, self.settings.warmup - self.step)) as one_more:
+        with traced(trace, max(0, self.settings.learning_starts - self.step)) as one_more:
             for step in range(self.step + 1, self.plan.budget.agent_steps + 1):
                 observation = self.agent_step(observation)
                 one_more()
@@ -176,7 +170,8 @@ class Training:
 
     def __enter__(self) -> Self:
         source, repeat = self.plan.seed_source, self.plan.budget.action_repeat
-        seeds = [environment_seed(source, run.task, run.seed, "env") for run in self.cohort.runs]
+        # [P][E]: off-policy agents learn from one environment.
+        seeds = [[environment_seed(source, run.task, run.seed, "env")] for run in self.cohort.runs]
         self.worker = Worker(self.patience)
         self.pool = self.worker.pool(self.task, seeds, repeat)
         self.evaluator = self._evaluator("eval", self.plan.evaluation.episodes)
@@ -187,15 +182,15 @@ class Training:
             records.close()
         self.worker.close()
 
-    def _begin(self) -> Any:
-        """Start records, environments and the curve; returns the first observations [P, obs]."""
+    def _begin(self) -> Floats:
+        """Start records, environments and the curve; returns the first observations [P, E, obs]."""
         self.records = [Records(path) for path in self._record_paths()]
         observation = self.pool.reset()
         self.evaluate()
         return observation
 
     def _record_paths(self) -> list[Path]:
-        return [self.folder / "runs" / run.name / "records.jsonl" for run in self.cohort.runs]
+        return [Folder(self.folder).run(run).records for run in self.cohort.runs]
 
     # -- checkpoints --
 
@@ -221,8 +216,8 @@ class Training:
             }
             checkpoints.write(self.step, state, self.agent.replay_rows(checkpoints.saved))
 
-    def restore(self, found: Checkpoint) -> Any:
-        """Be where the checkpoint was written; returns the observations to act on [P, obs]."""
+    def restore(self, found: Checkpoint) -> Floats:
+        """Be where the checkpoint was written; returns the observations to act on [P, E, obs]."""
         state = found.state
         self.records = [
             Records.resume(path, *end)
@@ -244,16 +239,18 @@ class Training:
             Cursor(tuple(state["resets"]), tuple(actions.numpy() for actions in state["actions"]))
         )
 
-    def agent_step(self, observation: Any) -> Any:
-        """act, begin, send, [update], recv, complete, [update]: learning runs beside the simulator where that is exact."""
+    def agent_step(self, observation: Floats) -> Floats:
+        """Observations to act on [P, E, obs] -> the next ones.
+
+        act, begin, send, [update], recv, complete, [update]: learning runs beside the simulator
+        where that is exact.
+        """
         agent = self.agent
-        seen = self._tensor(observation)[:, None]
+        seen = self._tensor(observation)
         with self.clock.time("train"):
             action = agent.act(seen, explore=True)
             agent.begin(seen, action)
-            chosen = (
-                action[:, 0].cpu().double().numpy()
-            )  # waits for what the device has still to learn
+            chosen = action.cpu().double().numpy()  # waits for what the device has still to learn
         with self.clock.time("env"):
             self.pool.send(self._finite_actions(chosen))
         self._measure_on()
@@ -264,11 +261,9 @@ class Training:
             step = self.pool.recv()
         self._check_observations(step.observation)
         with self.clock.time("train"):
-            reward, after = (
-                self._tensor(step.reward)[:, None],
-                self._tensor(step.observation)[:, None],
-            )
-            agent.complete(reward, after, step.terminated[:, None], step.truncated[:, None])
+            reward = self._tensor(step.reward)
+            after = self._tensor(step.observation)
+            agent.complete(reward, after, step.terminated, step.truncated)
         if not overlaps:
             self._update()
         return step.start
@@ -277,20 +272,20 @@ class Training:
         with self.clock.time("train"):
             self.agent.update()
 
-    def _tensor(self, array: Any) -> Tensor:
+    def _tensor(self, array: Floats) -> Tensor:
         return upload(np.nan_to_num(array), self.device)
 
     # -- health --
 
-    def _finite_actions(self, action: Any) -> Any:
-        """A member whose action is not finite has failed; its environment goes on with zeros."""
-        bad = ~np.isfinite(action).all(1)
-        for member in np.flatnonzero(bad):
+    def _finite_actions(self, action: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A member with an action that is not finite has failed; its environments get zeros."""
+        finite = _finite_members(action)
+        for member in np.flatnonzero(~finite):
             self._fail(int(member), "the policy's action is not finite")
-        return np.where(bad[:, None], 0.0, action)
+        return np.where(finite[:, None, None], action, 0.0)
 
-    def _check_observations(self, observation: Any) -> None:
-        for member in np.flatnonzero(~np.isfinite(observation).all(1)):
+    def _check_observations(self, observation: Floats) -> None:
+        for member in np.flatnonzero(~_finite_members(observation)):
             self._fail(int(member), "the simulator returned an observation that is not finite")
 
     def freeze_failed(self) -> None:
@@ -368,7 +363,7 @@ class Training:
 
     def _diagnostics(self) -> list[dict[str, dict[str, float | None]]]:
         """Networks are probed on replayed states, so there is nothing to probe before the warm-up is over."""
-        if self.step < self.settings.warmup:
+        if self.step < self.settings.learning_starts:
             return [{} for _ in range(self.members)]
         return diagnose(self.agent.modules(), self.agent.probe())
 
@@ -390,7 +385,7 @@ class Training:
                     {"kind": "final", "agent_step": self.step, "returns": returns[member].tolist()}
                 )
             write_result(
-                self.folder / "runs" / run.name,
+                Folder(self.folder).run(run),
                 run=run,
                 agent=self.agent,
                 member=member,
@@ -419,3 +414,9 @@ class Training:
             exact,
             memory,
         )
+
+
+def _finite_members(array: Floats | NDArray[np.float64]) -> Flags:
+    """Whether all of a member's numbers are finite: [P, E, ...] -> [P]."""
+    finite: Flags = np.all(np.isfinite(array), axis=tuple(range(1, array.ndim)))
+    return finite

@@ -10,17 +10,21 @@ from harness.errors import NonConforming
 
 
 def prepare(precision: str, device: str, deterministic: bool) -> None:
-    """Set torch up for a process that trains. NonConforming where the device has no such precision."""
+    """Set up torch in a process that trains.
+
+    Raises NonConforming where the device has no such precision.
+    """
     on_cuda = device.startswith("cuda")
     if precision == "tf32" and not on_cuda:
         raise NonConforming(
-            "precision tf32 needs a CUDA device: a CPU has no such products. Use float32 or bfloat16."
+            "precision tf32 needs a CUDA device: a CPU has no such products. Use float32 or"
+            " bfloat16."
         )
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+
     if deterministic and on_cuda:
-        os.environ.setdefault(
-            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-        )  # read when cuBLAS is first used
+        # cuBLAS reads the variable when it is first used.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 

@@ -15,43 +15,40 @@ CHAIN_START = "0" * 64
 
 
 class Records:
-    """JSON lines appended as they occur; each carries the digest of all before it, so none can be changed alone."""
+    """JSON lines, each with the digest of the line before it, so that none can be changed alone."""
 
     def __init__(self, path: Path) -> None:
         """Starts an empty file."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = open(path, "w+b")  # noqa: SIM115 - open as long as the run lasts
-        self.head, self.length = CHAIN_START, 0
+        self.head = CHAIN_START
+        self.length = 0
 
     @classmethod
     def resume(cls, path: Path, length: int, head: str) -> Records:
-        """Goes on after the first `length` bytes, whose chain ends in `head`; what was written after them never happened.
+        """Resumes after the first `length` bytes, whose chain ends in `head`.
 
-        UserError if those bytes are not what they were.
+        What was written after them never happened. UserError if those bytes are not what they were.
         """
         records = cls.__new__(cls)
         try:
             records._file = open(path, "r+b")  # noqa: SIM115
         except FileNotFoundError:
             raise UserError(
-                f"{path}: is gone, and the checkpoint goes on after {length} bytes of it."
+                f"{path}: is gone, and the checkpoint resumes after {length} bytes of it."
             ) from None
-        records.head, records.length = CHAIN_START, length
         kept = records._file.read(length)
         if len(kept) != length:
             raise UserError(
-                f"{path}: has {len(kept)} bytes, and the checkpoint goes on after {length}."
+                f"{path}: has {len(kept)} bytes, and the checkpoint resumes after {length}."
             )
-        for line in kept.splitlines(keepends=True):
-            if f'"before":"{records.head}"'.encode() not in line:
-                raise UserError(
-                    f"{path}: was changed since it was written: its chain of records is broken."
-                )
-            records.head = hashlib.sha256(line).hexdigest()
+
+        records.head = _head_of(kept, path)
         if records.head != head:
             raise UserError(
                 f"{path}: was changed since it was written: its last record is another."
             )
+        records.length = length
         records._file.truncate(length)
         return records
 
@@ -66,8 +63,8 @@ class Records:
     def read(self, kind: str) -> list[dict[str, Any]]:
         """All records of a kind, in their order."""
         self._file.seek(0)
-        found = [json.loads(line) for line in self._file]
-        return [record for record in found if record["kind"] == kind]
+        records = [json.loads(line) for line in self._file]
+        return [record for record in records if record["kind"] == kind]
 
     def sync(self) -> None:
         """Push everything to disk."""
@@ -77,3 +74,15 @@ class Records:
         """Push everything to disk and let the file go."""
         self.sync()
         self._file.close()
+
+
+def _head_of(lines: bytes, path: Path) -> str:
+    """The end of the chain of these lines. UserError if a line does not name the one before it."""
+    head = CHAIN_START
+    for line in lines.splitlines(keepends=True):
+        if f'"before":"{head}"'.encode() not in line:
+            raise UserError(
+                f"{path}: was changed since it was written: its chain of records is broken."
+            )
+        head = hashlib.sha256(line).hexdigest()
+    return head

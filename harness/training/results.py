@@ -18,6 +18,7 @@ from agents.sparsity.counting import Size
 from harness.config import build
 from harness.errors import UserError
 from harness.files import dump_json, read_json, write_atomic, write_json
+from harness.folder import Folder, RunFolder
 from harness.planning.plan import Run
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.run import Count, FailureSignature, StatedRun, parse_result, score
@@ -46,7 +47,7 @@ class Timing:
 
 
 def write_result(
-    folder: Path,
+    folder: RunFolder,
     *,
     run: Run,
     agent: Agent,
@@ -63,12 +64,12 @@ def write_result(
 ) -> None:
     """Write one run's files. Tensors are one member's, with the copies axis kept: NAME.weight [copies, in, out]."""
     modules = agent.modules()
-    write_atomic(folder / "policy.safetensors", _tensors(agent, member, ("encoder", "actor")))
-    write_atomic(folder / "critic.safetensors", _tensors(agent, member, ("critic",)))
+    write_atomic(folder.tensors("policy"), _tensors(agent, member, ("encoder", "actor")))
+    write_atomic(folder.tensors("critic"), _tensors(agent, member, ("critic",)))
     last_masks = {name: module.masks.member_masks(member) for name, module in modules.items()}
     digests = {name: module.masks.chains[member] for name, module in modules.items()}
-    write_atomic(folder / "masks.safetensors", _masks(first_masks, last_masks, digests))
-    write_json(folder / "timing.json", asdict(timing))
+    write_atomic(folder.tensors("masks"), _masks(first_masks, last_masks, digests))
+    write_json(folder.timing, asdict(timing))
 
     weights = {name: _weights(masks) for name, masks in last_masks.items()}
     masked = sum(count.total - count.active for count in weights.values())
@@ -95,7 +96,7 @@ def write_result(
         mask_last={name: chain[-1] for name, chain in digests.items()},
         chain_head=chain_head,
     )
-    write_json(folder / "result.json", asdict(result))
+    write_json(folder.result, asdict(result))
 
 
 def _weights(masks: dict[str, Tensor]) -> Count:
@@ -144,7 +145,7 @@ def _masks(
 
 def read_results(folder: Path, runs: tuple[Run, ...]) -> dict[Run, StatedRun]:
     """result.json of every run that has one; UserError if one was edited."""
-    paths = {run: folder / "runs" / run.name / "result.json" for run in runs}
+    paths = {run: Folder(folder).run(run).result for run in runs}
     return {run: read_result(path) for run, path in paths.items() if path.exists()}
 
 
@@ -173,5 +174,5 @@ def time_shares(folder: Path, cohorts: Iterable[tuple[Run, ...]]) -> dict[str, f
 
 def read_timings(folder: Path, runs: tuple[Run, ...]) -> list[Timing]:
     """timing.json of every run that has one."""
-    paths = [folder / "runs" / run.name / "timing.json" for run in runs]
+    paths = [Folder(folder).run(run).timing for run in runs]
     return [build(Timing, read_json(path), str(path)) for path in paths if path.exists()]

@@ -1,9 +1,8 @@
-"""A training's state as one safetensors file."""
+"""A training's state as one safetensors file: tensors by number, their tree as metadata."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,54 +24,35 @@ TYPES = {
     torch.bool: "BOOL",
 }
 """torch's types -> safetensors' names."""
+ALIGNMENT = 8
+"""Bytes that the tensors' beginning is a multiple of."""
 
 
 def write_state(path: Path, state: dict[str, Any]) -> str:
-    """Nested dicts, lists, numbers, text, None and tensors as one safetensors file; returns its sha256.
+    """Nested dicts, lists, numbers, text, None and tensors as one file; returns its sha256.
 
-    Tensors are numbered, the tree is in the metadata. Written tensor by tensor: the library's own writer holds two more copies
-    of all of them, which large networks have no memory for.
+    Written tensor by tensor: the library's own writer holds two more copies of all of them, which
+    large networks have no memory for.
     """
     tensors: list[Tensor] = []
-
-    def replace(value: Any) -> Any:
-        if isinstance(value, Tensor):
-            tensors.append(value.detach())
-            return {"tensor": f"t{len(tensors) - 1}"}
-        if isinstance(value, dict):
-            return {"dict": {key: replace(item) for key, item in value.items()}}
-        if isinstance(value, list):
-            return {"list": [replace(item) for item in value]}
-        assert value is None or isinstance(value, bool | int | float | str), (
-            f"a checkpoint cannot hold {type(value)}"
-        )
-        return {"value": value}
-
-    header: dict[str, Any] = {"__metadata__": {"tree": dump_json(replace(state)).decode()}}
-    end = 0
-    for number, tensor in enumerate(tensors):
-        begin, end = end, end + tensor.numel() * tensor.element_size()
-        header[f"t{number}"] = {
-            "dtype": TYPES[tensor.dtype],
-            "shape": list(tensor.shape),
-            "data_offsets": [begin, end],
-        }
-    head = json.dumps(header).encode()
-    head += b" " * (-len(head) % 8)  # what follows is aligned
+    tree = _without_tensors(state, tensors)
+    header = _header(tree, tensors)
     digest = hashlib.sha256()
 
-    def parts() -> Iterator[bytes | memoryview]:
-        begins: list[bytes | memoryview] = [len(head).to_bytes(8, "little"), head]
-        for part in itertools.chain(begins, (_bytes_of(tensor) for tensor in tensors)):
-            digest.update(part)
-            yield part
+    def chunks() -> Iterator[bytes | memoryview]:
+        yield len(header).to_bytes(8, "little")
+        yield header
+        for tensor in tensors:
+            yield tensor.cpu().contiguous().view(-1).view(torch.uint8).numpy().data
 
-    write_atomic(path, parts())
+    # The digest is of the bytes as they are written, and needs no second reading.
+    def digested() -> Iterator[bytes | memoryview]:
+        for chunk in chunks():
+            digest.update(chunk)
+            yield chunk
+
+    write_atomic(path, digested())
     return digest.hexdigest()
-
-
-def _bytes_of(tensor: Tensor) -> memoryview:
-    return tensor.cpu().contiguous().view(-1).view(torch.uint8).numpy().data
 
 
 def read_state(path: Path) -> dict[str, Any]:
@@ -80,14 +60,50 @@ def read_state(path: Path) -> dict[str, Any]:
     tensors = load_file(path)
     with safe_open(path, framework="pt") as file:
         tree = json.loads(file.metadata()["tree"])
-
-    def restore(node: dict[str, Any]) -> Any:
-        ((kind, value),) = node.items()
-        if kind == "tensor":
-            return tensors[value]
-        if kind == "dict":
-            return {key: restore(item) for key, item in value.items()}
-        return [restore(item) for item in value] if kind == "list" else value
-
-    state: dict[str, Any] = restore(tree)
+    state: dict[str, Any] = _with_tensors(tree, tensors)
     return state
+
+
+def _without_tensors(node: Any, tensors: list[Tensor]) -> dict[str, Any]:
+    """The tree with each tensor replaced by its number; `tensors` receives them in that order."""
+    if isinstance(node, Tensor):
+        tensors.append(node.detach())
+        return {"tensor": f"t{len(tensors) - 1}"}
+    if isinstance(node, dict):
+        return {"dict": {key: _without_tensors(child, tensors) for key, child in node.items()}}
+    if isinstance(node, list):
+        return {"list": [_without_tensors(child, tensors) for child in node]}
+
+    plain = node is None or isinstance(node, bool | int | float | str)
+    assert plain, f"a checkpoint cannot hold {type(node)}"
+    return {"value": node}
+
+
+def _with_tensors(node: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
+    """Inverse of `_without_tensors`."""
+    ((label, content),) = node.items()  # what `_without_tensors` wrote has one key each
+    if label == "tensor":
+        return tensors[content]
+    if label == "dict":
+        return {key: _with_tensors(child, tensors) for key, child in content.items()}
+    if label == "list":
+        return [_with_tensors(child, tensors) for child in content]
+    return content
+
+
+def _header(tree: dict[str, Any], tensors: list[Tensor]) -> bytes:
+    """safetensors' header: each tensor's type, shape and place, and our tree."""
+    header: dict[str, Any] = {"__metadata__": {"tree": dump_json(tree).decode()}}
+    begin = 0
+    for number, tensor in enumerate(tensors):
+        end = begin + tensor.numel() * tensor.element_size()
+        header[f"t{number}"] = {
+            "dtype": TYPES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [begin, end],
+        }
+        begin = end
+
+    # Spaces at its end: readers map the tensors that follow, and want them aligned.
+    encoded = json.dumps(header).encode()
+    return encoded + b" " * (-len(encoded) % ALIGNMENT)

@@ -1,4 +1,7 @@
-"""The unit of work: one cohort of a plan folder, carried out idempotently. Every executor ends up here."""
+"""The unit of work: one cohort of a plan folder, carried out idempotently.
+
+Every executor ends up here: `inline` calls `run_cohort`, the others start `mst-bench run-cohort`.
+"""
 
 from __future__ import annotations
 
@@ -7,53 +10,73 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envs.worker import EnvironmentFault
-from harness.errors import Incomplete, Interrupted, UserError
+from harness.errors import RESUME, Incomplete, Interrupted, RetriesExhausted, UserError
+from harness.folder import Folder
 from harness.machine import provenance
 from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
 from harness.training import faults
 from harness.training.checkpoint import Checkpoints
-from harness.training.lease import lease
+from harness.training.ending import recorded
 from harness.training.progress import Writer
+
+if TYPE_CHECKING:
+    from harness.training.loop import Stop
 
 
 def finished(folder: Path, cohort: Cohort) -> bool:
     """Whether every run of the cohort has its result."""
-    return all((folder / "runs" / run.name / "result.json").exists() for run in cohort.runs)
+    return all(Folder(folder).run(run).result.exists() for run in cohort.runs)
 
 
 def run_cohort(folder: Path, plan: Plan, cohort: Cohort, options: Options) -> None:
-    """Begin a cohort, go on with it, or do nothing if its results are there.
+    """One attempt at a cohort: see `attempt` and `train` for what is raised."""
+    with attempt(folder, cohort.index):
+        train(folder, plan, cohort, options)
 
-    Raises Interrupted after a signal and Incomplete after `max_wall`, both with everything saved; Incomplete also if another
-    process has the cohort, or if the environments broke once more after `retries` restarts.
+
+def attempt(folder: Path, index: int) -> AbstractContextManager[None]:
+    """Hold a cohort, and record how the block ends in its ending.json.
+
+    Raises Incomplete if another process has the cohort.
     """
-    place = folder / "cohorts" / str(cohort.index)
-    place.mkdir(parents=True, exist_ok=True)
-    with lease(place / "lease"), _stop_on_signal() as asked:
+    return recorded(Folder(folder).cohort(index))
+
+
+def train(folder: Path, plan: Plan, cohort: Cohort, options: Options) -> None:
+    """Begin a cohort, resume it, or do nothing if its results are there. To be held by `attempt`.
+
+    Raises Interrupted after a signal and Incomplete after `max_wall`, both with everything saved;
+    RetriesExhausted if the environments broke once more after `retries` restarts.
+    """
+    with _stop_on_signal() as signalled:
         if finished(folder, cohort):
             return
-        stop = _stop(asked, options.max_wall)
+
+        # Faults are retried here; whatever else is raised ends the attempt.
+        stop = _stop(signalled, options.max_wall)
         for _ in range(options.retries + 1):
-            fault = _attempt(folder, plan, cohort, options, stop)
+            fault = _train_once(folder, plan, cohort, options, stop)
             if fault is None:
                 return
-        raise Incomplete(
-            f"{fault}; tried {options.retries} times more in vain. What was saved is whole."
+        raise RetriesExhausted(
+            f"{fault}; gave up after {options.retries} retries. What was saved is whole.", RESUME
         )
 
 
-def _attempt(
-    folder: Path, plan: Plan, cohort: Cohort, options: Options, stop: Callable[[], UserError | None]
+def _train_once(
+    folder: Path, plan: Plan, cohort: Cohort, options: Options, stop: Stop
 ) -> str | None:
-    """Train from the last checkpoint to the results; returns the fault that broke it off, noted, if there was one.
+    """Train from the last checkpoint to the results; returns the recorded fault that ended it.
 
-    In words: the exception would keep the whole training alive beside the next one.
+    Returns the message, not the exception: its traceback would keep this Training in memory during
+    the retry.
     """
     import torch
 
@@ -62,27 +85,32 @@ def _attempt(
 
     torch.set_num_threads(1)
     prepare(plan.precision, options.device, options.deterministic)
-    place = folder / "cohorts" / str(cohort.index)
-    checkpoints = Checkpoints(place / "checkpoint", len(cohort.runs), provenance.identity())
-    found, drifted = checkpoints.read(options.allow_drift) or (None, False)
-    report = Writer(
-        place / "progress.json",
+
+    # Where the cohort stands, and where it will say so.
+    cohort_folder = Folder(folder).cohort(cohort.index)
+    checkpoints = Checkpoints(cohort_folder.checkpoint, len(cohort.runs), provenance.identity())
+    checkpoint, drifted = checkpoints.read(options.allow_drift) or (None, False)
+    progress = Writer(
+        cohort_folder.progress,
         plan.budget.agent_steps,
-        plan.agent_settings().warmup,
+        plan.agent_settings().learning_starts,
         _seconds(plan, cohort),
     )
+    trace = cohort_folder.trace if options.profile else None
+
+    # A fault of the environments ends this training, not the cohort.
     training = Training(
         plan, cohort, folder, options.device, options.watchdog_seconds, record=not options.eager
     )
     training.drifted = drifted
     try:
         with training:
-            trace = place / "trace.json" if options.profile else None
-            training.run(checkpoints, found, options.checkpoint_seconds, report, stop, trace)
+            training.run(checkpoints, checkpoint, options.checkpoint_seconds, progress, stop, trace)
     except EnvironmentFault as fault:
-        faults.note(folder, cohort, training.step, str(fault))
+        faults.record(folder, cohort, training.step, str(fault))
         print(f"agent step {training.step}: {fault}", file=sys.stderr)
         return str(fault)
+
     checkpoints.clear()
     return None
 
@@ -94,15 +122,15 @@ def _seconds(plan: Plan, cohort: Cohort) -> float:
     return estimate(plan, [cohort]).core_hours * 3600.0
 
 
-def _stop(asked: Callable[[], bool], max_wall: float | None) -> Callable[[], UserError | None]:
-    """The error to stop with once a signal came or the wall time is over."""
+def _stop(signalled: Callable[[], bool], max_wall: float | None) -> Stop:
+    """Stops once a signal came or `max_wall` seconds are over."""
     deadline = math.inf if max_wall is None else time.monotonic() + max_wall
 
     def stop() -> UserError | None:
-        if asked():
-            return Interrupted("stopped; everything is saved. The same command goes on.")
+        if signalled():
+            return Interrupted("stopped; everything is saved.", RESUME)
         if time.monotonic() > deadline:
-            return Incomplete("--max-wall is over; everything is saved. The same command goes on.")
+            return Incomplete("--max-wall is over; everything is saved.", RESUME)
         return None
 
     return stop
@@ -110,15 +138,15 @@ def _stop(asked: Callable[[], bool], max_wall: float | None) -> Callable[[], Use
 
 @contextmanager
 def _stop_on_signal() -> Iterator[Callable[[], bool]]:
-    """SIGINT or SIGTERM asks to stop after the current step; a second SIGINT acts as it normally does.
+    """SIGINT or SIGTERM asks to stop after the current step; a second SIGINT acts as usual.
 
     SIGTERM may come more than once: Linux sends it for each thread of a dying parent in turn.
     """
-    asked = False
+    signalled = False
 
     def ask(number: int, frame: object) -> None:
-        nonlocal asked
-        asked = True
+        nonlocal signalled
+        signalled = True
         if number == signal.SIGINT:
             signal.signal(signal.SIGINT, before[signal.SIGINT])
 
@@ -126,7 +154,7 @@ def _stop_on_signal() -> Iterator[Callable[[], bool]]:
     for number in before:
         signal.signal(number, ask)
     try:
-        yield lambda: asked
+        yield lambda: signalled
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,1 +1,1 @@
-"""Intervals, tests, and what follows from them for claims and gates."""
+"""Intervals and tests of scores, and the verdicts of claims and gates that follow from them."""

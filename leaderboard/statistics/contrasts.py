@@ -1,4 +1,4 @@
-"""The comparisons declared before any run: MST against each headline regime, and against the controls at its density."""
+"""Comparisons that were declared before any run: MST against headline regimes and controls."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ FAMILIES = {
     "headline": ("dense", "sst", "dst"),
     "controls at MST's density": ("sst-ac", "dst-ac", "swap"),
 }
-"""MST is compared with these; each family is adjusted by Holm for itself."""
+"""Family -> regimes that MST is compared with; Holm adjusts each family by itself."""
 OURS = "mst"
+
+Scores = dict[tuple[str, str, int], float]
+"""(task, regime, seed) -> score."""
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """MST less another regime on the mean over tasks."""
+    """MST minus another regime, on the mean over tasks."""
 
     family: str
     than: str
@@ -39,47 +42,58 @@ class Contrast:
     """Probability of improvement."""
     improvement_interval: tuple[float, float]
     correlation: float
-    """Of the scores of equal seeds, pooled over tasks: pairing pays where it is clearly positive. NaN below three pairs."""
+    """Correlation between scores of equal seeds, pooled over tasks; NaN below three pairs. Where it
+    is clearly positive, a paired comparison would need fewer seeds."""
     tasks: tuple[tuple[str, Difference, float], ...]
-    """Each task's difference and its p value adjusted by Benjamini and Hochberg: exploratory."""
+    """Each task's difference and its p value, adjusted by Benjamini and Hochberg: exploratory."""
 
 
 def contrasts(runs: Sequence[StatedRun]) -> list[Contrast]:
-    """Every declared contrast that the runs of an entry allow: two seeds or more of both regimes on every task."""
-    scores = {run.identity: run.score for run in runs if run.score is not None}
+    """Every declared contrast that the runs of an entry allow.
+
+    It needs at least two seeds of both regimes on every task.
+    """
     tasks = list(dict.fromkeys(run.task for run in runs))
-    found = list[Contrast]()
-    for family, others in FAMILIES.items():
-        present = [name for name in others if all(_enough(scores, task, name) for task in tasks)]
-        if not all(_enough(scores, task, OURS) for task in tasks):
-            continue
-        tests = [
-            difference(_cells(scores, tasks, OURS), _cells(scores, tasks, name)) for name in present
-        ]
-        for name, test, adjusted in zip(
-            present, tests, holm([test.p for test in tests]), strict=True
-        ):
-            found.append(_contrast(family, name, test, adjusted, scores, tasks))
-    return found
+    scores = {run.identity: run.score for run in runs if run.score is not None}
+    if not _enough(scores, tasks, OURS):
+        return []
+
+    # Each family by itself: only the regimes that are there count for Holm.
+    declared = list[Contrast]()
+    ours = _cells(scores, tasks, OURS)
+    for family, regimes in FAMILIES.items():
+        present = [name for name in regimes if _enough(scores, tasks, name)]
+        tests = [difference(ours, _cells(scores, tasks, name)) for name in present]
+        adjusted = holm([test.p for test in tests])
+        for name, test, p in zip(present, tests, adjusted, strict=True):
+            declared.append(_contrast(family, name, test, p, scores, tasks))
+    return declared
 
 
-Scores = dict[tuple[str, str, int], float]
-
-
-def _enough(scores: Scores, task: str, regime: str) -> bool:
-    return sum(key[:2] == (task, regime) for key in scores) >= 2
+def _enough(scores: Scores, tasks: list[str], regime: str) -> bool:
+    """Whether a regime has at least two seeds on every task."""
+    return all(len(cell) >= 2 for cell in _cells(scores, tasks, regime))
 
 
 def _cells(scores: Scores, tasks: list[str], regime: str) -> list[list[float]]:
-    return [[score for key, score in scores.items() if key[:2] == (task, regime)] for task in tasks]
+    """The scores of a regime, one cell a task."""
+    cells = {task: list[float]() for task in tasks}
+    for (task, name, _), score in scores.items():
+        if name == regime:
+            cells[task].append(score)
+    return list(cells.values())
 
 
 def _contrast(
     family: str, than: str, test: Difference, adjusted: float, scores: Scores, tasks: list[str]
 ) -> Contrast:
-    ours, theirs = _cells(scores, tasks, OURS), _cells(scores, tasks, than)
+    ours = _cells(scores, tasks, OURS)
+    theirs = _cells(scores, tasks, than)
+
+    # Task by task, to see where a difference comes from.
     single = [difference([a], [b]) for a, b in zip(ours, theirs, strict=True)]
-    by_task = zip(tasks, single, benjamini_hochberg([one.p for one in single]), strict=True)
+    by_task = zip(tasks, single, benjamini_hochberg([test.p for test in single]), strict=True)
+
     return Contrast(
         family=family,
         than=than,
@@ -93,17 +107,20 @@ def _contrast(
 
 
 def _correlation(scores: Scores, tasks: list[str], than: str) -> float:
-    """Of pairs with one task and seed, each task's scores centred."""
+    """Correlation over pairs of one task and seed, each task's scores centred."""
     pairs = list[tuple[float, float]]()
     for task in tasks:
+        # Seeds that both regimes have on this task.
         both = [
             (score, scores[task, than, seed])
-            for (where, regime, seed), score in scores.items()
-            if (where, regime) == (task, OURS) and (task, than, seed) in scores
+            for (name, regime, seed), score in scores.items()
+            if (name, regime) == (task, OURS) and (task, than, seed) in scores
         ]
         if both:
             means = np.mean(both, axis=0)
             pairs += [(a - means[0], b - means[1]) for a, b in both]
+
+    # Too few pairs, or scores that are all alike, have no correlation.
     if len(pairs) < 3 or not all(np.std(side) > 0.0 for side in zip(*pairs, strict=True)):
         return math.nan
     return float(np.corrcoef(np.array(pairs).T)[0, 1])

@@ -1,16 +1,21 @@
-"""The regression gate: did learning get worse? PASS, FAIL or INCONCLUSIVE, from the scores of two sets of runs.
+"""The regression gate: did learning get worse? Compares the scores of two sets of runs.
 
-A cell is one task under one regime; its scores are those of its seeds, a failed run scoring nothing. FAIL: a cell is below its
-baseline, one-sided Welch with Holm over the cells at ALPHA, by more than the tolerance. PASS: every cell is shown to keep the
-margin, its lower bound above (1 - MARGIN) of the baseline at MARGIN_LEVEL. Everything between is INCONCLUSIVE, with the seeds
-that would probably decide it. Nothing here knows why scores changed.
+A cell is one task under one regime, with the scores of its seeds; a failed run scores 0.
+
+FAIL: a cell is significantly below its baseline (one-sided Welch test at ALPHA, Holm over the
+cells), and by more than the tolerance.
+PASS: every cell is shown to keep the margin: the lower bound of its mean, at MARGIN_LEVEL, is above
+(1 - MARGIN) times the baseline.
+INCONCLUSIVE: everything between, with the number of seeds that would probably decide it.
+
+The gate does not know why scores changed.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Literal
@@ -20,10 +25,16 @@ from scipy.special import stdtr, stdtrit
 from leaderboard.formats.run import StatedRun
 from leaderboard.statistics.stats import holm, mean_interval
 
-ALPHA, TOLERANCE = 0.01, 0.05
-MARGIN, MARGIN_LEVEL = 0.2, 0.05
+ALPHA = 0.01
+"""Level of the tests for a loss."""
+TOLERANCE = 0.05
+"""Loss of the mean, as a share of the baseline, that is never a FAIL."""
+MARGIN = 0.2
+"""Loss of the mean, as a share of the baseline, that a PASS rules out."""
+MARGIN_LEVEL = 0.05
+"""Level of the lower bound that rules it out."""
 MOST_SEEDS = 100
-"""More are not asked for."""
+"""Largest number of additional seeds that a verdict proposes."""
 
 Word = Literal["PASS", "FAIL", "INCONCLUSIVE"]
 Cells = Mapping[str, Sequence[float]]
@@ -38,22 +49,22 @@ class CellVerdict:
     baseline: float
     candidate: float
     p: float
-    """Of no loss, one-sided, adjusted by Holm over the cells."""
+    """One-sided p value of no loss, adjusted by Holm over the cells."""
     lower: float
     """Lower bound of candidate - (1 - margin) baseline, at MARGIN_LEVEL."""
     word: Word
     more_seeds: int
-    """Seeds that the candidate would probably need in addition; 0 where it is decided."""
+    """Seeds that the candidate would probably need in addition; 0 for a decided cell."""
 
     @property
     def change(self) -> float:
-        """Of the mean, as a share of the baseline."""
+        """Change of the mean, as a share of the baseline."""
         return self.candidate / self.baseline - 1.0 if self.baseline else math.nan
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says of a candidate."""
+    """The gate's verdict on a candidate."""
 
     word: Word
     cells: tuple[CellVerdict, ...]
@@ -64,9 +75,11 @@ class Verdict:
         return max((cell.more_seeds for cell in self.cells), default=0)
 
 
-def scores(runs: Sequence[StatedRun]) -> dict[str, list[float]]:
-    """Cells of the runs that an entry states. A run that failed scores nothing; missing ones are
-    the caller's to refuse."""
+def scores(runs: Iterable[StatedRun]) -> dict[str, list[float]]:
+    """Cells of the runs that an entry states.
+
+    A failed run scores 0. The caller must refuse entries with missing runs.
+    """
     cells = dict[str, list[float]]()
     for run in runs:
         cells.setdefault(run.group, []).append(0.0 if run.score is None else run.score)
@@ -80,18 +93,22 @@ def judge(
     margin: float = MARGIN,
     alpha: float = ALPHA,
 ) -> Verdict:
-    """The verdict on cells that both have, with two seeds or more on each side."""
+    """The verdict on cells that both sides have, with at least two seeds on each side."""
     names = list(baseline)
     adjusted = holm([_p_of_no_loss(baseline[name], candidate[name]) for name in names])
     cells = [
         _cell(name, baseline[name], candidate[name], p, tolerance, margin, alpha)
         for name, p in zip(names, adjusted, strict=True)
     ]
+
+    # The worst cell decides.
     words = {cell.word for cell in cells}
-    word: Word = (
-        "FAIL" if "FAIL" in words else "INCONCLUSIVE" if "INCONCLUSIVE" in words else "PASS"
-    )
-    return Verdict(word, tuple(cells))
+    worst: Word = "PASS"
+    if "FAIL" in words:
+        worst = "FAIL"
+    elif "INCONCLUSIVE" in words:
+        worst = "INCONCLUSIVE"
+    return Verdict(worst, tuple(cells))
 
 
 def _cell(
@@ -103,27 +120,28 @@ def _cell(
     margin: float,
     alpha: float,
 ) -> CellVerdict:
-    old, new = mean_interval(baseline), mean_interval(candidate)
+    old = mean_interval(baseline)
+    new = mean_interval(candidate)
+
+    # What is left above the margin, and its lower bound.
     keep = 1.0 - margin
     value = new.mean - keep * old.mean
     lower = value - _half(*_error(baseline, candidate, keep))
+
+    # A loss that is certain and large fails, even where it stays within the margin.
+    word: Word = "INCONCLUSIVE"
+    more_seeds = 0
     if p < alpha and new.mean < (1.0 - tolerance) * old.mean:
-        return CellVerdict(name, old.mean, new.mean, p, lower, "FAIL", 0)
-    if lower > 0.0:
-        return CellVerdict(name, old.mean, new.mean, p, lower, "PASS", 0)
-    return CellVerdict(
-        name,
-        old.mean,
-        new.mean,
-        p,
-        lower,
-        "INCONCLUSIVE",
-        _more_seeds(baseline, candidate, keep, value),
-    )
+        word = "FAIL"
+    elif lower > 0.0:
+        word = "PASS"
+    else:
+        more_seeds = _more_seeds(baseline, candidate, keep, value)
+    return CellVerdict(name, old.mean, new.mean, p, lower, word, more_seeds)
 
 
 def _p_of_no_loss(baseline: Sequence[float], candidate: Sequence[float]) -> float:
-    """One-sided Welch: probability of a difference as low if nothing was lost."""
+    """One-sided Welch test: probability of a difference as low as this if nothing was lost."""
     error, freedom = _error(baseline, candidate, 1.0)
     value = mean_interval(candidate).mean - mean_interval(baseline).mean
     if error == 0.0:
@@ -135,23 +153,29 @@ def _error(
     baseline: Sequence[float], candidate: Sequence[float], weight: float
 ) -> tuple[float, float]:
     """Standard error and degrees of freedom of mean(candidate) - weight mean(baseline)."""
-    old, new = mean_interval(baseline), mean_interval(candidate)
+    old = mean_interval(baseline)
+    new = mean_interval(candidate)
     terms = [(weight**2 * old.deviation**2 / old.n, old.n), (new.deviation**2 / new.n, new.n)]
     variance = math.fsum(term for term, _ in terms)
     if variance == 0.0:
         return 0.0, 1.0
-    return math.sqrt(variance), variance**2 / math.fsum(term**2 / (n - 1) for term, n in terms)
+
+    # Welch and Satterthwaite's degrees of freedom.
+    freedom = variance**2 / math.fsum(term**2 / (n - 1) for term, n in terms)
+    return math.sqrt(variance), freedom
 
 
 def _half(error: float, freedom: float) -> float:
+    """Distance between an estimate and its one-sided bound at MARGIN_LEVEL."""
     return float(stdtrit(freedom, 1.0 - MARGIN_LEVEL)) * error
 
 
 def _more_seeds(
     baseline: Sequence[float], candidate: Sequence[float], keep: float, value: float
 ) -> int:
-    """Seeds of the candidate after which the lower bound would be above zero, if mean and spread stay as they are."""
-    old, new = mean_interval(baseline), mean_interval(candidate)
+    """Additional seeds that would lift the lower bound above zero, if mean and spread stay."""
+    old = mean_interval(baseline)
+    new = mean_interval(candidate)
     for more in range(1, MOST_SEEDS):
         error = math.sqrt(keep**2 * old.deviation**2 / old.n + new.deviation**2 / (new.n + more))
         if value - _half(error, old.n + new.n + more - 2.0) > 0.0:
@@ -160,23 +184,21 @@ def _more_seeds(
 
 
 def calibration() -> dict[str, Any]:
-    """How often the gate is wrong, as measured on `ci-tiny` (benchmarks/gate_calibration.py made the file)."""
-    text = (
-        resources.files("leaderboard.statistics")
-        .joinpath("gate-calibration.json")
-        .read_text(encoding="utf-8")
-    )
-    found: dict[str, Any] = json.loads(text)
-    return found
+    """Measured error rates of the gate on `ci-tiny`; benchmarks/gate_calibration.py writes them."""
+    path = resources.files("leaderboard.statistics").joinpath("gate-calibration.json")
+    rates: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return rates
 
 
 def calibration_line() -> str:
     """The same in one line, printed with each verdict."""
-    found = calibration()
-    low, high = found["false_alarm_interval"]
+    rates = calibration()
+    low, high = rates["false_alarm_interval"]
+    comparisons = rates["comparisons"]
     return (
-        f"measured on {found['suite']}, {found['baseline_seeds']} against {found['candidate_seeds']} seeds: false alarms"
-        f" {found['false_alarms']}/{found['comparisons']} (95% CI {low:.1%} to {high:.1%}), inconclusive"
-        f" {found['inconclusive']}/{found['comparisons']}, a planted {found['planted_drop']:.0%} drop found"
-        f" {found['found']}/{found['comparisons']}"
+        f"measured on {rates['suite']},"
+        f" {rates['baseline_seeds']} against {rates['candidate_seeds']} seeds:"
+        f" false alarms {rates['false_alarms']}/{comparisons} (95% CI {low:.1%} to {high:.1%}),"
+        f" inconclusive {rates['inconclusive']}/{comparisons},"
+        f" a planted {rates['planted_drop']:.0%} drop found {rates['found']}/{comparisons}"
     )

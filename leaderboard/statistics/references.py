@@ -1,7 +1,8 @@
-"""Published results beside which ours are shown: final return after 1,000,000 environment steps of dm_control tasks.
+"""Published results to compare with: final returns after 1,000,000 steps of dm_control tasks.
 
-Means over seeds with 95 percent t intervals, computed from the per-seed files that the authors released; standard deviations
-follow from them. Nobody here has verified these runs: they are unverified rows, and say so wherever they are shown.
+Means over seeds with 95 percent t intervals, computed from the per-seed files that the authors
+released; standard deviations follow from the intervals. Nobody here has verified these runs: pages
+show them as unverified rows.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 ENVIRONMENT_STEPS = 1_000_000
-"""Budget of every figure here."""
+"""Environment steps behind every figure here."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Method:
 
     seeds: int
     source: str
-    """Where the per-seed results were read."""
+    """Source of the per-seed results."""
     returns: dict[str, tuple[float, float]]
     """Task -> mean and half width of its 95 percent t interval."""
 

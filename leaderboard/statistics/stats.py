@@ -1,7 +1,8 @@
-"""Statistics of scores. The unit of replication is the training seed: episodes are averaged before anything here sees them.
+"""Statistics of scores. The unit of replication is the training seed, so episodes come averaged.
 
-A comparison has cells, one a task, each with the scores of its seeds; seeds may be missing and cells of different sizes.
-Everything random draws from a generator with a fixed seed, so a table is the same every time it is made.
+A comparison has cells, one a task, each with the scores of its seeds; seeds may be missing and
+cells of different sizes. Bootstraps draw from a generator with a fixed seed, so a table is the same
+every time.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ Cells = Sequence[Sequence[float]]
 Array = NDArray[np.float64]
 
 REPLICATIONS = 2000
-"""Of a bootstrap."""
+"""Resamples of a bootstrap."""
 COLLAPSED = 0.1
-"""Share of its regime's median score below which a seed has collapsed."""
+"""Share of its cell's median score below which a seed has collapsed."""
 FEW = 5
-"""Seeds below which no ranking follows from the scores."""
+"""Number of seeds below which scores do not justify a ranking."""
+BETS = (0.2, 0.5, 0.8)
+"""Stakes that `e_values` averages over."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,13 @@ class Difference:
     low: float
     high: float
     p: float
-    """Two-sided, of no difference."""
+    """Two-sided p value of no difference."""
+
+
+NOTHING = Difference(math.nan, math.nan, math.nan, math.nan)
+"""A difference that cannot be estimated."""
+
+# -- means and differences --
 
 
 def mean_interval(scores: Sequence[float], confidence: float = 0.95) -> Mean:
@@ -62,82 +71,97 @@ def mean_interval(scores: Sequence[float], confidence: float = 0.95) -> Mean:
     if n < 2:
         return Mean(n, mean, math.nan, math.nan)
     deviation = math.sqrt(math.fsum((score - mean) ** 2 for score in scores) / (n - 1))
-    return Mean(
-        n, mean, deviation, float(stdtrit(n - 1, 0.5 + confidence / 2.0)) * deviation / math.sqrt(n)
-    )
+    quantile = float(stdtrit(n - 1, 0.5 + confidence / 2.0))
+    return Mean(n, mean, deviation, quantile * deviation / math.sqrt(n))
 
 
 def suite_mean(cells: Cells, confidence: float = 0.95) -> Mean:
-    """Mean of the tasks' means, with the interval of a stratified mean (Welch and Satterthwaite's degrees of freedom)."""
-    found = [mean_interval(scores) for scores in cells]
-    mean = math.fsum(cell.mean for cell in found) / len(found)
-    error, freedom = _standard_error(found)
-    half = (
-        float(stdtrit(freedom, 0.5 + confidence / 2.0)) * error
-        if not math.isnan(error)
-        else math.nan
-    )
-    return Mean(sum(cell.n for cell in found), mean, math.nan, half)
+    """Mean of the tasks' means, with the t interval of a stratified mean."""
+    means = [mean_interval(scores) for scores in cells]
+    mean = math.fsum(cell.mean for cell in means) / len(means)
+    seeds = sum(cell.n for cell in means)
+
+    # The interval needs two seeds in every cell.
+    error, freedom = _standard_error(means)
+    if math.isnan(error):
+        return Mean(seeds, mean, math.nan, math.nan)
+    half = float(stdtrit(freedom, 0.5 + confidence / 2.0)) * error
+    return Mean(seeds, mean, math.nan, half)
 
 
 def difference(ours: Cells, theirs: Cells, confidence: float = 0.95) -> Difference:
-    """Mean of the tasks' means of `ours` less that of `theirs`: Welch's t over all cells of both."""
-    a, b = [mean_interval(scores) for scores in ours], [mean_interval(scores) for scores in theirs]
-    value = math.fsum(cell.mean for cell in a) / len(a) - math.fsum(cell.mean for cell in b) / len(
-        b
-    )
+    """Mean of the tasks' means of `ours` minus that of `theirs`: Welch's t over all cells."""
+    a = [mean_interval(scores) for scores in ours]
+    b = [mean_interval(scores) for scores in theirs]
+    mean_a = math.fsum(cell.mean for cell in a) / len(a)
+    mean_b = math.fsum(cell.mean for cell in b) / len(b)
+
     error, freedom = _standard_error(a, b)
-    return with_error(value, error, freedom, confidence)
+    return with_error(mean_a - mean_b, error, freedom, confidence)
 
 
 def with_error(value: float, error: float, freedom: float, confidence: float = 0.95) -> Difference:
-    """A difference whose standard error and degrees of freedom are known."""
+    """A difference from its standard error and degrees of freedom."""
     if math.isnan(error):
         return Difference(value, math.nan, math.nan, math.nan)
     if error == 0.0:
         return Difference(value, value, value, 1.0 if value == 0.0 else 0.0)
+
     half = float(stdtrit(freedom, 0.5 + confidence / 2.0)) * error
-    return Difference(
-        value, value - half, value + half, 2.0 * float(stdtr(freedom, -abs(value) / error))
-    )
+    p = 2.0 * float(stdtr(freedom, -abs(value) / error))
+    return Difference(value, value - half, value + half, p)
 
 
 def _standard_error(*groups: Sequence[Mean]) -> tuple[float, float]:
-    """Of a sum of means of cells, each divided by its group's number of cells; and its degrees of freedom."""
-    terms = [
-        (cell.deviation**2 / cell.n / len(group) ** 2, cell.n) for group in groups for cell in group
-    ]
+    """Standard error and degrees of freedom of a sum of groups' means.
+
+    A group's mean is the mean of its cells' means.
+    """
+    terms = list[tuple[float, int]]()
+    for group in groups:
+        terms += [(cell.deviation**2 / cell.n / len(group) ** 2, cell.n) for cell in group]
     variance = math.fsum(term for term, _ in terms)
     if math.isnan(variance) or variance == 0.0:
         return variance, 1.0
-    return math.sqrt(variance), variance**2 / math.fsum(term**2 / (n - 1) for term, n in terms)
+
+    # Welch and Satterthwaite's degrees of freedom.
+    freedom = variance**2 / math.fsum(term**2 / (n - 1) for term, n in terms)
+    return math.sqrt(variance), freedom
 
 
 def spread_ratio(
     ours: Sequence[float], theirs: Sequence[float], confidence: float = 0.95
 ) -> Difference:
-    """Ratio of the standard deviations of two cells, by F (which assumes that scores are normal); p of a ratio of 1."""
-    a, b = mean_interval(ours), mean_interval(theirs)
-    if (
-        math.isnan(a.deviation)
-        or math.isnan(b.deviation)
-        or b.deviation == 0.0
-        or a.deviation == 0.0
-    ):
-        return Difference(math.nan, math.nan, math.nan, math.nan)
-    ratio, tail = (a.deviation / b.deviation) ** 2, 0.5 - confidence / 2.0
-    low, high = (ratio / float(fdtri(a.n - 1, b.n - 1, share)) for share in (1.0 - tail, tail))
+    """Ratio of the standard deviations of two cells by the F distribution; p is that of ratio 1.
+
+    It assumes that scores are normal.
+    """
+    a = mean_interval(ours)
+    b = mean_interval(theirs)
+    if any(math.isnan(cell.deviation) or cell.deviation == 0.0 for cell in (a, b)):
+        return NOTHING
+
+    # The interval of the ratio of variances, and its p from both tails.
+    ratio = (a.deviation / b.deviation) ** 2
+    tail = 0.5 - confidence / 2.0
+    low = ratio / float(fdtri(a.n - 1, b.n - 1, 1.0 - tail))
+    high = ratio / float(fdtri(a.n - 1, b.n - 1, tail))
     below = float(fdtr(a.n - 1, b.n - 1, ratio))
-    return Difference(
-        math.sqrt(ratio), math.sqrt(low), math.sqrt(high), 2.0 * min(below, 1.0 - below)
-    )
+    p = 2.0 * min(below, 1.0 - below)
+    return Difference(math.sqrt(ratio), math.sqrt(low), math.sqrt(high), p)
+
+
+# -- several tests at once --
 
 
 def holm(values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p values of a family; NaN, a test that could not be made, counts as one of it and stays NaN."""
-    order = sorted(range(len(values)), key=lambda i: (math.isnan(values[i]), values[i]))
-    adjusted, worst = [math.nan] * len(values), 0.0
-    for rank, index in enumerate(order):
+    """Holm's adjusted p values of a family.
+
+    NaN, a test that could not be made, counts as a member of the family and stays NaN.
+    """
+    adjusted = [math.nan] * len(values)
+    worst = 0.0
+    for rank, index in enumerate(_ascending(values)):
         if not math.isnan(values[index]):
             worst = max(worst, min(1.0, (len(values) - rank) * values[index]))
             adjusted[index] = worst
@@ -146,24 +170,38 @@ def holm(values: Sequence[float]) -> list[float]:
 
 def benjamini_hochberg(values: Sequence[float]) -> list[float]:
     """Adjusted p values that bound the share of false discoveries; NaN counts and stays."""
-    order = sorted(range(len(values)), key=lambda i: (math.isnan(values[i]), values[i]))
-    adjusted, least = [math.nan] * len(values), 1.0
-    for rank, index in reversed(list(enumerate(order, 1))):
+    adjusted = [math.nan] * len(values)
+    least = 1.0
+    for rank, index in reversed(list(enumerate(_ascending(values), 1))):
         if not math.isnan(values[index]):
             least = min(least, values[index] * len(values) / rank)
             adjusted[index] = least
     return adjusted
 
 
+def _ascending(values: Sequence[float]) -> list[int]:
+    """Indices in ascending order of their values, NaN last."""
+    return sorted(range(len(values)), key=lambda i: (math.isnan(values[i]), values[i]))
+
+
+# -- robust summaries --
+
+
 def iqm(scores: Array) -> Array:
-    """Interquartile mean over the last axis: the mean without the lowest and the highest quarter, counts rounded down."""
+    """Interquartile mean over the last axis: [..., n] -> [...].
+
+    It leaves out the lowest and the highest quarter, their counts rounded down.
+    """
     cut = scores.shape[-1] // 4
     inner: Array = np.sort(scores, axis=-1)[..., cut : scores.shape[-1] - cut].mean(-1)
     return inner
 
 
 def pooled_iqm(cells: Cells) -> float:
-    """Interquartile mean of the runs of all tasks. Of two tasks with a collapsed seed in five it sees nothing."""
+    """Interquartile mean of the runs of all tasks.
+
+    It can hide collapses: of five seeds on each of two tasks, one collapsed on each does not show.
+    """
     return float(iqm(np.concatenate([np.asarray(scores, float) for scores in cells])))
 
 
@@ -172,12 +210,14 @@ def bootstrap(
 ) -> tuple[float, float]:
     """Percentile interval of a statistic, seeds drawn with replacement within each task.
 
-    `statistic` gets, for each task, scores [REPLICATIONS, n] and returns [REPLICATIONS].
+    `statistic` gets for each task scores [REPLICATIONS, n] and returns [REPLICATIONS].
     """
     generator = np.random.Generator(np.random.PCG64(seed))
-    drawn = [
-        np.asarray(s, float)[generator.integers(0, len(s), (REPLICATIONS, len(s)))] for s in cells
-    ]
+    drawn = list[Array]()
+    for scores in cells:
+        index = generator.integers(0, len(scores), (REPLICATIONS, len(scores)))
+        drawn.append(np.asarray(scores, float)[index])  # [REPLICATIONS, n]
+
     tail = 0.5 - confidence / 2.0
     low, high = np.quantile(statistic(drawn), (tail, 1.0 - tail))
     return float(low), float(high)
@@ -189,62 +229,69 @@ def iqm_interval(cells: Cells, confidence: float = 0.95, seed: int = 0) -> tuple
 
 
 def improvement(ours: Cells, theirs: Cells) -> float:
-    """Probability of improvement: that a run of ours scores above one of theirs on its task, ties half; mean over tasks."""
-    pairs = [
+    """Probability of improvement: a run of ours scores above one of theirs on the same task.
+
+    Ties count half; the mean over tasks.
+    """
+    shares = [
         _above(np.asarray(a, float), np.asarray(b, float))
         for a, b in zip(ours, theirs, strict=True)
     ]
-    return float(np.mean(pairs))
+    return float(np.mean(shares))
 
 
 def improvement_interval(
     ours: Cells, theirs: Cells, confidence: float = 0.95, seed: int = 0
 ) -> tuple[float, float]:
-    """Stratified bootstrap interval of `improvement`, both sides drawn anew."""
+    """Stratified bootstrap interval of `improvement`, both sides resampled."""
     count = len(ours)
 
     def statistic(drawn: list[Array]) -> Array:
-        pairs = [_above(a, b) for a, b in zip(drawn[:count], drawn[count:], strict=True)]
-        return np.mean(pairs, axis=0)  # type: ignore[no-any-return]
+        shares = [_above(a, b) for a, b in zip(drawn[:count], drawn[count:], strict=True)]
+        return np.mean(shares, axis=0)  # type: ignore[no-any-return]
 
     return bootstrap([*ours, *theirs], statistic, confidence, seed)
 
 
 def _above(a: Array, b: Array) -> Array:
-    """Share of pairs in which a is above b, ties half, over the last axes."""
-    gap = a[..., :, None] - b[..., None, :]
+    """Share of pairs in which a is above b, ties half: [..., n], [..., m] -> [...]."""
+    gap = a[..., :, None] - b[..., None, :]  # [..., n, m]
     share: Array = ((gap > 0.0) + 0.5 * (gap == 0.0)).mean((-2, -1))
     return share
 
 
 def profile(cells: Cells, thresholds: Sequence[float]) -> list[float]:
-    """Performance profile: share of runs above each threshold, every task weighing the same."""
-    shares = [
-        [float(np.mean(np.asarray(scores) > limit)) for scores in cells] for limit in thresholds
-    ]
-    return [math.fsum(row) / len(row) for row in shares]
+    """Performance profile: share of runs above each threshold, with equal weight of tasks."""
+    profiles = list[float]()
+    for limit in thresholds:
+        shares = [float(np.mean(np.asarray(scores) > limit)) for scores in cells]
+        profiles.append(math.fsum(shares) / len(shares))
+    return profiles
 
 
 def collapsed(scores: Sequence[float]) -> int:
-    """Seeds that score less than a tenth of the median of their cell."""
+    """Number of seeds that score less than a tenth of the median of their cell."""
     return sum(score < COLLAPSED * float(np.median(scores)) for score in scores)
 
 
-BETS = (0.2, 0.5, 0.8)
+# -- sequential evidence --
 
 
 def e_values(differences: Sequence[float], scale: float) -> list[float]:
-    """Evidence against "no difference" after each pair: the larger of two one-sided betting processes, each half weighted.
+    """Evidence against "no difference" after each pair of runs with equal seed index.
 
-    differences: of pairs with one seed index; clipped to +-`scale`, which must be fixed before they are seen. If both sides of
-    a pair have the same distribution their difference is symmetric, clipping keeps its mean zero, and each product of
-    (1 + bet x) has expectation one at any stopping time: 1 / alpha may be waited for, looking after every seed. Mixture over
-    BETS (Waudby-Smith and Ramdas 2024).
+    It is the mean wealth of two one-sided betting processes, each a mixture over BETS. Differences
+    are clipped to +-`scale`, which must be fixed before they are seen.
+
+    If both sides of a pair have the same distribution, their difference is symmetric and clipping
+    keeps its mean zero. Then each product of (1 + bet x) has expectation one at any stopping time,
+    so one may look after every seed and stop at 1 / alpha (Waudby-Smith and Ramdas 2024).
     """
-    wealth = np.ones((2, len(BETS)))
-    found = list[float]()
+    wealth = np.ones((2, len(BETS)))  # bets on a positive and on a negative difference
+    evidence = list[float]()
     for value in differences:
+        # Each bet stakes a share of its wealth at even odds.
         x = max(-1.0, min(1.0, value / scale))
         wealth *= 1.0 + np.outer([x, -x], BETS)
-        found.append(float(wealth.mean()))
-    return found
+        evidence.append(float(wealth.mean()))
+    return evidence

@@ -1,25 +1,28 @@
 """Parameters and operations, counted a second way."""
 
+from dataclasses import replace
+
 import pytest
 from torch.utils.flop_counter import FlopCounterMode
 
-from agents.mrq.settings import MRQSettings
-from agents.mrq.spec import module_shapes, update_flops
+from agents.mrq.spec import MRQSpec
 from agents.sparsity.counting import dense_weights, size
+from agents.spec import TaskShape
 from harness.planning.plan import make_plan
 from harness.planning.reader import load
 from helpers.plain_mrq import PlainMRQ
-from helpers.toy import ACTION, OBSERVATION, SMALL, Loop, triples
+from helpers.toy import ACTION, OBSERVATION, SMALL, TASK, Loop, triples
 
 
-@pytest.mark.parametrize("scale", [(1, 1, "half"), (3, 1, "half"), (2, 2, "full")])
+@pytest.mark.parametrize("scale", [(1, 1, 8), (3, 1, 8), (2, 2, 16)])
 def test_parameters_are_those_of_plain_torch_modules(scale):
-    settings = SMALL.scaled(*scale)
+    width, depth, za_dim = scale
+    settings = replace(SMALL, za_dim=za_dim).scaled(width, depth)
     plain = PlainMRQ(settings, OBSERVATION, ACTION)
     counted = sum(
         p.numel() for net in (plain.encoder, plain.critic, plain.actor) for p in net.parameters()
     )
-    shapes = module_shapes(settings, OBSERVATION, ACTION)
+    shapes = settings.shapes(TASK)
     assert size(shapes, triples("dense"), lambda weights: 0.0).parameters == counted
 
 
@@ -28,7 +31,7 @@ def test_operations_are_those_that_torch_counts():
     with FlopCounterMode(display=False) as counter:
         loop.agent.update()
     counted = counter.get_total_flops()
-    stated = update_flops(SMALL, dense_weights(module_shapes(SMALL, OBSERVATION, ACTION)))
+    stated = SMALL.flops(dense_weights(SMALL.shapes(TASK)))
     assert stated == pytest.approx(counted, rel=0.03), (
         "first layers need no gradient of their input"
     )
@@ -36,8 +39,8 @@ def test_operations_are_those_that_torch_counts():
 
 def test_active_counts_are_those_of_the_masks():
     loop = Loop([0], ["mst"])
-    shapes = module_shapes(SMALL, OBSERVATION, ACTION)
-    found = size(shapes, triples("mst"), lambda weights: update_flops(SMALL, weights))
+    shapes = SMALL.shapes(TASK)
+    found = size(shapes, triples("mst"), SMALL.flops)
     kept = sum(
         int(module.parameters.mask.sum())
         if module.parameters.mask is not None
@@ -60,7 +63,7 @@ def test_sizes_of_the_papers():
         round(five[f"{task}/dense"].parameters / 1e6, 2) for task in ("dog-run", "humanoid-run")
     ] == [95.96, 95.49]
     assert largest["dog-run/dense"].parameters == pytest.approx(362e6, rel=0.01)
-    assert MRQSettings().scaled(5, 5, "full").depth == 10
+    assert MRQSpec().scaled(5, 5).depth == 10
 
 
 def test_a_matched_network_never_has_more_and_one_unit_more_would():
@@ -71,13 +74,10 @@ def test_a_matched_network_never_has_more_and_one_unit_more_would():
             plan.sizes[f"{task}/dense-matched"].parameters,
         )
         width = plan.own[f"{task}/dense-matched"].settings["width"]
-        wider = MRQSettings().with_width(width + 1)
+        wider = MRQSpec().with_width(width + 1)
         observation, action = {"dog-run": (223, 38), "humanoid-run": (67, 21)}[task]
+        shape = TaskShape(observation, action, 500, terminates=False)
         assert (
-            found
-            <= target
-            < size(
-                module_shapes(wider, observation, action), triples("dense"), lambda w: 0.0
-            ).parameters
+            found <= target < size(wider.shapes(shape), triples("dense"), lambda w: 0.0).parameters
         )
         assert found > 0.99 * target

@@ -43,8 +43,8 @@ def same(one, other, members=range(4)):
 
 def test_recorded_steps_learn_what_written_ones_learn():
     written, recorded = loop(record=False).run(190), loop().run(190)
-    assert written.agent._learn_critic.graph is None
-    assert isinstance(recorded.agent._learn_critic.graph, CudaGraph)
+    assert written.agent.algorithm._learn_critic.graph is None
+    assert isinstance(recorded.agent.algorithm._learn_critic.graph, CudaGraph)
     same(written, recorded)
 
 
@@ -111,15 +111,15 @@ def test_nothing_in_the_loop_waits_for_the_device():
     agent = (
         loop().run(123).agent
     )  # every step is recorded, and no target copy or rewire is due in the next four
-    observation, before = torch.zeros((4, 1, 7), device=DEVICE), agent.rl_updates
+    observation, before = torch.zeros((4, 1, 7), device=DEVICE), agent.counts()["critic"]
     with never_waiting():
         for _ in range(4):
             agent.begin(observation, agent.act(observation, explore=True))
             assert agent.overlaps()
             agent.update()
-    assert agent.rl_updates == before + 4
+    assert agent.counts()["critic"] == before + 4
     with pytest.raises(RuntimeError, match="synchroniz"), never_waiting():
-        float(agent.reward_scale[0])
+        float(agent.algorithm.scales.reward[0])
 
 
 def test_a_run_is_trained_broken_off_resumed_signed_and_accepted(tmp_path, tiny_suite):

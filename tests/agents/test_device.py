@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from agents.members import recording
-from agents.mrq.agent import MRQ
+from agents.mrq.agent import build
 from agents.protocol import Setup
 from agents.sparsity.masks import Masks
 from helpers.tape import Tape
-from helpers.toy import ACTION, EPISODE, OBSERVATION, SMALL, stream, triples
+from helpers.toy import EPISODE, OBSERVATION, SMALL, TASK, stream, triples
 
 MEMBERS = 3
 
@@ -23,12 +23,12 @@ def agent(monkeypatch):
     monkeypatch.setitem(recording.GRAPHS, "meta", Tape)
     monkeypatch.setattr(Masks, "_extend_chain", lambda self, member: None)
     setup = Setup(
-        observation=OBSERVATION, action=ACTION, agent_steps=300, episode_steps=EPISODE, terminates=False,
+        task=TASK, agent_steps=300,
         blocks={"encoder": "T6", "critic": "T6", "actor": "T5"},
         regimes=[triples(name) for name in ("dense", "sst", "static")],
         streams=lambda member, word: stream(member)(word), device="meta",
     )  # fmt: skip
-    return MRQ(setup, SMALL)
+    return build(setup, SMALL)
 
 
 def step(agent, number):
@@ -46,7 +46,7 @@ def test_learning_stays_on_the_device_and_never_asks_the_host(agent):
     for number in range(1, SMALL.warmup + 2 * SMALL.target_cycle + 5):
         step(agent, number)
     assert agent.counts()["critic"] > SMALL.target_cycle
-    for module in agent.parts.values():
+    for module in agent.learner.parameters.values():
         for tensor in (module.flat, module.target, *module.moments, module.steps, module.keep):
             assert tensor.device.type == "meta"
 
@@ -57,12 +57,16 @@ def test_what_learning_changes_stays_where_it_is_in_memory(agent):
         step(agent, number)
 
     def tensors():
-        found = [agent.reward_scale, agent.target_reward_scale, *agent.finite.values()]
+        found = [
+            agent.algorithm.scales.reward,
+            agent.algorithm.scales.target_reward,
+            *agent.learner.finite.values(),
+        ]
         found += [
             getattr(agent.replay, name)
             for name in ("rows", "priority", "samplable", "block_sum", "max_priority")
         ]
-        for module in agent.parts.values():
+        for module in agent.learner.parameters.values():
             found += [module.flat, module.target, *module.moments, module.steps, module.keep]
         return [id(tensor) for tensor in found]
 
@@ -83,6 +87,6 @@ def test_evaluation_and_freezing_stay_on_the_device(agent):
 
 def test_these_tests_can_fail(agent):
     with pytest.raises(RuntimeError):
-        float(agent.reward_scale[0])
+        float(agent.algorithm.scales.reward[0])
     with pytest.raises(RuntimeError):
-        agent.reward_scale + torch.ones(MEMBERS)
+        agent.algorithm.scales.reward + torch.ones(MEMBERS)

@@ -82,17 +82,22 @@ def test_cosines_are_those_of_whole_gradients_of_single_samples(regime, monkeypa
     observation = torch.randn(
         2, n, OBSERVATION, dtype=torch.float64, generator=torch.Generator().manual_seed(3)
     )
-    for module, name in ((agent.critic, "critic"), (agent.actor, "actor")):
+    for module, name in (
+        (agent.learner.parameters["critic"], "critic"),
+        (agent.learner.parameters["actor"], "actor"),
+    ):
         trace = []
-        zs = agent.networks.state_embedding(observation, agent.encoder.parameters).detach()
+        zs = agent.algorithm.networks.state_embedding(
+            observation, agent.learner.parameters["encoder"].parameters
+        ).detach()
         if name == "critic":
-            zsa = agent.networks.joint_embedding(
-                zs, observation[..., :2], agent.encoder.parameters
+            zsa = agent.algorithm.networks.joint_embedding(
+                zs, observation[..., :2], agent.learner.parameters["encoder"].parameters
             ).detach()
-            q = agent.networks.q_values(zsa, module.parameters, trace)
+            q = agent.algorithm.networks.q_values(zsa, module.parameters, trace)
             loss = losses.critic_loss(q, observation[..., 0])
         else:
-            _, u = agent.networks.policy(zs, module.parameters, trace)
+            _, u = agent.algorithm.networks.policy(zs, module.parameters, trace)
             loss = u.square().sum(-1)
         found = sample_cosines(module, loss, trace, n)
         single = []

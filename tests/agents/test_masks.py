@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from helpers.toy import HEADLINE, SMALL, Loop, assert_same
+from agents.sparsity.regime import ModuleRegime
+from helpers.toy import HEADLINE, MODULES, SMALL, Loop, assert_same
 
 REGIMES = list(HEADLINE)
+ALL_KEPT = dict.fromkeys(MODULES, ModuleRegime("static", distribution="uniform", sparsity=0.0))
+"""Dense, through the masked path."""
 
 
 def active_by_copy(module, member):
@@ -72,12 +75,12 @@ def test_update_counts_are_equal_across_regimes_and_those_of_the_plan(checked_lo
 
 def test_grown_weights_and_their_moments_are_zero():
     loop = Loop([0], ["dst"])
-    while loop.agent.masks["critic"].rewires[0] == 0:
+    while loop.agent.learner.masks["critic"].rewires[0] == 0:
         before = {
             name: module.parameters.mask.clone() for name, module in loop.agent.modules().items()
         }
         loop.step()
-    critic = loop.agent.critic
+    critic = loop.agent.learner.parameters["critic"]
     grown = critic.mask & ~before["critic"]
     assert grown.any()
     for vector in (critic.flat.detach(), *critic.moments):
@@ -87,7 +90,7 @@ def test_grown_weights_and_their_moments_are_zero():
 def test_a_seeds_initial_mask_is_the_same_in_every_regime():
     loop = Loop(["one"] * 3, ["sst", "dst", "mst"])
     for name in ("encoder", "critic", "actor"):
-        masks = loop.agent.masks[name]
+        masks = loop.agent.learner.masks[name]
         sparse = [
             m
             for m, regime in enumerate(("sst", "dst", "mst"))
@@ -97,24 +100,26 @@ def test_a_seeds_initial_mask_is_the_same_in_every_regime():
 
 
 def test_both_q_networks_have_masks_of_their_own():
-    critic = Loop([0], ["sst"]).agent.critic
+    critic = Loop([0], ["sst"]).agent.learner.parameters["critic"]
     mask = critic.layout.views(critic.mask)["q.0.weight"]
     assert not torch.equal(mask[0], mask[1])
 
 
 def test_masks_are_the_same_in_two_processes():
-    script = "from helpers.toy import Loop; a = Loop([7], ['dst']).run(120).agent; print(a.masks['critic'].chains[0][-1])"
+    script = "from helpers.toy import Loop; a = Loop([7], ['dst']).run(120).agent; print(a.learner.masks['critic'].chains[0][-1])"
     command = [sys.executable, "-c", script]
     folder = Path(__file__).parents[1]
     digests = {
         subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
         for _ in range(2)
     }
-    assert digests == {Loop([7], ["dst"]).run(120).agent.masks["critic"].chains[0][-1] + "\n"}
+    assert digests == {
+        Loop([7], ["dst"]).run(120).agent.learner.masks["critic"].chains[0][-1] + "\n"
+    }
 
 
 def test_dense_through_the_mask_machinery_is_dense_without_it():
-    plain, masked = Loop([3], ["dense"]), Loop([3], ["dense"], always_mask=True)
-    assert plain.agent.critic.mask is None
-    assert masked.agent.critic.mask is not None
+    plain, masked = Loop([3], ["dense"]), Loop([3], [ALL_KEPT])
+    assert plain.agent.learner.parameters["critic"].mask is None
+    assert masked.agent.learner.parameters["critic"].mask is not None
     assert_same(plain.run(150).member(0), masked.run(150).member(0))

@@ -1,9 +1,12 @@
 """The member axis: neighbours do not matter, and a state is everything."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
-from helpers.toy import HEADLINE, Loop, assert_same
+from harness.training.checkpoint import Checkpoints
+from helpers.toy import HEADLINE, SMALL, Loop, assert_same
 
 REGIMES = list(HEADLINE)
 
@@ -54,12 +57,14 @@ def test_a_frozen_member_is_not_written_and_the_others_go_on():
 def test_members_share_a_clip_only_with_themselves():
     """The clip norm of a critic spans both Q networks of one member, and no other member's."""
     agent = Loop(range(3), REGIMES[1:]).agent
-    layout = agent.critic.layout
+    layout = agent.learner.parameters["critic"].layout
     gradient = torch.zeros(layout.size)
     view = layout.views(gradient)["q.0.weight"]
     view[2, 0, 0], view[3, 0, 0] = 30.0, 40.0  # member 1's two networks: norm 50
     view[4, 0, 0] = 10.0  # member 2: below the clip
-    clipped = layout.views(agent.critic._clipped(gradient))["q.0.weight"][:, 0, 0]
+    clipped = layout.views(agent.learner.parameters["critic"]._clipped(gradient))["q.0.weight"][
+        :, 0, 0
+    ]
     assert clipped.tolist() == pytest.approx([0.0, 0.0, 12.0, 16.0, 10.0, 0.0])
 
 
@@ -74,7 +79,33 @@ def test_a_restored_agent_goes_on_bitwise():
     resumed.run(75)
     for member in range(2):
         assert_same(unbroken.member(member), resumed.member(member))
-    assert unbroken.agent.masks["critic"].chains == resumed.agent.masks["critic"].chains
+    assert (
+        unbroken.agent.learner.masks["critic"].chains
+        == resumed.agent.learner.masks["critic"].chains
+    )
+
+
+@pytest.mark.parametrize("stop", [30, 150, 160])
+def test_a_replay_that_wraps_between_checkpoints_resumes_bitwise(tmp_path, stop):
+    """With `buffer_size` below the rows written since a checkpoint, the next one was an error."""
+    settings = replace(SMALL, buffer_size=100)
+    unbroken, killed, resumed = (Loop(range(2), ["dst", "mst"], settings) for _ in range(3))
+    unbroken.run(200)
+
+    # Saved at 30, then after 120 steps (123 rows into 100), then soon again; killed at once.
+    checkpoints = Checkpoints(tmp_path, 2, {})
+    for step in (30, 150, 160):
+        if step <= stop:
+            killed.run(step - killed.agent.agent_steps)
+            rows = killed.agent.replay_rows(checkpoints.saved)
+            checkpoints.write(step, killed.agent.state(), rows)
+
+    newest, _ = Checkpoints(tmp_path, 2, {}).read(allow_drift=False)
+    resumed.agent.restore(newest.state, newest.rows)
+    resumed.worlds = killed.worlds
+    resumed.run(200 - newest.step)
+    for member in range(2):
+        assert_same(unbroken.member(member), resumed.member(member))
 
 
 def test_learning_beside_the_simulator_is_bitwise_learning_after_it():
@@ -88,7 +119,7 @@ def test_learning_beside_the_simulator_is_bitwise_learning_after_it():
 
 def test_acting_without_exploration_draws_nothing():
     loop = Loop(range(2), ["dense", "mst"]).run(70)
-    before = {word: draws.state() for word, draws in loop.agent.draws.items()}
+    before = {word: draws.state() for word, draws in loop.agent.learner.draws.items()}
     loop.agent.act(torch.ones(2, 3, 7), explore=False)
-    after = {word: draws.state() for word, draws in loop.agent.draws.items()}
+    after = {word: draws.state() for word, draws in loop.agent.learner.draws.items()}
     assert all(before[word]["position"] == after[word]["position"] for word in before)

@@ -5,15 +5,21 @@ from dataclasses import replace
 import pytest
 import torch
 
-from agents.members.replay import ONE
+from agents.members.lap import ONE
 from helpers.plain_mrq import PlainMRQ
 from helpers.toy import ACTION, OBSERVATION, SMALL, Loop
 
 
 def largest_difference(plain, agent, member):
     """Over all parameters of all modules."""
-    pairs = [(plain.encoder.named(), agent.encoder, 0), (plain.actor.named(), agent.actor, 0)]
-    pairs += [(q.named(), agent.critic, copy) for copy, q in enumerate(plain.critic.q)]
+    pairs = [
+        (plain.encoder.named(), agent.learner.parameters["encoder"], 0),
+        (plain.actor.named(), agent.learner.parameters["actor"], 0),
+    ]
+    pairs += [
+        (q.named(), agent.learner.parameters["critic"], copy)
+        for copy, q in enumerate(plain.critic.q)
+    ]
     worst = 0.0
     for layers, module, copy in pairs:
         values = module.member_parameters(member)
@@ -41,16 +47,18 @@ def test_three_blocks_and_their_rl_updates_equal_the_plain_implementation(lap_q)
     assert dict(agent.counts()) == {"encoder": 30, "critic": 30, "actor": 30}
     for member, plain in enumerate(plains):
         assert largest_difference(plain, agent, member) < 1e-10
-        assert float(agent.reward_scale[member]) == pytest.approx(plain.reward_scale, rel=1e-12)
+        assert float(agent.algorithm.scales.reward[member]) == pytest.approx(
+            plain.reward_scale, rel=1e-12
+        )
 
 
 def follow(agent, plains):
     """Let every update of the agent be repeated by the plain ones, on the same rows and noise."""
-    s, replay, draws = agent.settings, agent.replay, agent.draws
+    s, replay, draws = agent.algorithm.settings, agent.replay, agent.learner.draws
     learn_encoder, update_priority, start_cycle = (
-        agent._learn_encoder,
+        agent.algorithm._learn_encoder,
         replay.update_priority,
-        agent._start_cycle,
+        agent.algorithm._start_cycle,
     )
 
     def start():
@@ -83,7 +91,11 @@ def follow(agent, plains):
             torch.testing.assert_close(priority[m], expected, rtol=1e-9, atol=1e-9)
         update_priority(index, priority)
 
-    agent._learn_encoder, agent._start_cycle, replay.update_priority = encoder, start, rl
+    agent.algorithm._learn_encoder, agent.algorithm._start_cycle, replay.update_priority = (
+        encoder,
+        start,
+        rl,
+    )
 
 
 def test_max_priority_only_grows_and_new_rows_take_it():
@@ -91,8 +103,8 @@ def test_max_priority_only_grows_and_new_rows_take_it():
     replay = loop.agent.replay
     for _ in range(60):
         loop.step()
-        largest.append(int(replay.max_priority[0]))
+        largest.append(int(replay.lap.max_priority[0]))
     assert largest == sorted(largest)
     assert largest[-1] > ONE
     replay.begin(torch.zeros(1, OBSERVATION), torch.zeros(1, ACTION))
-    assert int(replay.priority[0, int(replay.cursor[0])]) == largest[-1]
+    assert int(replay.lap.priority[0, int(replay.cursor[0])]) == largest[-1]

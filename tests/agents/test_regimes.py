@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from agents.lazy import load as load_place
 from agents.sparsity import regime as regimes
-from agents.sparsity.regime import MODULES, REGIMES, TRIPLES, ModuleRegime
+from agents.sparsity.regime import REGIMES, TRIPLES, ModuleRegime
+from agents.sparsity.rewire import GROW_SCORES
 from harness.run import Request, execute
-from helpers.toy import SMALL, Loop, assert_same
+from helpers.toy import MODULES, SMALL, Loop, assert_same
 from leaderboard.formats.keys import one_use_key
 from leaderboard.verification.verify import verify
 
@@ -96,8 +96,8 @@ def test_every_row_goes_on_as_if_it_had_not_stopped(name):
     again.worlds = stopped.worlds
     again.run(STEPS - 97)
     assert_same(unbroken.member(0), again.member(0))
-    assert [masks.state()["chains"] for masks in unbroken.agent.masks.values()] == [
-        masks.state()["chains"] for masks in again.agent.masks.values()
+    assert [masks.state()["chains"] for masks in unbroken.agent.learner.masks.values()] == [
+        masks.state()["chains"] for masks in again.agent.learner.masks.values()
     ]
 
 
@@ -115,23 +115,18 @@ def rarely(weight, gradient, generator):
 
 
 def test_a_new_way_is_one_function_and_one_row(monkeypatch):
-    row = regimes.Triple(
-        "er", "exchange", "test_regimes:rarely", "grow where the gradient is smallest"
-    )
+    row = regimes.Triple("er", "exchange", "smallest", "grow where the gradient is smallest")
     monkeypatch.setitem(TRIPLES, "rarely", row)
-    monkeypatch.setattr(
-        "agents.sparsity.masks.load",
-        lambda place: rarely if place == row.score else load_place(place),
-    )
+    monkeypatch.setitem(GROW_SCORES, "smallest", rarely)
     check_contract(["rarely", "rigl"])
-    masks = Loop([0, 0], ["rarely", "rigl"]).run(STEPS).agent.masks["critic"]
+    masks = Loop([0, 0], ["rarely", "rigl"]).run(STEPS).agent.learner.masks["critic"]
     assert masks.chains[0][0] == masks.chains[1][0] and masks.chains[0][-1] != masks.chains[1][-1]
 
 
 def test_only_the_named_parts_are_sparse():
     sparse = ModuleRegime.of("static", sparsity=0.6, parts=("zsa", "model"))
     loop = Loop([0], [{"encoder": sparse, "critic": ModuleRegime(), "actor": ModuleRegime()}])
-    masks = loop.agent.masks["encoder"].member_masks(0)
+    masks = loop.agent.learner.masks["encoder"].member_masks(0)
     dense = [name for name, mask in masks.items() if mask.all()]
     assert {name.partition(".")[0] for name in dense} == {"zs", "za"}
     chosen = [mask for name, mask in masks.items() if name.partition(".")[0] in ("zsa", "model")]
@@ -142,7 +137,7 @@ def test_only_the_named_parts_are_sparse():
 
 def test_set_draws_from_a_stream_of_its_own():
     chains = [
-        Loop([key], ["set"]).run(STEPS).agent.masks["critic"].chains[0]
+        Loop([key], ["set"]).run(STEPS).agent.learner.masks["critic"].chains[0]
         for key in ("one", "one", "other")
     ]
     assert chains[0] == chains[1]
@@ -174,25 +169,26 @@ def every(tmp_path_factory):
     place = tmp_path_factory.mktemp("every")
     suite = place / "every.yaml"
     suite.write_text(EVERY.format(names=", ".join(REGIMES)))
-    return execute(Request(str(suite), place / "out", executor="inline", members=8), one_use_key())
+    request = Request(str(suite), place / "out", executor="inline", members=8)
+    return execute(request, one_use_key()).summary
 
 
 def test_an_entry_of_every_regime_is_audited_and_accepted(every):
-    verdict = verify(Path(every["entry"]), complete=True)
+    verdict = verify(Path(every.entry), complete=True)
     assert verdict.accepted, verdict.checks[-1]
     assert {check.name: check.status for check in verdict.checks}["tensors"] == "passed"
-    assert {run["regime"] for run in every["runs"]} == {*REGIMES, "parts"}
+    assert {run.regime for run in every.runs} == {*REGIMES, "parts"}
 
 
 def test_a_study_says_what_it_shows(every):
-    page = Path(every["report"]).read_text()
+    page = Path(every.report).read_text()
     assert "something else" in page and "undecided" in page, "one seed decides nothing"
 
 
 def test_a_matched_network_is_as_large_as_what_it_matches_leaves_active(every):
-    weights = {run["regime"]: run["weights"] for run in every["runs"]}
+    weights = {run.regime: run.weights for run in every.runs}
     total = {
-        name: sum(weights[name][module]["active"] for module in MODULES)
+        name: sum(weights[name][module].active for module in MODULES)
         for name in ("mst", "dense-matched")
     }
     assert 0.9 * total["mst"] < total["dense-matched"] <= 1.01 * total["mst"]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from agents.members.replay import ONE, Replay
+from agents.members.lap import ONE
+from agents.members.replay import Replay
 
 OBS, ACT, HORIZON = 3, 1, 5
 
@@ -48,7 +49,7 @@ def fill(replay, steps, ends, rng):
         for model, (terminated, truncated) in zip(models, flags, strict=True):
             model.complete(terminated, truncated)
         for member, model in enumerate(models):
-            assert set(np.flatnonzero(replay.samplable[member].numpy())) == model.samplable, (
+            assert set(np.flatnonzero(replay.lap.samplable[member].numpy())) == model.samplable, (
                 step,
                 member,
             )
@@ -66,8 +67,8 @@ def test_rows_that_may_be_sampled_follow_the_rules_through_ends_and_wraps(capaci
         2: lambda s: (False, s % 7 == 6),
     }
     fill(replay, 150, lambda step, member: ends[member](step), rng)
-    weights = replay.priority * replay.samplable
-    assert torch.equal(replay.block_sum, weights.view(3, replay.blocks, -1).sum(-1)), (
+    weights = replay.lap.priority * replay.lap.samplable
+    assert torch.equal(replay.lap.block_sum, weights.view(3, replay.lap.blocks, -1).sum(-1)), (
         "block sums are exact"
     )
 
@@ -75,7 +76,7 @@ def test_rows_that_may_be_sampled_follow_the_rules_through_ends_and_wraps(capaci
 def test_the_newest_transitions_are_never_sampled():
     replay = Replay(1, OBS, ACT, 300, HORIZON, 1.0)
     fill(replay, 100, lambda step, member: (False, False), np.random.default_rng(0))
-    assert np.flatnonzero(replay.samplable[0].numpy()).max() == 99 - HORIZON
+    assert np.flatnonzero(replay.lap.samplable[0].numpy()).max() == 99 - HORIZON
 
 
 def test_sampling_is_proportional_to_priority():
@@ -86,9 +87,11 @@ def test_sampling_is_proportional_to_priority():
     uniform = (torch.arange(100_000, dtype=torch.float64) + 0.5).expand(2, -1) / 100_000
     drawn = replay.sample(uniform)
     for member in range(2):
-        assert replay.samplable[member][drawn[member]].all()
+        assert replay.lap.samplable[member][drawn[member]].all()
         share = torch.bincount(drawn[member], minlength=300).double() / 100_000
-        weight = (replay.priority[member, :300] * replay.samplable[member, :300]).double() / ONE
+        weight = (
+            replay.lap.priority[member, :300] * replay.lap.samplable[member, :300]
+        ).double() / ONE
         torch.testing.assert_close(share, weight / weight.sum(), atol=2e-5, rtol=0)
 
 
@@ -97,8 +100,8 @@ def test_of_duplicate_rows_the_largest_priority_stays_and_replaces_the_old_one()
     fill(replay, 50, lambda step, member: (False, False), np.random.default_rng(0))
     replay.update_priority(torch.tensor([[7, 7, 7]]), torch.tensor([[9.0, 9.0, 9.0]]))
     replay.update_priority(torch.tensor([[7, 3, 7]]), torch.tensor([[2.0, 5.0, 4.0]]))
-    assert (replay.priority[0, [7, 3]] / ONE).tolist() == [4.0, 5.0]
-    assert (replay.max_priority / ONE).tolist() == [9.0]
+    assert (replay.lap.priority[0, [7, 3]] / ONE).tolist() == [4.0, 5.0]
+    assert (replay.lap.max_priority / ONE).tolist() == [9.0]
 
 
 def test_windows_hold_states_actions_and_rewards_in_their_order():

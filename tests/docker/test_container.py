@@ -164,7 +164,9 @@ def test_without_a_mount_it_says_how_results_are_kept(tiny_suite):
 
 
 def test_every_file_is_as_it_was_built_and_a_changed_one_is_noticed():
-    every = "from harness import image; print(len(image.content().files), image.all_changes())"
+    every = (
+        "from harness.machine import image; print(len(image.content().files), image.all_changes())"
+    )
     found = docker("run", "--rm", *HARDENED, "--entrypoint", "python", image(), "-P", "-c", every)
     assert re.fullmatch(r"\d{4,} \[\]\n", found.stdout), found
 

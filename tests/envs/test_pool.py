@@ -1,5 +1,6 @@
-"""The adapter around EnvPool: repeat, resets, ends, actions, cursor."""
+"""The adapter around EnvPool: shapes, repeat, resets, ends, actions, cursor."""
 
+import dataclasses
 import os
 
 import numpy as np
@@ -7,186 +8,274 @@ import pytest
 
 from envs.fingerprint import fingerprint
 from envs.pool import Pool
+from envs.spec import Action
 from envs.tasks import TASKS
 from envs.worker import Worker
 
 CARTPOLE = TASKS["cartpole-swingup"]
+LQR = dataclasses.replace(TASKS["lqr-lqr_2_1"], action_spec=Action(1, -1000.0, 1000.0))
+"""A task that ends once its bodies stand still at the origin. Actions in [-1, 1] are too weak to
+get there within the time limit; EnvPool itself takes any."""
+LQR_SEEDS = [[0, 4], [2, 1]]
 
 
-def actions(task, steps, count, seed=0):
-    return np.random.default_rng(seed).uniform(-1, 1, (steps, count, task.action))
+def actions(task, steps, shape, seed=0):
+    """A script [steps, P, E, act]."""
+    return np.random.default_rng(seed).uniform(-1, 1, (steps, *shape, task.action))
 
 
-def test_the_catalogue_is_the_suite_of_dm_control():
-    os.environ.setdefault("MUJOCO_GL", "disable")
-    from dm_control import suite
-
-    assert {(task.domain, task.task) for task in TASKS.values()} == set(suite.ALL_TASKS)
-    assert len(TASKS) == 51
-    assert (TASKS["dog-run"].observation_size, TASKS["dog-run"].action) == (223, 38)
-    assert (TASKS["humanoid-run"].observation_size, TASKS["humanoid-run"].action) == (67, 21)
-    assert sum(bool(task.differs) for task in TASKS.values()) == 5
+def brake(observation):
+    """Brings LQR to rest: a gain from the Riccati equation, [P, E, obs] -> [P, E, act]."""
+    return -(observation @ np.array([[5.0], [-34.0], [32.0], [-5.0]]))
 
 
-def test_every_task_has_dm_controls_keys_widths_and_substeps():
-    os.environ.setdefault("MUJOCO_GL", "disable")
-    from dm_control import suite
-
-    for task in TASKS.values():
-        if (task.domain, task.task) == ("quadruped", "escape"):
-            continue  # dm_control itself needs a renderer to build its terrain
-        environment = suite.load(task.domain, task.task, task_kwargs={"random": 0})
-        spec = environment.observation_spec()
-        assert task.observation == tuple(
-            (key, int(np.prod(value.shape))) for key, value in spec.items()
-        ), task.name
-        assert (task.action,) == environment.action_spec().shape, task.name
-        assert task.substeps == environment._n_sub_steps, task.name
+def assert_same(step, expected, of=...):
+    """Every array of `step` equals that of `expected`, whose rows `of` are compared."""
+    for field in dataclasses.fields(step):
+        array = getattr(step, field.name)
+        assert np.array_equal(array, getattr(expected, field.name)[of]), field.name
 
 
 @pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
-def test_every_task_steps_through_the_adapter(task):
-    pool = Pool(task, [3, 4], threads=1)
+def test_every_task_steps_through_the_adapter_in_its_own_shapes(task):
+    pool = Pool(task, [[3, 4], [5, 6], [7, 8]], threads=1)
+    observations = (3, 2, *task.observation_spec.shape)
+
     start = pool.reset()
-    assert start.shape == (2, task.observation_size)
-    step = pool.step(actions(task, 1, 2)[0])
+    assert (start.shape, start.dtype) == (observations, task.observation_spec.dtype)
+
+    step = pool.step(actions(task, 1, (3, 2))[0])
+    assert step.observation.shape == step.start.shape == observations
+    assert step.observation.dtype == step.start.dtype == task.observation_spec.dtype
+    assert step.reward.shape == step.terminated.shape == step.truncated.shape == (3, 2)
     assert np.isfinite(step.observation).all()
     assert np.isfinite(step.reward).all()
 
 
+def test_two_environments_a_member_are_two_pools_of_one():
+    """Bitwise, over an episode's end and from a restored cursor."""
+    both = Pool(CARTPOLE, [[1, 2], [3, 4]])
+    singles = [Pool(CARTPOLE, [[1], [3]]), Pool(CARTPOLE, [[2], [4]])]
+    assert np.array_equal(both.reset(), np.concatenate([pool.reset() for pool in singles], 1))
+
+    script = actions(CARTPOLE, 510, (2, 2))
+    for action in script:
+        step = both.step(action)
+        for environment, pool in enumerate(singles):
+            column = np.s_[:, environment : environment + 1]
+            assert_same(pool.step(action[column]), step, column)
+
+    restored = Pool(CARTPOLE, [[1, 2], [3, 4]])
+    assert np.array_equal(restored.restore(both.cursor), step.start)
+    for action in script[:10]:
+        step = restored.step(action)
+        for environment, pool in enumerate(singles):
+            column = np.s_[:, environment : environment + 1]
+            assert_same(pool.step(action[column]), step, column)
+
+
 def test_action_repeat_sums_rewards_and_shows_the_last_observation():
-    once, twice = Pool(CARTPOLE, [5, 6], action_repeat=1), Pool(CARTPOLE, [5, 6], action_repeat=2)
+    once = Pool(CARTPOLE, [[5], [6]], action_repeat=1)
+    twice = Pool(CARTPOLE, [[5], [6]], action_repeat=2)
     assert np.array_equal(once.reset(), twice.reset())
-    for action in actions(CARTPOLE, 40, 2):
+    for action in actions(CARTPOLE, 40, (2, 1)):
         first, second, both = once.step(action), once.step(action), twice.step(action)
         assert np.array_equal(both.observation, second.observation)
         assert np.array_equal(both.reward, first.reward + second.reward)
 
 
+def test_an_action_is_repeated_as_the_task_says_unless_told_otherwise():
+    assert CARTPOLE.action_repeat == 2
+    own, twice, once = Pool(CARTPOLE, [[5]]), Pool(CARTPOLE, [[5]], 2), Pool(CARTPOLE, [[5]], 1)
+    for pool in (own, twice, once):
+        pool.reset()
+    action = actions(CARTPOLE, 1, (1, 1))[0]
+    step = own.step(action)
+    assert_same(step, twice.step(action))
+    assert not np.array_equal(step.observation, once.step(action).observation)
+
+
 def test_an_end_shows_the_true_last_observation_and_the_next_episodes_first():
-    pool, other = (
-        Pool(CARTPOLE, [9], action_repeat=2),
-        Pool(CARTPOLE, [9], action_repeat=2, auto_reset=False),
-    )
+    pool = Pool(CARTPOLE, [[9]], action_repeat=2)
+    by_hand = Pool(CARTPOLE, [[9]], action_repeat=2, auto_reset=False)
     pool.reset()
-    other.reset()
-    script = actions(CARTPOLE, 500, 1)
-    for action in script:
-        step, unreset = pool.step(action), other.step(action)
+    by_hand.reset()
+    for action in actions(CARTPOLE, 500, (1, 1)):
+        step, unreset = pool.step(action), by_hand.step(action)
     assert step.truncated.all()
     assert not step.terminated.any()
     assert np.array_equal(step.observation, unreset.observation)
-    assert np.array_equal(step.start, other.reset())
+    assert np.array_equal(step.start, by_hand.reset())
     assert not np.array_equal(step.start, step.observation)
 
 
 def test_the_stale_reward_of_a_reset_never_gets_out():
     """EnvPool gives the last episode's reward, or uninitialised memory, on the step that resets."""
     task = TASKS["walker-stand"]
-    pool = Pool(task, [1], action_repeat=1)
+    pool = Pool(task, [[1]], action_repeat=1)
     pool.reset()
-    rewards = [float(pool.step(action).reward[0]) for action in actions(task, 1001, 1)]
+    script = actions(task, 1001, (1, 1))
+    rewards = [float(pool.step(action).reward[0, 0]) for action in script]
     assert all(0 < reward <= 1 for reward in rewards)
-    fresh = Pool(task, [1], action_repeat=1)
-    fresh.skip_resets([1])
+    fresh = Pool(task, [[1]], action_repeat=1)
+    fresh.skip_resets(1)
     fresh.reset()
-    assert rewards[-1] == float(fresh.step(actions(task, 1001, 1)[-1]).reward[0]), (
+    assert rewards[-1] == float(fresh.step(script[-1]).reward[0, 0]), (
         "the first step of the second episode"
     )
 
 
-def test_an_episode_that_terminates_stops_within_the_repeat():
-    task = TASKS["lqr-lqr_2_1"]
-    pool = Pool(task, [0, 1, 2], action_repeat=2)
+def test_an_episode_that_cannot_terminate_within_its_bounds_runs_into_its_time_limit():
+    pool = Pool(TASKS["lqr-lqr_2_1"], [[0], [1], [2]], action_repeat=2, auto_reset=False)
     pool.reset()
-    ended, rewards = np.zeros(3, bool), np.zeros(3)
     for _ in range(500):
-        step = pool.step(np.zeros((3, 1)))
-        rewards += np.where(ended, 0, step.reward)
-        ended |= step.terminated | step.truncated
-    assert ended.all()
+        step = pool.step(np.zeros((3, 1, 1)))
+    assert step.truncated.all()
+    assert not step.terminated.any()
+
+
+def test_an_episode_that_terminates_stops_within_the_repeat_and_the_next_one_begins():
+    """Each environment ends at a step of its own; the simulator alone, unrepeated, says where."""
+    pool = Pool(LQR, LQR_SEEDS, action_repeat=2)
+    once = Pool(LQR, LQR_SEEDS, action_repeat=1, auto_reset=False)
+    second = Pool(LQR, LQR_SEEDS)
+    second.skip_resets(1)
+    next_starts = second.reset()
+
+    observation = pool.reset()
+    once.reset()
+    running = np.ones((2, 2), dtype=bool)
+    inside = np.zeros((2, 2), dtype=bool)
+    for _ in range(500):
+        action = brake(observation)
+        step = pool.step(action)
+
+        # The same agent step by hand: step again only where the first step ended nothing.
+        first = once.step(action, running)
+        unfinished = running & ~first.terminated
+        last = once.step(action, unfinished)
+        ended = first.terminated | last.terminated
+        assert np.array_equal(step.terminated[running], ended[running])
+        assert not step.truncated[running].any()
+        reward = first.reward + last.reward
+        assert np.array_equal(step.reward[running], reward[running])
+        true_last = np.where(unfinished[..., None], last.observation, first.observation)
+        assert np.array_equal(step.observation[running], true_last[running])
+
+        # What is acted on next: the second episode's start where the first one ended.
+        expected = np.where(ended[..., None], next_starts, true_last)
+        assert np.array_equal(step.start[running], expected[running])
+        assert (np.linalg.norm(step.observation[running & ended], axis=-1) < 1e-6).all()
+
+        inside |= running & first.terminated
+        running &= ~ended
+        observation = step.start
+        if not running.any():
+            break
+    assert not running.any(), "all episodes terminated before their time limit"
+    assert inside.any(), "one ended with the first of its repeated steps"
+    assert not inside.all(), "one ended with the second"
+
+
+def test_the_cursor_restores_a_pool_whose_episodes_terminated():
+    pool = Pool(LQR, LQR_SEEDS)
+    observation, terminations = pool.reset(), np.zeros((2, 2), dtype=int)
+    for _ in range(450):
+        step = pool.step(brake(observation))
+        terminations += step.terminated
+        observation = step.start
+    assert terminations.any()
+
+    restored = Pool(LQR, LQR_SEEDS)
+    assert np.array_equal(restored.restore(pool.cursor), observation)
+    assert restored.cursor.resets == pool.cursor.resets == tuple(1 + terminations.ravel())
+    for _ in range(50):
+        action = brake(observation)
+        step = pool.step(action)
+        assert_same(restored.step(action), step)
+        observation = step.start
 
 
 def test_the_kth_reset_depends_on_the_seed_and_k_alone():
-    one, other = Pool(TASKS["humanoid-run"], [4]), Pool(TASKS["humanoid-run"], [4])
-    one.reset()
-    for action in actions(TASKS["humanoid-run"], 7, 1):
-        one.step(action)
-    other.reset()
-    assert np.array_equal(one.reset(), other.reset())
+    humanoid = TASKS["humanoid-run"]
+    stepped, fresh = Pool(humanoid, [[4]]), Pool(humanoid, [[4]])
+    stepped.reset()
+    for action in actions(humanoid, 7, (1, 1)):
+        stepped.step(action)
+    fresh.reset()
+    assert np.array_equal(stepped.reset(), fresh.reset())
 
 
 def test_members_with_their_own_seeds_do_not_see_each_other():
-    together, alone = Pool(CARTPOLE, [7, 8]), Pool(CARTPOLE, [8])
+    together, alone = Pool(CARTPOLE, [[7], [8]]), Pool(CARTPOLE, [[8]])
     assert np.array_equal(together.reset()[1:], alone.reset())
-    for action in actions(CARTPOLE, 20, 2):
-        assert np.array_equal(
-            together.step(action).observation[1:], alone.step(action[1:]).observation
-        )
+    for action in actions(CARTPOLE, 20, (2, 1)):
+        step = together.step(action)
+        assert_same(alone.step(action[1:]), step, np.s_[1:])
 
 
 @pytest.mark.parametrize(
     ("action", "message"),
     [
-        (np.zeros((2, 3)), "shape"),
+        (np.zeros((2, 1, 3)), "shape"),
+        (np.zeros((2, 1)), "shape"),
         (np.zeros(2), "shape"),
-        (np.zeros((3, 1)), "shape"),
-        (np.array([[0.0], [np.nan]]), r"environments \[1\] are not finite"),
-        (np.array([[np.inf], [0.0]]), r"environments \[0\] are not finite"),
+        (np.zeros((3, 1, 1)), "shape"),
+        (np.zeros((1, 2, 1)), "shape"),
+        (np.array([[[0.0]], [[np.nan]]]), r"environments \[\[1, 0\]\] .* are not finite"),
+        (np.array([[[np.inf]], [[0.0]]]), r"environments \[\[0, 0\]\] .* are not finite"),
     ],
 )
 def test_a_bad_action_is_refused_and_the_pool_goes_on(action, message):
-    pool = Pool(CARTPOLE, [1, 2])
+    pool = Pool(CARTPOLE, [[1], [2]])
     pool.reset()
     with pytest.raises(ValueError, match=message):
         pool.step(action)
-    assert np.isfinite(pool.step(np.zeros((2, 1))).observation).all()
+    assert np.isfinite(pool.step(np.zeros((2, 1, 1))).observation).all()
 
 
-def test_actions_are_clipped():
-    one, other = Pool(CARTPOLE, [1]), Pool(CARTPOLE, [1])
-    one.reset()
-    other.reset()
-    assert np.array_equal(one.step([[50.0]]).observation, other.step([[1.0]]).observation)
+def test_actions_are_clipped_to_the_bounds_of_the_task():
+    narrow = dataclasses.replace(CARTPOLE, action_spec=Action(1, -0.5, 0.25))
+    for task, sent, low, high in ((CARTPOLE, 50.0, -1.0, 1.0), (narrow, 0.75, -0.5, 0.25)):
+        for action, clipped in ((sent, high), (-sent, low)):
+            outside, inside = Pool(task, [[1]]), Pool(task, [[1]])
+            outside.reset()
+            inside.reset()
+            assert_same(outside.step([[[action]]]), inside.step([[[clipped]]]))
 
 
-@pytest.mark.parametrize("seeds", [[], [-1], [2**31]])
-def test_a_bad_seed_is_refused(seeds):
+@pytest.mark.parametrize("seeds", [[], [[]], [[-1]], [[2**31]], [[1, 2], [3]], [[1], []]])
+def test_bad_seeds_are_refused(seeds):
     with pytest.raises(ValueError, match="seeds"):
         Pool(CARTPOLE, seeds)
 
 
 def test_a_repeat_that_does_not_divide_the_episode_is_refused():
     with pytest.raises(ValueError, match="divisor"):
-        Pool(CARTPOLE, [1], action_repeat=3)
+        Pool(CARTPOLE, [[1]], action_repeat=3)
 
 
 def test_the_cursor_restores_a_pool_bitwise():
     task = TASKS["cheetah-run"]
-    pool = Pool(task, [1, 2])
+    pool = Pool(task, [[1], [2]])
+    pool.skip_resets([[0], [1]])
     pool.reset()
-    pool.reset([1])
-    for action in actions(task, 510, 2):
+    for action in actions(task, 510, (2, 1)):
         step = pool.step(action)
-    restored = Pool(task, [1, 2])
+    restored = Pool(task, [[1], [2]])
     assert np.array_equal(restored.restore(pool.cursor), step.start)
-    for action in actions(task, 10, 2, seed=1):
-        one, other = pool.step(action), restored.step(action)
-        assert np.array_equal(one.observation, other.observation)
-        assert np.array_equal(one.reward, other.reward)
+    for action in actions(task, 10, (2, 1), seed=1):
+        assert_same(restored.step(action), pool.step(action))
     assert restored.cursor.resets == pool.cursor.resets == (2, 3)
 
 
 def test_threads_stay_within_the_cpu_set(monkeypatch):
-    made = {}
-    monkeypatch.setattr(
-        "envs.pool._make", lambda task, seeds, threads: made.update(threads=threads)
-    )
+    threads = []
+    monkeypatch.setattr("envs.pool._make", lambda task, seeds, count: threads.append(count))
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2})
-    Pool(CARTPOLE, range(8))
-    assert made["threads"] == 3
-    Pool(CARTPOLE, range(2))
-    assert made["threads"] == 2
+    Pool(CARTPOLE, [range(4), range(4)])
+    Pool(CARTPOLE, [range(2)])
+    assert threads == [3, 2]
 
 
 def test_a_fingerprint_is_the_same_again_and_tells_tasks_apart():
@@ -196,11 +285,3 @@ def test_a_fingerprint_is_the_same_again_and_tells_tasks_apart():
             == fingerprint(CARTPOLE, worker)
             != fingerprint(TASKS["cartpole-balance"], worker)
         )
-
-
-def test_env_ids_are_camel_case_of_dm_controls_names():
-    ids = {
-        TASKS[name].env_id
-        for name in ("humanoid_CMU-run", "lqr-lqr_2_1", "swimmer-swimmer6", "ball_in_cup-catch")
-    }
-    assert ids == {"HumanoidCMURun-v1", "LqrLqr21-v1", "SwimmerSwimmer6-v1", "BallInCupCatch-v1"}

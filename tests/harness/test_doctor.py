@@ -65,7 +65,7 @@ def test_another_library_and_another_simulation_do_not_conform(monkeypatch):
 def test_an_environment_that_breaks_is_a_finding(monkeypatch):
     def broken(task, worker):
         worker._process.kill()
-        worker.pool(task, [1])
+        worker.pool(task, [[1]])
 
     monkeypatch.setattr(doctor, "fingerprint", broken)
     (finding,), _ = doctor._environments({"cartpole-swingup": TASKS["cartpole-swingup"]})

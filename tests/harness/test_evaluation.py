@@ -1,10 +1,13 @@
-"""Which start state an evaluation episode has, and that memory bounds change nothing."""
+"""Which start state an evaluation episode has, where it ends, and that memory changes nothing."""
+
+import dataclasses
 
 import numpy as np
 import pytest
 import torch
 
 from envs.pool import Pool
+from envs.spec import Action
 from envs.tasks import TASKS
 from envs.worker import Worker
 from harness.training import evaluation
@@ -22,24 +25,26 @@ def bang_bang(observation):
 
 @pytest.fixture(scope="module")
 def worker():
-    with Worker(patience=120.0) as found:
-        yield found
+    with Worker(patience=120.0) as worker:
+        yield worker
 
 
 def by_hand(seed, resets):
     """The return of the episode that follows this many resets."""
-    pool = Pool(TASK, [seed])
-    pool.skip_resets([resets])
-    seen, total = pool.reset(), 0.0
+    pool = Pool(TASK, [[seed]])
+    pool.skip_resets(resets)
+    observation, total = pool.reset(), 0.0
     for _ in range(500):
-        step = pool.step(np.sign(seen[:, 1:2]))
-        total, seen = total + float(step.reward[0]), step.observation
+        step = pool.step(np.sign(observation[..., 1:2]))
+        total += float(step.reward[0, 0])
+        observation = step.observation
     return total
 
 
 def test_episode_j_of_evaluation_e_runs_in_its_slot_from_its_reset(worker):
     evaluator = Evaluator(worker, TASK, SEEDS, episodes=4, action_repeat=2)
-    first, second = evaluator(bang_bang, 0), evaluator(bang_bang, 1)
+    first = evaluator(bang_bang, 0)
+    second = evaluator(bang_bang, 1)
     for number, returns in ((0, first), (1, second)):
         for member, slots in enumerate(SEEDS):
             for episode in range(4):
@@ -55,34 +60,78 @@ def test_how_many_are_measured_at_a_time_changes_nothing(worker, monkeypatch):
     assert np.array_equal(together(bang_bang, 3), one_by_one(bang_bang, 3))
 
 
-def test_an_episode_that_terminates_is_not_followed_by_another(worker):
+def brake(observation):
+    """Brings lqr to rest, where its episodes end, in float64 and for each environment alone."""
+    gain = np.array([5.0, -34.0, 32.0, -5.0])
+    return torch.from_numpy(-(observation.numpy().astype(float) * gain).sum(-1, keepdims=True))
+
+
+def until_termination(task, seed, resets):
+    """Return and agent steps of the episode that follows this many resets, in a pool of its own."""
+    pool = Pool(task, [[seed]])
+    pool.skip_resets(resets)
+    observation, rewards = pool.reset(), []
+    while True:
+        step = pool.step(brake(torch.from_numpy(observation)).numpy())
+        rewards.append(float(step.reward[0, 0]))
+        observation = step.observation
+        if step.terminated.all() or step.truncated.all():
+            return sum(rewards), len(rewards)
+
+
+def test_the_return_of_an_episode_ends_where_it_terminates(worker, monkeypatch):
+    """No second episode is added, and episodes that end earlier wait for the others."""
+    lqr = TASKS["lqr-lqr_2_1"]
+    task = dataclasses.replace(lqr, action_spec=Action(1, -1000.0, 1000.0))
+    seeds = [[0, 4], [2, 1]]
+    expected, lengths = np.zeros((2, 4)), np.zeros((2, 4), dtype=int)
+    for member, slots in enumerate(seeds):
+        for episode in range(4):
+            expected[member, episode], lengths[member, episode] = until_termination(
+                task, slots[episode % 2], 2 + episode // 2
+            )
+    assert (lengths < 500).any(), "some terminate"
+    assert len(set(lengths.ravel())) > 2, "at steps of their own"
+
+    together = Evaluator(worker, task, seeds, episodes=4, action_repeat=2)
+    assert np.array_equal(together(brake, 1), expected)
+    monkeypatch.setattr(evaluation, "MEMORY_MIB", 1)
+    one_by_one = Evaluator(worker, task, seeds, episodes=4, action_repeat=2)
+    assert (len(together.groups), len(one_by_one.groups)) == (1, 2)
+    assert np.array_equal(one_by_one(brake, 1), expected)
+
+
+def test_on_a_task_that_may_terminate_and_does_not_episodes_last_until_their_time_limit(worker):
     task = TASKS["lqr-lqr_2_1"]
+    calls = []
 
     def still(observation):
+        calls.append(observation.shape)
         return torch.zeros(*observation.shape[:2], 1)
 
     evaluator = Evaluator(worker, task, [[1, 2]], episodes=4, action_repeat=2)
-    assert np.isfinite(evaluator(still, 0)).all()
-    assert np.array_equal(
-        Evaluator(worker, task, [[1, 2]], 4, 2)(still, 0),
-        Evaluator(worker, task, [[1, 2]], 4, 2)(still, 0),
-    )
+    returns = evaluator(still, 0)
+    assert calls == [(1, 2, 4)] * 1000, "two rounds of 500 agent steps"
+    assert np.isfinite(returns).all()
+    again = Evaluator(worker, task, [[1, 2]], episodes=4, action_repeat=2)
+    assert np.array_equal(again(still, 0), returns)
 
 
 def test_an_evaluation_under_way_beside_other_steps_measures_the_same(worker):
     evaluator = Evaluator(worker, TASK, SEEDS, episodes=4, action_repeat=2)
     alone = evaluator(bang_bang, 5)
-    other = worker.pool(TASK, [1, 2], 2)
+    other = worker.pool(TASK, [[1], [2]])
     other.reset()
-    expected = [other.step(np.zeros((2, 1))).reward.tolist() for _ in range(20)]
-    again = worker.pool(TASK, [1, 2], 2)
+    expected = [other.step(np.zeros((2, 1, 1))).reward.tolist() for _ in range(20)]
+
+    again = worker.pool(TASK, [[1], [2]])
     again.reset()
-    measuring, found = evaluator.begin(bang_bang, 5), []
+    measuring, rewards = evaluator.begin(bang_bang, 5), []
     for _ in range(20):
-        again.send(np.zeros((2, 1)))
+        again.send(np.zeros((2, 1, 1)))
         assert not measuring.advance(), "answers of both pools are told apart"
-        found.append(again.recv().reward.tolist())
-    assert found == expected
+        rewards.append(again.recv().reward.tolist())
+    assert rewards == expected
     assert np.array_equal(measuring.finish(), alone)
     assert measuring.advance()
 

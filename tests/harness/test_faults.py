@@ -57,7 +57,7 @@ if "envs.worker" in sys.orig_argv:
     recv = Pool.recv
 
     def faulty(self):
-        steps = sum(len(actions) for actions in self._taken[:1])
+        steps = sum(len(actions) for actions in self._actions[:1])
         planned = sorted(pathlib.Path({place!r}).glob("*.fault"))
         if self.auto_reset and planned and steps + 1 >= int(planned[0].name.split("-")[0]):
             code = planned[0].read_text()
@@ -75,7 +75,7 @@ def inject(tmp_path, monkeypatch):
     place = tmp_path / "injected"
     place.mkdir()
     (place / "sitecustomize.py").write_text(INJECTED.format(place=str(place)))
-    monkeypatch.setenv("PYTHONPATH", str(place))
+    monkeypatch.setenv("PYTHONPATH", str(place), prepend=os.pathsep)
 
     def plan(faults):
         for number, (step, fault) in enumerate(faults):
@@ -145,6 +145,7 @@ def test_a_training_process_that_is_killed_is_started_again(tiny_suite, tiny_ent
     folder = next(tmp_path.glob("*"))
     assert promised(folder) == promised(tiny_entry.parent)
     assert [found["reason"] for found in noted(folder)] == ["its process was ended by SIGKILL"]
+    assert json.loads((folder / "cohorts/0/ending.json").read_bytes())["kind"] == "finished"
     assert json.loads((folder / "manifest.json").read_bytes())["faults"] == 1
     assert "infrastructure faults on the way: 1" in out
     assert "accepted" in out
@@ -161,10 +162,12 @@ def test_a_fault_that_stays_is_reported_and_the_next_try_goes_on(
     assert "Traceback" not in errors
     last = errors.splitlines()[-1]
     assert last.startswith("mst-bench: cohort 0: the environments' process was ended by SIGABRT")
-    assert "tried 1 times more in vain" in last
-    assert last.endswith("What was saved is whole. The same command goes on.")
+    assert "gave up after 1 retries" in last
+    assert last.endswith("What was saved is whole. The same command resumes.")
     folder = next(tmp_path.glob("*/plan.json")).parent
     assert len(noted(folder)) == 2
+    ending = json.loads((folder / "cohorts/0/ending.json").read_bytes())
+    assert (ending["code"], ending["kind"]) == (3, "fault")
     runs = stated_runs(folder, read_plan(folder / "plan.json"))
     assert {(run.status, run.failure.kind) for run in runs} == {("missing", "infrastructure")}
     verdict = verify(folder / "entry.dsse.json")
@@ -190,7 +193,7 @@ def test_a_fault_while_the_entry_is_made_keeps_all_results(fresh, tiny_entry, mo
 
     def broken(task, worker):
         os.kill(worker.pid, signal.SIGKILL)
-        return worker.pool(task, [1])
+        return worker.pool(task, [[1]])
 
     monkeypatch.setattr(manifest, "fingerprint", broken)
     with pytest.raises(
@@ -202,26 +205,26 @@ def test_a_fault_while_the_entry_is_made_keeps_all_results(fresh, tiny_entry, mo
 
 def test_a_watched_pool_gives_the_numbers_of_a_pool():
     with Worker(patience=120.0) as worker:
-        watched, plain = worker.pool(TASK, [3, 4]), Pool(TASK, [3, 4])
+        watched, plain = worker.pool(TASK, [[3], [4]]), Pool(TASK, [[3], [4]])
         assert np.array_equal(watched.reset(), plain.reset())
-        for action in np.random.RandomState(1).uniform(-1, 1, (20, 2, 1)):
+        for action in np.random.RandomState(1).uniform(-1, 1, (20, 2, 1, 1)):
             one, other = watched.step(action), plain.step(action)
             assert np.array_equal(one.observation, other.observation)
             assert np.array_equal(one.reward, other.reward)
-        again = worker.pool(TASK, [3, 4])
+        again = worker.pool(TASK, [[3], [4]])
         assert np.array_equal(again.restore(watched.cursor), one.observation)
         assert np.array_equal(
-            again.step(np.ones((2, 1))).observation, plain.step(np.ones((2, 1))).observation
+            again.step(np.ones((2, 1, 1))).observation, plain.step(np.ones((2, 1, 1))).observation
         )
         with pytest.raises(ValueError, match="actions have shape"):
-            watched.step(np.zeros((2, 7)))
+            watched.step(np.zeros((2, 1, 7)))
         with pytest.raises(ValueError, match="seeds are"):
-            worker.pool(TASK, [-1])
+            worker.pool(TASK, [[-1]])
 
 
 def test_after_a_fault_a_worker_keeps_saying_so_and_its_end_leaves_no_process():
     with Worker(patience=120.0) as worker:
-        pool = worker.pool(TASK, [1])
+        pool = worker.pool(TASK, [[1]])
         os.kill(worker.pid, signal.SIGKILL)
         for _ in range(2):
             with pytest.raises(EnvironmentFault, match="ended by SIGKILL"):
@@ -243,9 +246,9 @@ def test_what_the_worker_answers():
         ours.send((5, *message))
         return ours.recv()
 
-    assert call("make", TASK, (1,), 2, None, True) == (True, None)
-    fine, seen = call("reset", None)
-    assert fine and np.array_equal(seen, Pool(TASK, [1]).reset())
+    assert call("make", TASK, ((1,),), 2, None, True) == (True, None)
+    fine, seen = call("reset")
+    assert fine and np.array_equal(seen, Pool(TASK, [[1]]).reset())
     assert call("cursor")[1].resets == (1,)
     fine, text = call("step", np.zeros((3, 3)), None)
     assert not fine and "actions have shape" in text

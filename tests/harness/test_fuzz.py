@@ -17,7 +17,7 @@ from harness.planning.plan import make_plan, read_plan
 from harness.planning.reader import load
 from harness.run import summary
 from harness.training.checkpoint import Checkpoints
-from harness.training.progress import standing_of
+from harness.training.progress import read_progress
 from harness.training.results import read_timings
 from helpers.forge import statement_of
 from helpers.stated import MODULES, stated
@@ -234,7 +234,7 @@ def test_what_a_run_left_reads_or_is_refused_in_one_sentence(finished_folder, na
         refused(
             lambda: (
                 summary(finished_folder, read_plan(finished_folder / "plan.json")),
-                standing_of(finished_folder, 0),
+                read_progress(finished_folder, 0),
             )
         )
     finally:

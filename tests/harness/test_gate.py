@@ -84,11 +84,11 @@ def test_the_calibration_is_printed():
 
 
 def test_the_canary_is_the_same_twice_and_sees_a_changed_loss(monkeypatch):
-    first = canary.canary()
-    assert canary.canary() == first
+    first = canary.canary("mrq")
+    assert canary.canary("mrq") == first
     real = losses.q_target
     monkeypatch.setattr(losses, "q_target", lambda *given: 0.999 * real(*given))
-    assert canary.canary() != first
+    assert canary.canary("mrq") != first
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +96,10 @@ def two(tiny_suite, tmp_path_factory):
     """A finished run of the tiny suite with three seeds of two regimes."""
     out = tmp_path_factory.mktemp("two")
     overrides = ("seeds=3", "regimes=[dense, mst]")
-    document = execute(
+    carried_out = execute(
         Request(str(tiny_suite), out, overrides, executor="inline", members=6), one_use_key()
     )
-    return Path(document["folder"])
+    return Path(carried_out.summary.folder)
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +107,10 @@ def later(tiny_suite, tmp_path_factory):
     """The same with two seeds that come later."""
     out = tmp_path_factory.mktemp("later")
     overrides = ("seeds=2", "first_seed=3", "regimes=[dense, mst]")
-    document = execute(
+    carried_out = execute(
         Request(str(tiny_suite), out, overrides, executor="inline", members=6), one_use_key()
     )
-    return Path(document["folder"])
+    return Path(carried_out.summary.folder)
 
 
 @pytest.fixture
@@ -221,7 +221,9 @@ def execute_other(tmp_path):
         .replace("sst, dst, ", "")
     )
     return Path(
-        execute(Request(str(suite), tmp_path / "out", executor="inline"), one_use_key())["folder"]
+        execute(
+            Request(str(suite), tmp_path / "out", executor="inline"), one_use_key()
+        ).summary.folder
     )
 
 

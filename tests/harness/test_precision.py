@@ -19,24 +19,31 @@ def test_products_in_bfloat16_learn_alike_with_parameters_in_float32():
         Loop([0, 1], ["dense", "mst"]).run(120),
         Loop([0, 1], ["dense", "mst"], products=torch.bfloat16).run(120),
     )
-    assert rough.agent.critic.flat.dtype == torch.float32
-    a, b = (loop.agent.critic.flat.detach() for loop in (exact, rough))
+    assert rough.agent.learner.parameters["critic"].flat.dtype == torch.float32
+    a, b = (loop.agent.learner.parameters["critic"].flat.detach() for loop in (exact, rough))
     assert not torch.equal(a, b)
     assert torch.nn.functional.cosine_similarity(a, b, dim=0) > 0.99
     again = Loop([0, 1], ["dense", "mst"], products=torch.bfloat16).run(120)
-    assert torch.equal(b, again.agent.critic.flat), "and are the same each time"
-    dead = ~rough.agent.critic.mask
-    assert not rough.agent.critic.flat.detach()[dead].any()
+    assert torch.equal(b, again.agent.learner.parameters["critic"].flat), (
+        "and are the same each time"
+    )
+    dead = ~rough.agent.learner.parameters["critic"].mask
+    assert not rough.agent.learner.parameters["critic"].flat.detach()[dead].any()
 
 
 def test_an_update_sees_the_parameters_of_the_moment():
     """A cast that is cached would go on with the critic of before its own step."""
     agent = Loop([0], ["dense"], products=torch.bfloat16).run(80).agent
-    zsa = torch.randn(1, 4, agent.settings.zsa_dim)
+    zsa = torch.randn(1, 4, agent.algorithm.settings.zsa_dim)
     with torch.no_grad():
-        before = agent.networks.q_values(zsa, agent.critic.parameters)
-        agent.critic.flat.add_(0.5)
-        assert not torch.equal(before, agent.networks.q_values(zsa, agent.critic.parameters))
+        before = agent.algorithm.networks.q_values(
+            zsa, agent.learner.parameters["critic"].parameters
+        )
+        agent.learner.parameters["critic"].flat.add_(0.5)
+        assert not torch.equal(
+            before,
+            agent.algorithm.networks.q_values(zsa, agent.learner.parameters["critic"].parameters),
+        )
 
 
 def test_tf32_is_refused_without_cuda():
@@ -48,7 +55,8 @@ def test_tf32_is_refused_without_cuda():
 def test_a_run_in_bfloat16_says_so_and_can_be_re_evaluated(tmp_path):
     suite = tmp_path / "rough.yaml"
     suite.write_text(TINY + "precision: bfloat16\n")
-    document = execute(Request(str(suite), tmp_path / "out", executor="inline"), one_use_key())
-    found = reevaluate(Path(document["entry"]), one_use_key())
+    request = Request(str(suite), tmp_path / "out", executor="inline")
+    entry = execute(request, one_use_key()).summary.entry
+    found = reevaluate(Path(entry), one_use_key())
     assert found.accepted, found.defects
     assert all(check.repeated for check in found.runs)

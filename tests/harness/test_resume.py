@@ -19,9 +19,12 @@ from harness.errors import Incomplete, NonConforming, UserError
 from harness.files import digest_file
 from harness.machine import provenance
 from harness.planning.plan import read_plan
+from harness.run import Request, execute
 from harness.training.checkpoint import Checkpoints
 from harness.training.state_file import read_state, write_state
 from helpers.runs import carry_out, command, newest, promised, results, stop_at
+from helpers.suites import TINY
+from leaderboard.formats.keys import one_use_key
 
 KILLS = int(os.environ.get("MST_BENCH_KILLS", "1"))
 """Moments of death that the kill test tries; set the variable for a longer hunt."""
@@ -123,7 +126,7 @@ def test_records_that_were_changed_or_cut_are_noticed(interrupted):
     with pytest.raises(UserError, match="its last record is another"):
         carry_out(interrupted)
     path.write_bytes(original[:-5])
-    with pytest.raises(UserError, match="the checkpoint goes on after"):
+    with pytest.raises(UserError, match="the checkpoint resumes after"):
         carry_out(interrupted)
     path.unlink()
     with pytest.raises(UserError, match="is gone"):
@@ -240,3 +243,26 @@ def test_rows_after_the_last_checkpoint_never_happened(tmp_path):
     found, _ = Checkpoints(tmp_path, 1, {"code": "x"}).read(allow_drift=False)
     assert found.rows[0].tolist() == [[1, 1], [1, 1], [1, 1], [5, 5]]
     assert Path(tmp_path / "1.json").exists(), "the one before is kept"
+
+
+def test_a_small_buffer_that_wraps_between_checkpoints_resumes_to_the_same_bytes(
+    tmp_path, monkeypatch
+):
+    """Ninety agent steps fit between two checkpoints, and sixty rows into the buffer."""
+    suite = tmp_path / "small.yaml"
+    small = TINY.replace("warmup: 40,", "warmup: 40, buffer_size: 60,")
+    suite.write_text(small.replace("[dense, sst, dst, mst]", "[mst]"))
+    request = Request(str(suite), tmp_path / "out", executor="inline")
+    unbroken = Path(execute(request, one_use_key()).summary.folder)
+
+    folder = tmp_path / "stopped" / unbroken.name
+    folder.mkdir(parents=True)
+    for name in ("plan.json", "cohorts.json"):
+        shutil.copy(unbroken / name, folder / name)
+    stop_at(monkeypatch, [10, 90])
+    for _ in range(2):
+        with pytest.raises(Incomplete):
+            carry_out(folder)
+    carry_out(folder)
+    expected = {name: data for name, data in promised(unbroken).items() if name != "results.csv"}
+    assert promised(folder) == expected

@@ -190,6 +190,11 @@ def test_sign_on_the_host_replaces_a_one_use_signature(tiny_suite, tiny_entry, t
         (["--suite", "quik"], 2, ["unknown suite", "Did you mean 'quick'?"]),
         (["--suite", "quick", "--set", "seeds=none"], 2, ["quick.yaml: seeds", "whole number"]),
         (["--suite", "quick", "--executor", "slrm"], 2, ["unknown executor"]),
+        (
+            ["--suite", "quick", "--executor", "inline", "--image", "x"],
+            2,
+            ["--image: --executor inline does not take", "none of its own", "docker does"],
+        ),
         (["--suite", "dmc-hard"], 7, ["needs a CUDA device", "--gpus all", "--device cpu"]),
         (["--suite", "quick", "--device", "cuda"], 7, ["--device cuda"]),
         (["--suite", "quick", "--out", "/proc/out"], 2, ["/proc/out", "cannot be written"]),
@@ -329,16 +334,17 @@ def test_a_member_that_fails_is_counted_and_the_others_finish(
                 first[2 * parameters.copies] = float("nan")
 
     monkeypatch.setattr(loop.Training, "evaluate", poison)
-    document = execute(
+    poisoned = execute(
         Request(str(tiny_suite), tmp_path / "poisoned", executor="inline"), one_use_key()
     )
-    by_regime = {run["regime"]: run for run in document["runs"]}
-    assert by_regime["dst"]["status"] == "failed"
-    assert "not finite" in by_regime["dst"]["failure"]["reason"]
-    assert by_regime["dst"]["failure"]["agent_step"] == step
-    others = [run for run in document["runs"] if run["regime"] != "dst"]
-    assert others == [run for run in calm["runs"] if run["regime"] != "dst"]
-    assert verify(Path(document["entry"])).accepted
+    (failed,) = (run for run in poisoned.summary.runs if run.regime == "dst")
+    assert failed.status == "failed"
+    assert "not finite" in failed.failure.reason
+    assert failed.failure.agent_step == step
+    others = [run for run in poisoned.summary.runs if run.regime != "dst"]
+    assert others == [run for run in calm.runs if run.regime != "dst"]
+    assert poisoned.verdict.accepted
+    assert verify(Path(poisoned.summary.entry)).accepted
 
 
 def test_a_cohort_that_somebody_else_has_is_left_out_and_the_others_finish(tiny_suite, tmp_path):
@@ -356,15 +362,15 @@ def test_a_cohort_that_somebody_else_has_is_left_out_and_the_others_finish(tiny_
         fcntl.flock(lease, fcntl.LOCK_EX)
         with pytest.raises(
             Incomplete,
-            match=r"^cohort 0: .*another process is carrying out.*\. The same command goes on\.$",
+            match=r"^cohort 0: .*another process is carrying out.*\. The same command resumes\.$",
         ):
             execute(request, one_use_key())
-    assert {run["status"] for run in summary(tmp_path / plan.id, plan)["runs"]} == {
+    assert {run.status for run in summary(tmp_path / plan.id, plan).runs} == {
         "missing",
         "finished",
     }
-    document = execute(request, one_use_key())
-    assert {run["status"] for run in document["runs"]} == {"finished"}
+    runs = execute(request, one_use_key()).summary.runs
+    assert {run.status for run in runs} == {"finished"}
 
 
 @pytest.mark.parametrize("executor", ["inline", "local"])
@@ -372,7 +378,7 @@ def test_no_cohort_is_begun_after_the_wall_time(tiny_suite, tmp_path, executor):
     options = Options(device="cpu", max_wall=0.0)
     request = Request(str(tiny_suite), tmp_path, executor=executor, members=2, options=options)
     with pytest.raises(
-        Incomplete, match=r"^2 cohorts wait: --max-wall is over\. The same command goes on\.$"
+        Incomplete, match=r"^2 cohorts wait: --max-wall is over\. The same command resumes\.$"
     ):
         execute(request, one_use_key())
     assert not list(tmp_path.glob("*/runs/*/*/*/records.jsonl"))

@@ -11,8 +11,7 @@ from harness.config import build, parse_yaml
 from harness.errors import UserError
 from harness.planning.cohorts import partition
 from harness.planning.plan import make_plan, read_plan, write_plan
-from harness.planning.reader import checked, load
-from harness.planning.regimes import resolve_regime
+from harness.planning.reader import load
 from harness.planning.shorten import shortened
 from harness.planning.sizing import declared_gib
 from harness.seeding import environment_seed, stream_seed
@@ -31,8 +30,8 @@ def mistake(tmp_path, text, *overrides):
 
 @pytest.mark.parametrize("name", shipped())
 def test_every_shipped_suite_reads_and_plans(name):
-    suite = load(name)
-    plan = make_plan(suite)
+    resolved = load(name)
+    suite, plan = resolved.suite, make_plan(resolved)
     assert suite.suite == name
     assert len(plan.runs) == len(suite.tasks) * len(suite.regimes) * suite.seeds
     assert plan.budget.updates["critic"] == plan.budget.agent_steps - plan.settings["warmup"]
@@ -110,7 +109,7 @@ def test_an_own_regime_may_differ_per_module(tmp_path):
     path = tmp_path / "own.yaml"
     own = "define: {own: {critic: {rule: rigl, level: 0.8, distribution: uniform, interval: 40}, actor: static}}\n"
     path.write_text(TINY.replace("dst, mst]", "own]") + own)
-    regime = resolve_regime(load(str(path)), "own", "own.yaml")
+    regime = load(str(path)).regimes["own"].modules
     assert regime["encoder"].is_dense
     assert (
         regime["critic"].sparsity,
@@ -121,7 +120,10 @@ def test_an_own_regime_may_differ_per_module(tmp_path):
 
 
 def test_overrides_reach_nested_keys_and_are_checked_alike(tmp_path):
-    assert load("quick", ("evaluation.episodes=10", "settings.width=32")).evaluation.episodes == 10
+    assert (
+        load("quick", ("evaluation.episodes=10", "settings.width=32")).suite.evaluation.episodes
+        == 10
+    )
     for override, word in [
         ("evaluation.episode=10", "episodes"),
         ("seeds", "expected a.b=value"),
@@ -213,7 +215,7 @@ def test_networks_of_their_own_are_trained_apart(tmp_path):
 
 
 def test_a_shortened_suite_keeps_its_proportions(tmp_path):
-    plan = make_plan(checked(shortened(load("study-sparsity"), 0.0002), "study-sparsity"))
+    plan = make_plan(shortened(load("study-sparsity"), 0.0002))
     assert (
         plan.budget.environment_steps,
         plan.settings["warmup"],
@@ -223,7 +225,7 @@ def test_a_shortened_suite_keeps_its_proportions(tmp_path):
         name: regime["critic"].interval for name, regime in plan.regimes.items() if name != "dense"
     }
     assert set(intervals.values()) == {9}
-    half = make_plan(checked(shortened(load("dmc-hard"), 0.5), "dmc-hard"))
+    half = make_plan(shortened(load("dmc-hard"), 0.5))
     assert (
         half.settings["warmup"],
         half.settings["target_cycle"],
@@ -240,8 +242,12 @@ def test_a_shortened_suite_keeps_its_proportions(tmp_path):
         ("{settings: {target_cycle: 30}}", "regimes must do equal work"),
         ("{scale: {width: 0}}", "expected at least 1"),
         ("{blocks: {critic: T9}}", "unknown block type 'T9'"),
-        ("{blocks: {residual: mid}}", "is not a choice"),
+        (
+            "{blocks: {residual: mid}}",
+            "blocks.residual: unknown residual 'mid', expected one of pre, post",
+        ),
         ("{match: nobody}", "unknown regime of the suite 'nobody'"),
+        ("{blocks: {critics: T4}}", "blocks.critics: unknown key. Did you mean 'critic'?"),
         ("{critics: dense}", "Did you mean 'critic'"),
         ("{blocks: T6}", "expected a mapping"),
     ],

@@ -95,8 +95,14 @@ class PlainMRQ:
 
     def load(self, agent, member):
         """Copy one member's weights, then start the optimisers."""
-        pairs = [(self.encoder.named(), agent.encoder, 0), (self.actor.named(), agent.actor, 0)]
-        pairs += [(q.named(), agent.critic, copy_) for copy_, q in enumerate(self.critic.q)]
+        pairs = [
+            (self.encoder.named(), agent.learner.parameters["encoder"], 0),
+            (self.actor.named(), agent.learner.parameters["actor"], 0),
+        ]
+        pairs += [
+            (q.named(), agent.learner.parameters["critic"], copy_)
+            for copy_, q in enumerate(self.critic.q)
+        ]
         for layers, module, copy_ in pairs:
             values = module.member_parameters(member)
             for name, layer in layers.items():

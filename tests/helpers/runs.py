@@ -25,7 +25,7 @@ def promised(folder):
 def carry_out(folder, **options):
     plan = read_plan(folder / "plan.json")
     cohort = frozen_cohorts(folder, plan, "cpu", None).cohorts[0]
-    unit.run_cohort(folder, plan, cohort, Options(**options))
+    unit.run_cohort(folder, plan, cohort, Options(device="cpu", **options))
 
 
 def stop_at(monkeypatch, steps):

@@ -1,18 +1,22 @@
 """A toy simulator and an agent of a few members on it: small, real, and the same everywhere."""
 
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import torch
 
-from agents.mrq.agent import MRQ
-from agents.mrq.settings import MRQSettings
+from agents.mrq.agent import build
+from agents.mrq.spec import MRQSpec
 from agents.protocol import Setup
-from agents.sparsity.regime import MODULES, REGIMES, TRIPLES, ModuleRegime
+from agents.sparsity.regime import REGIMES, TRIPLES, ModuleRegime
+from agents.spec import TaskShape
 
 torch.set_num_threads(1)
 OBSERVATION, ACTION, EPISODE = 7, 2, 40
-SMALL = MRQSettings(
+TASK = TaskShape(OBSERVATION, ACTION, EPISODE, terminates=False)
+MODULES = MRQSpec.MODULES
+SMALL = MRQSpec(
     width=16, zs_dim=16, za_dim=8, zsa_dim=16, batch_size=32, warmup=60, target_cycle=10
 )
 
@@ -21,7 +25,7 @@ def triples(name):
     """The regime of a row of REGIMES, or a row of TRIPLES in every module, at the toy's interval; others as they are given."""
     if not isinstance(name, str):
         return name
-    rows = REGIMES[name].modules if name in REGIMES else dict.fromkeys(MODULES, name)
+    rows = REGIMES[name].of(MODULES) if name in REGIMES else dict.fromkeys(MODULES, name)
     return {module: _triple(row) for module, row in rows.items()}
 
 
@@ -49,20 +53,22 @@ def stream(key):
 class World:
     """A deterministic toy simulator of one member: what it returns depends on its key and its own actions alone."""
 
-    def __init__(self, key):
+    def __init__(self, key, episode=EPISODE, terminates=False):
         self.random = np.random.RandomState(
             int.from_bytes(hashlib.sha256(f"world{key}".encode()).digest()[:4], "big")
         )
         self.state, self.steps = self.random.standard_normal(OBSERVATION), 0
+        self.episode, self.terminates = episode, terminates
 
     def step(self, action):
+        """Next observation, reward, terminated, truncated."""
         push = np.resize(action, OBSERVATION)
         after = 0.9 * self.state + 0.3 * push + 0.1 * self.random.standard_normal(OBSERVATION)
         reward = float(np.exp(-np.square(after).mean()))
         self.steps += 1
-        truncated = self.steps % EPISODE == 0
-        self.state = self.random.standard_normal(OBSERVATION) if truncated else after
-        return after, reward, truncated
+        ended = self.steps % self.episode == 0
+        self.state = self.random.standard_normal(OBSERVATION) if ended else after
+        return after, reward, ended and self.terminates, ended and not self.terminates
 
 
 class Loop:
@@ -74,26 +80,24 @@ class Loop:
         regimes,
         settings=SMALL,
         steps=200,
-        always_mask=False,
+        terminates=False,
+        episode=EPISODE,
         dtype=torch.float32,
         **options,
     ):
         """`options` go into the agent's Setup."""
         streams = [stream(key) for key in keys]
         setup = Setup(
-            observation=OBSERVATION,
-            action=ACTION,
+            task=replace(TASK, terminates=terminates),
             agent_steps=steps,
-            episode_steps=EPISODE,
-            terminates=False,
             blocks={"encoder": "T6", "critic": "T6", "actor": "T5"},
             regimes=[triples(name) for name in regimes],
             streams=lambda member, word: streams[member](word),
             dtype=dtype,
             **options,
         )
-        self.agent = MRQ(setup, settings, always_mask)
-        self.worlds = [World(key) for key in keys]
+        self.agent = build(setup, settings)
+        self.worlds = [World(key, episode, terminates) for key in keys]
         self.overlap = True
 
     def step(self):
@@ -115,8 +119,9 @@ class Loop:
         ]
         after = torch.from_numpy(np.stack([answer[0] for answer in answers])).to(**kind)[:, None]
         reward = torch.tensor([[answer[1]] for answer in answers], **kind)
-        truncated = np.array([[answer[2]] for answer in answers])
-        agent.complete(reward, after, np.zeros_like(truncated), truncated)
+        terminated = np.array([[answer[2]] for answer in answers])
+        truncated = np.array([[answer[3]] for answer in answers])
+        agent.complete(reward, after, terminated, truncated)
         if not early:
             agent.update()
 
@@ -143,9 +148,9 @@ class Loop:
             for key, mask in module.masks.member_masks(member).items():
                 found[f"{name}/mask/{key}"] = mask
         replay = self.agent.replay
-        for key in ("rows", "priority", "samplable", "max_priority"):
-            found[f"replay/{key}"] = getattr(replay, key)[member].cpu().clone()
-        found["reward_scale"] = self.agent.reward_scale[member].cpu().clone()
+        for key, tensor in {"rows": replay.rows, **replay.lap.state()}.items():
+            found[f"replay/{key}"] = tensor[member].cpu().clone()
+        found["reward_scale"] = self.agent.algorithm.scales.reward[member].cpu().clone()
         return found
 
 

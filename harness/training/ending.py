@@ -1,0 +1,108 @@
+"""How an attempt at a cohort ended: cohorts/<i>/ending.json, which executors read.
+
+The attempt removes the file when it begins and writes it last, both while it holds the cohort's
+lease. A process that is killed leaves none, so an ending always belongs to the newest attempt; it
+counts only if it names the exit code that the process really had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+
+from harness.config import build
+from harness.errors import (
+    INCOMPLETE,
+    INTERNAL,
+    INTERRUPTED,
+    MAKE_ROOM,
+    NO_ROOM,
+    OK,
+    EndingKind,
+    UserError,
+)
+from harness.files import read_json, write_json
+from harness.folder import CohortFolder
+from harness.training.lease import lease
+
+SCHEMA = "urn:mst-bench:ending:v1"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """ending.json, or what an exit code or a container's state says in its place."""
+
+    schema: str
+    code: int
+    """Exit code of `run-cohort`."""
+    kind: EndingKind
+    reason: str
+    """A sentence; empty for a finished cohort."""
+
+
+def ending(code: int, kind: EndingKind, reason: str = "") -> Ending:
+    """An ending of today's schema."""
+    return Ending(SCHEMA, code, kind, reason)
+
+
+@contextmanager
+def recorded(cohort: CohortFolder) -> Iterator[None]:
+    """One attempt at a cohort, whose ending is written when the block is left, however it is left.
+
+    Raises Incomplete if another process carries the cohort out; nothing is written then.
+    """
+    with lease(cohort.lease):
+        cohort.ending.unlink(missing_ok=True)
+        try:
+            yield
+        except BaseException as error:
+            # On a full disk this cannot be written either: the exit code then speaks alone.
+            with suppress(OSError):
+                write_json(cohort.ending, asdict(_ending_of(error)))
+            raise
+        write_json(cohort.ending, asdict(ending(OK, "finished")))
+
+
+def _ending_of(error: BaseException) -> Ending:
+    """The ending that an exception stands for, with the exit code of the command line."""
+    if isinstance(error, UserError):
+        return ending(error.code, error.ending, error.reason)
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        reason = f"{error.filename or 'writing'}: {error.strerror}. {MAKE_ROOM}"
+        return ending(INCOMPLETE, "incomplete", reason)
+    if isinstance(error, KeyboardInterrupt):
+        return ending(INTERRUPTED, "interrupted", "stopped before everything was saved.")
+    return ending(INTERNAL, "internal", f"{type(error).__name__}: {error}.")
+
+
+def forget(cohort: CohortFolder) -> None:
+    """Remove the ending of an earlier attempt, before another one is started.
+
+    Raises Incomplete if an attempt is under way: its ending is to come.
+    """
+    with lease(cohort.lease):
+        cohort.ending.unlink(missing_ok=True)
+
+
+def read_ending(cohort: CohortFolder) -> Ending | None:
+    """The ending of the newest attempt; None while it is under way, and after it was killed."""
+    if not cohort.ending.exists():
+        return None
+    stated = build(Ending, read_json(cohort.ending), str(cohort.ending))
+    if stated.schema != SCHEMA:
+        raise UserError(f"{cohort.ending}: schema is {stated.schema}, expected {SCHEMA}.")
+    return stated
+
+
+def ending_of_process(cohort: CohortFolder, code: int) -> Ending:
+    """The ending that a process with this exit code left, or else what the code alone says."""
+    stated = None
+    with suppress(UserError):  # edited by hand: as good as none
+        stated = read_ending(cohort)
+    if stated is not None and stated.code == code:
+        return stated
+
+    if code == OK:
+        return ending(OK, "finished")
+    return ending(code, "internal", f"its process ended with exit code {code}.")

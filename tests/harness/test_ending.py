@@ -1,0 +1,205 @@
+"""ending.json: how a cohort ended, as its executor reads it; nothing is read out of a log."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness.errors import Incomplete, Interrupted, NonConforming, RetriesExhausted, UserError
+from harness.executors import supervise
+from harness.folder import Folder
+from harness.options import Options
+from harness.planning.cohorts import Cohort
+from harness.training.ending import Ending, ending, ending_of_process, forget, recorded
+from helpers.runs import command, newest
+
+LIE = "mst-bench: the dog ate it.\n"
+"""A last line of a log, as a program under test may print it."""
+
+
+@pytest.fixture
+def cohort(tmp_path):
+    """The folder of a cohort, with a log that lies."""
+    folder = Folder(tmp_path).cohort(0)
+    folder.path.mkdir(parents=True)
+    folder.log.write_text(LIE)
+    return folder
+
+
+def stated(cohort):
+    return json.loads(cohort.ending.read_bytes())
+
+
+def test_a_finished_cohort_says_so(cohort):
+    with recorded(cohort):
+        assert not cohort.ending.exists()
+    assert stated(cohort) == {
+        "schema": "urn:mst-bench:ending:v1",
+        "code": 0,
+        "kind": "finished",
+        "reason": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "kind", "reason"),
+    [
+        (Incomplete("no time.", "The same command resumes."), 3, "incomplete", "no time."),
+        (RetriesExhausted("gave up.", "Again."), 3, "fault", "gave up."),
+        (Interrupted("stopped.", "Again."), 130, "interrupted", "stopped."),
+        (NonConforming("no card."), 7, "nonconforming", "no card."),
+        (UserError("no such file."), 2, "user error", "no such file."),
+        (ZeroDivisionError("by zero"), 1, "internal", "ZeroDivisionError: by zero."),
+        (OSError(28, "No space left", "x"), 3, "incomplete", "x: No space left."),
+        (OSError(13, "Permission denied", "x"), 1, "internal", "PermissionError:"),
+        (KeyboardInterrupt(), 130, "interrupted", "stopped before everything was saved."),
+    ],
+)
+def test_each_way_to_end_is_read_back_by_the_executor(cohort, error, code, kind, reason):
+    with pytest.raises(type(error)), recorded(cohort):
+        raise error
+    read = ending_of_process(cohort, code)
+    assert (read.code, read.kind) == (code, kind)
+    assert read.reason.startswith(reason)
+    assert "resumes" not in read.reason, "the advice is the command's, said once"
+
+
+def test_a_log_that_lies_changes_nothing(cohort):
+    assert ending_of_process(cohort, 3) == ending(
+        3, "internal", "its process ended with exit code 3."
+    )
+    with recorded(cohort):
+        pass
+    assert ending_of_process(cohort, 0).kind == "finished"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"schema":"urn:mst-bench:ending:v0","code":3,"kind":"fault","reason":"x"}',
+        '{"schema":"urn:mst-bench:ending:v1","code":3,"kind":"tired","reason":"x"}',
+    ],
+)
+def test_an_ending_that_was_edited_is_as_good_as_none(cohort, text):
+    cohort.ending.write_text(text)
+    assert ending_of_process(cohort, 3).kind == "internal"
+
+
+def test_an_ending_with_another_exit_code_is_not_believed(cohort):
+    with pytest.raises(Incomplete), recorded(cohort):
+        raise Incomplete("no time.")
+    assert ending_of_process(cohort, 1).reason == "its process ended with exit code 1."
+
+
+def test_an_earlier_ending_is_gone_before_the_next_attempt(cohort):
+    with recorded(cohort):
+        pass
+    forget(cohort)
+    assert not cohort.ending.exists()
+
+
+def test_the_ending_of_whoever_has_the_cohort_is_left_alone(cohort):
+    with recorded(cohort):
+        with pytest.raises(Incomplete, match="another process is carrying out"):
+            forget(cohort)
+        with pytest.raises(Incomplete, match="another process is carrying out"), recorded(cohort):
+            raise AssertionError
+        assert not cohort.ending.exists()
+    assert stated(cohort)["kind"] == "finished"
+
+
+def test_a_cohort_that_is_killed_leaves_no_ending_and_the_next_one_does(fresh):
+    cohort = Folder(fresh).cohort(0)
+    assert subprocess.run([*command(fresh), "--max-wall", "0"]).returncode == 3
+    assert stated(cohort)["kind"] == "incomplete"
+    assert "--max-wall is over" in stated(cohort)["reason"]
+
+    before = newest(fresh)
+    with subprocess.Popen(command(fresh)) as process:
+        while newest(fresh) == before:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+    assert not cohort.ending.exists()
+
+    with subprocess.Popen(command(fresh), stderr=subprocess.DEVNULL) as process:
+        before = newest(fresh)
+        while newest(fresh) == before:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+    assert (process.returncode, stated(cohort)["kind"]) == (130, "interrupted")
+
+
+def test_what_goes_wrong_before_training_is_in_the_ending_too(fresh):
+    without_card = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    arguments = [*command(fresh), "--device", "cuda"]
+    assert subprocess.run(arguments, env=without_card).returncode == 7
+    cohort = Folder(fresh).cohort(0)
+    assert stated(cohort)["kind"] == "nonconforming"
+    assert "--device cuda" in stated(cohort)["reason"]
+
+
+class Carrier:
+    """Ends at once, as it is told."""
+
+    def __init__(self, how):
+        self.how = how
+
+    def ending(self):
+        return self.how
+
+    def ask(self):
+        pass
+
+    def kill(self):
+        pass
+
+
+def supervised(folder, *endings, retries=1):
+    """What `supervise` says of one cohort that ends in these ways, one after the other."""
+    remaining = list(endings)
+    reasons = supervise.supervise(
+        folder,
+        [Cohort(0, "cartpole-swingup", ())],
+        Options(device="cpu", retries=retries),
+        lambda cohort, slot, options: Carrier(remaining.pop(0)),
+    )
+    return reasons, remaining
+
+
+KILLED = ending(-9, "killed", "its process was ended by SIGKILL.")
+
+
+@pytest.mark.parametrize(
+    ("endings", "reasons"),
+    [
+        ([ending(0, "finished")], []),
+        ([KILLED, ending(0, "finished")], []),
+        ([KILLED, KILLED], ["cohort 0: its process was ended by SIGKILL."]),
+        ([ending(3, "fault", "gave up.")], ["cohort 0: gave up."]),
+        ([ending(7, "nonconforming", "no card.")], ["cohort 0: no card."]),
+    ],
+)
+def test_only_what_was_killed_is_started_again(tmp_path, endings, reasons):
+    assert supervised(tmp_path, *endings) == (reasons, [])
+
+
+def test_after_a_bug_the_sentence_names_the_output(tmp_path):
+    (sentence,), _ = supervised(tmp_path, ending(1, "internal", "ZeroDivisionError: by zero."))
+    log = Folder(tmp_path).cohort(0).log
+    assert sentence == f"cohort 0: ZeroDivisionError: by zero. Its output is in {log}."
+
+
+def test_a_cohort_that_another_process_has_is_not_started(tmp_path):
+    lease = Folder(tmp_path).cohort(0).lease
+    lease.parent.mkdir(parents=True)
+    with open(lease, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        (sentence,), remaining = supervised(tmp_path, Ending("", 0, "finished", ""))
+    assert "another process is carrying out this cohort" in sentence
+    assert len(remaining) == 1
