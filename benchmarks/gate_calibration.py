@@ -39,8 +39,8 @@ def read_scores(path: Path) -> tuple[str, dict[tuple[str, int], float]]:
             (name, int(row["seed"])): float(row[name]) for row in rows for name in regimes
         }
     plan = read_plan(path / "plan.json")
-    found = read_results(path, plan.runs)
-    scores = {(run.regime, run.seed): result["score"] or 0.0 for run, result in found.items()}
+    results = read_results(path, plan.runs)
+    scores = {(run.regime, run.seed): result.score or 0.0 for run, result in results.items()}
     return f"{plan.suite} version {plan.version}", scores
 
 

@@ -19,6 +19,7 @@ from tabulate import tabulate
 
 from harness.planning.plan import read_plan
 from leaderboard.formats.records import read_evaluations
+from leaderboard.formats.run import Run
 from leaderboard.pages.curves import returns_panel
 
 
@@ -31,11 +32,7 @@ def main() -> int:
     parser.add_argument("--at", type=int, default=25_000, help="Agent step at which to judge.")
     arguments = parser.parse_args()
     plan = read_plan(arguments.folder / "plan.json")
-    runs = [
-        {"task": run.task, "regime": run.regime, "seed": run.seed}
-        for run in plan.runs
-        if run.regime == "stock"
-    ]
+    runs = [Run(run.task, run.regime, run.seed) for run in plan.runs if run.regime == "stock"]
     panel = returns_panel(read_evaluations(arguments.folder, runs))
     curves = [dict(zip(curve.steps, curve.values, strict=True)) for curve in panel.curves]
     rows, judged = [], None

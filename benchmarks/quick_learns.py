@@ -14,7 +14,6 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tabulate import tabulate
@@ -23,6 +22,7 @@ from envs.pool import Pool
 from envs.tasks import TASKS
 from harness.entries.entry import stated_runs
 from harness.planning.plan import Plan, read_plan
+from leaderboard.formats.run import StatedRun
 
 EPISODES = 50
 
@@ -37,9 +37,9 @@ def random_returns(task: str, repeat: int) -> np.ndarray:
     return total
 
 
-def first_evaluation(folder: Path, run: dict[str, Any]) -> float:
+def first_evaluation(folder: Path, run: StatedRun) -> float:
     """Mean return of a run before its first update."""
-    path = folder / "runs" / run["task"] / run["regime"] / str(run["seed"]) / "records.jsonl"
+    path = folder / "runs" / run.name / "records.jsonl"
     return float(np.mean(json.loads(path.read_text().splitlines()[0])["returns"]))
 
 
@@ -51,10 +51,10 @@ def table(folder: Path, plan: Plan, deviations: float) -> list[list[object]]:
         chance = random_returns(task, plan.budget.action_repeat)
         bar = float(chance.mean() + deviations * chance.std(ddof=1))
         for regime in plan.regimes:
-            mine = [run for run in runs if (run["task"], run["regime"]) == (task, regime)]
-            score = float(np.mean([run["score"] or 0.0 for run in mine]))
+            mine = [run for run in runs if (run.task, run.regime) == (task, regime)]
+            score = float(np.mean([run.score or 0.0 for run in mine]))
             untrained = float(np.mean([first_evaluation(folder, run) for run in mine]))
-            rewires = min(max(run["rewires"].values(), default=0) for run in mine)
+            rewires = min(max(run.rewires.values(), default=0) for run in mine)
             learned = score > bar and score > 2.0 * untrained
             shown = [
                 f"{value:.1f}"

@@ -5,7 +5,7 @@
     ├── Interrupted        130  stopped by the user, everything saved
     ├── Incomplete           3  some runs have no result yet
     │   └── RetriesExhausted 3  infrastructure faults came back after all retries
-    └── Unreadable           2  a policy file of an entry (entries/reeval.py)
+    └── Unreadable           2  a policy file of an entry (entries/policies.py)
     Refused                  4  an entry does not verify (entries/verified.py): prints its verdict
     OSError                  3  if it is one of NO_ROOM; any other is a bug
     any other exception      1  a bug: its traceback is printed
@@ -14,7 +14,8 @@ Errors of the other packages never reach a user: the harness turns them into one
 
     EnvironmentFault   envs/worker.py          a fault of the cohort, retried; then RetriesExhausted
     KeyFileError       leaderboard/formats     UserError
-    EnvelopeError, SignedError, Defect, AuditError   leaderboard   a failed check of a verdict
+    DocumentError      leaderboard/formats     UserError, or a failed check of a verdict
+    EnvelopeError, SignedError, Defect         leaderboard     a failed check of a verdict
 """
 
 from __future__ import annotations

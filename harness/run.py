@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +13,6 @@ from harness.entries import ranking
 from harness.entries.entry import stated_runs, write_entry
 from harness.entries.manifest import read_manifest
 from harness.entries.page import write_report
-from harness.entries.verified import Refused
 from harness.errors import RESUME, Incomplete, NonConforming
 from harness.executors import executor
 from harness.folder import Folder
@@ -35,11 +33,13 @@ from harness.training.results import time_shares
 from harness.training.unit import finished
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.run import Count, Failure, StatedRun
-from leaderboard.formats.run import Run as StatedName
+from leaderboard.formats.run import Run as RunName
+from leaderboard.verification.checks import Verdict
+from leaderboard.verification.verify import verify
 
 
 @dataclass(frozen=True)
-class ShownRun(StatedName):
+class ShownRun(RunName):
     """What a summary says of a planned run."""
 
     status: Literal["finished", "failed", "missing"]
@@ -47,6 +47,39 @@ class ShownRun(StatedName):
     failure: Failure | None
     weights: dict[str, Count]
     """Of each module."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A plan folder in short."""
+
+    plan: str
+    """Its id."""
+    suite: str
+    folder: str
+    entry: str | None
+    """Path of the entry; None before there is one."""
+    report: str | None
+    faults: int
+    """Infrastructure faults of all cohorts."""
+    time: dict[str, float]
+    """Activity -> share of the wall time of finished cohorts."""
+    ranked: bool
+    unranked_because: list[str]
+    runs: list[ShownRun]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every run has a result."""
+        return all(run.status != "missing" for run in self.runs)
+
+
+@dataclass(frozen=True)
+class CarriedOut:
+    """A plan that was carried out, and the verdict on its entry."""
+
+    summary: Summary
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -94,16 +127,13 @@ def plan_of(request: Request) -> tuple[Suite, Plan]:
     return resolved.suite, make_plan(resolved, tuple(changes))
 
 
-def execute(request: Request, key: SigningKey) -> dict[str, Any]:
-    """Carry a request out; returns the one document that `--json` prints.
-
-    Raises Incomplete if runs are missing at the end.
-    """
+def execute(request: Request, key: SigningKey) -> CarriedOut:
+    """Carry a request out. Raises Incomplete if runs are missing at the end."""
     suite, plan = plan_of(request)
     return carry_out(plan, suite.device, request, key)
 
 
-def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> dict[str, Any]:
+def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> CarriedOut:
     """Carry out a plan that was made already; `need`: the device that its suite asks for.
 
     Of the request, everything but the suite counts.
@@ -135,15 +165,19 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> dict[
 
     # The entry; a one-use key never replaces a signature that is there.
     state = read_state(folder, plan, cohorts)
-    if executing or not Folder(folder).entry.exists() or not key.one_use:
+    entry = Folder(folder).entry
+    signing = executing or not entry.exists() or not key.one_use
+    if signing:
         write_entry(folder, plan, key, state.runs)
-        with suppress(Refused):  # whoever asked for the run verifies the entry next
-            write_report(folder)
 
-    document = _summary(folder, plan, state)
-    if reasons or any(run["status"] == "missing" for run in document["runs"]):
+    # It is judged as anyone would judge it, by its files alone.
+    verdict = verify(entry)
+    if signing and verdict.accepted:
+        write_report(folder, verdict)
+    carried_out = CarriedOut(_summary(folder, plan, state), verdict)
+    if reasons or not carried_out.summary.complete:
         raise Incomplete(" ".join(reasons or ["some runs have no result."]), RESUME)
-    return document
+    return carried_out
 
 
 def _jobs(request: Request, plan: Plan, cohorts: list[Cohort], device: str, gpus: int = 1) -> int:
@@ -203,12 +237,12 @@ def _status(folder: Path, cohort: Cohort) -> dict[str, Any]:
     }
 
 
-def summary(folder: Path, plan: Plan) -> dict[str, Any]:
-    """Plan id, folder, entry, ranked or why not, and every run with its status and score."""
+def summary(folder: Path, plan: Plan) -> Summary:
+    """Every run of a plan folder with its status and score, and why the plan is not ranked."""
     return _summary(folder, plan, read_state(folder, plan, read_cohorts(folder)))
 
 
-def _summary(folder: Path, plan: Plan, state: State) -> dict[str, Any]:
+def _summary(folder: Path, plan: Plan, state: State) -> Summary:
     # The manifest knows drift and fingerprints too; before it is there, the plan alone speaks.
     paths = Folder(folder)
     if paths.manifest.exists():
@@ -216,18 +250,18 @@ def _summary(folder: Path, plan: Plan, state: State) -> dict[str, Any]:
     else:
         reasons = ranking.unranked_because(plan)
 
-    return {
-        "plan": plan.id,
-        "suite": plan.suite,
-        "folder": str(folder),
-        "entry": str(paths.entry) if paths.entry.exists() else None,
-        "report": str(paths.report) if paths.report.exists() else None,
-        "faults": sum(len(known) for known in state.faults.values()),
-        "time": time_shares(folder, (cohort.runs for cohort in state.cohorts)),
-        "ranked": not reasons,
-        "unranked_because": reasons,
-        "runs": [asdict(_shown(run)) for run in state.runs],
-    }
+    return Summary(
+        plan=plan.id,
+        suite=plan.suite,
+        folder=str(folder),
+        entry=str(paths.entry) if paths.entry.exists() else None,
+        report=str(paths.report) if paths.report.exists() else None,
+        faults=sum(len(known) for known in state.faults.values()),
+        time=time_shares(folder, (cohort.runs for cohort in state.cohorts)),
+        ranked=not reasons,
+        unranked_because=reasons,
+        runs=[_shown(run) for run in state.runs],
+    )
 
 
 def _shown(run: StatedRun) -> ShownRun:

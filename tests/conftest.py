@@ -80,10 +80,10 @@ def tiny_entry(tiny_suite, shared) -> Path:
     with open(shared / "tiny-entry.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the first process makes it, the others find it
         if not made.exists():
-            document = execute(
+            carried_out = execute(
                 Request(str(tiny_suite), shared / "out", executor="inline"), one_use_key()
             )
-            made.write_text(document["entry"])
+            made.write_text(carried_out.summary.entry)
     return Path(made.read_text())
 
 

@@ -11,7 +11,6 @@ from harness import errors
 from harness.cli.keys import KeyOption, signing_key
 from harness.cli.printing import JsonOption, print_json, print_verdict
 from harness.errors import UserError
-from harness.folder import Folder
 
 TrustOption = Annotated[
     Path | None,
@@ -34,6 +33,7 @@ def sign(
     """Sign a plan folder with your key, replacing a one-use signature. The old entry is verified
     first."""
     from harness.entries.entry import write_entry
+    from harness.folder import Folder
     from harness.planning.plan import read_plan
     from leaderboard.verification.verify import verify
 

@@ -13,7 +13,6 @@ from harness import errors
 from harness.cli.keys import KeyOption, signing_key
 from harness.cli.printing import JsonOption, print_json, print_verdict
 from harness.errors import UserError
-from harness.folder import Folder
 
 if TYPE_CHECKING:
     from harness.entries.regress import Confirm
@@ -23,7 +22,7 @@ T = TypeVar("T")
 
 baseline_app = typer.Typer(no_args_is_help=True, help="Baselines of the regression gate.")
 
-PlanFolder = Annotated[Path, typer.Argument(help="OUT/<plan id>, or a baseline.")]
+Folder = Annotated[Path, typer.Argument(help="OUT/<plan id>, or a baseline.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +32,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(baseline_app, name="baseline")
 
 
-def compare(a: PlanFolder, b: PlanFolder, as_json: JsonOption = False) -> None:
+def compare(a: Folder, b: Folder, as_json: JsonOption = False) -> None:
     """Two finished plan folders side by side, for people: differences with their intervals; no
     verdict."""
     from harness.entries.regress import sides
@@ -49,8 +48,8 @@ def compare(a: PlanFolder, b: PlanFolder, as_json: JsonOption = False) -> None:
 
 
 def regress(
-    baseline: PlanFolder,
-    candidate: PlanFolder,
+    baseline: Folder,
+    candidate: Folder,
     tolerance: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Loss of a mean that is let pass, as a share.")
     ] = 0.05,
@@ -111,15 +110,15 @@ def _carry_out(candidate: Path) -> Confirm:
 
     def confirm(plan: Plan) -> Path:
         from harness.entries.entry import stated_runs
+        from harness.folder import Folder as PlanFolder
         from harness.planning.plan import read_plan
         from harness.run import Request, carry_out
         from leaderboard.formats.keys import one_use_key
 
-        runs = stated_runs(candidate, read_plan(Folder(candidate).plan))
+        runs = stated_runs(candidate, read_plan(PlanFolder(candidate).plan))
         members = max(run.members for run in runs)
         request = Request(plan.suite, candidate.parent, members=members)
-        document = carry_out(plan, "any", request, one_use_key())
-        return Path(document["folder"])
+        return Path(carry_out(plan, "any", request, one_use_key()).summary.folder)
 
     return confirm
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from tabulate import tabulate
@@ -12,6 +11,7 @@ from tabulate import tabulate
 if TYPE_CHECKING:
     from harness.doctor import Diagnosis
     from harness.planning.plan import Plan
+    from harness.run import Summary
     from leaderboard.verification.checks import Verdict
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
@@ -22,28 +22,24 @@ def print_json(document: object) -> None:
     typer.echo(json.dumps(document, indent=2, sort_keys=True, allow_nan=False))
 
 
-def print_summary(document: Mapping[str, Any]) -> None:
-    """The comparison of a plan folder, what failed, and why it is unranked; `document` is that of
-    `harness.run.summary`."""
-    from harness.config import build
-    from harness.run import ShownRun
+def print_summary(summary: Summary) -> None:
+    """The comparison of a plan folder, what failed, and why it is unranked."""
     from leaderboard.pages.table import comparison
 
-    runs = [build(ShownRun, run, "summary: runs") for run in document["runs"]]
-    typer.echo(f"plan {document['plan']}, suite {document['suite']}: {document['folder']}")
-    typer.echo(comparison(runs))
-    for run in runs:
+    typer.echo(f"plan {summary.plan}, suite {summary.suite}: {summary.folder}")
+    typer.echo(comparison(summary.runs))
+    for run in summary.runs:
         if run.failure:
             typer.echo(f"{run.name}: {run.failure.kind} failure: {run.failure.reason}")
-    if document["faults"]:
-        typer.echo(f"infrastructure faults on the way: {document['faults']}")
-    if document["time"]:
-        shares = [f"{activity} {share:.1%}" for activity, share in document["time"].items()]
+    if summary.faults:
+        typer.echo(f"infrastructure faults on the way: {summary.faults}")
+    if summary.time:
+        shares = [f"{activity} {share:.1%}" for activity, share in summary.time.items()]
         typer.echo(f"time: {', '.join(shares)}")
-    if document["report"]:
-        typer.echo(f"report: {document['report']}")
-    if not document["ranked"]:
-        typer.echo(f"unranked: {'; '.join(document['unranked_because'])}")
+    if summary.report:
+        typer.echo(f"report: {summary.report}")
+    if not summary.ranked:
+        typer.echo(f"unranked: {'; '.join(summary.unranked_because)}")
 
 
 def sizes_table(plan: Plan) -> str:

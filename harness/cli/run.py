@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,7 +65,6 @@ def run(
     The same command again does what is missing.
     """
     from harness.run import Request, execute
-    from leaderboard.verification.verify import verify
 
     request = Request(
         suite,
@@ -77,14 +76,12 @@ def run(
         options.general,
         options.own,
     )
-    document = execute(request, signing_key(key))
-
-    # The entry is judged as anyone would judge it, by its files alone.
-    verdict = verify(Path(document["entry"]))
+    carried_out = execute(request, signing_key(key))
+    verdict = carried_out.verdict
     if as_json:
-        print_json({**document, "accepted": verdict.accepted})
+        print_json({**asdict(carried_out.summary), "accepted": verdict.accepted})
     else:
-        print_summary(document)
+        print_summary(carried_out.summary)
         print_verdict(verdict)
     if not verdict.accepted:
         raise typer.Exit(errors.UNVERIFIED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -63,17 +64,15 @@ def status(
     from harness.planning.plan import read_plan
     from harness.run import summary, unfinished
 
-    document = {
-        **summary(folder, read_plan(Folder(folder).plan)),
-        "unfinished": unfinished(folder),
-    }
+    overview = summary(folder, read_plan(Folder(folder).plan))
+    cohorts = unfinished(folder)
     if as_json:
-        print_json(document)
+        print_json({**asdict(overview), "unfinished": cohorts})
     else:
-        print_summary(document)
-        for cohort in document["unfinished"]:
+        print_summary(overview)
+        for cohort in cohorts:
             typer.echo(cohort["line"])
-    if any(run["status"] == "missing" for run in document["runs"]):
+    if not overview.complete:
         raise typer.Exit(errors.INCOMPLETE)
 
 

@@ -27,14 +27,15 @@ def accept(folder: Path, to: Path, reason: str) -> Path:
         raise UserError(
             f"{folder}: some runs are missing; carry them out before it becomes a baseline."
         )
-    replaced = digest_file(Folder(to).entry) if Folder(to).entry.exists() else None
+    old = Folder(to).entry
+    replaced = digest_file(old) if old.exists() else None
     if replaced is None and to.exists() and any(to.iterdir()):
         raise UserError(f"--to {to}: is neither empty nor a baseline; choose another folder.")
 
     # The copy is whole before the old baseline goes.
     fresh = to.with_name(f".{to.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    for name in (entry.path.name, *(subject.name for subject in statement.subject)):
+    for name in (old.name, *(subject.name for subject in statement.subject)):
         (fresh / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / name, fresh / name)
 

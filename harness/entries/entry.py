@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.entries.manifest import read_manifest
@@ -28,18 +27,19 @@ from leaderboard.formats.statement import (
 
 
 def stated_runs(
-    folder: Path, plan: Plan, faults: Mapping[Cohort, Sequence[Fault]] | None = None
+    folder: Path, plan: Plan, faults: dict[Cohort, tuple[Fault, ...]] | None = None
 ) -> tuple[StatedRun, ...]:
     """Every planned run in the plan's order: its result, or that it is missing and the last fault
     of its cohort.
 
-    `faults`: of all cohorts, if they were read already.
+    `faults`: of all cohorts, where they were read already.
     """
-    known = all_faults(folder) if faults is None else faults
-    results = read_results(folder, plan.runs)
+    if faults is None:
+        faults = all_faults(folder)
     last_fault: dict[Run, Fault] = {}
-    for cohort, of_cohort in known.items():
-        last_fault.update(dict.fromkeys(cohort.runs, of_cohort[-1]))
+    for cohort, known in faults.items():
+        last_fault.update(dict.fromkeys(cohort.runs, known[-1]))
+    results = read_results(folder, plan.runs)
     return tuple(results.get(run) or missing(run, last_fault.get(run)) for run in plan.runs)
 
 
@@ -73,23 +73,24 @@ def write_entry(
 ) -> Path:
     """Sign what lies in a plan folder, its manifest included; returns the entry's path.
 
-    `runs`: its stated runs, if they were read already.
+    `runs`: its stated runs, where they were read already.
     """
+    if runs is None:
+        runs = stated_runs(folder, plan)
     paths = Folder(folder)
-    stated = stated_runs(folder, plan) if runs is None else runs
-    write_atomic(paths.results, results_csv(stated))
+    write_atomic(paths.results, results_csv(runs))
 
     # Files of runs without a result are not signed: their records may still grow.
-    files = [paths.plan, paths.manifest, paths.results]
+    signed = [paths.plan, paths.manifest, paths.results]
     for run in plan.runs:
         run_folder = paths.run(run)
         if run_folder.result.exists():
-            inside = sorted(run_folder.path.iterdir())
-            files += [path for path in inside if not path.name.startswith(".")]
-    digests = {path.relative_to(folder).as_posix(): digest_file(path) for path in files}
+            files = sorted(run_folder.path.iterdir())
+            signed += [file for file in files if not file.name.startswith(".")]
+    digests = {path.relative_to(folder).as_posix(): digest_file(path) for path in signed}
 
     plan_sha256 = digests[paths.plan.name]
-    predicate = _predicate(plan, plan_sha256, stated, read_manifest(folder), key)
+    predicate = _predicate(plan, plan_sha256, runs, read_manifest(folder), key)
     statement = statement_document(RUN_TYPE, digests, predicate)
     write_atomic(paths.entry, dump_json(envelope.sign(dump_json(statement), key)))
     return paths.entry

@@ -62,8 +62,8 @@ def _fingerprints(plan: Plan) -> dict[str, str]:
             return {task: fingerprint(TASKS[task], worker) for task in plan.observations}
     except EnvironmentFault as fault:
         raise Incomplete(
-            f"no fingerprint could be taken: {fault}. All results are kept; the same command goes"
-            " on."
+            f"no fingerprint could be taken: {fault}. All results are kept; the same command"
+            " resumes."
         ) from None
 
 

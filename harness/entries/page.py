@@ -36,15 +36,15 @@ def write_report(folder: Path, verdict: Verdict | None = None) -> Path:
         raise UserError(
             f"{folder}: is not a folder; name OUT/<plan id>, or the folder of an entry."
         )
-    entry = Folder(folder).entry
+    paths = Folder(folder)
+    entry = paths.entry
     if entry.exists():
         verdict = accepted(entry, verdict or verify(entry)).verdict
         contents = report.ReportInput.of(verdict)
     else:
         contents = _so_far(folder)
-    path = Folder(folder).report
-    write_atomic(path, report.render(contents, folder).encode())
-    return path
+    write_atomic(paths.report, report.render(contents, folder).encode())
+    return paths.report
 
 
 def _so_far(folder: Path) -> ReportInput:

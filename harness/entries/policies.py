@@ -14,7 +14,6 @@ from safetensors.torch import load_file
 
 from agents.protocol import Agent
 from agents.sparsity.regime import ModuleRegime
-from agents.spec import AgentSpec
 from envs.tasks import TASKS
 from harness.errors import UNVERIFIED, UserError
 from harness.folder import Folder
@@ -40,7 +39,9 @@ def load_policies(folder: Path, plan: Plan, runs: list[Run], members: int) -> Ag
     `members`. Raises Unreadable for tensors that do not fit."""
     run = runs[0]
     settings = plan.agent_settings(run)
-    _check_memory(folder, settings, plan, run, members)
+    _check_memory(folder, plan, run, members)
+
+    # Masks do nothing here: the tensors have their zeros.
     dense = dict.fromkeys(settings.MODULES, ModuleRegime())
     agent = build_agent(
         plan,
@@ -50,16 +51,16 @@ def load_policies(folder: Path, plan: Plan, runs: list[Run], members: int) -> Ag
         agent_steps=1,
     )
     for member in range(members):
-        file = Folder(folder).run(runs[member % len(runs)]).tensors("policy")
-        _load(file, agent, settings.POLICY_MODULES, member)
+        path = Folder(folder).run(runs[member % len(runs)]).tensors("policy")
+        _load(path, agent, settings.POLICY_MODULES, member)
     return agent
 
 
-def _check_memory(folder: Path, settings: AgentSpec, plan: Plan, run: Run, members: int) -> None:
+def _check_memory(folder: Path, plan: Plan, run: Run, members: int) -> None:
     """A plan names the size of its networks: Unreadable before they fill the memory."""
-    shapes = settings.shapes(task_shape(TASKS[run.task], plan.budget.action_repeat))
+    task = task_shape(TASKS[run.task], plan.budget.action_repeat)
     size = 0
-    for layers, copies in shapes.values():
+    for layers, copies in plan.agent_settings(run).shapes(task).values():
         size += members * copies * sum(layer.size for layer in layers)
     if size * BYTES_PER_PARAMETER / 2**30 > resources.memory_gib():
         raise Unreadable(

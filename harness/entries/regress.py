@@ -162,8 +162,8 @@ def _check_comparable(old: Side, new: Side) -> None:
 def _identical(old: Side, new: Side) -> str:
     """Why nothing changed, in words; empty if something may have."""
     if old.plan.runs == new.plan.runs:
-        same = digest_file(old.folder / "results.csv") == digest_file(new.folder / "results.csv")
-        return "the same runs gave the same results" if same else ""
+        results = [digest_file(Folder(side.folder).results) for side in (old, new)]
+        return "the same runs gave the same results" if results[0] == results[1] else ""
     same_canary = old.manifest.canary == new.manifest.canary
     if same_canary and old.manifest.versions == new.manifest.versions:
         return f"canary {new.manifest.canary[:16]} is the baseline's, and so are all versions"

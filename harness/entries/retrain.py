@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import Cohort, alike, kind
 from harness.planning.plan import Plan, Run, write_plan
@@ -49,7 +50,7 @@ def train_again(
         again = write_plan(plan, Path(scratch))
         for index, run in enumerate(drawn):
             cohort = _as_trained(plan, index, run, stated[run].members)
-            run_cohort(again, plan, cohort, Options())
+            run_cohort(again, plan, cohort, Options(device="cpu"))
         return [_compare(run, folder, again, stated, same) for run in drawn]
 
 
@@ -63,11 +64,11 @@ def _as_trained(plan: Plan, index: int, run: Run, members: int) -> Cohort:
 def _compare(
     run: Run, folder: Path, again: Path, stated: dict[Run, StatedRun], same: bool
 ) -> Retrained:
-    run_folder = Path("runs", run.name)
-    claimed_records = (folder / run_folder / "records.jsonl").read_bytes()
-    repeated = (again / run_folder / "records.jsonl").read_bytes() == claimed_records
+    claimed_folder = Folder(folder).run(run)
+    observed_folder = Folder(again).run(run)
+    repeated = observed_folder.records.read_bytes() == claimed_folder.records.read_bytes()
     claimed = stated[run].score
-    observed = read_result(again / run_folder / "result.json").score
+    observed = read_result(observed_folder.result).score
 
     defect = None
     if same and not repeated:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Literal
@@ -75,15 +75,14 @@ class Verdict:
         return max((cell.more_seeds for cell in self.cells), default=0)
 
 
-def scores(runs: Sequence[StatedRun]) -> dict[str, list[float]]:
+def scores(runs: Iterable[StatedRun]) -> dict[str, list[float]]:
     """Cells of the runs that an entry states.
 
     A failed run scores 0. The caller must refuse entries with missing runs.
     """
     cells = dict[str, list[float]]()
     for run in runs:
-        score = 0.0 if run.score is None else run.score
-        cells.setdefault(run.group, []).append(score)
+        cells.setdefault(run.group, []).append(0.0 if run.score is None else run.score)
     return cells
 
 

@@ -169,25 +169,26 @@ def every(tmp_path_factory):
     place = tmp_path_factory.mktemp("every")
     suite = place / "every.yaml"
     suite.write_text(EVERY.format(names=", ".join(REGIMES)))
-    return execute(Request(str(suite), place / "out", executor="inline", members=8), one_use_key())
+    request = Request(str(suite), place / "out", executor="inline", members=8)
+    return execute(request, one_use_key()).summary
 
 
 def test_an_entry_of_every_regime_is_audited_and_accepted(every):
-    verdict = verify(Path(every["entry"]), complete=True)
+    verdict = verify(Path(every.entry), complete=True)
     assert verdict.accepted, verdict.checks[-1]
     assert {check.name: check.status for check in verdict.checks}["tensors"] == "passed"
-    assert {run["regime"] for run in every["runs"]} == {*REGIMES, "parts"}
+    assert {run.regime for run in every.runs} == {*REGIMES, "parts"}
 
 
 def test_a_study_says_what_it_shows(every):
-    page = Path(every["report"]).read_text()
+    page = Path(every.report).read_text()
     assert "something else" in page and "undecided" in page, "one seed decides nothing"
 
 
 def test_a_matched_network_is_as_large_as_what_it_matches_leaves_active(every):
-    weights = {run["regime"]: run["weights"] for run in every["runs"]}
+    weights = {run.regime: run.weights for run in every.runs}
     total = {
-        name: sum(weights[name][module]["active"] for module in MODULES)
+        name: sum(weights[name][module].active for module in MODULES)
         for name in ("mst", "dense-matched")
     }
     assert 0.9 * total["mst"] < total["dense-matched"] <= 1.01 * total["mst"]

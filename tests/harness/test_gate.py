@@ -96,10 +96,10 @@ def two(tiny_suite, tmp_path_factory):
     """A finished run of the tiny suite with three seeds of two regimes."""
     out = tmp_path_factory.mktemp("two")
     overrides = ("seeds=3", "regimes=[dense, mst]")
-    document = execute(
+    carried_out = execute(
         Request(str(tiny_suite), out, overrides, executor="inline", members=6), one_use_key()
     )
-    return Path(document["folder"])
+    return Path(carried_out.summary.folder)
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +107,10 @@ def later(tiny_suite, tmp_path_factory):
     """The same with two seeds that come later."""
     out = tmp_path_factory.mktemp("later")
     overrides = ("seeds=2", "first_seed=3", "regimes=[dense, mst]")
-    document = execute(
+    carried_out = execute(
         Request(str(tiny_suite), out, overrides, executor="inline", members=6), one_use_key()
     )
-    return Path(document["folder"])
+    return Path(carried_out.summary.folder)
 
 
 @pytest.fixture
@@ -221,7 +221,9 @@ def execute_other(tmp_path):
         .replace("sst, dst, ", "")
     )
     return Path(
-        execute(Request(str(suite), tmp_path / "out", executor="inline"), one_use_key())["folder"]
+        execute(
+            Request(str(suite), tmp_path / "out", executor="inline"), one_use_key()
+        ).summary.folder
     )
 
 

@@ -55,7 +55,8 @@ def test_tf32_is_refused_without_cuda():
 def test_a_run_in_bfloat16_says_so_and_can_be_re_evaluated(tmp_path):
     suite = tmp_path / "rough.yaml"
     suite.write_text(TINY + "precision: bfloat16\n")
-    document = execute(Request(str(suite), tmp_path / "out", executor="inline"), one_use_key())
-    found = reevaluate(Path(document["entry"]), one_use_key())
+    request = Request(str(suite), tmp_path / "out", executor="inline")
+    entry = execute(request, one_use_key()).summary.entry
+    found = reevaluate(Path(entry), one_use_key())
     assert found.accepted, found.defects
     assert all(check.repeated for check in found.runs)

@@ -252,8 +252,8 @@ def test_a_small_buffer_that_wraps_between_checkpoints_resumes_to_the_same_bytes
     suite = tmp_path / "small.yaml"
     small = TINY.replace("warmup: 40,", "warmup: 40, buffer_size: 60,")
     suite.write_text(small.replace("[dense, sst, dst, mst]", "[mst]"))
-    summary = execute(Request(str(suite), tmp_path / "out", executor="inline"), one_use_key())
-    unbroken = Path(summary["entry"]).parent
+    request = Request(str(suite), tmp_path / "out", executor="inline")
+    unbroken = Path(execute(request, one_use_key()).summary.folder)
 
     folder = tmp_path / "stopped" / unbroken.name
     folder.mkdir(parents=True)

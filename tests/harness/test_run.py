@@ -334,16 +334,17 @@ def test_a_member_that_fails_is_counted_and_the_others_finish(
                 first[2 * parameters.copies] = float("nan")
 
     monkeypatch.setattr(loop.Training, "evaluate", poison)
-    document = execute(
+    poisoned = execute(
         Request(str(tiny_suite), tmp_path / "poisoned", executor="inline"), one_use_key()
     )
-    by_regime = {run["regime"]: run for run in document["runs"]}
-    assert by_regime["dst"]["status"] == "failed"
-    assert "not finite" in by_regime["dst"]["failure"]["reason"]
-    assert by_regime["dst"]["failure"]["agent_step"] == step
-    others = [run for run in document["runs"] if run["regime"] != "dst"]
-    assert others == [run for run in calm["runs"] if run["regime"] != "dst"]
-    assert verify(Path(document["entry"])).accepted
+    (failed,) = (run for run in poisoned.summary.runs if run.regime == "dst")
+    assert failed.status == "failed"
+    assert "not finite" in failed.failure.reason
+    assert failed.failure.agent_step == step
+    others = [run for run in poisoned.summary.runs if run.regime != "dst"]
+    assert others == [run for run in calm.runs if run.regime != "dst"]
+    assert poisoned.verdict.accepted
+    assert verify(Path(poisoned.summary.entry)).accepted
 
 
 def test_a_cohort_that_somebody_else_has_is_left_out_and_the_others_finish(tiny_suite, tmp_path):
@@ -364,12 +365,12 @@ def test_a_cohort_that_somebody_else_has_is_left_out_and_the_others_finish(tiny_
             match=r"^cohort 0: .*another process is carrying out.*\. The same command resumes\.$",
         ):
             execute(request, one_use_key())
-    assert {run["status"] for run in summary(tmp_path / plan.id, plan)["runs"]} == {
+    assert {run.status for run in summary(tmp_path / plan.id, plan).runs} == {
         "missing",
         "finished",
     }
-    document = execute(request, one_use_key())
-    assert {run["status"] for run in document["runs"]} == {"finished"}
+    runs = execute(request, one_use_key()).summary.runs
+    assert {run.status for run in runs} == {"finished"}
 
 
 @pytest.mark.parametrize("executor", ["inline", "local"])
