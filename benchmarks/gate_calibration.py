@@ -41,7 +41,7 @@ def read_scores(path: Path) -> tuple[str, dict[tuple[str, int], float]]:
     plan = read_plan(path / "plan.json")
     results = read_results(path, plan.runs)
     scores = {(run.regime, run.seed): result.score or 0.0 for run, result in results.items()}
-    return f"{plan.suite} version {plan.version}", scores
+    return f"{plan.suite.name} version {plan.suite.version}", scores
 
 
 def main() -> None:

@@ -19,7 +19,8 @@ from harness.machine import image, provenance, resources
 from harness.options import Options
 from harness.planning.cohorts import Cohort, partition
 from harness.planning.estimate import Estimate, Rates, estimate
-from harness.planning.plan import Plan, make_plan
+from harness.planning.making import make_plan
+from harness.planning.plan import Plan
 from harness.planning.reader import load
 from harness.planning.suite import Suite
 from harness.training.rates import environment_milliseconds, training_gflops

@@ -1,6 +1,6 @@
 """The map of OUT/<plan id>: the one place that spells where each file of a plan lies.
 
-plan.json cohorts.json manifest.json results.csv entry.dsse.json report.html
+plan.json suite.json cohorts.json manifest.json results.csv entry.dsse.json report.html
 runs/<task>/<regime>/<seed>/    records.jsonl, tensors, timing.json, result.json
 cohorts/<i>/                    lease, log.txt, progress.json, faults.json, trace.json,
                                 ending.json, checkpoint/
@@ -41,7 +41,7 @@ class RunFolder:
         return self.path / "timing.json"
 
     def tensors(self, name: str) -> Path:
-        """A file of tensors: `policy`, `critic` or `masks`."""
+        """A file of tensors: the name of a module, or `masks`."""
         return self.path / f"{name}.safetensors"
 
 
@@ -92,6 +92,10 @@ class Folder:
     @property
     def plan(self) -> Path:
         return self.path / "plan.json"
+
+    @property
+    def suite(self) -> Path:
+        return self.path / "suite.json"
 
     @property
     def cohorts(self) -> Path:

@@ -20,7 +20,8 @@ from harness.machine import image, resources
 from harness.options import Options
 from harness.planning.cohorts import Cohort, Cohorts, frozen_cohorts, read_cohorts
 from harness.planning.estimate import estimate
-from harness.planning.plan import Plan, check_writable, make_plan, write_plan
+from harness.planning.making import make_plan
+from harness.planning.plan import Plan, check_writable, write_plan
 from harness.planning.reader import load
 from harness.planning.shorten import shortened
 from harness.planning.sizing import card_gib
@@ -56,6 +57,8 @@ class Summary:
     plan: str
     """Its id."""
     suite: str
+    modules: list[str]
+    """What every run trains."""
     folder: str
     entry: str | None
     """Path of the entry; None before there is one."""
@@ -143,7 +146,7 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
     chosen = executor(request.executor, request.own)
     check_writable(request.out)
     image.check_sample()
-    device = chosen.choose_device(request.options, need, plan.suite)
+    device = chosen.choose_device(request.options, need, plan.suite.name)
     if advice := image.unkept(request.out):
         print(f"mst-bench: {advice}", file=sys.stderr)
 
@@ -252,7 +255,8 @@ def _summary(folder: Path, plan: Plan, state: State) -> Summary:
 
     return Summary(
         plan=plan.id,
-        suite=plan.suite,
+        suite=plan.suite.name,
+        modules=list(plan.modules),
         folder=str(folder),
         entry=str(paths.entry) if paths.entry.exists() else None,
         report=str(paths.report) if paths.report.exists() else None,

@@ -99,6 +99,6 @@ def fresh(tiny_entry, tmp_path):
     """A folder with nothing but the plan and the cohorts of the tiny run."""
     folder = tmp_path / tiny_entry.parent.name
     folder.mkdir()
-    for name in ("plan.json", "cohorts.json"):
+    for name in ("plan.json", "suite.json", "cohorts.json"):
         shutil.copy(tiny_entry.parent / name, folder / name)
     return folder

@@ -43,7 +43,7 @@ def compare(a: Folder, b: Folder, as_json: JsonOption = False) -> None:
     if as_json:
         print_json([asdict(row) for row in rows])
         return
-    typer.echo(f"{b} less {a}, suite {old.plan.suite}")
+    typer.echo(f"{b} less {a}, suite {old.plan.suite.name}")
     typer.echo(difference_table(rows))
 
 
@@ -117,7 +117,7 @@ def _carry_out(candidate: Path) -> Confirm:
 
         runs = stated_runs(candidate, read_plan(PlanFolder(candidate).plan))
         members = max(run.members for run in runs)
-        request = Request(plan.suite, candidate.parent, members=members)
+        request = Request(plan.suite.name, candidate.parent, members=members)
         return Path(carry_out(plan, "any", request, one_use_key()).summary.folder)
 
     return confirm

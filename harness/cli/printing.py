@@ -27,7 +27,7 @@ def print_summary(summary: Summary) -> None:
     from leaderboard.pages.table import comparison
 
     typer.echo(f"plan {summary.plan}, suite {summary.suite}: {summary.folder}")
-    typer.echo(comparison(summary.runs))
+    typer.echo(comparison(summary.runs, summary.modules))
     for run in summary.runs:
         if run.failure:
             typer.echo(f"{run.name}: {run.failure.kind} failure: {run.failure.reason}")

@@ -180,7 +180,7 @@ def run_cohort(
     # Inside the attempt, so that its ending names whatever goes wrong from here on.
     with unit.attempt(folder, index):
         check_sample()
-        device = choose_device(options.general.device, "any", cohort_plan.suite)
+        device = choose_device(options.general.device, "any", cohort_plan.suite.name)
         cohorts = frozen_cohorts(folder, cohort_plan, device.partition(":")[0], members).cohorts
         if index >= len(cohorts):
             raise UserError(f"--index {index}: the plan has cohorts 0 to {len(cohorts) - 1}.")

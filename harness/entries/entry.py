@@ -60,7 +60,7 @@ def missing(run: Run, fault: Fault | None) -> StatedRun:
         weights={},
         parameters={},
         flops={},
-        signs=(),
+        failure_signatures=(),
         rewires={},
         mask_first={},
         mask_last={},
@@ -81,7 +81,7 @@ def write_entry(
     write_atomic(paths.results, results_csv(runs))
 
     # Files of runs without a result are not signed: their records may still grow.
-    signed = [paths.plan, paths.manifest, paths.results]
+    signed = [paths.plan, paths.suite, paths.manifest, paths.results]
     for run in plan.runs:
         run_folder = paths.run(run)
         if run_folder.result.exists():
@@ -116,7 +116,7 @@ def _predicate(
         fingerprints=manifest.fingerprints,
         canary=manifest.canary,
         unranked_because=manifest.unranked_because,
-        suite=SuiteVersion(plan.suite, plan.version, plan.changes),
+        suite=SuiteVersion(plan.suite.name, plan.suite.version, plan.suite.changes),
         plan=PlanReference(plan.id, plan_sha256, log_index=None),
         ranked=not manifest.unranked_because,
         budget=Budget(

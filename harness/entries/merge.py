@@ -19,11 +19,11 @@ from leaderboard.formats.manifest import Manifest, Times
 
 SAME = (
     "schema",
-    "suite",
-    "version",
     "seed_source",
     "precision",
     "agent",
+    "modules",
+    "policy_modules",
     "settings",
     "blocks",
     "budget",
@@ -73,6 +73,8 @@ def _merged_plan(folders: list[Path], plans: list[Plan]) -> Plan:
     changes = list[str]()
     for folder, plan in zip(folders, plans, strict=True):
         different = [name for name in SAME if getattr(plan, name) != getattr(first, name)]
+        if (plan.suite.name, plan.suite.version) != (first.suite.name, first.suite.version):
+            different.append("suite")
         for name, table in tables.items():
             for key, value in getattr(plan, name).items():
                 if table.setdefault(key, value) != value:
@@ -83,15 +85,15 @@ def _merged_plan(folders: list[Path], plans: list[Plan]) -> Plan:
                 " experiment is merged."
             )
         runs |= dict.fromkeys(plan.runs)
-        changes += [change for change in plan.changes if not change.startswith(SEEDS)]
+        changes += [change for change in plan.suite.changes if not change.startswith(SEEDS)]
 
     tasks = list(tables["observations"])
     regimes = list(tables["regimes"])
     ordered = sorted(
         runs, key=lambda run: (tasks.index(run.task), run.seed, regimes.index(run.regime))
     )
-    unique = tuple(dict.fromkeys(changes))
-    changed: dict[str, Any] = {"runs": tuple(ordered), "changes": unique, **tables}
+    suite = replace(first.suite, changes=tuple(dict.fromkeys(changes)))
+    changed: dict[str, Any] = {"suite": suite, "runs": tuple(ordered), **tables}
     return replace(first, **changed)
 
 
@@ -106,7 +108,7 @@ def _merged_manifest(folders: list[Path], manifests: list[Manifest], plan: Plan)
             )
 
     # Why the merged entry is unranked: its own changes, and whatever else held for a part of it.
-    reasons = [f"{CHANGED}: {' '.join(plan.changes)}"] if plan.changes else []
+    reasons = [f"{CHANGED}: {' '.join(plan.suite.changes)}"] if plan.suite.changes else []
     fingerprints = dict[str, str]()
     for manifest in manifests:
         reasons += [why for why in manifest.unranked_because if not why.startswith(CHANGED)]

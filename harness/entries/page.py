@@ -15,6 +15,7 @@ from harness.files import digest_file, read_json, write_atomic
 from harness.folder import Folder
 from harness.planning.plan import read_plan
 from leaderboard.formats.plan import Plan
+from leaderboard.formats.suite import SuiteReference
 from leaderboard.verification.checks import Verdict
 from leaderboard.verification.verify import verify
 
@@ -51,12 +52,14 @@ def _so_far(folder: Path) -> ReportInput:
     """What a folder holds that nobody has signed yet."""
     from leaderboard.pages.report import ReportInput
 
-    path = Folder(folder).plan
+    paths = Folder(folder)
+    path = paths.plan
     plan = read_plan(path)
     manifest = read_manifest(folder) if Folder(folder).manifest.exists() else None
     reasons = manifest.unranked_because if manifest else tuple(ranking.unranked_because(plan))
     return ReportInput(
         plan=build(Plan, read_json(path), str(path)),
+        suite=build(SuiteReference, read_json(paths.suite), str(paths.suite)),
         plan_sha256=digest_file(path),
         runs=stated_runs(folder, plan),
         ranked=not reasons,

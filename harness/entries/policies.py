@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from agents.members.module import Module
 from agents.protocol import Agent
 from agents.sparsity.regime import ModuleRegime
 from envs.tasks import TASKS
@@ -51,8 +52,9 @@ def load_policies(folder: Path, plan: Plan, runs: list[Run], members: int) -> Ag
         agent_steps=1,
     )
     for member in range(members):
-        path = Folder(folder).run(runs[member % len(runs)]).tensors("policy")
-        _load(path, agent, settings.POLICY_MODULES, member)
+        run_folder = Folder(folder).run(runs[member % len(runs)])
+        for module in plan.policy_modules:
+            _load(run_folder.tensors(module), agent.modules()[module].parameters, member)
     return agent
 
 
@@ -70,9 +72,10 @@ def _check_memory(folder: Path, plan: Plan, run: Run, members: int) -> None:
 
 
 @torch.no_grad()
-def _load(path: Path, agent: Agent, modules: tuple[str, ...], member: int) -> None:
-    """Copy the tensors of a policy into a member, if they are exactly those that it has."""
-    own = _own_tensors(agent, modules, member)
+def _load(path: Path, module: Module, member: int) -> None:
+    """Copy a module's tensors into a member, if they are exactly those that it has."""
+    rows = slice(member * module.copies, (member + 1) * module.copies)
+    own = {name: tensor.detach()[rows] for name, tensor in module.parameters.items()}
     largest = sum(tensor.nbytes for tensor in own.values()) + SLACK
     try:
         if path.stat().st_size > largest:
@@ -84,17 +87,6 @@ def _load(path: Path, agent: Agent, modules: tuple[str, ...], member: int) -> No
         raise Unreadable(f"{path}: {error}") from None
     for name, tensor in own.items():
         tensor.copy_(submitted[name])
-
-
-def _own_tensors(agent: Agent, modules: tuple[str, ...], member: int) -> dict[str, torch.Tensor]:
-    """Views of a member's tensors, under the names that its file has."""
-    own: dict[str, torch.Tensor] = {}
-    for name in modules:
-        module = agent.modules()[name].parameters
-        rows = slice(member * module.copies, (member + 1) * module.copies)
-        for key, tensor in module.parameters.items():
-            own[f"{name}/{key}"] = tensor.detach()[rows]
-    return own
 
 
 def _forms(tensors: dict[str, torch.Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:

@@ -15,8 +15,8 @@ def unranked_because(
 ) -> list[str]:
     """Why an entry of this plan from this machine cannot be ranked; empty if it can. `simulated`: fingerprints by task."""
     reasons = ["code or libraries changed during a run (--allow-drift)"] if drifted else []
-    if plan.changes:
-        reasons.append(f"the suite was changed: {' '.join(plan.changes)}")
+    if plan.suite.changes:
+        reasons.append(f"the suite was changed: {' '.join(plan.suite.changes)}")
     if plan.seed_source == SUITE_SOURCE:
         reasons.append("seeds come from the suite, not from the log")
     reasons += [

@@ -24,8 +24,6 @@ from leaderboard.formats.run import StatedRun
 from leaderboard.statistics import gate
 
 SAME = (
-    "suite",
-    "version",
     "precision",
     "agent",
     "settings",
@@ -148,6 +146,9 @@ def _side(folder: Path) -> Side:
 def _check_comparable(old: Side, new: Side) -> None:
     """Both sides trained the same agents on the same simulation, for as long."""
     different = [name for name in SAME if getattr(old.plan, name) != getattr(new.plan, name)]
+    suites = [(side.plan.suite.name, side.plan.suite.version) for side in (old, new)]
+    if suites[0] != suites[1]:
+        different.append("suite")
     simulated = new.manifest.fingerprints
     for task, fingerprint in old.manifest.fingerprints.items():
         if simulated.get(task) != fingerprint:
@@ -203,7 +204,8 @@ def _fresh_seeds(old: Plan, new: Plan) -> Plan:
     first = 1 + max(run.seed for run in (*old.runs, *new.runs))
     least = min(run.seed for run in new.runs)
     runs = tuple(replace(run, seed=run.seed - least + first) for run in new.runs)
-    return replace(new, runs=runs, changes=(*new.changes, f"confirmation on seeds from {first}"))
+    changes = (*new.suite.changes, f"confirmation on seeds from {first}")
+    return replace(new, runs=runs, suite=replace(new.suite, changes=changes))
 
 
 def _confirmed(old: Side, new: Side, limits: Limits, folder: Path) -> _Learning:

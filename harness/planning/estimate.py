@@ -44,7 +44,7 @@ def estimate(plan: Plan, cohorts: Sequence[Cohort], rates: Rates = Rates()) -> E
     largest_parameters, memory, disk, checkpoint, hours = 0, 0.0, 0.0, 0.0, 0.0
     for cohort in cohorts:
         task, run, members = TASKS[cohort.task], cohort.runs[0], len(cohort.runs)
-        size = plan.sizes[run.kind]
+        size = plan.sizes[run.group]
         evaluated = (
             budget.agent_steps // plan.evaluation.every * plan.evaluation.episodes * task.horizon
         )

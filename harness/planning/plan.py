@@ -1,13 +1,15 @@
-"""A plan: a suite resolved to the last default. Its id is a digest of what decides numbers, and of nothing else."""
+"""A plan: a suite resolved to the last default.
+
+plan.json holds what decides numbers and what follows from it; its digest is the plan's id. What the
+plan is called, how its suite was changed and what is claimed of it stand in suite.json beside it:
+none of that decides a number.
+"""
 
 from __future__ import annotations
 
-import bisect
 import hashlib
-import itertools
 import json
 import tempfile
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,22 +17,20 @@ from typing import Any, Literal
 import rfc8785
 
 from agents.catalog import AGENTS, agent_spec
-from agents.sparsity.counting import Size, size
-from agents.sparsity.regime import ModuleRegime, Regime
-from agents.spec import AgentSpec, TaskShape
+from agents.sparsity.counting import Size
+from agents.sparsity.regime import ModuleRegime
+from agents.spec import AgentSpec
 from envs.tasks import TASKS
 from harness.config import build
 from harness.errors import UserError, suggestion
-from harness.files import write_atomic
+from harness.files import write_atomic, write_json
 from harness.folder import Folder
 from harness.machine import image
-from harness.planning.regimes import ResolvedRegime, ResolvedSuite
-from harness.planning.shapes import task_shape
 from harness.planning.suite import Claim, Evaluation
-from harness.seeding import SUITE_SOURCE
 from leaderboard.formats import strict_json
 
-SCHEMA = "urn:mst-bench:plan:v1"
+SCHEMA: Literal["urn:mst-bench:plan:v2"] = "urn:mst-bench:plan:v2"
+SUITE_SCHEMA: Literal["urn:mst-bench:suite:v1"] = "urn:mst-bench:suite:v1"
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Run:
         return f"{self.task}/{self.regime}/{self.seed}"
 
     @property
-    def kind(self) -> str:
-        """`task/regime`"""
+    def group(self) -> str:
+        """`task/regime`: runs that differ in their seed alone."""
         return f"{self.task}/{self.regime}"
 
 
@@ -68,29 +68,44 @@ class Budget:
     agent_steps: int
     action_repeat: int
     updates: dict[str, int]
+    """Of each module."""
+
+
+@dataclass(frozen=True)
+class SuiteReference:
+    """suite.json: the suite that a plan was made from."""
+
+    schema: Literal["urn:mst-bench:suite:v1"]
+    name: str
+    version: int
+    changes: tuple[str, ...]
+    """How the plan differs from the shipped suite of that name: a changed plan cannot be ranked."""
+    claims: tuple[Claim, ...]
+    """What a study tests."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """plan.json."""
+    """plan.json, and the suite it was made from."""
 
-    schema: str
-    suite: str
-    version: int
-    changes: tuple[str, ...]
-    """How this differs from the shipped suite of that name: a changed plan cannot be ranked."""
+    schema: Literal["urn:mst-bench:plan:v2"]
+    suite: SuiteReference
+    """Of suite.json; no part of plan.json and of the id."""
     seed_source: str
     precision: Literal["float32", "tf32", "bfloat16"]
     agent: str
+    modules: tuple[str, ...]
+    """The agent's modules, in the order in which tables and files name them."""
+    policy_modules: tuple[str, ...]
+    """Those that acting needs: what a re-evaluation loads."""
     settings: dict[str, Any]
+    """The agent's own."""
     blocks: dict[str, str]
     own: dict[str, Own]
     """`task/regime` -> what its network has of its own."""
     regimes: dict[str, dict[str, ModuleRegime]]
     sizes: dict[str, Size]
     """`task/regime` -> parameters and operations, dense and active."""
-    claims: tuple[Claim, ...]
-    """What a study tests."""
     budget: Budget
     evaluation: Evaluation
     observations: dict[str, dict[str, int]]
@@ -99,7 +114,9 @@ class Plan:
 
     def document(self) -> dict[str, Any]:
         """plan.json as plain data."""
-        return asdict(self)
+        document = asdict(self)
+        del document["suite"]
+        return document
 
     def canonical(self) -> bytes:
         """RFC 8785 bytes: what is written and what the id digests."""
@@ -116,83 +133,16 @@ class Plan:
             raise UserError(
                 f"plan.json: agent: unknown agent '{self.agent}'.{suggestion(self.agent, AGENTS)}"
             )
-        own = self.own[run.kind].settings if run and run.kind in self.own else {}
+        own = self.own[run.group].settings if run and run.group in self.own else {}
         return build(agent_spec(self.agent), {**self.settings, **own}, "plan.json: settings")
 
     def blocks_of(self, run: Run) -> dict[str, str]:
         """Block types of a run's modules, and its kind of residual."""
-        return {**self.blocks, **(self.own[run.kind].blocks if run.kind in self.own else {})}
+        own = self.own[run.group].blocks if run.group in self.own else {}
+        return {**self.blocks, **own}
 
 
-def make_plan(resolved: ResolvedSuite, changes: tuple[str, ...] = ()) -> Plan:
-    """The plan of a suite; `changes` are the overrides it was read with."""
-    suite = resolved.suite
-    shapes = {task: task_shape(TASKS[task], suite.action_repeat) for task in suite.tasks}
-    own = dict[str, Own]()
-    sizes = dict[str, Size]()
-    for task, name in itertools.product(suite.tasks, suite.regimes):
-        regime = resolved.regimes[name]
-        settings = _matched(resolved, regime, shapes[task])
-        sizes[f"{task}/{name}"] = _size(settings, regime.modules, shapes[task])
-
-        # What of this network is not the suite's
-        different = Own(
-            _different(asdict(resolved.settings), asdict(settings)),
-            _different(resolved.blocks, regime.blocks),
-        )
-        if different != Own({}, {}):
-            own[f"{task}/{name}"] = different
-
-    seeds = range(suite.first_seed, suite.first_seed + suite.seeds)
-    runs = itertools.product(suite.tasks, seeds, suite.regimes)
-    return Plan(
-        schema=SCHEMA,
-        suite=suite.suite,
-        version=suite.version,
-        changes=changes,
-        seed_source=SUITE_SOURCE,
-        precision=suite.precision,
-        agent=suite.agent,
-        settings=asdict(resolved.settings),
-        blocks=dict(resolved.blocks),
-        own=own,
-        regimes={name: dict(regime.modules) for name, regime in resolved.regimes.items()},
-        sizes=sizes,
-        claims=suite.claims,
-        budget=Budget(
-            suite.environment_steps, suite.agent_steps, suite.action_repeat, resolved.updates
-        ),
-        evaluation=suite.evaluation,
-        observations={task: dict(TASKS[task].observation) for task in suite.tasks},
-        runs=tuple(Run(task, regime, seed) for task, seed, regime in runs),
-    )
-
-
-def _matched(resolved: ResolvedSuite, regime: ResolvedRegime, task: TaskShape) -> AgentSpec:
-    """A regime's settings on one task: the widest network with no more parameters than the regime
-    it matches has active ones."""
-    if regime.match is None:
-        return regime.settings
-    model = resolved.models[regime.match]
-    target = _size(model.settings, model.modules, task).active
-
-    def too_large(width: int) -> bool:
-        narrower = regime.settings.with_width(width)
-        return _size(narrower, regime.modules, task).active > target
-
-    # The first width that is too large, by bisection
-    widths = range(1, regime.settings.width + 1)
-    width = bisect.bisect_left(widths, True, key=too_large)
-    return regime.settings.with_width(max(1, width))
-
-
-def _size(settings: AgentSpec, regime: Regime, task: TaskShape) -> Size:
-    return size(settings.shapes(task), regime, settings.flops)
-
-
-def _different(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Entries in which `own` differs from `base`."""
-    return {name: value for name, value in own.items() if value != base[name]}
+# -- files --
 
 
 def check_writable(out: Path) -> None:
@@ -206,58 +156,100 @@ def check_writable(out: Path) -> None:
 
 
 def _unwritable(out: Path, error: OSError) -> UserError:
-    in_container = (
-        " In a container: `mkdir -p out` before, and `--user $(id -u):$(id -g)`."
-        if image.content()
-        else ""
-    )
-    return UserError(
-        f"--out {out}: cannot be written ({error.strerror}); choose a folder of yours.{in_container}"
-    )
+    advice = "choose a folder of yours."
+    if image.content():
+        advice += " In a container: `mkdir -p out` before, and `--user $(id -u):$(id -g)`."
+    return UserError(f"--out {out}: cannot be written ({error.strerror}); {advice}")
 
 
 def write_plan(plan: Plan, out: Path) -> Path:
-    """Write OUT/<plan id>/plan.json before the first step; returns the folder."""
-    folder = out / plan.id
-    path = Folder(folder).plan
-    if path.exists() and path.read_bytes() != plan.canonical():
+    """Writes plan.json and suite.json into OUT/<plan id> before the first step; returns the folder.
+
+    UserError if the folder holds another plan, or a signed entry of another suite with these runs.
+    """
+    folder = Folder(out / plan.id)
+    if folder.plan.exists() and folder.plan.read_bytes() != plan.canonical():
         raise UserError(
-            f"{path}: is not the plan that its folder names; move it away or choose another --out."
+            f"{folder.plan}: is not the plan that its folder names; move it away or choose another"
+            " --out."
         )
+    if folder.entry.exists() and folder.suite.exists():
+        signed = _read_suite(folder.suite)
+        if signed != plan.suite:
+            raise UserError(
+                f"{folder.path}: holds the entry of suite {signed.name} version {signed.version}"
+                f" ({_changes(signed)}), which has the same runs. Choose another --out."
+            )
     try:
-        write_atomic(path, plan.canonical())
+        write_json(folder.suite, asdict(plan.suite))
+        write_atomic(folder.plan, plan.canonical())
     except OSError as error:
         raise _unwritable(out, error) from None
-    return folder
+    return folder.path
+
+
+def _changes(suite: SuiteReference) -> str:
+    return " ".join(suite.changes) if suite.changes else "unchanged"
 
 
 def read_plan(path: Path) -> Plan:
-    """The plan in a file, checked as strictly as a suite."""
-    try:
-        data = path.read_bytes()
-        document = strict_json.parse(data)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a readable plan ({error}).") from None
+    """The plan in a file, and the suite beside it, checked as strictly as a suite's own file."""
+    data, document = _read_document(path)
+    if isinstance(document, dict):
+        if "suite" in document:
+            raise UserError(f"{path}: suite: unknown key; the suite stands in suite.json.")
+        suite = _read_suite(Folder(path.parent).suite)
+        document = {**document, "suite": asdict(suite)}
     plan = build(Plan, document, "plan.json")
-    plan.agent_settings()
-    if plan.schema != SCHEMA:
-        raise UserError(f"{path}: schema is {plan.schema}, this version reads {SCHEMA}.")
-    for run in plan.runs:
-        if run.task not in TASKS or run.regime not in plan.regimes or run.seed < 0:
-            raise UserError(f"{path}: run {run.name} names an unknown task or regime.")
-        if run.kind not in plan.sizes:
-            raise UserError(f"{path}: sizes: states none of {run.kind}.")
-        plan.agent_settings(run)
-    modules = agent_spec(plan.agent).MODULES
-    for name, regime in plan.regimes.items():
-        if set(regime) != set(modules):
-            raise UserError(f"{path}: regime {name} must state {', '.join(modules)}.")
+    _check_runs(plan, path)
+    _check_modules(plan, path)
+
+    # Equal plans have equal bytes, and so equal ids. RFC 8785 cannot hold every number.
     try:
         canonical = plan.canonical() == data
-    except ValueError:  # a number that RFC 8785 cannot hold
+    except ValueError:
         canonical = False
     if not canonical:
         raise UserError(
             f"{path}: is not in canonical form; it was edited. Make it anew with `mst-bench plan`."
         )
     return plan
+
+
+def _read_document(path: Path) -> tuple[bytes, object]:
+    """Bytes and content of a file that this program wrote."""
+    try:
+        data = path.read_bytes()
+        return data, strict_json.parse(data)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not a readable plan ({error}).") from None
+
+
+def _read_suite(path: Path) -> SuiteReference:
+    _, document = _read_document(path)
+    return build(SuiteReference, document, "suite.json")
+
+
+def _check_runs(plan: Plan, path: Path) -> None:
+    """Every run has a task, a regime, a size and settings."""
+    plan.agent_settings()
+    for run in plan.runs:
+        if run.task not in TASKS or run.regime not in plan.regimes or run.seed < 0:
+            raise UserError(f"{path}: run {run.name} names an unknown task or regime.")
+        if run.group not in plan.sizes:
+            raise UserError(f"{path}: sizes: states none of {run.group}.")
+        plan.agent_settings(run)
+
+
+def _check_modules(plan: Plan, path: Path) -> None:
+    """The modules are the agent's, and every regime states each of them."""
+    spec = agent_spec(plan.agent)
+    if (plan.modules, plan.policy_modules) != (spec.MODULES, spec.POLICY_MODULES):
+        raise UserError(
+            f"{path}: modules are {', '.join(plan.modules)} and {', '.join(plan.policy_modules)},"
+            f" agent {plan.agent} has {', '.join(spec.MODULES)} and"
+            f" {', '.join(spec.POLICY_MODULES)}."
+        )
+    for name, regime in plan.regimes.items():
+        if set(regime) != set(plan.modules):
+            raise UserError(f"{path}: regime {name} must state {', '.join(plan.modules)}.")

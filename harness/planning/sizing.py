@@ -61,7 +61,7 @@ def cohort_gib(plan: Plan, run: Run, members: int) -> float:
     environment = TASKS[run.task].memory_mib << 20
     evaluating = min(MEMORY_MIB << 20, environment * plan.evaluation.environments * members)
     needs = run_memory(plan, run)
-    trained = BYTES_PER_PARAMETER * plan.sizes[run.kind].parameters
+    trained = BYTES_PER_PARAMETER * plan.sizes[run.group].parameters
     member = trained + needs.replay + needs.updates + environment
     return (members * member + evaluating + LIBRARIES) / 2**30
 

@@ -264,7 +264,7 @@ class Training:
                 run=run,
                 member=member,
                 members=len(self.cohort.runs),
-                size=self.plan.sizes[run.kind],
+                size=self.plan.sizes[run.group],
                 signatures=self.measurements.signatures(member),
                 first_masks=self.first_masks[member],
                 final_returns=final_returns,

@@ -121,14 +121,14 @@ class Measurements:
 
     def _record_signatures(self, member: int) -> None:
         records = self.records[member]
-        known = [record["name"] for record in records.read("sign")]
+        known = [record["name"] for record in records.read("failure signature")]
         for signature in new_signatures(records.read("evaluation"), known):
-            records.append({"kind": "sign", **signature})
+            records.append({"kind": "failure signature", **signature})
             self._warn(member, signature)
 
     def signatures(self, member: int) -> list[FailureSignature]:
         """Failure signatures that a run has shown."""
-        records = self.records[member].read("sign")
+        records = self.records[member].read("failure signature")
         return [
             FailureSignature(record["name"], record["agent_step"], record["value"])
             for record in records
@@ -141,7 +141,7 @@ class Measurements:
         """Resumes after so many scheduled evaluations; `records` must be resumed already."""
         self.evaluations = evaluations
         for member, records in enumerate(self.records):
-            for signature in records.read("sign"):
+            for signature in records.read("failure signature"):
                 self._warn(member, signature)
 
     # -- the score --

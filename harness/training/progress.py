@@ -45,7 +45,7 @@ class Progress:
     """False while the cohort acts at random: its rate then says nothing about what follows."""
     seconds_left: float
     """At this rate; while not learning, an estimate from counted arithmetic. -1: not known yet."""
-    signs: tuple[str, ...] = ()
+    failure_signatures: tuple[str, ...] = ()
     """Failure signatures that its runs showed, in words."""
 
 
@@ -71,7 +71,7 @@ class Writer:
         self._since: tuple[int, float, bool] | None = None
         """Step, time and whether it learned, from which the rate is counted."""
 
-    def __call__(self, step: int, signs: Sequence[str] = ()) -> None:
+    def __call__(self, step: int, failure_signatures: Sequence[str] = ()) -> None:
         before = self._called
         now = time.monotonic()
         self._called = now
@@ -88,7 +88,9 @@ class Writer:
         seconds = now - self._since[1]
         rate = steps / seconds if seconds > 0 else 0.0
         left = self._seconds_left(step, rate, learning)
-        progress = Progress(SCHEMA, step, self.total, rate, learning, left, tuple(signs))
+        progress = Progress(
+            SCHEMA, step, self.total, rate, learning, left, tuple(failure_signatures)
+        )
         write_json(self.path, asdict(progress))
         self._written = now
 
@@ -107,7 +109,7 @@ class Display:
         self.console = Console(stderr=True)
         self.bars: Bars | None = None
         self._tasks: dict[int, TaskID] = {}
-        self._shown_signs: set[str] = set()
+        self._shown_signatures: set[str] = set()
         self._last_line = time.monotonic() - LINE_EVERY + FIRST_LINE_AFTER
 
         if self.console.is_terminal:
@@ -125,7 +127,7 @@ class Display:
         for index in running:
             if progress := read_progress(self.folder, index):
                 by_index[index] = progress
-                self._show_signs(progress.signs)
+                self._show_signatures(progress.failure_signatures)
 
         if self.bars is not None:
             for index, progress in by_index.items():
@@ -146,12 +148,12 @@ class Display:
         if self.bars is not None:
             self.bars.stop()
 
-    def _show_signs(self, signs: tuple[str, ...]) -> None:
+    def _show_signatures(self, failure_signatures: tuple[str, ...]) -> None:
         """Each once."""
-        for sign in signs:
-            if sign not in self._shown_signs:
-                self._shown_signs.add(sign)
-                text = f"failure signature: {sign}"
+        for signature in failure_signatures:
+            if signature not in self._shown_signatures:
+                self._shown_signatures.add(signature)
+                text = f"failure signature: {signature}"
                 self.console.print(text, soft_wrap=True, highlight=False, markup=False)
 
     def _draw_bar(self, bars: Bars, index: int, progress: Progress) -> None:
@@ -168,8 +170,8 @@ def line(folder: Path, cohort: Cohort, running: bool) -> str:
         return f"{_name(cohort)}: not begun"
 
     parts = [f"{_name(cohort)}: {progress.step}/{progress.total} agent steps"]
-    if progress.signs:
-        parts.append(f"{len(progress.signs)} failure signatures")
+    if progress.failure_signatures:
+        parts.append(f"{len(progress.failure_signatures)} failure signatures")
     parts.append(_rate(progress) if running else "not running")
     return ", ".join(parts)
 

@@ -88,8 +88,8 @@ def write_result(folder: RunFolder, agent: Agent, end: RunEnd) -> None:
     last_masks = {name: module.masks.member_masks(end.member) for name, module in modules.items()}
     chains = {name: module.masks.chains[end.member] for name, module in modules.items()}
 
-    write_atomic(folder.tensors("policy"), _saved(tensors, ("encoder", "actor")))
-    write_atomic(folder.tensors("critic"), _saved(tensors, ("critic",)))
+    for name, layers in tensors.items():
+        write_atomic(folder.tensors(name), save(dict(layers)))
     write_atomic(folder.tensors("masks"), _masks(end.first_masks, last_masks, chains))
     write_json(folder.timing, asdict(end.timing))
 
@@ -111,21 +111,13 @@ def write_result(folder: RunFolder, agent: Agent, end: RunEnd) -> None:
         weights=weights,
         parameters={"total": total, "active": total - masked},
         flops={"total": end.size.flops, "active": end.size.active_flops},
-        signs=tuple(end.signatures),
+        failure_signatures=tuple(end.signatures),
         rewires={name: module.masks.rewires[end.member] for name, module in modules.items()},
         mask_first={name: chain[0] for name, chain in chains.items()},
         mask_last={name: chain[-1] for name, chain in chains.items()},
         chain_head=end.chain_head,
     )
     write_json(folder.result, asdict(result))
-
-
-def _saved(tensors: Mapping[str, Layers], modules: tuple[str, ...]) -> bytes:
-    """One member's parameters: MODULE/NAME.weight [copies, in, out], .bias [copies, 1, out]."""
-    named = dict[str, Tensor]()
-    for module in modules:
-        named |= {f"{module}/{name}": tensor for name, tensor in tensors[module].items()}
-    return save(named)
 
 
 def _count(masks: Layers) -> Count:

@@ -7,19 +7,15 @@ from __future__ import annotations
 
 ENTRY = "entry.dsse.json"
 PLAN = "plan.json"
+SUITE = "suite.json"
 MANIFEST = "manifest.json"
 TABLE = "results.csv"
 """One row a planned run."""
 
 RESULT = "result.json"
 RECORDS = "records.jsonl"
-POLICY = "policy.safetensors"
-"""Weights that acting needs: what a re-evaluation rolls out."""
 MASKS = "masks.safetensors"
 """First and last mask of every module."""
-
-_WEIGHTS = {"encoder": POLICY, "actor": POLICY}
-"""Module -> file of its weights, where that is not named after the module."""
 
 
 def run_file(run: str, file: str) -> str:
@@ -29,9 +25,9 @@ def run_file(run: str, file: str) -> str:
 
 def weights_file(module: str) -> str:
     """The file of a run's folder that holds a module's weights."""
-    return _WEIGHTS.get(module, f"{module}.safetensors")
+    return f"{module}.safetensors"
 
 
 def tensor_files(modules: tuple[str, ...]) -> tuple[str, ...]:
     """All files of tensors in the folder of a run that trains these modules."""
-    return (*dict.fromkeys(weights_file(module) for module in modules), MASKS)
+    return (*(weights_file(module) for module in modules), MASKS)

@@ -5,15 +5,16 @@ The harness has a type of its own (harness/planning/plan.py), which makes plans 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
-from leaderboard.formats.run import Run, in_order
+from leaderboard.formats.run import Run
 
+MODULE = r"[a-z][a-z0-9_]{0,39}"
+"""Names that a module may have: its file of weights is named after it."""
 MOST = 10**12
 """Steps and updates of a run; more are taken for nonsense."""
-LONGEST_TEXT = 1000
-"""Characters of a text of a claim."""
 
 Schedule = Literal["never", "exchange", "prune", "grow"]
 """When masks change: never; exchange (as many grow as are dropped); prune; grow."""
@@ -102,37 +103,18 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """What a study tests."""
-
-    claim: str
-    """In words, with its source."""
-    regime: str
-    than: str
-    """The regime it is compared with, or a published method."""
-    relation: Literal["above", "below", "agrees"]
-    figure: str
-    """score, last, spread, or MODULE.DIAGNOSTIC at the last evaluation."""
-
-    def __post_init__(self) -> None:
-        for text in (self.claim, self.regime, self.than, self.figure):
-            if len(text) > LONGEST_TEXT:
-                raise ValueError(f"a text has {len(text)} characters, expected {LONGEST_TEXT}")
-
-
-@dataclass(frozen=True)
 class Plan:
     """plan.json."""
 
-    schema: Literal["urn:mst-bench:plan:v1"]
-    suite: str
-    version: int
-    changes: tuple[str, ...]
-    """How this differs from the shipped suite of that name: a changed plan cannot be ranked."""
+    schema: Literal["urn:mst-bench:plan:v2"]
     seed_source: str
     """`suite`, or the log whose root decides the seeds."""
     precision: Literal["float32", "tf32", "bfloat16"]
     agent: str
+    modules: tuple[str, ...]
+    """What every run trains, in the order of tables and pages."""
+    policy_modules: tuple[str, ...]
+    """Those that acting needs: what a re-evaluation loads."""
     settings: dict[str, object]
     """The agent's own."""
     blocks: dict[str, str]
@@ -141,7 +123,6 @@ class Plan:
     regimes: dict[str, Regime]
     sizes: dict[str, Size]
     """`task/regime` -> how large its network is."""
-    claims: tuple[Claim, ...]
     budget: Budget
     evaluation: Evaluation
     observations: dict[str, dict[str, int]]
@@ -159,18 +140,18 @@ class Plan:
                 raise ValueError(f"run {run.name}: sizes state nothing of {run.group}")
 
     def _check_modules(self) -> None:
-        """Every regime trains the same modules, and the budget counts their updates."""
+        """Every regime trains the plan's modules, and the budget counts their updates."""
         for name, regime in self.regimes.items():
             if set(regime) != set(self.modules):
-                raise ValueError(f"regime {name}: trains other modules than the first regime")
+                raise ValueError(f"regime {name}: trains other modules than the plan states")
         for module in self.modules:
+            if not re.fullmatch(MODULE, module):
+                raise ValueError(f"module {module!r}: expected a word of small letters")
             if module not in self.budget.updates:
                 raise ValueError(f"budget: states no updates of module {module}")
-
-    @property
-    def modules(self) -> tuple[str, ...]:
-        """What every run trains, in the order of tables and pages."""
-        return in_order(next(iter(self.regimes.values()), {}))
+        for module in self.policy_modules:
+            if module not in self.modules:
+                raise ValueError(f"policy_modules: {module} is not among the modules")
 
     @property
     def tasks(self) -> tuple[str, ...]:

@@ -47,10 +47,10 @@ class EvaluationRecord:
 
 
 @dataclass(frozen=True)
-class SignRecord:
+class FailureSignatureRecord:
     """A failure signature, when it first showed."""
 
-    kind: Literal["sign"]
+    kind: Literal["failure signature"]
     before: str
     name: str
     agent_step: int
@@ -77,11 +77,11 @@ class FinalRecord:
     returns: tuple[float, ...]
 
 
-Record = EvaluationRecord | SignRecord | FailureRecord | FinalRecord
+Record = EvaluationRecord | FailureSignatureRecord | FailureRecord | FinalRecord
 
 TYPES: dict[str, type[Record]] = {
     "evaluation": EvaluationRecord,
-    "sign": SignRecord,
+    "failure signature": FailureSignatureRecord,
     "failure": FailureRecord,
     "final": FinalRecord,
 }

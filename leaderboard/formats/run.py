@@ -12,10 +12,7 @@ from typing import Literal
 from leaderboard.formats.document import DocumentError, build, parse_json
 from leaderboard.formats.schema import run_defects
 
-RESULT_SCHEMA: Literal["urn:mst-bench:result:v1"] = "urn:mst-bench:result:v1"
-
-MODULES = ("encoder", "critic", "actor")
-"""The order in which tables and pages name modules; further ones follow by name."""
+RESULT_SCHEMA: Literal["urn:mst-bench:result:v2"] = "urn:mst-bench:result:v2"
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,7 @@ class StatedRun(Run):
     """`total` and `active`: weights and biases of all modules."""
     flops: dict[str, float]
     """`total` and `active`: operations of the learning of one agent step."""
-    signs: tuple[FailureSignature, ...]
+    failure_signatures: tuple[FailureSignature, ...]
     rewires: dict[str, int]
     """Of each module."""
     mask_first: dict[str, str]
@@ -112,7 +109,7 @@ class StatedRun(Run):
     mask_last: dict[str, str]
     chain_head: str | None
     """Digest of the last record."""
-    schema: Literal["urn:mst-bench:result:v1"] = RESULT_SCHEMA
+    schema: Literal["urn:mst-bench:result:v2"] = RESULT_SCHEMA
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -144,35 +141,20 @@ def score(returns: Sequence[float]) -> float | None:
     return math.fsum(returns) / len(returns) if returns else None
 
 
-def in_order(modules: Iterable[str]) -> tuple[str, ...]:
-    """Modules, each once, in the order in which tables and pages name them."""
-
-    def rank(module: str) -> tuple[int, str]:
-        known = MODULES.index(module) if module in MODULES else len(MODULES)
-        return known, module
-
-    return tuple(sorted(set(modules), key=rank))
-
-
-CSV_COLUMNS = (
-    "task",
-    "regime",
-    "seed",
-    "status",
-    "score",
-    "environment_steps",
-    *(f"{module}_updates" for module in MODULES),
-)
+CSV_COLUMNS = ("task", "regime", "seed", "status", "score", "environment_steps", "updates")
 
 
 def results_csv(runs: Iterable[StatedRun]) -> bytes:
-    """results.csv: one row for each planned run, missing and failed ones included."""
+    """results.csv: one row for each planned run, missing and failed ones included.
+
+    The column `updates` reads `actor=480;critic=480`: modules by name.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     for run in runs:
         points = "" if run.score is None else repr(run.score)
-        updates = [run.updates.get(module, "") for module in MODULES]
+        updates = ";".join(f"{module}={count}" for module, count in sorted(run.updates.items()))
         steps = run.environment_steps
-        writer.writerow([run.task, run.regime, run.seed, run.status, points, steps, *updates])
+        writer.writerow([run.task, run.regime, run.seed, run.status, points, steps, updates])
     return text.getvalue().encode()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-RUN_TYPE = "urn:mst-bench:run:v1"
+RUN_TYPE = "urn:mst-bench:run:v2"
 
 P = TypeVar("P")
 
@@ -96,7 +96,24 @@ class Predicate(Origin):
 
 def read_entry_statement(document: object) -> Statement[Predicate]:
     """The statement of an entry; DocumentError says what is wrong with it."""
+    _check_version(document)
     return read_statement(document, RUN_SCHEMA, Predicate)
+
+
+def _check_version(document: object) -> None:
+    """An entry in another version of this format says which program wrote it."""
+    if not isinstance(document, Mapping):
+        return
+    written = document.get("predicateType")
+    if written == RUN_TYPE or not str(written).startswith("urn:mst-bench:run:"):
+        return
+    predicate = document.get("predicate")
+    versions = predicate.get("versions") if isinstance(predicate, Mapping) else None
+    writer = versions.get("mst-bench") if isinstance(versions, Mapping) else None
+    raise DocumentError(
+        f"predicateType is {written}, written by mst-bench {writer}; this version reads"
+        f" {RUN_TYPE}. Verify it with the version that wrote it"
+    )
 
 
 def read_statement(document: object, schema: str, predicate: type[P]) -> Statement[P]:

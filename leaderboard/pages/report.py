@@ -15,6 +15,7 @@ from leaderboard.formats.plan import Plan
 from leaderboard.formats.records import EvaluationRecord, LearningCurve, read_evaluations
 from leaderboard.formats.run import StatedRun
 from leaderboard.formats.statement import Signer
+from leaderboard.formats.suite import SuiteReference
 from leaderboard.pages import charts
 from leaderboard.pages.curves import Panel, diagnostics_panels, returns_panel
 from leaderboard.pages.table import comparison_rows, headers
@@ -28,6 +29,7 @@ class ReportInput:
     """What a report is drawn from: a verified entry, or what a plan folder holds so far."""
 
     plan: Plan
+    suite: SuiteReference
     plan_sha256: str
     runs: tuple[StatedRun, ...]
     """Every planned run."""
@@ -51,6 +53,7 @@ class ReportInput:
         predicate = documents.statement.predicate
         return cls(
             plan=documents.plan,
+            suite=documents.suite,
             plan_sha256=predicate.plan.sha256,
             runs=predicate.runs,
             ranked=predicate.ranked,
@@ -111,14 +114,14 @@ def render(report: ReportInput, folder: Path) -> str:
         last.update(
             {curve.run.name: curve.evaluations[-1] for curve in curves if curve.evaluations}
         )
-    tested = claims.findings(report.plan.claims, report.recorded, last, budget)
+    tested = claims.findings(report.suite.claims, report.recorded, last, budget)
 
     published = published_rows(tasks) if budget == references.ENVIRONMENT_STEPS else []
     template = _environment().get_template("report.html")
     return template.render(
         report=report,
-        headers=headers(runs),
-        rows=comparison_rows(runs),
+        headers=headers(report.plan.modules),
+        rows=comparison_rows(runs, report.plan.modules),
         modules=report.plan.modules,
         counts=Counter(run.status for run in runs),
         few=_few(runs),
@@ -128,7 +131,7 @@ def render(report: ReportInput, folder: Path) -> str:
         claims=tested,
         published=published,
         tasks=tasks,
-        signatures=[(run, signature) for run in runs for signature in run.signs],
+        signatures=[(run, signature) for run in runs for signature in run.failure_signatures],
         failures=[run for run in runs if run.failure],
         sections=sections,
         legend=[(regime, *divmod(number, charts.HUES)) for number, regime in enumerate(regimes)],

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from tabulate import tabulate
 
-from leaderboard.formats.run import Count, in_order
+from leaderboard.formats.run import Count
 from leaderboard.statistics.stats import (
     benjamini_hochberg,
     collapsed,
@@ -57,16 +57,18 @@ Group = tuple[str, str]
 """(task, regime)"""
 
 
-def comparison(runs: Sequence[Scored]) -> str:
+def comparison(runs: Sequence[Scored], modules: Sequence[str]) -> str:
     """`comparison_rows` as plain text."""
-    titles = headers(runs)
+    titles = headers(modules)
     aligned = ("left", "left", *["right"] * (len(titles) - 2))
-    return tabulate(comparison_rows(runs), headers=titles, disable_numparse=True, colalign=aligned)
+    return tabulate(
+        comparison_rows(runs, modules), headers=titles, disable_numparse=True, colalign=aligned
+    )
 
 
-def headers(runs: Sequence[Scored]) -> tuple[str, ...]:
+def headers(modules: Sequence[str]) -> tuple[str, ...]:
     """Titles of the columns; the density's names the modules by their initials."""
-    initials = "/".join(module[0] for module in _modules(runs))
+    initials = "/".join(module[0] for module in modules)
     return (
         "task",
         "regime",
@@ -84,9 +86,8 @@ def headers(runs: Sequence[Scored]) -> tuple[str, ...]:
     )
 
 
-def comparison_rows(runs: Sequence[Scored]) -> list[list[str | int]]:
+def comparison_rows(runs: Sequence[Scored], modules: Sequence[str]) -> list[list[str | int]]:
     """A row for each task and regime of planned runs; lost runs stay in the denominator."""
-    modules = _modules(runs)
     rows = []
     for (task, regime), seeds in _groups(runs).items():
         scores = _scores(seeds)
@@ -132,11 +133,6 @@ def _figures(scores: list[float]) -> list[str | int]:
         f"{max(scores):.1f}",
         collapsed(scores),
     ]
-
-
-def _modules(runs: Iterable[Scored]) -> tuple[str, ...]:
-    """Modules whose weights runs state."""
-    return in_order(module for run in runs for module in run.weights)
 
 
 def _density(runs: Iterable[Scored], modules: Iterable[str]) -> str:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 from scipy.special import stdtrit
 
-from leaderboard.formats.plan import Claim
 from leaderboard.formats.records import EvaluationRecord
 from leaderboard.formats.run import StatedRun
+from leaderboard.formats.suite import Claim
 from leaderboard.statistics.references import ENVIRONMENT_STEPS, METHODS
 from leaderboard.statistics.stats import (
     Difference,

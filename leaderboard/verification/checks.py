@@ -12,6 +12,7 @@ from leaderboard.formats.plan import Plan
 from leaderboard.formats.reeval import Level
 from leaderboard.formats.run import StatedRun
 from leaderboard.formats.statement import Predicate, Statement
+from leaderboard.formats.suite import SuiteReference
 from leaderboard.verification.files import SignedFiles
 
 Status = Literal["passed", "failed", "unknown"]
@@ -39,6 +40,7 @@ class Documents:
 
     statement: Statement[Predicate]
     plan: Plan
+    suite: SuiteReference
     manifest: Manifest
 
 
@@ -119,6 +121,8 @@ class Entry:
     files: SignedFiles = field(init=False)
     """Set by `files`."""
     plan: Plan = field(init=False)
+    """Set by `plan`."""
+    suite: SuiteReference = field(init=False)
     """Set by `plan`."""
 
     @property

@@ -14,15 +14,24 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from leaderboard.formats.document import DocumentError, parse
-from leaderboard.formats.layout import MANIFEST, PLAN, RECORDS, RESULT, TABLE, tensor_files
+from leaderboard.formats.layout import (
+    MANIFEST,
+    PLAN,
+    RECORDS,
+    RESULT,
+    SUITE,
+    TABLE,
+    tensor_files,
+)
 from leaderboard.formats.manifest import Manifest
 from leaderboard.formats.plan import Plan
 from leaderboard.formats.records import Chain, parse_chain
 from leaderboard.formats.run import Run, StatedRun, parse_result
 from leaderboard.formats.statement import Subject
+from leaderboard.formats.suite import SuiteReference
 from leaderboard.verification.tensors import ModuleTensors, measure
 
-NEEDED = (PLAN, MANIFEST, TABLE)
+NEEDED = (PLAN, SUITE, MANIFEST, TABLE)
 """Files without which there is no entry."""
 LARGEST = 256 << 20
 """Bytes of a document that are read."""
@@ -71,6 +80,7 @@ class SignedFiles:
     """All signed files of an entry."""
 
     plan: Reading[Plan]
+    suite: Reading[SuiteReference]
     manifest: Reading[Manifest]
     table: bytes
     """results.csv"""
@@ -109,6 +119,7 @@ def read_files(folder: Path, subjects: Iterable[Subject]) -> SignedFiles:
     contents = _read_folder(folder, folders.pop(""), digests)
     files = SignedFiles(
         plan=Reading(lambda: parse(Plan, contents[PLAN], PLAN)),
+        suite=Reading(lambda: parse(SuiteReference, contents[SUITE], SUITE)),
         manifest=Reading(lambda: parse(Manifest, contents[MANIFEST], MANIFEST)),
         table=contents[TABLE],
         digests=digests,

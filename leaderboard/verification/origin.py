@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from importlib import resources
 
-from leaderboard.formats.layout import POLICY, run_file
+from leaderboard.formats.layout import run_file, weights_file
 from leaderboard.formats.reeval import read_reeval
 from leaderboard.formats.release import read_release
 from leaderboard.verification.checks import Defect, Entry, Judgement, passed, unknown
@@ -74,8 +74,10 @@ def check_reeval(entry: Entry) -> Judgement:
     reeval = read_reeval(entry.reeval, entry.sha256, entry.trust)
 
     # A re-evaluation vouches for policies: without them in the entry, nobody can repeat it.
-    complete = all(entry.lists(run_file(run.name, POLICY)) for run in entry.present_runs)
+    files = [weights_file(module) for module in entry.plan.policy_modules]
+    policies = [run_file(run.name, file) for run in entry.present_runs for file in files]
+    complete = all(entry.lists(policy) for policy in policies)
     level = reeval.level if complete else "L0"
     repeated = sum(run.repeated for run in reeval.runs)
-    policies = f"{repeated} of {len(reeval.runs)} policies repeated to the bit"
-    return passed(f"{level}, {policies}, key {reeval.signer.key_id[:16]}", level)
+    outcome = f"{repeated} of {len(reeval.runs)} policies repeated to the bit"
+    return passed(f"{level}, {outcome}, key {reeval.signer.key_id[:16]}", level)

@@ -24,12 +24,13 @@ def check_plan(entry: Entry) -> Judgement:
         raise Defect("the plan's id is not the digest of plan.json")
     entry.plan = plan = entry.files.plan.get()
 
-    suite = entry.predicate.suite
-    if (plan.suite, plan.version, plan.changes) != (suite.name, suite.version, suite.changes):
-        raise Defect("suite, version or changes are not those of plan.json")
+    entry.suite = suite = entry.files.suite.get()
+    named = entry.predicate.suite
+    if (named.name, named.version, named.changes) != (suite.name, suite.version, suite.changes):
+        raise Defect("suite, version or changes are not those of suite.json")
     if plan.budget != entry.predicate.budget:
         raise Defect("the budget is not that of plan.json")
-    if (plan.changes or plan.seed_source == "suite") and entry.predicate.ranked:
+    if (suite.changes or plan.seed_source == "suite") and entry.predicate.ranked:
         raise Defect(
             "the entry calls itself ranked, but its suite was changed or its seeds are not from the"
             " log"

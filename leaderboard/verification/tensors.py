@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from leaderboard.formats.document import DocumentError, convert, parse_json
 from leaderboard.formats.layout import MASKS, weights_file
 from leaderboard.formats.plan import Regime, Triple
-from leaderboard.formats.run import Count, StatedRun, in_order
+from leaderboard.formats.run import Count, StatedRun
 from leaderboard.formats.tensors import Array, parse_tensors
 
 Weights = dict[str, Array]
@@ -91,12 +91,7 @@ def _weights(contents: Mapping[str, bytes], module: str, location: str) -> Weigh
     """Weights of a module's Linear layers, sorted by name."""
     file = weights_file(module)
     tensors, _ = parse_tensors(contents[file], f"{location}/{file}")
-    prefix = f"{module}/"
-    weights = {
-        name.removeprefix(prefix): tensors[name]
-        for name in sorted(tensors)
-        if name.startswith(prefix) and name.endswith(".weight")
-    }
+    weights = {name: tensors[name] for name in sorted(tensors) if name.endswith(".weight")}
 
     # The copies of a module are one axis, so every layer has as many; none of them is empty.
     shapes = [array.shape for array in weights.values()]
@@ -161,7 +156,7 @@ def audit(measured: Mapping[str, ModuleTensors], run: StatedRun, regime: Regime)
 
     DocumentError names a deviation.
     """
-    for module in in_order(regime):
+    for module in measured:
         tensors = measured[module]
         triple = regime[module]
         _check_chain(module, tensors, run)

@@ -83,5 +83,5 @@ def verify(
         verdict.checks.append(Check(name, judgement.status, detail, judgement.level))
 
     manifest = entry.files.manifest.get()
-    verdict.documents = Documents(entry.statement, entry.plan, manifest)
+    verdict.documents = Documents(entry.statement, entry.plan, entry.suite, manifest)
     return verdict

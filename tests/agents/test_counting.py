@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from agents.mrq.spec import MRQSpec
 from agents.sparsity.counting import dense_weights, size
 from agents.spec import TaskShape
-from harness.planning.plan import make_plan
+from harness.planning.making import make_plan
 from harness.planning.reader import load
 from helpers.plain_mrq import PlainMRQ
 from helpers.toy import ACTION, OBSERVATION, SMALL, TASK, Loop, triples

@@ -13,7 +13,8 @@ from harness.entries.entry import stated_runs
 from harness.errors import UserError
 from harness.files import digest_bytes
 from harness.planning.cohorts import frozen_cohorts
-from harness.planning.plan import make_plan, read_plan
+from harness.planning.making import make_plan
+from harness.planning.plan import read_plan
 from harness.planning.reader import load
 from harness.run import summary
 from harness.training.checkpoint import Checkpoints
@@ -24,7 +25,6 @@ from helpers.stated import MODULES, stated
 from helpers.suites import TINY
 from leaderboard.formats import envelope, keys
 from leaderboard.formats.document import DocumentError, convert
-from leaderboard.formats.plan import Claim
 from leaderboard.formats.records import EvaluationRecord, read_evaluations
 from leaderboard.formats.reeval import read_reeval
 from leaderboard.formats.release import read_release
@@ -32,6 +32,7 @@ from leaderboard.formats.run import Run
 from leaderboard.formats.schema import RUN_SCHEMA, run_defects, schema_defects
 from leaderboard.formats.signed import SignedError
 from leaderboard.formats.strict_json import parse
+from leaderboard.formats.suite import Claim
 from leaderboard.pages.charts import lines
 from leaderboard.pages.curves import diagnostics_panels, returns_panel
 from leaderboard.statistics.claims import findings
@@ -356,7 +357,7 @@ def test_forged_claims_get_a_verdict_or_are_refused_in_words(claims, scores):
         for seed, ((task, regime), score) in enumerate(zip(groups, scores, strict=True))
     ]
     try:
-        typed = convert(tuple[Claim, ...], claims, "plan.json: claims")
+        typed = convert(tuple[Claim, ...], claims, "suite.json: claims")
     except DocumentError as error:
         assert "relation" in str(error)
         return

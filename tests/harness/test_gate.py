@@ -297,7 +297,7 @@ def test_seeds_that_come_later_are_merged_into_the_plan_that_has_them_all(two, l
     assert verify(folder / "entry.dsse.json", complete=True).accepted
     plan = read_plan(folder / "plan.json")
     assert [run.seed for run in plan.runs] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-    assert plan.changes == ("own suite file",)
+    assert plan.suite.changes == ("own suite file",)
     assert merge([two, folder], tmp_path / "again", one_use_key()).name == folder.name, (
         "what both have is the same"
     )

@@ -18,9 +18,11 @@ from leaderboard.formats.keys import one_use_key
 from leaderboard.statistics import inflation
 from leaderboard.verification.verify import verify
 
+POLICY = ("encoder.safetensors", "actor.safetensors")
 
-def policy(entry, regime):
-    return entry.parent / f"runs/cartpole-swingup/{regime}/0/policy.safetensors"
+
+def policy(entry, regime, file="actor.safetensors"):
+    return entry.parent / f"runs/cartpole-swingup/{regime}/0/{file}"
 
 
 def test_an_honest_entry_repeats_to_the_bit_and_becomes_l1(entry):
@@ -42,7 +44,8 @@ def test_raised_returns_are_refused_on_the_same_machine(entry):
 
 
 def test_another_runs_policy_is_refused(entry):
-    shutil.copyfile(policy(entry, "dense"), policy(entry, "mst"))
+    for file in POLICY:
+        shutil.copyfile(policy(entry, "dense", file), policy(entry, "mst", file))
     rewritten(entry, "mst")
     found = reevaluate(entry, one_use_key())
     assert [defect.partition(":")[0] for defect in found.defects] == ["cartpole-swingup/mst/0"]
@@ -50,15 +53,15 @@ def test_another_runs_policy_is_refused(entry):
 
 def rewritten(entry, regime):
     """Sign again, the policy pruned to the forger's masks: what `verify` audits is not what is tested here."""
-    masks, mine = (
-        load_file(policy(entry, regime).parent / "masks.safetensors"),
-        load_file(policy(entry, regime)),
-    )
-    for name in [name for name in mine if name.endswith(".weight")]:
-        mask = np.unpackbits(masks[f"last/{name}"], count=mine[name].size).reshape(mine[name].shape)
-        mine[name] = mine[name] * mask.astype(mine[name].dtype)
-    save_file(mine, policy(entry, regime))
-    resign_files(entry.parent, "policy.safetensors")
+    masks = load_file(policy(entry, regime, "masks.safetensors"))
+    for file in POLICY:
+        mine = load_file(policy(entry, regime, file))
+        module = file.removesuffix(".safetensors")
+        for name in [name for name in mine if name.endswith(".weight")]:
+            bits = np.unpackbits(masks[f"last/{module}/{name}"], count=mine[name].size)
+            mine[name] = mine[name] * bits.reshape(mine[name].shape).astype(mine[name].dtype)
+        save_file(mine, policy(entry, regime, file))
+    resign_files(entry.parent, POLICY)
 
 
 def elsewhere(entry):
@@ -97,13 +100,13 @@ def test_a_longer_trained_policy_is_found_by_retraining(entry, monkeypatch):
 
 @pytest.mark.parametrize("what", ["shape", "name", "type", "bytes", "large"])
 def test_tensors_that_do_not_fit_are_not_loaded(entry, what):
-    path = policy(entry, "dense")
+    path = policy(entry, "dense", "encoder.safetensors")
     tensors = load_file(path)
     name = next(name for name in tensors if name.endswith("zs.0.weight"))
     if what == "shape":
         tensors[name] = np.zeros((1, 7, 7), dtype=np.float32)
     elif what == "name":
-        tensors["encoder/other.weight"] = tensors.pop(name)
+        tensors["other.weight"] = tensors.pop(name)
     elif what == "type":
         tensors = {key: value.astype(np.float64) for key, value in tensors.items()}
     elif what == "large":
@@ -112,7 +115,7 @@ def test_tensors_that_do_not_fit_are_not_loaded(entry, what):
     if what == "bytes":
         path.write_bytes(b"\x80\x04\x95 a pickle")
     plan = reeval.read_plan(entry.parent / "plan.json")
-    with pytest.raises(Unreadable, match=r"policy\.safetensors"):
+    with pytest.raises(Unreadable, match=r"encoder\.safetensors"):
         load_policies(entry.parent, plan, [run for run in plan.runs if run.regime == "dense"], 4)
 
 

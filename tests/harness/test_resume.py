@@ -76,7 +76,7 @@ def broken_off(tiny_entry, tmp_path_factory):
     """A folder whose cohort was stopped twice, so that it has two checkpoints."""
     folder = tmp_path_factory.mktemp("broken") / tiny_entry.parent.name
     folder.mkdir()
-    for name in ("plan.json", "cohorts.json"):
+    for name in ("plan.json", "suite.json", "cohorts.json"):
         shutil.copy(tiny_entry.parent / name, folder / name)
     with pytest.MonkeyPatch.context() as patch:
         stop_at(patch, [55, 30])
@@ -257,7 +257,7 @@ def test_a_small_buffer_that_wraps_between_checkpoints_resumes_to_the_same_bytes
 
     folder = tmp_path / "stopped" / unbroken.name
     folder.mkdir(parents=True)
-    for name in ("plan.json", "cohorts.json"):
+    for name in ("plan.json", "suite.json", "cohorts.json"):
         shutil.copy(unbroken / name, folder / name)
     stop_at(monkeypatch, [10, 90])
     for _ in range(2):

@@ -50,6 +50,7 @@ def test_a_run_leaves_the_files_of_the_design(tiny_entry):
     names = {path.name for path in tiny_entry.parent.iterdir()}
     assert {
         "plan.json",
+        "suite.json",
         "cohorts.json",
         "manifest.json",
         "results.csv",
@@ -62,8 +63,9 @@ def test_a_run_leaves_the_files_of_the_design(tiny_entry):
         files = {path.name for path in run_folder(tiny_entry, regime).iterdir()}
         assert files == {
             "records.jsonl",
-            "policy.safetensors",
+            "encoder.safetensors",
             "critic.safetensors",
+            "actor.safetensors",
             "masks.safetensors",
             "result.json",
             "timing.json",
@@ -127,7 +129,7 @@ def test_saved_tensors_are_masked_and_masks_fit_their_digests(tiny_entry):
             if name.endswith(".weight"):
                 weight = critic.get_tensor(name)
                 mask = (
-                    np.unpackbits(masks.get_tensor(f"last/{name}"), count=weight.size)
+                    np.unpackbits(masks.get_tensor(f"last/critic/{name}"), count=weight.size)
                     .reshape(weight.shape)
                     .astype(bool)
                 )
@@ -163,12 +165,12 @@ def test_the_command_line_runs_signs_verifies_and_prints_one_json_document(tiny_
     )
     assert json.loads(again.stdout)["runs"] == document["runs"]
     assert cli("status", document["folder"]).returncode == 0
-    first = Path(document["folder"]) / "runs/cartpole-swingup/dst/0/policy.safetensors"
+    first = Path(document["folder"]) / "runs/cartpole-swingup/dst/0/actor.safetensors"
     first.write_bytes(first.read_bytes()[:-1] + b"\x01")
     refused = cli("verify", document["entry"])
     assert refused.returncode == 4
     assert re.search(
-        r"files: +failed +runs/cartpole-swingup/dst/0/policy\.safetensors", refused.stdout
+        r"files: +failed +runs/cartpole-swingup/dst/0/actor\.safetensors", refused.stdout
     )
 
 

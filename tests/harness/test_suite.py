@@ -4,19 +4,23 @@ import dataclasses
 import hashlib
 import json
 import re
+import shutil
 
 import pytest
 
 from harness.config import build, parse_yaml
 from harness.errors import UserError
 from harness.planning.cohorts import partition
-from harness.planning.plan import make_plan, read_plan, write_plan
+from harness.planning.making import make_plan
+from harness.planning.plan import read_plan, write_plan
 from harness.planning.reader import load
 from harness.planning.shorten import shortened
 from harness.planning.sizing import declared_gib
 from harness.seeding import environment_seed, stream_seed
 from harness.suites import shipped
 from helpers.suites import TINY
+
+CLAIMS = "claims=[{claim: mst is better, regime: mst, than: dense}]"
 
 
 def mistake(tmp_path, text, *overrides):
@@ -145,17 +149,32 @@ def test_the_plans_id_follows_what_decides_numbers_and_nothing_else(tiny_suite):
     assert plan.id == make_plan(load(str(tiny_suite))).id
     for override in ("seeds=2", "settings.width=32", "sparsity.level=0.5", "evaluation.every=50"):
         assert make_plan(load(str(tiny_suite), (override,))).id != plan.id, override
-    assert make_plan(load(str(tiny_suite), ("device=cuda", "description=other"))).id == plan.id
+    words = ("device=cuda", "description=other", "suite=renamed", "version=7", CLAIMS)
+    renamed = make_plan(load(str(tiny_suite), words), ("--set seeds=1",))
+    assert renamed.id == plan.id, "neither names, claims nor words of the command line count"
+    assert renamed.suite != plan.suite
     assert partition(plan, "cpu", 1) != partition(plan, "cpu", 2), (
         "cohorts are not part of the plan"
     )
 
 
-def test_a_plan_survives_its_file(tiny_suite, tmp_path):
-    plan = make_plan(load(str(tiny_suite)))
+def test_a_plan_survives_its_files(tiny_suite, tmp_path):
+    plan = make_plan(load(str(tiny_suite), (CLAIMS,)), ("own suite file",))
     folder = write_plan(plan, tmp_path)
     assert folder.name == plan.id
     assert read_plan(folder / "plan.json") == plan
+
+
+def test_a_signed_entry_keeps_the_name_of_its_suite(tiny_entry, tmp_path):
+    """Another suite with the same runs would have the same folder."""
+    folder = shutil.copytree(tiny_entry.parent, tmp_path / tiny_entry.parent.name)
+    plan = read_plan(folder / "plan.json")
+    renamed = dataclasses.replace(plan, suite=dataclasses.replace(plan.suite, name="mine"))
+    with pytest.raises(UserError, match=r"holds the entry of suite tiny version 1 \(own suite"):
+        write_plan(renamed, tmp_path)
+    (folder / "entry.dsse.json").unlink()
+    write_plan(renamed, tmp_path)
+    assert read_plan(folder / "plan.json") == renamed
 
 
 def test_an_edited_plan_is_refused(tiny_suite, tmp_path):

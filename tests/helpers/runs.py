@@ -18,7 +18,7 @@ def promised(folder):
     return {
         name: (folder / name).read_bytes()
         for name in names
-        if name.startswith("runs/") or name in ("plan.json", "results.csv")
+        if name.startswith("runs/") or name in ("plan.json", "suite.json", "results.csv")
     }
 
 

@@ -22,7 +22,7 @@ def stated(regime, seed, score, *, task="dog-run", status="finished"):
         weights=weights,
         parameters={},
         flops={},
-        signs=(),
+        failure_signatures=(),
         rewires={},
         mask_first={},
         mask_last={},

@@ -33,14 +33,12 @@ class Run:
         return self.tensors[MASKS][f"{when}/{module}/{layer}.weight"]
 
     def weight(self, module, layer):
-        return self.tensors[weights_file(module)][f"{module}/{layer}.weight"]
+        return self.tensors[weights_file(module)][f"{layer}.weight"]
 
     def rechain(self, module):
         """Let the digests follow the masks, as the liar's program would."""
         own = self.tensors[weights_file(module)]
-        names = sorted(name for name in own if name.startswith(f"{module}/"))
-        layers = [name.removeprefix(f"{module}/") for name in names if name.endswith(".weight")]
-        weights = {layer: own[f"{module}/{layer}"] for layer in layers}
+        weights = {name: own[name] for name in sorted(own) if name.endswith(".weight")}
         ends = []
         for when in ("first", "last"):
             bits = {
@@ -176,7 +174,7 @@ def test_absent_tensors_are_said_and_refused_if_complete_is_asked(entry):
 def test_a_part_of_the_tensors_is_not_enough(entry):
     refused(
         Run(entry, "mst").sign_files({"masks.safetensors": None}),
-        "has policy.safetensors, critic.safetensors, but not all",
+        "has encoder.safetensors, critic.safetensors, actor.safetensors, but not all",
     )
 
 
@@ -209,8 +207,8 @@ def test_bytes_that_are_no_tensors_are_refused(entry, name, data):
             "does not hold the critic's weights",
         ),
         (
-            "policy.safetensors",
-            lambda t: [t.pop(k) for k in list(t) if k.startswith("actor")],
+            "actor.safetensors",
+            lambda t: t.clear(),
             "does not hold the actor's",
         ),
     ],

@@ -110,10 +110,12 @@ def hostile(stated):
         replace(run, regime=run.regime + HOSTILE, task=HOSTILE, failure=None) for run in stated.runs
     ]
     signature = FailureSignature(HOSTILE, 0, 1.0)
-    runs[0] = replace(runs[0], failure=Failure("agent", HOSTILE, 0), signs=(signature,))
+    runs[0] = replace(
+        runs[0], failure=Failure("agent", HOSTILE, 0), failure_signatures=(signature,)
+    )
     return replace(
         stated,
-        plan=replace(stated.plan, suite=HOSTILE, changes=(HOSTILE,)),
+        suite=replace(stated.suite, name=HOSTILE, changes=(HOSTILE,)),
         unranked_because=(HOSTILE,),
         command=HOSTILE,
         origin=origin,

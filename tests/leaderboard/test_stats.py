@@ -7,7 +7,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from helpers.stated import stated
-from leaderboard.formats.plan import Claim
+from leaderboard.formats.suite import Claim
 from leaderboard.statistics import stats
 from leaderboard.statistics.claims import UNDECIDABLE, findings
 

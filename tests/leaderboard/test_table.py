@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from helpers.stated import stated
+from helpers.stated import MODULES, stated
 from leaderboard.pages.table import comparison
 from leaderboard.statistics.stats import mean_interval
 
@@ -29,7 +29,7 @@ def test_failed_and_missing_runs_are_shown_and_stay_in_the_denominator():
         stated("mst", 2, None, status="missing"),
         stated("sst", 0, None, status="missing"),
     ]
-    lines = comparison(runs).splitlines()
+    lines = comparison(runs, MODULES).splitlines()
     mst = next(line.split() for line in lines if "mst" in line)
     assert mst == [
         "dog-run",

@@ -134,7 +134,7 @@ def raise_returns(statement):
 @pytest.mark.parametrize(
     ("check", "change"),
     [
-        ("statement", lambda s: s.update(predicateType="urn:mst-bench:run:v2")),
+        ("statement", lambda s: s.update(predicateType="urn:mst-bench:run:v9")),
         ("statement", lambda s: s.update(_type="https://in-toto.io/Statement/v0.1")),
         ("statement", lambda s: s["predicate"].pop("nonce")),
         ("statement", lambda s: s["predicate"].update(extra=1)),
@@ -163,6 +163,10 @@ def raise_returns(statement):
         ("plan", lambda s: s["predicate"]["plan"].update(id="0" * 16)),
         ("plan", lambda s: s["predicate"]["suite"].update(name="dmc-hard")),
         ("plan", lambda s: s["predicate"]["suite"].update(changes=[])),
+        (
+            "files",
+            lambda s: s.update(subject=[x for x in s["subject"] if x["name"] != "suite.json"]),
+        ),
         ("plan", lambda s: s["predicate"]["budget"].update(environment_steps=10**6)),
         ("plan", lambda s: s["predicate"].update(ranked=True, unranked_because=[])),
         ("runs", lambda s: s["predicate"]["runs"].pop()),
@@ -256,6 +260,21 @@ def test_a_signed_plan_without_what_the_checks_read_is_refused_by_name(entry, pl
     assert failed(sign_plan(entry, plan)) == "plan"
 
 
+@pytest.mark.parametrize("suite", [b"{}", b"[]", b'{"name": "tiny", "version": 1}', b"{"])
+def test_a_signed_suite_that_is_none_is_refused_by_name(entry, suite):
+    assert failed(resign(entry, restate(entry, "suite.json", suite))) == "plan"
+
+
+def test_an_entry_of_an_older_format_says_who_wrote_it(entry):
+    def older(statement):
+        statement["predicateType"] = "urn:mst-bench:run:v1"
+        statement["predicate"]["versions"]["mst-bench"] = "0.0.9"
+
+    verdict = resign(entry, older)
+    assert failed(verdict) == "statement"
+    assert "run:v1, written by mst-bench 0.0.9; this version reads" in verdict.checks[-1].detail
+
+
 def every_key(document, path=()):
     """Where a document has keys, at every depth, the first element of a list standing for all."""
     if isinstance(document, dict):
@@ -303,10 +322,12 @@ def test_a_plan_that_lacks_any_field_is_refused_by_name(entry):
         (("budget", "bonus_steps"), 1, "budget.bonus_steps: unknown key."),
         (("runs", 0, "score"), 999.0, "runs[0].score: unknown key."),
         (("regimes", "sst", "critic", "secret"), 1, "regimes.sst.critic.secret: unknown key."),
-        (("version",), "1", "version: expected a whole number, found str '1'."),
+        (("agent",), 1, "agent: expected text, found int 1."),
+        (("modules",), ["critic"], "trains other modules than the plan states"),
+        (("policy_modules",), ["../key"], "policy_modules: ../key is not among the modules"),
         (("runs", 0, "seed"), -1, "runs[0]: seed is -1, expected at least 0."),
         (("runs", 0, "regime"), "best", "run cartpole-swingup/best/0: regimes state nothing"),
-        (("claims",), [7], "claims[0]: expected a mapping"),
+        (("claims",), [], "claims: unknown key."),
         (("schema",), "urn:mst-bench:plan:v9", "schema: str 'urn:mst-bench:plan:v9' is not"),
         (("regimes", "sst", "critic", "sparsity"), 1.0, "sparsity is 1.0, expected at least 0"),
         (("regimes", "sst", "critic", "interval"), 0, "interval is 0, expected at least 1"),
@@ -372,10 +393,15 @@ def test_a_level_is_data_not_prose():
 
 
 def test_what_strangers_wrote_cannot_steer_a_terminal(entry):
-    plan = json.loads((entry.parent / "plan.json").read_bytes())
-    plan["suite"] = "tiny\x1b[2J\ud800"
-    sign_plan(entry, json.dumps(plan).encode())
-    verdict = resign(entry, lambda s: s["predicate"]["suite"].update(name=plan["suite"]))
+    suite = json.loads((entry.parent / "suite.json").read_bytes())
+    suite["name"] = "tiny\x1b[2J\ud800"
+    change = restate(entry, "suite.json", json.dumps(suite).encode())
+
+    def both(statement):
+        change(statement)
+        statement["predicate"]["suite"].update(name=suite["name"])
+
+    verdict = resign(entry, both)
     assert verdict.accepted
     assert all(check.detail.isprintable() for check in verdict.checks)
 
