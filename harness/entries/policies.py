@@ -72,6 +72,7 @@ def _check_memory(folder: Path, plan: Plan, run: Run, members: int) -> None:
 @torch.no_grad()
 def _load(path: Path, agent: Agent, modules: tuple[str, ...], member: int) -> None:
     """Copy the tensors of a policy into a member, if they are exactly those that it has."""
+    # A file that is larger than its tensors can be is not even read.
     own = _own_tensors(agent, modules, member)
     largest = sum(tensor.nbytes for tensor in own.values()) + SLACK
     try:
@@ -82,6 +83,7 @@ def _load(path: Path, agent: Agent, modules: tuple[str, ...], member: int) -> No
             raise ValueError("does not hold the tensors of the plan's networks")
     except (OSError, ValueError, SafetensorError) as error:
         raise Unreadable(f"{path}: {error}") from None
+
     for name, tensor in own.items():
         tensor.copy_(submitted[name])
 
