@@ -13,6 +13,10 @@ from harness.files import dump_json
 
 CHAIN_START = "0" * 64
 
+Record = dict[str, Any]
+"""One line of records.jsonl. What each kind holds is typed where it is verified
+(leaderboard/formats/records.py)."""
+
 
 class Records:
     """JSON lines, each with the digest of the line before it, so that none can be changed alone."""
@@ -52,7 +56,7 @@ class Records:
         records._file.truncate(length)
         return records
 
-    def append(self, record: dict[str, Any]) -> None:
+    def append(self, record: Record) -> None:
         """Write one record with its place in the chain, and push it to the operating system."""
         line = dump_json({**record, "before": self.head})
         self.head = hashlib.sha256(line).hexdigest()
@@ -60,7 +64,7 @@ class Records:
         self._file.write(line)
         self._file.flush()
 
-    def read(self, kind: str) -> list[dict[str, Any]]:
+    def read(self, kind: str) -> list[Record]:
         """All records of a kind, in their order."""
         self._file.seek(0)
         records = [json.loads(line) for line in self._file]

@@ -1,12 +1,11 @@
-"""What a run leaves under runs/<task>/<regime>/<seed>/: tensors, masks, timing, and result.json last of all."""
+"""What a run leaves in its folder: tensors, masks, timing, and result.json last of all."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,8 +20,14 @@ from harness.files import dump_json, read_json, write_atomic, write_json
 from harness.folder import Folder, RunFolder
 from harness.planning.plan import Run
 from leaderboard.formats.document import DocumentError
-from leaderboard.formats.run import Count, FailureSignature, StatedRun, parse_result, score
-from leaderboard.formats.run import Failure as Failure
+from leaderboard.formats.run import (
+    Count,
+    Failure,
+    FailureSignature,
+    StatedRun,
+    parse_result,
+    score,
+)
 
 TIMING_SCHEMA = "urn:mst-bench:timing:v1"
 
@@ -46,101 +51,101 @@ class Timing:
     """Largest resident memory of the process that ended the cohort."""
 
 
-def write_result(
-    folder: RunFolder,
-    *,
-    run: Run,
-    agent: Agent,
-    member: int,
-    members: int,
-    size: Size,
-    signs: list[dict[str, Any]],
-    first_masks: dict[str, dict[str, Tensor]],
-    final_returns: list[float],
-    failure: Failure | None,
-    environment_steps: int,
-    chain_head: str,
-    timing: Timing,
-) -> None:
-    """Write one run's files. Tensors are one member's, with the copies axis kept: NAME.weight [copies, in, out]."""
-    modules = agent.modules()
-    write_atomic(folder.tensors("policy"), _tensors(agent, member, ("encoder", "actor")))
-    write_atomic(folder.tensors("critic"), _tensors(agent, member, ("critic",)))
-    last_masks = {name: module.masks.member_masks(member) for name, module in modules.items()}
-    digests = {name: module.masks.chains[member] for name, module in modules.items()}
-    write_atomic(folder.tensors("masks"), _masks(first_masks, last_masks, digests))
-    write_json(folder.timing, asdict(timing))
+Layers = Mapping[str, Tensor]
+"""Layer name -> one member's tensor [copies, in, out]."""
 
-    weights = {name: _weights(masks) for name, masks in last_masks.items()}
+
+@dataclass(frozen=True)
+class RunEnd:
+    """How one run ended: what its result states beside what its agent says."""
+
+    run: Run
+    member: int
+    """Its place on the member axis."""
+    members: int
+    """Runs that were trained together."""
+    size: Size
+    """Counted parameters and operations of its network."""
+    signatures: Sequence[FailureSignature]
+    """Failure signatures that were recorded."""
+    first_masks: Mapping[str, Layers]
+    """Module -> its masks before training."""
+    final_returns: list[float]
+    """Of the final policy's episodes; none for a failed run."""
+    failure: Failure | None
+    environment_steps: int
+    chain_head: str
+    """Digest of the last record."""
+    timing: Timing
+
+
+def write_result(folder: RunFolder, agent: Agent, end: RunEnd) -> None:
+    """Writes one run's files, result.json last: tensors of its member, masks, timing."""
+    modules = agent.modules()
+    tensors = {
+        name: module.parameters.member_parameters(end.member) for name, module in modules.items()
+    }
+    last_masks = {name: module.masks.member_masks(end.member) for name, module in modules.items()}
+    chains = {name: module.masks.chains[end.member] for name, module in modules.items()}
+
+    write_atomic(folder.tensors("policy"), _saved(tensors, ("encoder", "actor")))
+    write_atomic(folder.tensors("critic"), _saved(tensors, ("critic",)))
+    write_atomic(folder.tensors("masks"), _masks(end.first_masks, last_masks, chains))
+    write_json(folder.timing, asdict(end.timing))
+
+    # Counts, from the tensors themselves. Biases are never masked.
+    weights = {name: _count(masks) for name, masks in last_masks.items()}
+    total = sum(tensor.numel() for module in tensors.values() for tensor in module.values())
     masked = sum(count.total - count.active for count in weights.values())
-    total = _parameters(agent, member)
     result = StatedRun(
-        task=run.task,
-        regime=run.regime,
-        seed=run.seed,
-        status="finished" if failure is None else "failed",
-        failure=failure,
-        score=score(final_returns),
-        final_returns=tuple(final_returns),
-        environment_steps=environment_steps,
+        task=end.run.task,
+        regime=end.run.regime,
+        seed=end.run.seed,
+        status="finished" if end.failure is None else "failed",
+        failure=end.failure,
+        score=score(end.final_returns),
+        final_returns=tuple(end.final_returns),
+        environment_steps=end.environment_steps,
         updates=dict(agent.counts()),
-        members=members,
+        members=end.members,
         weights=weights,
         parameters={"total": total, "active": total - masked},
-        flops={"total": size.flops, "active": size.active_flops},
-        signs=tuple(
-            FailureSignature(sign["name"], sign["agent_step"], sign["value"]) for sign in signs
-        ),
-        rewires={name: module.masks.rewires[member] for name, module in modules.items()},
-        mask_first={name: chain[0] for name, chain in digests.items()},
-        mask_last={name: chain[-1] for name, chain in digests.items()},
-        chain_head=chain_head,
+        flops={"total": end.size.flops, "active": end.size.active_flops},
+        signs=tuple(end.signatures),
+        rewires={name: module.masks.rewires[end.member] for name, module in modules.items()},
+        mask_first={name: chain[0] for name, chain in chains.items()},
+        mask_last={name: chain[-1] for name, chain in chains.items()},
+        chain_head=end.chain_head,
     )
     write_json(folder.result, asdict(result))
 
 
-def _weights(masks: dict[str, Tensor]) -> Count:
-    """Weights of a module of one member, and how many of them its masks keep."""
+def _saved(tensors: Mapping[str, Layers], modules: tuple[str, ...]) -> bytes:
+    """One member's parameters: MODULE/NAME.weight [copies, in, out], .bias [copies, 1, out]."""
+    named = dict[str, Tensor]()
+    for module in modules:
+        named |= {f"{module}/{name}": tensor for name, tensor in tensors[module].items()}
+    return save(named)
+
+
+def _count(masks: Layers) -> Count:
+    """Weights of a module over all its copies, and those that its masks keep."""
     total = sum(mask.numel() for mask in masks.values())
     return Count(total, sum(int(mask.sum()) for mask in masks.values()))
 
 
-def _parameters(agent: Agent, member: int) -> int:
-    """Weights and biases of one member."""
-    total = 0
-    for module in agent.modules().values():
-        tensors = module.parameters.member_parameters(member).values()
-        total += sum(tensor.numel() for tensor in tensors)
-    return total
-
-
-def _tensors(agent: Agent, member: int, names: tuple[str, ...]) -> bytes:
-    modules = agent.modules()
-    return save(
-        {
-            f"{m}/{k}": v
-            for m in names
-            for k, v in modules[m].parameters.member_parameters(member).items()
-        }
-    )
-
-
 def _masks(
-    first: dict[str, dict[str, Tensor]],
-    last: dict[str, dict[str, Tensor]],
-    digests: dict[str, list[str]],
+    first: Mapping[str, Layers], last: Mapping[str, Layers], chains: Mapping[str, list[str]]
 ) -> bytes:
-    """Masks packed eight to a byte (their shapes are the weights'); the digest of every rewire in the metadata.
-
-    One metadata key only: safetensors writes several in no fixed order.
-    """
-    tensors = {
-        f"{when}/{module}/{name}": torch.from_numpy(np.packbits(mask.numpy()))
-        for when, masks in (("first", first), ("last", last))
-        for module, layers in masks.items()
-        for name, mask in layers.items()
-    }
-    return save(tensors, metadata={"digests": dump_json(digests).decode()})
+    """Masks packed eight to a byte (their shapes are the weights'); the digest of every rewire in
+    the metadata, under one key: safetensors writes several in no fixed order."""
+    tensors = dict[str, Tensor]()
+    for moment, modules in (("first", first), ("last", last)):
+        for module, layers in modules.items():
+            for name, mask in layers.items():
+                bits = np.packbits(mask.numpy())
+                tensors[f"{moment}/{module}/{name}"] = torch.from_numpy(bits)
+    return save(tensors, metadata={"digests": dump_json(dict(chains)).decode()})
 
 
 def read_results(folder: Path, runs: tuple[Run, ...]) -> dict[Run, StatedRun]:

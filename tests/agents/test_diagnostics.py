@@ -16,7 +16,7 @@ from agents.diagnostics.figures import (
 )
 from agents.diagnostics.interference import sample_cosines
 from agents.mrq import losses
-from harness.training.signs import new_signs
+from harness.training.failure_signatures import new_signatures
 from helpers.toy import OBSERVATION, Loop, assert_same
 
 
@@ -149,24 +149,24 @@ def test_figures_are_there_for_every_module_and_probing_changes_nothing():
     assert_same(loop.member(1), twin.member(1))
 
 
-def test_signs_show_once_and_where_they_should():
+def test_failure_signatures_show_once_and_where_they_should():
     def evaluation(step, srank, dormant, mean):
         found = {"encoder": {"srank": srank}, "critic": {"dormant_ratio": dormant}}
         return {"agent_step": step, "returns": [mean, mean], "diagnostics": found}
 
     calm = [evaluation(step, 100, 0.1, 200.0 + step) for step in range(6)]
-    assert new_signs(calm, []) == []
-    assert new_signs([*calm, evaluation(6, 49, 0.1, 206.0)], []) == [
+    assert new_signatures(calm, []) == []
+    assert new_signatures([*calm, evaluation(6, 49, 0.1, 206.0)], []) == [
         {"name": "encoder-rank-collapse", "agent_step": 6, "value": 0.49}
     ]
     dormant = [*calm, evaluation(6, 100, 0.21, 206.0)]
-    assert [sign["name"] for sign in new_signs(dormant, [])] == ["critic-dormant"]
-    assert new_signs(dormant, ["critic-dormant"]) == []
+    assert [sign["name"] for sign in new_signatures(dormant, [])] == ["critic-dormant"]
+    assert new_signatures(dormant, ["critic-dormant"]) == []
     shaken = [
         evaluation(0, 100, 0.1, 20.0),
         *(evaluation(step, 100, 0.1, 300.0 * (step % 2)) for step in range(5)),
     ]
-    assert [sign["name"] for sign in new_signs(shaken, [])] == ["actor-variance"]
-    assert new_signs([{"agent_step": 0, "returns": [1.0], "diagnostics": {}}], []) == [], (
+    assert [sign["name"] for sign in new_signatures(shaken, [])] == ["actor-variance"]
+    assert new_signatures([{"agent_step": 0, "returns": [1.0], "diagnostics": {}}], []) == [], (
         "nothing is measured before learning"
     )

@@ -1,4 +1,7 @@
-"""The image and the docker executor, with a real engine. MST_BENCH_TEST_IMAGE names the image, `make image` makes it."""
+"""The image and the docker executor, with a real engine.
+
+MST_BENCH_TEST_IMAGE names the image, `make image` makes it.
+"""
 
 import json
 import os
@@ -82,32 +85,32 @@ def files(folder):
 
 def ours(out):
     """Containers of the plans under a folder, running or not."""
-    found = engine().containers.list(
+    labelled = engine().containers.list(
         all=True, filters={"label": "mst-bench.plan"}, ignore_removed=True
     )
-    return [one for one in found if one.labels["mst-bench.folder"].startswith(str(out))]
+    return [each for each in labelled if each.labels["mst-bench.folder"].startswith(str(out))]
 
 
 def test_without_arguments_it_names_the_suites():
-    found = container()
-    assert found.returncode == 0
-    assert "dmc-hard-pilot" in found.stdout and "smoke" in found.stdout
+    done = container()
+    assert done.returncode == 0
+    assert "dmc-hard-pilot" in done.stdout and "smoke" in done.stdout
 
 
 def test_it_trains_for_any_user_without_network_or_rights_and_the_entry_verifies_here(
     tiny_suite, out, tmp_path, tiny_entry
 ):
     mounts = ["-v", f"{out}:/out", "-v", f"{tiny_suite}:/tiny.yaml:ro"]
-    found = container("--suite", "/tiny.yaml", options=mounts)
-    assert found.returncode == 0, found.stderr
+    done = container("--suite", "/tiny.yaml", options=mounts)
+    assert done.returncode == 0, done.stderr
     assert files(out) == files(tiny_entry.parent.parent), (
         "the image computes what this machine computes"
     )
     (entry,) = out.glob("*/entry.dsse.json")
-    made = read_manifest(entry.parent)
-    assert made.image.variant == "cpu"
-    assert made.command == "docker run --rm -v ./out:/out mst-bench --suite /tiny.yaml"
-    assert "environment: not the reference image" not in made.unranked_because
+    manifest = read_manifest(entry.parent)
+    assert manifest.image.variant == "cpu"
+    assert manifest.command == "docker run --rm -v ./out:/out mst-bench --suite /tiny.yaml"
+    assert "environment: not the reference image" not in manifest.unranked_because
 
     released = host("release", "--image", image(), "--out", tmp_path / "release")
     assert released.returncode == 0, released.stderr
@@ -146,29 +149,27 @@ def test_it_trains_for_any_user_without_network_or_rights_and_the_entry_verifies
     ],
 )
 def test_mistakes_get_a_sentence_and_their_code(arguments, options, code, sentences):
-    found = container(*arguments, options=options)
-    assert found.returncode == code, found.stderr
+    done = container(*arguments, options=options)
+    assert done.returncode == code, done.stderr
     for sentence in sentences:
-        assert sentence in found.stderr
-    assert "Traceback" not in found.stderr
+        assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_without_a_mount_it_says_how_results_are_kept(tiny_suite):
-    found = container(
+    done = container(
         "--suite", "/tiny.yaml", "--max-wall", "0", options=["-v", f"{tiny_suite}:/tiny.yaml:ro"]
     )
-    assert re.search(
-        r"add `-v ./out:/out`; or .* `docker cp [0-9a-f]{12}:/out ./out`", found.stderr
-    )
-    assert found.returncode == 3
+    assert re.search(r"add `-v ./out:/out`; or .* `docker cp [0-9a-f]{12}:/out ./out`", done.stderr)
+    assert done.returncode == 3
 
 
 def test_every_file_is_as_it_was_built_and_a_changed_one_is_noticed():
     every = (
         "from harness.machine import image; print(len(image.content().files), image.all_changes())"
     )
-    found = docker("run", "--rm", *HARDENED, "--entrypoint", "python", image(), "-P", "-c", every)
-    assert re.fullmatch(r"\d{4,} \[\]\n", found.stdout), found
+    done = docker("run", "--rm", *HARDENED, "--entrypoint", "python", image(), "-P", "-c", every)
+    assert re.fullmatch(r"\d{4,} \[\]\n", done.stdout), done
 
     changed, name = f"mst-bench-changed:{os.getpid()}", f"mst-bench-changing-{os.getpid()}"
     path = "/opt/mst-bench/lib/python3.11/site-packages/harness/seeding.py"
@@ -186,16 +187,19 @@ def test_every_file_is_as_it_was_built_and_a_changed_one_is_noticed():
             f"echo >> {path}",
         )
         docker("commit", "--change", 'ENTRYPOINT ["mst-bench"]', name, changed)
-        found = docker("run", "--rm", *HARDENED, changed, "--suite", "smoke")
+        done = docker("run", "--rm", *HARDENED, changed, "--suite", "smoke")
     finally:
         docker("rm", "-f", "-v", name)
         docker("rmi", "-f", changed)
-    assert found.returncode == 7
-    assert "harness/seeding.py is not the file that was built" in found.stderr
+    assert done.returncode == 7
+    assert "harness/seeding.py is not the file that was built" in done.stderr
 
 
 def test_nothing_of_the_building_machine_is_in_the_image():
-    """Not in its history or settings, nor in any file of it: host name, folders, pip's settings, the CA bundle."""
+    """Not in its history or settings, nor in any file of it.
+
+    Looked for: host name, folders, pip's settings, the CA bundle.
+    """
     words = {
         socket.gethostname(),
         str(Path(__file__).parents[2]),
@@ -208,16 +212,32 @@ def test_nothing_of_the_building_machine_is_in_the_image():
     )
     assert [word for word in words if word in settings] == []
     patterns = "\n".join(sorted(words))
-    script = 'cd / && grep -rlF --exclude-dir=proc --exclude-dir=sys --exclude-dir=dev -e "$WORDS" . || [ $? = 1 ]'
-    found = docker("run", "--rm", "--hostname", "none", "--network", "none", "-e", f"WORDS={patterns}", "--user", "0",
-                   "--entrypoint", "sh", image(), "-c", script)  # fmt: skip
+    kernels = "--exclude-dir=proc --exclude-dir=sys --exclude-dir=dev"
+    script = f'cd / && grep -rlF {kernels} -e "$WORDS" . || [ $? = 1 ]'
+    done = docker(
+        "run",
+        "--rm",
+        "--hostname",
+        "none",
+        "--network",
+        "none",
+        "-e",
+        f"WORDS={patterns}",
+        "--user",
+        "0",
+        "--entrypoint",
+        "sh",
+        image(),
+        "-c",
+        script,
+    )
     # /etc/resolv.conf, hosts and hostname are the engine's, made for this container
     left = [
         line
-        for line in found.stdout.split()
+        for line in done.stdout.split()
         if line not in ("./etc/resolv.conf", "./etc/hosts", "./etc/hostname")
     ]
-    assert (found.returncode, left) == (0, []), found
+    assert (done.returncode, left) == (0, []), done
 
 
 def own_authorities():
@@ -236,9 +256,22 @@ def test_two_cohorts_in_containers_one_killed_give_what_processes_give(tiny_suit
     arguments = ["run", "--suite", tiny_suite, "--members", "2", *LONGER, "--device", "cpu"]
     assert host(*arguments, "--out", tmp_path / "local").returncode == 0
     running = subprocess.Popen(
-        command(*arguments, "--out", out, "--executor", "docker", "--image", image(), "-j", "2", "--checkpoint-seconds", "0"),
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        command(
+            *arguments,
+            "--out",
+            out,
+            "--executor",
+            "docker",
+            "--image",
+            image(),
+            "-j",
+            "2",
+            "--checkpoint-seconds",
+            "0",
+        ),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     _wait_for_step(out, 100)
     victims = ours(out)
     assert len(victims) == 2
@@ -254,12 +287,12 @@ def test_two_cohorts_in_containers_one_killed_give_what_processes_give(tiny_suit
     assert files(out) == files(tmp_path / "local")
     assert ours(out) == []
     (folder,) = out.glob("*")
-    made = read_manifest(folder)
-    assert (made.faults, made.resumes, made.image.variant) == (1, 1, "cpu")
+    manifest = read_manifest(folder)
+    assert (manifest.faults, manifest.resumes, manifest.image.variant) == (1, 1, "cpu")
     digest = docker(
         "run", "--rm", "--entrypoint", "sha256sum", image(), "/opt/mst-bench/content.json"
     ).stdout.split()[0]
-    assert made.image.content_sha256 == digest
+    assert manifest.image.content_sha256 == digest
     faults = [json.loads(path.read_text()) for path in folder.glob("cohorts/*/faults.json")]
     assert "its container was killed (exit code 137)" in json.dumps(faults)
 
@@ -268,10 +301,10 @@ def _wait_for_step(out, step, seconds=120):
     """Until every cohort has trained so far."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        standing = [
+        steps = [
             json.loads(path.read_text())["step"] for path in out.glob("*/cohorts/*/progress.json")
         ]
-        if len(standing) == 2 and min(standing) >= step:
+        if len(steps) == 2 and min(steps) >= step:
             return
         time.sleep(0.05)
     raise AssertionError(f"no cohort got to step {step} in {seconds} s")
@@ -302,18 +335,31 @@ def test_ctrl_c_saves_in_containers_and_the_same_command_goes_on(tiny_suite, out
 
 
 def test_a_container_out_of_memory_says_so(tiny_suite, out):
-    found = host("run", "--suite", tiny_suite, "--device", "cpu", "--out", out, "--executor", "docker", "--image", image(),
-                 "--memory-gib", "0.15")  # fmt: skip
-    assert found.returncode == 3
+    done = host(
+        "run",
+        "--suite",
+        tiny_suite,
+        "--device",
+        "cpu",
+        "--out",
+        out,
+        "--executor",
+        "docker",
+        "--image",
+        image(),
+        "--memory-gib",
+        "0.15",
+    )
+    assert done.returncode == 3
     assert (
         "its container ran out of memory, the limit is 0.1 GiB: give more --memory-gib"
-        in found.stderr
-    ), found.stderr
+        in done.stderr
+    ), done.stderr
     assert ours(out) == []
 
 
 def test_an_image_that_is_not_there(tiny_suite, out):
-    found = host(
+    done = host(
         "run",
         "--suite",
         tiny_suite,
@@ -324,10 +370,10 @@ def test_an_image_that_is_not_there(tiny_suite, out):
         "--image",
         "no-such-image",
     )
-    assert found.returncode == 7
+    assert done.returncode == 7
     assert (
         "--image no-such-image: the engine has no such image. Make it with `make image`"
-        in found.stderr
+        in done.stderr
     )
 
 
@@ -351,12 +397,12 @@ def test_gpus_are_asked_of_the_engine(tiny_suite, out):
         stderr=subprocess.PIPE,
         text=True,
     )
-    asked = set()
+    devices = set()
     while running.poll() is None:
-        for one in ours(out):
-            asked |= {
+        for running_container in ours(out):
+            devices |= {
                 gpu
-                for request in one.attrs["HostConfig"]["DeviceRequests"]
+                for request in running_container.attrs["HostConfig"]["DeviceRequests"]
                 for gpu in request["DeviceIDs"]
             }
         time.sleep(0.1)
@@ -364,7 +410,7 @@ def test_gpus_are_asked_of_the_engine(tiny_suite, out):
     assert ours(out) == []
     if os.environ.get("MST_BENCH_TEST_GPU") == "stub":  # the engine grants GPUs that are none
         assert running.returncode == 3, errors
-        assert asked == {"0", "1"}
+        assert devices == {"0", "1"}
         assert errors.count("--device cuda asks for a CUDA device, and none is visible") == 2
     else:
         assert running.returncode == 7, errors
@@ -402,8 +448,8 @@ class Proxy:
     @staticmethod
     def _copy(source, sink):
         try:
-            while data := source.recv(65536):
-                sink.sendall(data)
+            while received := source.recv(65536):
+                sink.sendall(received)
             sink.shutdown(socket.SHUT_WR)
         except OSError:
             return
@@ -445,7 +491,7 @@ def test_an_engine_that_goes_away_loses_nothing(tiny_suite, out):
         path.unlink()
     assert running.returncode == 3, errors
     assert "the container engine does not answer any more" in errors
-    for one in ours(out):
-        assert one.wait()["StatusCode"] == 0, "what runs goes on by itself"
+    for running_container in ours(out):
+        assert running_container.wait()["StatusCode"] == 0, "what runs goes on by itself"
     assert host(*arguments).returncode == 0
     assert ours(out) == [], "containers that nobody watched are removed"

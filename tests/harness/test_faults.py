@@ -1,7 +1,8 @@
-"""Faults of the environment library and of processes: what each becomes, and that no result is lost by it.
+"""Faults of the environment library and of processes: what each becomes; no result is lost by it.
 
-Faults are real where the library offers them (an environment id out of range, too few rows), and happen inside the worker,
-through a module that Python loads at its start; nothing in the project knows of it.
+Faults are real where the library offers them (an environment id out of range, too few rows). They
+happen inside the worker, through a module that Python loads at its start; nothing in the project
+knows of it.
 """
 
 import contextlib
@@ -34,7 +35,9 @@ TASK = TASKS["cartpole-swingup"]
 TIMES = int(os.environ.get("MST_BENCH_FAULTS", "1"))
 """How often all faults are injected into a run; at random moments from the second run on."""
 FAULTS = {
-    "segfault": "self._pool.send(np.zeros((1, 1)), np.array([1 << 20], dtype=np.int32)); time.sleep(5)",
+    "segfault": (
+        "self._pool.send(np.zeros((1, 1)), np.array([1 << 20], dtype=np.int32)); time.sleep(5)"
+    ),
     "abort": "self._pool.send(np.zeros((1, 1)), np.arange(4, dtype=np.int32)); time.sleep(5)",
     "exit": "os.write(2, b'ERROR: could not initialize\\n'); ctypes.CDLL(None).exit(1)",
     "killed": "os.kill(os.getpid(), 9)",
@@ -58,7 +61,7 @@ if "envs.worker" in sys.orig_argv:
 
     def faulty(self):
         steps = sum(len(actions) for actions in self._actions[:1])
-        planned = sorted(pathlib.Path({place!r}).glob("*.fault"))
+        planned = sorted(pathlib.Path({folder!r}).glob("*.fault"))
         if self.auto_reset and planned and steps + 1 >= int(planned[0].name.split("-")[0]):
             code = planned[0].read_text()
             planned[0].unlink()
@@ -71,20 +74,20 @@ if "envs.worker" in sys.orig_argv:
 
 @pytest.fixture
 def inject(tmp_path, monkeypatch):
-    """Plan faults of the training environments: (agent step, fault), each to happen once when that step is reached."""
-    place = tmp_path / "injected"
-    place.mkdir()
-    (place / "sitecustomize.py").write_text(INJECTED.format(place=str(place)))
-    monkeypatch.setenv("PYTHONPATH", str(place), prepend=os.pathsep)
+    """Plans faults of the training environments: (agent step, fault), each once."""
+    folder = tmp_path / "injected"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(INJECTED.format(folder=str(folder)))
+    monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
 
     def plan(faults):
         for number, (step, fault) in enumerate(faults):
-            (place / f"{step:04}-{number:04}.fault").write_text(FAULTS[fault])
+            (folder / f"{step:04}-{number:04}.fault").write_text(FAULTS[fault])
 
     return plan
 
 
-def noted(folder):
+def recorded_faults(folder):
     return json.loads((folder / "cohorts/0/faults.json").read_bytes())["faults"]
 
 
@@ -98,11 +101,13 @@ def test_faults_of_the_environments_are_retried_and_lose_nothing(fresh, tiny_ent
         inject(faults)
         carry_out(fresh, watchdog_seconds=10.0, checkpoint_seconds=0.2, retries=len(FAULTS))
         assert promised(fresh) == results(tiny_entry)
-        assert [found["agent_step"] for found in noted(fresh)] == [step - 1 for step, _ in faults]
-        for found, (_, fault) in zip(noted(fresh), faults, strict=True):
-            assert SAID[fault] in found["reason"]
-        for place in ("runs", "cohorts"):
-            shutil.rmtree(fresh / place)
+        assert [fault["agent_step"] for fault in recorded_faults(fresh)] == [
+            step - 1 for step, _ in faults
+        ]
+        for recorded, (_, fault) in zip(recorded_faults(fresh), faults, strict=True):
+            assert SAID[fault] in recorded["reason"]
+        for name in ("runs", "cohorts"):
+            shutil.rmtree(fresh / name)
 
 
 @contextlib.contextmanager
@@ -144,7 +149,9 @@ def test_a_training_process_that_is_killed_is_started_again(tiny_suite, tiny_ent
     assert process.returncode == 0, errors
     folder = next(tmp_path.glob("*"))
     assert promised(folder) == promised(tiny_entry.parent)
-    assert [found["reason"] for found in noted(folder)] == ["its process was ended by SIGKILL"]
+    assert [fault["reason"] for fault in recorded_faults(folder)] == [
+        "its process was ended by SIGKILL"
+    ]
     assert json.loads((folder / "cohorts/0/ending.json").read_bytes())["kind"] == "finished"
     assert json.loads((folder / "manifest.json").read_bytes())["faults"] == 1
     assert "infrastructure faults on the way: 1" in out
@@ -154,7 +161,10 @@ def test_a_training_process_that_is_killed_is_started_again(tiny_suite, tiny_ent
 def test_a_fault_that_stays_is_reported_and_the_next_try_goes_on(
     tiny_suite, tiny_entry, tmp_path, inject
 ):
-    """Its runs stay in the denominator of a valid entry; the same command, without the fault, ends as if untroubled."""
+    """Its runs stay in the denominator of a valid entry.
+
+    The same command, without the fault, ends as if untroubled.
+    """
     inject([(50, "abort")] * 2)
     with whole_run(tiny_suite, tmp_path, "--retries", "1") as process:
         _, errors = process.communicate()
@@ -165,7 +175,7 @@ def test_a_fault_that_stays_is_reported_and_the_next_try_goes_on(
     assert "gave up after 1 retries" in last
     assert last.endswith("What was saved is whole. The same command resumes.")
     folder = next(tmp_path.glob("*/plan.json")).parent
-    assert len(noted(folder)) == 2
+    assert len(recorded_faults(folder)) == 2
     ending = json.loads((folder / "cohorts/0/ending.json").read_bytes())
     assert (ending["code"], ending["kind"]) == (3, "fault")
     runs = stated_runs(folder, read_plan(folder / "plan.json"))
@@ -230,10 +240,10 @@ def test_after_a_fault_a_worker_keeps_saying_so_and_its_end_leaves_no_process():
             with pytest.raises(EnvironmentFault, match="ended by SIGKILL"):
                 pool.reset()
     forgotten = Worker(patience=120.0)
-    place = Path(f"/proc/{forgotten.pid}")
-    assert place.exists()
+    process = Path(f"/proc/{forgotten.pid}")
+    assert process.exists()
     del forgotten
-    assert not place.exists()
+    assert not process.exists()
 
 
 def test_what_the_worker_answers():

@@ -72,9 +72,10 @@ def test_a_changed_image_does_not_run(environment, monkeypatch):
 )
 def test_results_that_nobody_keeps_are_announced(mounted, kept, tmp_path, monkeypatch):
     table = tmp_path / "mountinfo"
-    at = "/" if mounted == "/" else "/out"
+    mount = "/" if mounted == "/" else "/out"
     table.write_text(
-        f"1 0 0:1 / / rw - overlay overlay rw\n2 1 8:1 {mounted} {at} rw,relatime - ext4 /dev/sda rw\n"
+        "1 0 0:1 / / rw - overlay overlay rw\n"
+        f"2 1 8:1 {mounted} {mount} rw,relatime - ext4 /dev/sda rw\n"
     )
     monkeypatch.setattr(image, "MOUNTS", table)
     monkeypatch.setattr(image, "content", lambda: "an image")
@@ -87,12 +88,14 @@ def test_results_that_nobody_keeps_are_announced(mounted, kept, tmp_path, monkey
     ("text", "version", "old"),
     [
         (
-            "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023\n",
+            "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05"
+            "  Sat Aug 19 01:15:15 UTC 2023\n",
             "535.104.05",
             True,
         ),
         (
-            "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build  (dvs-builder)\n",
+            "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05"
+            "  Release Build  (dvs-builder)\n",
             "580.95.05",
             False,
         ),
@@ -184,15 +187,15 @@ def test_verify_needs_the_light_install_alone(tiny_entry):
         str(tiny_entry),
         "--json",
     ]
-    found = subprocess.run(command, capture_output=True, text=True)
-    assert found.returncode == 0, found.stderr
-    assert json.loads(found.stdout)["accepted"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["accepted"]
 
 
 def test_the_dockerfile_is_clean():
     hadolint = Path(sys.executable).with_name("hadolint")
-    found = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True)
-    assert (found.returncode, found.stdout) == (0, "")
+    done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
     text = (ROOT / "Dockerfile").read_text()
     assert "# syntax" not in text
     assert re.search(
@@ -223,6 +226,6 @@ def test_the_docker_executor_says_what_is_missing(tiny_suite, tmp_path, argument
         "docker",
     ]
     environment = {**os.environ, "DOCKER_HOST": "unix:///nowhere/engine.sock"}
-    found = subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment)
-    assert (found.returncode, "Traceback" in found.stderr) == (code, False), found.stderr
-    assert sentence in found.stderr
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+    assert sentence in done.stderr

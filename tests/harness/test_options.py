@@ -116,6 +116,6 @@ def test_the_options_load_neither_numpy_nor_an_engine():
         "import sys; import harness.cli.options;"
         " print({'torch', 'numpy', 'docker', 'harness.planning.plan'} & set(sys.modules))"
     )
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert found.stdout == "set()\n", found.stderr
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
     assert cli_options.EXECUTORS is EXECUTORS

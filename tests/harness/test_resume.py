@@ -52,7 +52,7 @@ def test_stopped_and_resumed_many_times_it_ends_with_the_same_bytes(fresh, tiny_
 
 
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(fresh, tiny_entry):
-    """SIGKILL while checkpoints are written after every agent step, so that many deaths fall into the writing."""
+    """SIGKILL, with a checkpoint after every agent step: many deaths fall into the writing."""
     rng, killed = random.Random(7), 0
     while killed < KILLS:
         with subprocess.Popen(
@@ -199,7 +199,7 @@ def test_cohorts_save_and_stop_when_the_process_that_started_them_is_killed(
 
 
 def test_without_room_it_says_so_and_goes_on_when_there_is_some(fresh, tiny_entry):
-    """A limit on file size stands for a full disk: records, replay rows or states break off in the middle."""
+    """A limit on file size stands for a full disk: records, rows or states break off midway."""
     uncovered = {
         name: value for name, value in os.environ.items() if not name.startswith("COV")
     }  # it writes files too
@@ -223,12 +223,12 @@ def test_a_written_state_is_what_it_was(tmp_path):
     }
     digest = write_state(tmp_path / "state", state)
     assert digest == digest_file(tmp_path / "state")
-    found = read_state(tmp_path / "state")
-    assert torch.equal(found["a"], state["a"])
-    assert found["b"][:4] == state["b"][:4]
-    assert found["b"][4]["c/d"].shape == (0, 3)
-    assert found["e"] == {}
-    assert torch.equal(found["f"], state["f"])
+    restored = read_state(tmp_path / "state")
+    assert torch.equal(restored["a"], state["a"])
+    assert restored["b"][:4] == state["b"][:4]
+    assert restored["b"][4]["c/d"].shape == (0, 3)
+    assert restored["e"] == {}
+    assert torch.equal(restored["f"], state["f"])
 
 
 def test_rows_after_the_last_checkpoint_never_happened(tmp_path):
@@ -237,11 +237,11 @@ def test_rows_after_the_last_checkpoint_never_happened(tmp_path):
     with open(tmp_path / "rows-0.bin", "ab") as file:
         file.write(b"half a ro")
     again = Checkpoints(tmp_path, 1, {"code": "x"})
-    found, drifted = again.read(allow_drift=False)
-    assert (found.step, found.state, drifted) == (1, {"n": 1}, False)
+    checkpoint, drifted = again.read(allow_drift=False)
+    assert (checkpoint.step, checkpoint.state, drifted) == (1, {"n": 1}, False)
     again.write(2, {"n": 2}, [torch.full((1, 2), 5.0)])
-    found, _ = Checkpoints(tmp_path, 1, {"code": "x"}).read(allow_drift=False)
-    assert found.rows[0].tolist() == [[1, 1], [1, 1], [1, 1], [5, 5]]
+    checkpoint, _ = Checkpoints(tmp_path, 1, {"code": "x"}).read(allow_drift=False)
+    assert checkpoint.rows[0].tolist() == [[1, 1], [1, 1], [1, 1], [5, 5]]
     assert Path(tmp_path / "1.json").exists(), "the one before is kept"
 
 

@@ -1,4 +1,4 @@
-"""A whole run, from the suite file to the files it leaves; through the command line where a user would."""
+"""A whole run, from suite file to the files it leaves; by the command line where a user would."""
 
 import fcntl
 import json
@@ -59,10 +59,15 @@ def test_a_run_leaves_the_files_of_the_design(tiny_entry):
         "cohorts",
     } <= names
     for regime in REGIMES:
-        found = {path.name for path in run_folder(tiny_entry, regime).iterdir()}
-        assert found == {
-            "records.jsonl", "policy.safetensors", "critic.safetensors", "masks.safetensors", "result.json", "timing.json",
-        }  # fmt: skip
+        files = {path.name for path in run_folder(tiny_entry, regime).iterdir()}
+        assert files == {
+            "records.jsonl",
+            "policy.safetensors",
+            "critic.safetensors",
+            "masks.safetensors",
+            "result.json",
+            "timing.json",
+        }
 
 
 def test_records_hold_the_curve_the_counts_and_the_diagnostics(tiny_entry):
@@ -79,17 +84,17 @@ def test_records_hold_the_curve_the_counts_and_the_diagnostics(tiny_entry):
             == {"encoder": 80, "critic": 80, "actor": 80}
         )
         assert curve[-1]["rewires"]["critic"] == (5 if regime in ("dst", "mst") else 0)
-        for module, found in curve[-1]["diagnostics"].items():
+        for module, figures in curve[-1]["diagnostics"].items():
             sparse = plan.regimes[regime][module].distribution != "dense"
-            assert found["density"] == pytest.approx(0.4 if sparse else 1.0, abs=1e-3)
-            assert 1 <= found["srank"] <= 16
-            assert 0 <= found["dormant_ratio"] <= 1
+            assert figures["density"] == pytest.approx(0.4 if sparse else 1.0, abs=1e-3)
+            assert 1 <= figures["srank"] <= 16
+            assert 0 <= figures["dormant_ratio"] <= 1
 
 
 def test_a_profile_is_a_trace_of_agent_steps_and_changes_nothing(tiny_entry, tiny_suite, tmp_path):
-    found = cli("--suite", tiny_suite, "--device", "cpu", "--out", tmp_path, "--profile")
-    assert found.returncode == 0, found.stderr
-    assert re.search(r"^time: [a-z]+ [\d.]+%.*, rest [\d.]+%$", found.stdout, re.MULTILINE)
+    done = cli("--suite", tiny_suite, "--device", "cpu", "--out", tmp_path, "--profile")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^time: [a-z]+ [\d.]+%.*, rest [\d.]+%$", done.stdout, re.MULTILINE)
     (trace,) = tmp_path.glob("*/cohorts/0/trace.json")
     steps = {
         event["name"]
@@ -221,10 +226,10 @@ def test_no_arguments_and_h_print_help():
 
 @pytest.mark.parametrize("what", ["suites", "tasks", "regimes", "blocks", "agents", "executors"])
 def test_every_table_can_be_listed(what):
-    headers, found = rows(what)
-    assert len(found) > 0
+    headers, table = rows(what)
+    assert len(table) > 0
     assert all(
-        len(row) == len(headers) and all(isinstance(cell, str) for cell in row) for row in found
+        len(row) == len(headers) and all(isinstance(cell, str) for cell in row) for row in table
     )
 
 
@@ -236,12 +241,13 @@ def test_a_table_is_printed_or_given_as_json():
 
 
 def test_the_help_of_the_command_line_stays_light():
-    script = "import sys; import harness.cli; print(sorted({'torch', 'numpy', 'envpool', 'scipy'} & set(sys.modules)))"
+    heavy = ["envpool", "numpy", "scipy", "torch"]
+    script = f"import sys; import harness.cli.main; print(set({heavy}) & set(sys.modules))"
     assert (
         subprocess.run(
             [sys.executable, "-c", script], capture_output=True, text=True, check=True
         ).stdout
-        == "[]\n"
+        == "set()\n"
     )
 
 
@@ -315,9 +321,10 @@ def test_ctrl_c_ends_with_130_and_keeps_the_records(
 def test_a_member_that_fails_is_counted_and_the_others_finish(
     tiny_suite, tiny_entry, tmp_path, monkeypatch, module, step
 ):
-    """A module of one member is poisoned after step 60; its neighbours' results are those of an untroubled run.
+    """A module of one member is poisoned after step 60; its neighbours end as if untroubled.
 
-    A poisoned encoder shows in the next action; a poisoned critic spoils the actor, which shows one step later.
+    A poisoned encoder shows in the next action; a poisoned critic spoils the actor, which shows one
+    step later.
     """
     from harness.training import loop
     from leaderboard.verification.verify import verify
@@ -356,9 +363,9 @@ def test_a_cohort_that_somebody_else_has_is_left_out_and_the_others_finish(tiny_
         overrides=("environment_steps=120",),
     )
     _, plan = plan_of(request)
-    place = tmp_path / plan.id / "cohorts" / "0"
-    place.mkdir(parents=True)
-    with open(place / "lease", "w") as lease:
+    cohort_folder = tmp_path / plan.id / "cohorts" / "0"
+    cohort_folder.mkdir(parents=True)
+    with open(cohort_folder / "lease", "w") as lease:
         fcntl.flock(lease, fcntl.LOCK_EX)
         with pytest.raises(
             Incomplete,
