@@ -30,17 +30,22 @@ def sign(
         Path, typer.Option("--key", envvar="MST_BENCH_KEY", help="Ed25519 private key.")
     ],
 ) -> None:
-    """Sign a plan folder with your key, replacing a one-use signature. The old entry is verified
-    first."""
+    """Sign a plan folder with your key, replacing a one-use signature.
+
+    The old entry is verified first.
+    """
     from harness.entries.entry import write_entry
     from harness.folder import Folder
     from harness.planning.plan import read_plan
     from leaderboard.verification.verify import verify
 
+    # The key is read first: nobody waits for a verification before hearing of a wrong passphrase.
     signing = signing_key(key)
     path = Folder(folder).entry
     if not path.exists():
         raise UserError(f"{path}: no entry to sign; `mst-bench run` makes one.")
+
+    # A new signature must not cover files that were changed under the old one.
     verdict = verify(path)
     if not verdict.accepted:
         print_verdict(verdict)
@@ -91,8 +96,10 @@ def release(
     ] = Path("release"),
     key: KeyOption = None,
 ) -> None:
-    """Sign what an image is: its digests, content manifest, commit and lock. The image is read, not
-    run."""
+    """Sign what an image is: its digests, content manifest, commit and lock.
+
+    The image is read, not run.
+    """
     from harness.entries.release import write_release
 
     typer.echo(write_release(image, out, signing_key(key)))

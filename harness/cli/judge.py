@@ -15,7 +15,7 @@ from harness.cli.printing import JsonOption, print_json, print_verdict
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.entries.regress import Confirm
+    from harness.entries.regress import Confirm, Outcome
     from harness.planning.plan import Plan
 
 T = TypeVar("T")
@@ -33,8 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(a: Folder, b: Folder, as_json: JsonOption = False) -> None:
-    """Two finished plan folders side by side, for people: differences with their intervals; no
-    verdict."""
+    """Two finished plan folders side by side: differences with their intervals, no verdict."""
     from harness.entries.regress import sides
     from leaderboard.pages.table import difference_table, differences
 
@@ -76,8 +75,10 @@ def regress(
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML there.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Did a change break learning? PASS, FAIL (exit 5) or INCONCLUSIVE, with the measured rate of
-    false alarms."""
+    """Did a change break learning? PASS, FAIL (exit 5) or INCONCLUSIVE.
+
+    The verdict comes with the measured rate of false alarms.
+    """
     from harness.entries import regress as gates
     from harness.files import write_atomic
 
@@ -92,16 +93,20 @@ def regress(
     if as_json:
         print_json(asdict(outcome))
     else:
-        for gate in outcome.gates:
-            typer.echo(f"{gate.name + ':':<10}{gate.word:<14} {gate.detail}")
-        seeds = outcome.more_seeds
-        more = f", about {seeds} more seeds would decide it" if seeds else ""
-        typer.echo(f"{outcome.word}{more} ({outcome.calibration})")
-
+        _print_outcome(outcome)
     if outcome.word == "FAIL":
         raise typer.Exit(errors.REGRESSION)
     if outcome.word == "INCONCLUSIVE" and on_inconclusive == "fail":
         raise typer.Exit(errors.INCONCLUSIVE)
+
+
+def _print_outcome(outcome: Outcome) -> None:
+    """A line for each gate, and the verdict with how often it is wrong."""
+    for gate in outcome.gates:
+        typer.echo(f"{gate.name + ':':<10}{gate.word:<14} {gate.detail}")
+    seeds = outcome.more_seeds
+    more = f", about {seeds} more seeds would decide it" if seeds else ""
+    typer.echo(f"{outcome.word}{more} ({outcome.calibration})")
 
 
 def _carry_out(candidate: Path) -> Confirm:
@@ -142,7 +147,10 @@ def merge(
     ] = Path("out"),
     key: KeyOption = None,
 ) -> None:
-    """One plan folder from several: more seeds, tasks or regimes of the same experiment, signed anew."""
+    """One plan folder from several of the same experiment, signed anew.
+
+    They may have more seeds, tasks or regimes than each other.
+    """
     from harness.entries.merge import merge as merged
 
     signing = signing_key(key)
@@ -164,8 +172,10 @@ def reeval(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Roll every submitted policy out again and sign what came of it: L1. Exit 4 if an entry claims
-    what it does not hold."""
+    """Roll every submitted policy out again and sign the outcome: L1.
+
+    Exit 4 if an entry claims what it does not hold.
+    """
     from harness.entries.reeval import reevaluate, verdict_lines
 
     signing = signing_key(key)
@@ -182,7 +192,7 @@ def reeval(
 
 
 def _judged(judge: Callable[[], T]) -> T:
-    """What `judge` returns; an entry that does not verify is printed and ends with exit 4."""
+    """What `judge` returns; the verdict on an entry that does not verify is printed: exit 4."""
     from harness.entries.verified import Refused
 
     try:

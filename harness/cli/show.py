@@ -59,8 +59,10 @@ def list_(
 def status(
     folder: Annotated[Path, typer.Argument(help="OUT/<plan id>.")], as_json: JsonOption = False
 ) -> None:
-    """The runs of a plan folder, where unfinished ones are, and the comparison so far; exit 3 while
-    some have no result."""
+    """The runs of a plan folder, how far unfinished ones are, and the comparison so far.
+
+    Exit 3 while some have no result.
+    """
     from harness.planning.plan import read_plan
     from harness.run import summary, unfinished
 
@@ -79,8 +81,10 @@ def status(
 def report(
     folder: Annotated[Path, typer.Argument(help="OUT/<plan id>, or the folder of an entry.")],
 ) -> None:
-    """Draw report.html of a plan folder: one offline page. An entry is verified first; without one,
-    the figures so far."""
+    """Draw report.html of a plan folder: one offline page.
+
+    An entry is verified first; without one, the page shows the figures so far.
+    """
     from harness.entries.page import write_report
     from harness.entries.verified import Refused
 
@@ -101,8 +105,10 @@ def doctor(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """What this machine can run: libraries, simulation to the bit, speed, and what each suite
-    takes. Exit 7 if it deviates."""
+    """What this machine can run, how fast, and what each suite takes.
+
+    Libraries and simulation are compared to the bit. Exit 7 if they deviate.
+    """
     from harness.doctor import diagnose
 
     diagnosis = diagnose(out, names or list(shipped()), full)

@@ -33,10 +33,12 @@ from leaderboard.formats.manifest import (
 
 def manifest(folder: Path, plan: Plan, started: float, command: str) -> Manifest:
     """The manifest of a plan folder as it is now. Raises Incomplete if the environments break."""
+    # What the machine does now, and what it noted while the plan was carried out.
     fingerprints = _fingerprints(plan)
     timings = read_timings(folder, plan.runs)
     drifted = any(timing.drifted for timing in timings)
     image = provenance.image_facts()
+
     return Manifest(
         schema=MANIFEST_SCHEMA,
         plan=plan.id,

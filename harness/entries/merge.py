@@ -43,6 +43,7 @@ def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
     Raises Refused if an entry does not verify, NonConforming if plans, code or libraries differ,
     UserError if a run that two folders have is not the same in both.
     """
+    # Nothing is written before everything is known to fit together.
     check_writable(out)
     plans = list[Plan]()
     manifests = list[Manifest]()
@@ -52,6 +53,7 @@ def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
     plan = _merged_plan(folders, plans)
     manifest = _merged_manifest(folders, manifests, plan)
 
+    # Runs are copied as they are; only the manifest and the entry are new.
     target = write_plan(plan, out)
     for folder, single in zip(folders, plans, strict=True):
         for run in single.runs:
@@ -65,6 +67,7 @@ def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
 def _merged_plan(folders: list[Path], plans: list[Plan]) -> Plan:
     """The runs of all plans, in the order of a plan's runs. NonConforming if they differ in what
     decides numbers."""
+    # Tables are joined: where two plans have a row of one name, it must be the same.
     first = plans[0]
     tables: dict[str, dict[str, Any]] = {
         name: {} for name in ("own", "regimes", "sizes", "observations")
@@ -87,6 +90,7 @@ def _merged_plan(folders: list[Path], plans: list[Plan]) -> Plan:
         runs |= dict.fromkeys(plan.runs)
         changes += [change for change in plan.suite.changes if not change.startswith(SEEDS)]
 
+    # The order that `make_plan` gives: task by task, seed by seed.
     tasks = list(tables["observations"])
     regimes = list(tables["regimes"])
     ordered = sorted(
@@ -150,6 +154,8 @@ def _copy_run(source: RunFolder, target: RunFolder) -> None:
     if not target.result.exists():
         shutil.copytree(source.path, target.path, dirs_exist_ok=True)
         return
+
+    # Another folder had it: only its timing may differ.
     for path in source.path.iterdir():
         copy = target.path / path.name
         same = copy.exists() and digest_file(copy) == digest_file(path)

@@ -37,6 +37,7 @@ def write_report(folder: Path, verdict: Verdict | None = None) -> Path:
         raise UserError(
             f"{folder}: is not a folder; name OUT/<plan id>, or the folder of an entry."
         )
+    # An entry is verified before anything of it is drawn.
     paths = Folder(folder)
     entry = paths.entry
     if entry.exists():
@@ -56,6 +57,8 @@ def _so_far(folder: Path) -> ReportInput:
     path = paths.plan
     plan = read_plan(path)
     manifest = read_manifest(folder) if Folder(folder).manifest.exists() else None
+
+    # Before the manifest is there, the plan alone says why it is not ranked.
     reasons = manifest.unranked_because if manifest else tuple(ranking.unranked_because(plan))
     return ReportInput(
         plan=build(Plan, read_json(path), str(path)),

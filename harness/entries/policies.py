@@ -74,6 +74,7 @@ def _check_memory(folder: Path, plan: Plan, run: Run, members: int) -> None:
 @torch.no_grad()
 def _load(path: Path, module: Module, member: int) -> None:
     """Copy a module's tensors into a member, if they are exactly those that it has."""
+    # A file that is larger than its tensors can be is not even read.
     rows = slice(member * module.copies, (member + 1) * module.copies)
     own = {name: tensor.detach()[rows] for name, tensor in module.parameters.items()}
     largest = sum(tensor.nbytes for tensor in own.values()) + SLACK
@@ -85,6 +86,7 @@ def _load(path: Path, module: Module, member: int) -> None:
             raise ValueError("does not hold the tensors of the plan's networks")
     except (OSError, ValueError, SafetensorError) as error:
         raise Unreadable(f"{path}: {error}") from None
+
     for name, tensor in own.items():
         tensor.copy_(submitted[name])
 

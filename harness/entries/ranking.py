@@ -13,7 +13,10 @@ from harness.seeding import SUITE_SOURCE
 def unranked_because(
     plan: Plan, drifted: bool = False, simulated: Mapping[str, str] | None = None
 ) -> list[str]:
-    """Why an entry of this plan from this machine cannot be ranked; empty if it can. `simulated`: fingerprints by task."""
+    """Why an entry of this plan from this machine cannot be ranked; empty if it can.
+
+    `drifted`: whether code or libraries changed during a run. `simulated`: fingerprints by task.
+    """
     reasons = ["code or libraries changed during a run (--allow-drift)"] if drifted else []
     if plan.suite.changes:
         reasons.append(f"the suite was changed: {' '.join(plan.suite.changes)}")
@@ -29,4 +32,8 @@ def unranked_because(
 
 def other_bits(simulated: Mapping[str, str]) -> list[str]:
     """Tasks whose fingerprint is not the one recorded for this instruction set."""
-    return [task for task, found in simulated.items() if reference(task) not in (None, found)]
+    return [
+        task
+        for task, fingerprint in simulated.items()
+        if reference(task) not in (None, fingerprint)
+    ]

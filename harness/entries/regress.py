@@ -136,6 +136,8 @@ def _side(folder: Path) -> Side:
         raise Incomplete(
             f"{folder}: {missing} of {len(runs)} runs are missing; carry them out first."
         )
+
+    # One seed has no spread, and nothing is said without one.
     if any(len(scores) < 2 for scores in gate.scores(runs).values()):
         raise UserError(
             f"{folder}: has one seed; a comparison needs two at least, and says little below five."
@@ -229,6 +231,8 @@ def _speed(old: Side, new: Side, limit: float | None) -> Gate:
     hardware and with cohorts of the same sizes."""
     if old.manifest.hardware != new.manifest.hardware:
         return Gate("speed", "not compared", "other hardware")
+
+    # Larger cohorts are slower and do more: their speeds are not compared.
     members = [sorted({run.members for run in side.runs}) for side in (old, new)]
     if members[0] != members[1]:
         return Gate("speed", "not compared", f"cohorts of {members[0]} and {members[1]} members")
@@ -268,6 +272,8 @@ def junit(outcome: Outcome) -> bytes:
     for cell in outcome.cells:
         means = f"{cell.baseline:.1f} to {cell.candidate:.1f} ({cell.change:+.1%})"
         cases.append((f"learning/{cell.cell}", cell.word, f"{means}, Holm p {cell.p:.2g}"))
+
+    # Continuous integration counts failures and skips by these attributes.
     words = [word for _, word, _ in cases]
     suite = ET.Element(
         "testsuite",
@@ -277,6 +283,7 @@ def junit(outcome: Outcome) -> bytes:
         skipped=str(words.count("INCONCLUSIVE")),
         errors="0",
     )
+
     for name, word, detail in cases:
         case = ET.SubElement(suite, "testcase", classname="mst-bench.regress", name=name)
         if word == "FAIL":

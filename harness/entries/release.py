@@ -55,7 +55,7 @@ def write_release(name: str, folder: Path, key: SigningKey) -> Path:
     for pushed in image.attrs.get("RepoDigests") or []:
         repository, _, digest = pushed.partition("@sha256:")
         subjects[repository] = digest
-    subjects |= {file: digest_bytes(data) for file, data in files.items()}
+    subjects |= {file: digest_bytes(files[file]) for file in files}
     release = Release(
         signer=Signer.of(key),
         version=content.version,
@@ -66,18 +66,18 @@ def write_release(name: str, folder: Path, key: SigningKey) -> Path:
         lock_sha256=lock_sha256,
     )
 
-    for file, data in files.items():
-        write_atomic(folder / file, data)
+    for file, content_bytes in files.items():
+        write_atomic(folder / file, content_bytes)
     path = folder / "release.dsse.json"
     document = dump_json(release_document(subjects, release))
     write_atomic(path, dump_json(envelope.sign(document, key)))
     return path
 
 
-def _content(data: bytes, location: str) -> Content:
+def _content(manifest: bytes, location: str) -> Content:
     """The content manifest of an image."""
     try:
-        return parse(Content, data, location)
+        return parse(Content, manifest, location)
     except DocumentError as error:
         raise UserError(str(error)) from None
 

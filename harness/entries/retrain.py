@@ -57,7 +57,7 @@ def train_again(
 def _as_trained(plan: Plan, index: int, run: Run, members: int) -> Cohort:
     """A cohort of as many members as the run was trained with. Others of its kind fill it up, and
     change nothing of it."""
-    neighbours = [other for other in alike(plan)[kind(plan, run)] if other != run]
+    neighbours = [neighbour for neighbour in alike(plan)[kind(plan, run)] if neighbour != run]
     return Cohort(index, run.task, (run, *neighbours[: members - 1]))
 
 
@@ -70,6 +70,7 @@ def _compare(
     claimed = stated[run].score
     observed = read_result(observed_folder.result).score
 
+    # On the same platform records must be the same; elsewhere the score may be as low as chance.
     defect = None
     if same and not repeated:
         defect = f"trained again it scores {observed}, not {claimed}, on the same kind of machine"

@@ -109,11 +109,15 @@ def convert(hint: Any, value: object, location: str) -> Any:
     """`value` as its type hint asks for it; DocumentError if it is not."""
     origin = typing.get_origin(hint)
     arguments = typing.get_args(hint)
+
+    # X | None
     if origin in (Union, types.UnionType):
         if value is None:
             return None
         some = next(argument for argument in arguments if argument is not type(None))
         return convert(some, value, location)
+
+    # Choices, then everything that has parts.
     if origin is Literal:
         if value not in arguments:
             choices = suggestion(value, map(str, arguments))
@@ -125,6 +129,8 @@ def convert(hint: Any, value: object, location: str) -> Any:
         return _mapping(arguments[1], value, location)
     if dataclasses.is_dataclass(hint):
         return build(typing.cast(type, hint), value, location)
+
+    # One value.
     return value if hint in (Any, object) else _scalar(hint, value, location)
 
 

@@ -83,6 +83,7 @@ def open_envelope(data: bytes) -> Envelope:
 
 def check_signature(envelope: Envelope, public_hex: str) -> None:
     """EnvelopeError unless the envelope's signature is by this key, under this key's id."""
+    # Under its own id: an id is the digest of its key, and no name that two keys can share.
     try:
         key_id = keys.key_id(public_hex)
         key = keys.public_key(public_hex)
@@ -92,6 +93,7 @@ def check_signature(envelope: Envelope, public_hex: str) -> None:
         named = envelope.key_id[:16]
         raise EnvelopeError(f"key id {named}.. is not the digest of the public key in the payload")
 
+    # By this key: DSSE signs the payload's type with the payload.
     signatures = {key_id: Signature(key_id, envelope.signature.hex())}
     try:
         dsse.Envelope(envelope.payload, PAYLOAD_TYPE, signatures).verify([key], 1)

@@ -111,17 +111,19 @@ def generate(path: Path, passphrase: bytes | None = None) -> SigningKey:
 def load(path: Path, passphrase: bytes | None = None) -> SigningKey:
     """The Ed25519 private key in a PKCS#8 PEM or OpenSSH file; KeyFileError says what is wrong with
     the file."""
+    # A private key that others can read is refused, as ssh refuses it.
     try:
-        data = path.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise KeyFileError(f"{path}: cannot be read ({error.strerror}).") from None
     if path.stat().st_mode & 0o077:
         raise KeyFileError(f"{path}: others may read this private key; run `chmod 600 {path}`.")
 
-    openssh = data.startswith(b"-----BEGIN OPENSSH")
+    # Both forms name themselves in their first line.
+    openssh = content.startswith(b"-----BEGIN OPENSSH")
     read = serialization.load_ssh_private_key if openssh else serialization.load_pem_private_key
     try:
-        private = read(data, passphrase)
+        private = read(content, passphrase)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise KeyFileError(f"{path}: not a readable private key ({error}).") from None
     if not isinstance(private, Ed25519PrivateKey):

@@ -34,16 +34,19 @@ def read_signed(path: Path, schema: str, predicate: type[S], trust: Path | None)
 
     SignedError otherwise; OSError if the file cannot be read, KeyFileError for a bad trust file.
     """
-    data = path.read_bytes()
-    if len(data) > LARGEST:
-        raise SignedError(f"{path}: has {len(data)} bytes, at most {LARGEST} are read")
+    content = path.read_bytes()
+    if len(content) > LARGEST:
+        raise SignedError(f"{path}: has {len(content)} bytes, at most {LARGEST} are read")
+
+    # What is parsed is the payload that is verified.
     try:
-        opened = envelope.open_envelope(data)
+        opened = envelope.open_envelope(content)
         statement = read_statement(strict_json.parse(opened.payload), schema, predicate)
         envelope.check_signature(opened, statement.predicate.signer.public_key)
     except ValueError as error:
         raise SignedError(f"{path}: {error}") from None
 
+    # A signature by somebody: whose it is, the trust file says.
     key_id = statement.predicate.signer.key_id
     if trust is not None and key_id not in keys.load_trust(trust):
         raise SignedError(f"{path}: key {key_id[:16]} is not in {trust}")

@@ -6,6 +6,9 @@ import json
 import math
 from collections import Counter
 
+DEEPEST = 64
+"""Levels of lists and mappings in a document."""
+
 
 def parse(data: bytes) -> object:
     """The document in `data`; ValueError says what is wrong with it."""
@@ -19,7 +22,29 @@ def parse(data: bytes) -> object:
         )
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+    # Whoever shows or compares a document recurses too, from further up the stack than the parser:
+    # what it could just read would be their traceback. Few brackets cannot be deep.
+    brackets = text.count("[") + text.count("{")
+    if brackets > DEEPEST and _deeper(document, DEEPEST):
+        raise ValueError("nested too deeply")
     return document
+
+
+def _deeper(document: object, levels: int) -> bool:
+    """Whether a document has more levels than these, looked at level by level."""
+    level = [document]
+    for _ in range(levels):
+        below = list[object]()
+        for container in level:
+            if isinstance(container, dict):
+                below += container.values()
+            elif isinstance(container, list):
+                below += container
+        if not below:
+            return False
+        level = below
+    return any(isinstance(container, dict | list) for container in level)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

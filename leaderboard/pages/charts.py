@@ -80,6 +80,8 @@ def lines(panel: Panel, order: list[str], ident: str, only: str | None = None) -
 def _draw_band(axes: Axes, band: Band, order: list[str], banded: bool) -> None:
     """A regime's mean, and with `banded` its interval wherever there is one."""
     colour = _hue(order, band.regime)
+
+    # The interval first, so that the mean lies on top of it.
     inside = [
         (step, *interval)
         for step, interval in zip(band.steps, band.intervals, strict=True)
@@ -88,6 +90,8 @@ def _draw_band(axes: Axes, band: Band, order: list[str], banded: bool) -> None:
     if inside and banded:
         steps, lows, highs = zip(*inside, strict=True)
         axes.fill_between(steps, lows, highs, color=colour, alpha=0.16, linewidth=0)
+
+    # A line of one point would not be seen.
     axes.plot(
         band.steps,
         band.means,
@@ -107,6 +111,8 @@ def scores(runs: Sequence[StatedRun], order: list[str], ident: str) -> str:
             points = _points(run for run in runs if run.regime == regime)
             if points:
                 _draw_scores(axes, points, row, _hue(order, regime))
+
+        # One row a regime, the first on top, and room on both sides.
         axes.set_yticks(range(len(order)), list(reversed(order)))
         axes.set_ylim(-0.6, len(order) - 0.4)
         axes.grid(visible=False, axis="y")
@@ -135,7 +141,12 @@ def _draw_scores(axes: Axes, points: list[float], row: int, colour: str) -> None
 def profiles(cells: Mapping[str, Sequence[Sequence[float]]], order: list[str], ident: str) -> str:
     """Performance profile of each regime: share of runs above a threshold. `cells`: regime ->
     scores of the seeds of each task."""
-    points = [point for tasks in cells.values() for seeds in tasks for point in seeds]
+    points = list[float]()
+    for tasks in cells.values():
+        for seeds in tasks:
+            points += seeds
+
+    # From below the lowest to above the highest score of any regime.
     low, high = _room(points)
     thresholds = [low + (high - low) * step / 200 for step in range(201)]
 

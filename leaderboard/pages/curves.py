@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from leaderboard.formats.records import EvaluationRecord, LearningCurve
-from leaderboard.statistics.stats import mean_interval
+from leaderboard.statistics.stats import Mean, mean_interval
 
 DIAGNOSTICS = {
     "srank": ("srank of the features", 1.0),
@@ -105,6 +105,7 @@ def _curve(recorded: LearningCurve, figure: Figure) -> Curve:
 
 
 def _band(regime: str, curves: Sequence[Curve]) -> Band:
+    # Runs that stopped early have fewer steps: each step has the seeds that came to it.
     values_at: dict[int, list[float]] = {}
     for curve in curves:
         if curve.regime == regime:
@@ -113,10 +114,10 @@ def _band(regime: str, curves: Sequence[Curve]) -> Band:
 
     steps = sorted(values_at)
     means = [mean_interval(values_at[step]) for step in steps]
-    intervals = [
-        None
-        if math.isnan(mean.half_width)
-        else (mean.mean - mean.half_width, mean.mean + mean.half_width)
-        for mean in means
-    ]
-    return Band(regime, steps, [mean.mean for mean in means], intervals)
+    return Band(regime, steps, [mean.mean for mean in means], [_interval(mean) for mean in means])
+
+
+def _interval(mean: Mean) -> tuple[float, float] | None:
+    if math.isnan(mean.half_width):
+        return None
+    return mean.mean - mean.half_width, mean.mean + mean.half_width

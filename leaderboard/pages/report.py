@@ -116,6 +116,7 @@ def render(report: ReportInput, folder: Path) -> str:
         )
     tested = claims.findings(report.suite.claims, report.recorded, last, budget)
 
+    # Published figures are for one budget only.
     published = published_rows(tasks) if budget == references.ENVIRONMENT_STEPS else []
     template = _environment().get_template("report.html")
     return template.render(
@@ -195,6 +196,8 @@ def _suite_means(
     there are several tasks."""
     if len(tasks) < 2:
         return []
+
+    # A regime without a score on some task has no mean over the tasks.
     rows = []
     for regime in regimes:
         cells = _scores(runs, regime)
@@ -226,6 +229,8 @@ class _Drawings:
             "Scores of the seeds (dots), mean and 95% t interval (diamond, bar; it may reach out of"
             " the chart)",
         )
+
+        # Curves come from the records, as far as there are any.
         returns = returns_panel(curves)
         diagnostics = [
             Drawing(self._lines(panel, f"d{self.number}n{index}"), panel.title)

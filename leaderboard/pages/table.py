@@ -88,21 +88,15 @@ def headers(modules: Sequence[str]) -> tuple[str, ...]:
 
 def comparison_rows(runs: Sequence[Scored], modules: Sequence[str]) -> list[list[str | int]]:
     """A row for each task and regime of planned runs; lost runs stay in the denominator."""
-    rows = []
+    rows = list[list[str | int]]()
     for (task, regime), seeds in _groups(runs).items():
         scores = _scores(seeds)
+        counted = f"{len(scores)}/{len(seeds)}"
+
+        # Why a seed has no score.
         statuses = [run.status for run in seeds]
-        rows.append(
-            [
-                task,
-                regime,
-                *_figures(scores),
-                f"{len(scores)}/{len(seeds)}",
-                _density(seeds, modules),
-                statuses.count("failed"),
-                statuses.count("missing"),
-            ]
-        )
+        lost = [statuses.count("failed"), statuses.count("missing")]
+        rows.append([task, regime, *_figures(scores), counted, _density(seeds, modules), *lost])
     return rows
 
 
@@ -121,18 +115,16 @@ def _figures(scores: list[float]) -> list[str | int]:
     """Mean, interval, IQM, its interval, lowest, highest and collapsed seeds of a group."""
     if not scores:
         return ["-"] * 7
+
+    # One seed has a mean and no interval.
     mean = mean_interval(scores)
-    interval = "-" if math.isnan(mean.half_width) else f"+- {mean.half_width:.1f}"
+    half_width = "-" if math.isnan(mean.half_width) else f"+- {mean.half_width:.1f}"
     low, high = iqm_interval([scores])
-    return [
-        f"{mean.mean:.1f}",
-        interval,
-        f"{pooled_iqm([scores]):.1f}",
-        f"{low:.1f} to {high:.1f}" if len(scores) > 1 else "-",
-        f"{min(scores):.1f}",
-        f"{max(scores):.1f}",
-        collapsed(scores),
-    ]
+    spread = f"{low:.1f} to {high:.1f}" if len(scores) > 1 else "-"
+
+    middle = f"{pooled_iqm([scores]):.1f}"
+    ends = [f"{min(scores):.1f}", f"{max(scores):.1f}"]
+    return [f"{mean.mean:.1f}", half_width, middle, spread, *ends, collapsed(scores)]
 
 
 def _density(runs: Iterable[Scored], modules: Iterable[str]) -> str:
@@ -171,6 +163,7 @@ class GroupDifference:
 
 def differences(ours: Sequence[Scored], theirs: Sequence[Scored]) -> list[GroupDifference]:
     """Every group that both sides have a score of, theirs less ours."""
+    # All groups are tested together: their p values are adjusted as one family.
     sides = _groups(ours), _groups(theirs)
     shared = [
         group
@@ -180,9 +173,11 @@ def differences(ours: Sequence[Scored], theirs: Sequence[Scored]) -> list[GroupD
     tests = [difference([_scores(sides[1][group])], [_scores(sides[0][group])]) for group in shared]
     adjusted = benjamini_hochberg([test.p for test in tests])
 
-    rows = []
+    rows = list[GroupDifference]()
     for group, test, p in zip(shared, tests, adjusted, strict=True):
         a, b = (_scores(side[group]) for side in sides)
+
+        # Seeds that both sides have differ less from each other than from the rest.
         pairs = _pairs(sides[0][group], sides[1][group])
         rows.append(
             GroupDifference(
@@ -215,20 +210,16 @@ def _evidence(pairs: list[float], spread: float) -> float | None:
 
 def difference_table(rows: Iterable[GroupDifference]) -> str:
     """`differences` as plain text."""
-    cells = []
-    for row in rows:
-        means = [f"{row.a:.1f}", f"{row.b:.1f}", f"{row.difference:.1f}"]
-        cells.append(
-            [
-                row.task,
-                row.regime,
-                *means,
-                "-" if row.interval is None else f"{row.interval[0]:.1f} to {row.interval[1]:.1f}",
-                "-" if row.p is None else f"{row.p:.2g}",
-                f"{row.improvement:.2f}",
-                f"{row.seeds[0]} and {row.seeds[1]}",
-                "-" if row.evidence is None else f"{row.evidence:.3g}",
-                row.pairs,
-            ]
-        )
-    return tabulate(cells, headers=DIFFERENCES, disable_numparse=True)
+    return tabulate(
+        [_difference_row(row) for row in rows], headers=DIFFERENCES, disable_numparse=True
+    )
+
+
+def _difference_row(row: GroupDifference) -> list[str | int]:
+    means = [f"{row.a:.1f}", f"{row.b:.1f}", f"{row.difference:.1f}"]
+    interval = "-" if row.interval is None else "{:.1f} to {:.1f}".format(*row.interval)
+    p = "-" if row.p is None else f"{row.p:.2g}"
+    seeds = f"{row.seeds[0]} and {row.seeds[1]}"
+    evidence = "-" if row.evidence is None else f"{row.evidence:.3g}"
+    better = f"{row.improvement:.2f}"
+    return [row.task, row.regime, *means, interval, p, better, seeds, evidence, row.pairs]

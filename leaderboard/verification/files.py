@@ -157,10 +157,10 @@ def _read_folder(folder: Path, names: list[str], digests: dict[str, str]) -> dic
     nothing is read from."""
     contents: dict[str, bytes] = {}
     for name in names:
-        data, sha256 = _read_once(folder / name, name)
+        content, sha256 = _read_once(folder / name, name)
         if sha256 != digests[name]:
             raise DocumentError(f"{name}: its bytes are not those that were signed")
-        contents[name.rpartition("/")[2]] = data
+        contents[name.rpartition("/")[2]] = content
     return contents
 
 
@@ -169,15 +169,17 @@ def _read_once(path: Path, name: str) -> tuple[bytes, str]:
     is_tensors = path.suffix == ".safetensors"
     is_document = path.name in (*NEEDED, RESULT, RECORDS)
     with open(path, "rb") as file:
+        # A file that nobody parses may be as large as it likes.
         if not is_tensors and not is_document:
             return b"", hashlib.file_digest(file, "sha256").hexdigest()
 
+        # One that is parsed must fit into memory.
         size = os.fstat(file.fileno()).st_size
         limit = LARGEST_TENSORS if is_tensors else LARGEST
         if size > limit:
             raise DocumentError(f"{name}: has {size} bytes, at most {limit} are read")
-        data = file.read()
-    return data, hashlib.sha256(data).hexdigest()
+        content = file.read()
+    return content, hashlib.sha256(content).hexdigest()
 
 
 def _read_run(folder: Path, run_folder: str, names: list[str], files: SignedFiles) -> RunFiles:

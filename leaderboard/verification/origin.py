@@ -21,10 +21,13 @@ def check_image(entry: Entry) -> Judgement:
             raise Defect("the entry does not come from a reference image")
         return unknown("not from a reference image")
 
+    # Without a release statement nobody vouches for that content.
     digest = image.content_sha256
     if entry.release is None:
         content = f"{image.variant} image of content {digest[:16]}"
         return unknown(f"{content}, no --release file was given")
+
+    # With one, it must be the entry's.
     release = read_release(entry.release, entry.trust)
     if (release.content_sha256, release.variant) != (digest, image.variant):
         raise Defect(
@@ -43,6 +46,7 @@ def check_simulation(entry: Entry) -> Judgement:
         named = ", ".join(stated) or "no task"
         raise Defect(f"states fingerprints of {named}, its plan has {', '.join(tasks)}")
 
+    # Bits are compared with those recorded for the same instruction set.
     architecture = entry.predicate.hardware.architecture
     recorded = _recorded(architecture)
     deviating = [task for task in tasks if recorded.get(task) not in (None, stated[task])]
@@ -52,6 +56,7 @@ def check_simulation(entry: Entry) -> Judgement:
             raise Defect(f"calls itself ranked, but {sentence} {architecture}")
         return unknown(f"{sentence} {architecture}")
 
+    # Where none are recorded, nobody can say.
     absent = [task for task in tasks if task not in recorded]
     if absent:
         return unknown(f"nothing is recorded for {', '.join(absent)} on {architecture}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from leaderboard.formats.document import DocumentError
 from leaderboard.formats.layout import PLAN, RECORDS, RESULT, TABLE, run_file, tensor_files
 from leaderboard.formats.plan import Size
 from leaderboard.formats.records import FinalRecord
@@ -18,18 +19,22 @@ STATUSES = ("finished", "failed", "missing")
 def check_plan(entry: Entry) -> Judgement:
     """(5) Threat: altered budgets and cherry-picked seeds: what was planned is told otherwise
     afterwards. Plans that were tried and left are not seen before there is a log of plans."""
+    # An id cannot be kept for another plan: it is the digest.
     stated = entry.predicate.plan
     digest = entry.files.digests[PLAN]
     if stated.sha256 != digest or stated.id != digest[:16]:
         raise Defect("the plan's id is not the digest of plan.json")
     entry.plan = plan = entry.files.plan.get()
 
+    # What the statement repeats of suite and plan is theirs.
     entry.suite = suite = entry.files.suite.get()
     named = entry.predicate.suite
     if (named.name, named.version, named.changes) != (suite.name, suite.version, suite.changes):
         raise Defect("suite, version or changes are not those of suite.json")
     if plan.budget != entry.predicate.budget:
         raise Defect("the budget is not that of plan.json")
+
+    # A rank takes the suite as shipped, and seeds that nobody could choose.
     if (suite.changes or plan.seed_source == "suite") and entry.predicate.ranked:
         raise Defect(
             "the entry calls itself ranked, but its suite was changed or its seeds are not from the"
@@ -41,6 +46,7 @@ def check_plan(entry: Entry) -> Judgement:
 def check_runs(entry: Entry) -> Judgement:
     """(7) Threat: runs left out, added or told otherwise. A lost run stays in the list, and in the
     denominator."""
+    # None left out, none added.
     runs = entry.predicate.runs
     planned = [run.identity for run in entry.plan.runs]
     if [run.identity for run in runs] != planned:
@@ -48,6 +54,8 @@ def check_runs(entry: Entry) -> Judgement:
             f"{len(runs)} runs are stated, not exactly the {len(planned)} planned ones in their"
             " order"
         )
+
+    # Each as its own files state it.
     for run in runs:
         if run.missing:
             _check_missing(entry, run)
@@ -78,12 +86,14 @@ def check_records(entry: Entry) -> Judgement:
     fabricated from the start is found by training again."""
     total = 0
     for run in entry.present_runs:
+        # The chain is whole, and the one that was signed.
         name = run_file(run.name, RECORDS)
         chain = entry.files.chain(run)
         total += chain.length
         if chain.head != run.chain_head:
             raise Defect(f"{name}: ends in another record than the entry states")
 
+        # The score's episodes are its last record.
         last = chain.last
         ends_in_returns = isinstance(last, FinalRecord) and last.returns == run.final_returns
         if run.finished and not ends_in_returns:
@@ -99,12 +109,16 @@ def check_budgets(entry: Entry) -> Judgement:
     for run in entry.present_runs:
         if not run.finished:
             continue
+
+        # As long as planned.
         steps = run.environment_steps
         if steps != budget.environment_steps:
             planned = budget.environment_steps
             raise Defect(f"runs/{run.name}: {steps} environment steps, planned {planned}")
         if run.updates != budget.updates:
             raise Defect(f"runs/{run.name}: updates {run.updates}, planned {budget.updates}")
+
+        # As large as planned, and measured as often.
         _check_size(run, entry.plan.sizes[run.group])
         if len(run.final_returns) != episodes:
             measured = len(run.final_returns)
@@ -127,6 +141,8 @@ def _check_size(run: StatedRun, size: Size) -> None:
 def check_scores(entry: Entry) -> Judgement:
     """(10) Threat: a score that does not follow from the episodes."""
     runs = entry.predicate.runs
+
+    # Of each run, from its episodes.
     for run in runs:
         recomputed = score(run.final_returns)
         if run.finished and run.score != recomputed:
@@ -135,6 +151,8 @@ def check_scores(entry: Entry) -> Judgement:
             )
         if not run.finished and (run.score is not None or run.final_returns):
             raise Defect(f"runs/{run.name}: is {run.status} and states a score")
+
+    # Of all of them, in the table.
     if results_csv(runs) != entry.files.table:
         raise Defect(f"{TABLE}: is not what the runs give")
     return passed("recomputed from the episodes' returns")
@@ -147,6 +165,7 @@ def check_tensors(entry: Entry) -> Judgement:
     needed = tensor_files(entry.plan.modules)
     absent = 0
     for run in entry.present_runs:
+        # All files of a run or none: a part of them could hide the rest.
         listed = [file for file in needed if entry.lists(run_file(run.name, file))]
         if not listed:
             absent += 1
@@ -154,8 +173,13 @@ def check_tensors(entry: Entry) -> Judgement:
         if len(listed) < len(needed):
             missing = f"has {', '.join(listed)}, but not all of {', '.join(needed)}"
             raise Defect(f"runs/{run.name}: {missing}")
+
+        # What they hold is what the run states and the regime asks for.
         measured = entry.files.tensors(run)
-        audit(measured, run, entry.plan.regimes[run.regime])
+        try:
+            audit(measured, run, entry.plan.regimes[run.regime])
+        except DocumentError as error:
+            raise Defect(f"runs/{run.name}: {error}") from None
 
     if absent and entry.complete:
         raise Defect(f"absent for {absent} runs")

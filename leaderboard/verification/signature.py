@@ -16,11 +16,11 @@ LARGEST_ENTRY = 256 << 20
 
 def check_envelope(entry: Entry) -> Judgement:
     """(0) Threat: an entry that two readers read differently, or whose bytes change unseen."""
-    data = entry.path.read_bytes()
-    if len(data) > LARGEST_ENTRY:
-        raise Defect(f"the entry has {len(data)} bytes, at most {LARGEST_ENTRY} are read")
-    entry.sha256 = hashlib.sha256(data).hexdigest()
-    entry.envelope = envelope.open_envelope(data)
+    content = entry.path.read_bytes()
+    if len(content) > LARGEST_ENTRY:
+        raise Defect(f"the entry has {len(content)} bytes, at most {LARGEST_ENTRY} are read")
+    entry.sha256 = hashlib.sha256(content).hexdigest()
+    entry.envelope = envelope.open_envelope(content)
     return passed("one signature, canonical form")
 
 

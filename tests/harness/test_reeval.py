@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from harness.entries import policies, reeval
+from harness.entries import policies, reeval, rollout
 from harness.entries.policies import Unreadable, load_policies
 from harness.entries.reeval import reevaluate
 from harness.entries.verified import Refused
@@ -92,7 +92,7 @@ def test_retraining_gives_the_same_records_and_l2(entry):
 
 def test_a_longer_trained_policy_is_found_by_retraining(entry, monkeypatch):
     """Its claimed returns are its own, so only training again tells."""
-    monkeypatch.setattr(reeval, "_check", lambda trial, members, claimed: [])
+    monkeypatch.setattr(rollout, "_check", lambda trial, members, claimed: [])
     forge_returns(entry.parent, lambda values: [value + 1.0 for value in values])
     found = reevaluate(entry, one_use_key(), retrain=4)
     assert len([defect for defect in found.defects if "trained again" in defect]) == 4

@@ -121,6 +121,18 @@ def test_doubled_keys_and_nan_in_a_payload_are_refused(entry):
         assert failed(verify(entry)) == "statement"
 
 
+@pytest.mark.parametrize("depth", [64, 500, *range(960, 1000, 3)])
+def test_brackets_without_end_are_refused_and_never_a_traceback(entry, depth):
+    """The parser once took just so many levels that the sentence about them could not be made."""
+    payload = envelope.open_envelope(entry.read_bytes()).payload
+    nested = payload.replace(b'"image":null', b'"image":' + b"[" * depth + b"]" * depth)
+    assert nested != payload
+    entry.write_text(json.dumps(envelope.sign(nested, keys.one_use_key())))
+    verdict = verify(entry)
+    assert failed(verdict) == "statement"
+    assert "nested too deeply" in verdict.checks[-1].detail
+
+
 def run_of(statement, index=0):
     return statement["predicate"]["runs"][index]
 

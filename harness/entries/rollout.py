@@ -1,0 +1,144 @@
+"""Rolls the policies of an entry out again, each twice.
+
+On the stream of its claimed score, where on the same kind of machine the same returns must come out
+to the bit, and on a fresh stream that nobody could know before, whose returns the claimed ones must
+not exceed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.protocol import Agent
+from envs.tasks import TASKS
+from envs.worker import Worker
+from harness.entries.policies import load_policies
+from harness.planning.cohorts import kind
+from harness.planning.plan import Plan, Run
+from harness.seeding import environment_seed
+from harness.training.evaluation import Evaluator
+from leaderboard.formats.run import StatedRun
+from leaderboard.statistics.inflation import inflated
+
+
+@dataclass(frozen=True)
+class RunCheck:
+    """One policy, rolled out again."""
+
+    run: Run
+    repeated: bool
+    """Whether the claimed returns came out again, to the bit."""
+    claimed: float
+    observed: float
+    """Mean return on the fresh stream."""
+    p: float
+    """Of the claim not being too high."""
+    z: float
+    defect: str | None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What all rollouts of a re-evaluation share."""
+
+    folder: Path
+    plan: Plan
+    worker: Worker
+    nonce: str
+    same: bool
+    """Whether bits must come out again."""
+    level: float
+    """Of the tests of all runs one by one, which share it out."""
+
+
+Claimed = tuple[Run, Sequence[float]]
+"""A run and its final returns, as stated."""
+
+
+def roll_out(trial: Trial, stated_runs: Sequence[StatedRun]) -> list[RunCheck]:
+    """Every policy of an entry; the level of the trial is shared out over the runs."""
+    groups = list(_groups(trial.plan, stated_runs))
+    runs = sum(len(claimed) for _, claimed in groups)
+    trial = replace(trial, level=trial.level / max(1, runs))
+    checks = []
+    for members, claimed in groups:
+        checks += _check(trial, members, claimed)
+    return checks
+
+
+def _groups(plan: Plan, stated_runs: Sequence[StatedRun]) -> Iterator[tuple[int, list[Claimed]]]:
+    """Finished runs by the number of members they trained with, task and network: what was one
+    program is rolled out as one."""
+    alike: dict[tuple[int, tuple[object, ...]], list[Claimed]] = {}
+    for stated in stated_runs:
+        if stated.finished:
+            run = Run(stated.task, stated.regime, stated.seed)
+            program = (stated.members, kind(plan, run))
+            alike.setdefault(program, []).append((run, stated.final_returns))
+    for (members, _), claimed in alike.items():
+        for first in range(0, len(claimed), members):
+            yield members, claimed[first : first + members]
+
+
+def _check(trial: Trial, members: int, claimed: list[Claimed]) -> list[RunCheck]:
+    """Both rollouts of the policies of one group."""
+    runs = [run for run, _ in claimed]
+    agent = load_policies(trial.folder, trial.plan, runs, members)
+
+    # The same number of members rounds the same way.
+    filled = [runs[index % len(runs)] for index in range(members)]
+    repeated = _returns(trial, agent, filled, "final")
+    fresh = _returns(trial, agent, filled, f"reeval/{trial.nonce}")
+    return [
+        _compare(trial, run, returns, repeated[member].tolist(), fresh[member].tolist())
+        for member, (run, returns) in enumerate(claimed)
+    ]
+
+
+def _compare(
+    trial: Trial, run: Run, claimed: Sequence[float], repeated: list[float], fresh: list[float]
+) -> RunCheck:
+    """One policy's claimed returns beside those of both rollouts."""
+    same = repeated == list(claimed)
+    z, p = inflated(claimed, fresh)
+    mean = math.fsum(claimed) / len(claimed)
+    observed = float(np.mean(fresh))
+
+    # On the same platform bits decide; elsewhere, whether the claim is too high.
+    defect = None
+    if trial.same and not same:
+        defect = (
+            f"its policy returns {float(np.mean(repeated)):.1f} on the claimed episodes here, not"
+            f" {mean:.1f}, on the same kind of machine"
+        )
+    elif p < trial.level:
+        defect = f"claims {mean:.1f}, fresh episodes return {observed:.1f} (p {p:.2g})"
+    return RunCheck(run, same, mean, observed, p, z, defect)
+
+
+def _returns(trial: Trial, agent: Agent, runs: list[Run], word: str) -> NDArray[np.float64]:
+    """Returns of the final protocol on a stream: [P, episodes]."""
+    # Every environment of every run has a seed of its own.
+    plan = trial.plan
+    slots = range(plan.evaluation.environments)
+    seeds = [
+        [environment_seed(plan.seed_source, run.task, run.seed, f"{word}/{slot}") for slot in slots]
+        for run in runs
+    ]
+
+    evaluator = Evaluator(
+        trial.worker,
+        TASKS[runs[0].task],
+        seeds,
+        plan.evaluation.final_episodes,
+        plan.budget.action_repeat,
+    )
+    returns = evaluator(agent.snapshot(), 0)
+    evaluator.close()
+    return returns
