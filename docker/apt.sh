@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs Debian packages and leaves nothing else behind: from the archive's snapshot, or from the sources of a build secret.
+# Installs Debian packages and leaves nothing else behind. The packages come from the archive's snapshot, or from the
+# sources of a build secret.
 # Usage: apt.sh SNAPSHOT PACKAGE...
 set -eu
 snapshot=$1

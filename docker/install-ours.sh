@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs this project into /ours, to be laid over /opt/mst-bench; /ours/out is where results go, for any user.
+# Installs this project into /ours, which the Dockerfile copies over /. Any user may write results to /ours/out.
 # Usage: install-ours.sh cuda|cpu
 set -eu
 /opt/pip/bin/pip --python /opt/mst-bench/bin/python install --quiet --disable-pip-version-check --no-compile --no-deps \

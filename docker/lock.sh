@@ -1,6 +1,6 @@
 #!/bin/sh
-# Writes the hash-locked requirements anew: the CUDA image, the CPU image, the light install of verifiers.
-# Usage: docker/lock.sh [place of PyTorch's CPU wheels: a folder or a page of links]
+# Writes the hash-locked requirements anew, for the CUDA image, the CPU image and the light install of verifiers.
+# Usage: docker/lock.sh [CPU_WHEELS]   CPU_WHEELS: a folder or a page of links with PyTorch's CPU wheels
 set -eu
 cd "$(dirname "$0")/.."
 cpu_wheels=${1:-https://download.pytorch.org/whl/torch/}
@@ -12,7 +12,7 @@ lock() {
     --python-version 3.11 --python-platform x86_64-manylinux_2_28 "$@"
 }
 lock pyproject.toml --constraint docker/constraints.txt --output-file docker/requirements-cuda.txt
-# The same versions everywhere: what the CUDA lock chose holds for the two others.
+# The other two locks take the versions that the CUDA lock chose.
 sed 's/ *\\$//; /--hash/d; /^torch==/d' docker/requirements-cuda.txt > "$scratch/chosen.txt"
 sed -n 's/.*"\(torch==.*\)",.*/\1+cpu/p' pyproject.toml > "$scratch/cpu.txt"
 lock pyproject.toml --override "$scratch/cpu.txt" --find-links "$cpu_wheels" --constraint "$scratch/chosen.txt" \

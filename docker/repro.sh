@@ -1,7 +1,8 @@
 #!/bin/sh
-# Builds the image twice without any cache and compares: the same layers and the same image, to the bit, or exit 1.
-# The engine must use the containerd image store, which alone rewrites the times of files; each build takes as long as the first.
-# Usage: docker/repro.sh BUILD-FLAG...   (make image-repro gives them)
+# Builds the image twice without any cache and compares. Exit 1 unless layers and image are the same to the bit.
+# The engine must use the containerd image store, because only that store rewrites the times of files. Each build takes as
+# long as the first.
+# Usage: docker/repro.sh BUILD-FLAG...   (`make image-repro` passes the flags)
 set -eu
 cd "$(dirname "$0")/.."
 scratch=$(mktemp -d)
