@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.learner import Learner
-from agents.members.layers import Parameters
+from agents.members.layers import Modules
 from agents.members.replay import Replay
 from agents.protocol import Probe, TrainedModule
 from agents.spec import AgentSpec
@@ -33,7 +33,7 @@ class Algorithm(Protocol):
     def settings(self) -> AgentSpec:
         """Its settings: actions are uniform until learning starts."""
 
-    def greedy(self, observation: Tensor, parameters: Mapping[str, Parameters]) -> Tensor:
+    def greedy(self, observation: Tensor, parameters: Modules) -> Tensor:
         """Actions [P, E, act] in [-1, 1] of the policy with these parameters, nothing random."""
 
     def explore(self, observation: Tensor, noise: Tensor) -> Tensor:

@@ -18,6 +18,8 @@ from agents.members.blocks import BlockType, Linear
 
 Parameters = Mapping[str, Tensor]
 """Names to tensors: `NAME.weight` [G, in, out] and `NAME.bias` [G, 1, out]."""
+Modules = Mapping[str, Parameters]
+"""Module -> its parameters, or its target's."""
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {"relu": F.relu, "elu": F.elu}
 

@@ -20,6 +20,10 @@ from agents.members.lap import LAP, stored
 from agents.members.recording import Recorder
 from agents.members.upload import upload
 
+Window = tuple[Tensor, Tensor, Tensor, Tensor]
+"""Sub-trajectories of H steps: observations [P, H + 1, B, obs], actions [P, H, B, act], rewards and
+not-done [P, H, B]."""
+
 
 class Replay:
     """[P, capacity] rows.
@@ -154,7 +158,7 @@ class Replay:
         """Rows [P, B] in proportion to their priority, from float64 uniforms [P, B] on [0, 1)."""
         return self.lap.sample(uniform)
 
-    def windows(self, index: Tensor, length: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def windows(self, index: Tensor, length: int) -> Window:
         """Sub-trajectories that begin at rows [P, B], step after step as a model unrolls them.
 
         Returns observations [P, length + 1, B, obs], actions [P, length, B, act], and rewards and

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from agents.learner import Learner
-from agents.members.layers import Parameters
+from agents.members.layers import Modules
 from agents.members.module import AdamWSettings
 from agents.mrq import losses
 from agents.mrq.networks import Networks
@@ -76,7 +76,7 @@ class MRQ:
 
     # -- acting --
 
-    def greedy(self, observation: Tensor, parameters: Mapping[str, Parameters]) -> Tensor:
+    def greedy(self, observation: Tensor, parameters: Modules) -> Tensor:
         """tanh policy on the embedded state: [P, E, obs] -> [P, E, act]."""
         zs = self.networks.state_embedding(observation, parameters["encoder"])
         return self.networks.policy(zs, parameters["actor"])[0]

@@ -10,10 +10,11 @@ from torch import Tensor
 from agents.diagnostics.interference import sample_cosines
 from agents.members.layers import Traced
 from agents.members.module import Module
+from agents.members.replay import Window
 from agents.mrq import losses
 from agents.mrq.networks import Networks
 from agents.mrq.settings import MRQSettings
-from agents.mrq.updates import Target, Window
+from agents.mrq.updates import Target
 from agents.protocol import Probe
 
 PROBE_BATCH = 2048

@@ -6,21 +6,16 @@ weights: arXiv 2501.16142.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from agents.members.layers import Parameters
+from agents.members.layers import Modules, Parameters
+from agents.members.replay import Window
 from agents.mrq import losses
 from agents.mrq.networks import Networks
 from agents.mrq.settings import MRQSettings
-
-Online = Mapping[str, Parameters]
-"""Module -> its parameters, or its target's."""
-Window = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Observations [P, H + 1, B, obs], actions [P, H, B, act], rewards and not-done [P, H, B]."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +83,8 @@ def encoder_loss(
 @torch.no_grad()
 def td_target(
     networks: Networks,
-    online: Online,
-    target: Online,
+    online: Modules,
+    target: Modules,
     window: Window,
     noise: Tensor,
     scales: Scales,
@@ -120,7 +115,7 @@ def td_target(
 
 
 def actor_loss(
-    networks: Networks, online: Online, zs: Tensor, settings: MRQSettings
+    networks: Networks, online: Modules, zs: Tensor, settings: MRQSettings
 ) -> tuple[Tensor, Tensor]:
     """The policy's loss of each sample [P, B] at embedded states, and its Q values [P, 2, B]."""
     action, pre_activation = networks.policy(zs, online["actor"])
