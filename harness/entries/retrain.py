@@ -13,7 +13,7 @@ import torch
 
 from harness.folder import Folder
 from harness.options import Options
-from harness.planning.cohorts import Cohort, alike, kind
+from harness.planning.cohorts import Cohort, alike, program
 from harness.planning.plan import Plan, Run, write_plan
 from harness.seeding import generator
 from harness.training.results import read_result
@@ -57,7 +57,7 @@ def train_again(
 def _as_trained(plan: Plan, index: int, run: Run, members: int) -> Cohort:
     """A cohort of as many members as the run was trained with. Others of its kind fill it up, and
     change nothing of it."""
-    neighbours = [neighbour for neighbour in alike(plan)[kind(plan, run)] if neighbour != run]
+    neighbours = [neighbour for neighbour in alike(plan)[program(plan, run)] if neighbour != run]
     return Cohort(index, run.task, (run, *neighbours[: members - 1]))
 
 

@@ -19,7 +19,7 @@ from agents.protocol import Agent
 from envs.tasks import TASKS
 from envs.worker import Worker
 from harness.entries.policies import load_policies
-from harness.planning.cohorts import kind
+from harness.planning.cohorts import Program, program
 from harness.planning.plan import Plan, Run
 from harness.seeding import environment_seed
 from harness.training.evaluation import Evaluator
@@ -73,14 +73,16 @@ def roll_out(trial: Trial, stated_runs: Sequence[StatedRun]) -> list[RunCheck]:
 
 
 def _groups(plan: Plan, stated_runs: Sequence[StatedRun]) -> Iterator[tuple[int, list[Claimed]]]:
-    """Finished runs by the number of members they trained with, task and network: what was one
-    program is rolled out as one."""
-    alike: dict[tuple[int, tuple[object, ...]], list[Claimed]] = {}
+    """Finished runs by their number of members and their program: what was trained as one program
+    is rolled out as one."""
+    alike: dict[tuple[int, Program], list[Claimed]] = {}
     for stated in stated_runs:
         if stated.finished:
             run = Run(stated.task, stated.regime, stated.seed)
-            program = (stated.members, kind(plan, run))
-            alike.setdefault(program, []).append((run, stated.final_returns))
+            trained_as = (stated.members, program(plan, run))
+            alike.setdefault(trained_as, []).append((run, stated.final_returns))
+
+    # A group may be larger than one cohort was.
     for (members, _), claimed in alike.items():
         for first in range(0, len(claimed), members):
             yield members, claimed[first : first + members]

@@ -1,1 +1,1 @@
-"""From a suite's file to a plan, its cohorts and what they will take. Nothing here loads torch."""
+"""From a suite's file to a plan, its cohorts and their needs. Nothing here loads torch."""

@@ -1,15 +1,15 @@
 """Runs to cohorts: which runs are trained together as one program.
 
-Cohorts depend on the plan, the device class and declared limits alone, never on how many cores or cards a machine has, so
-the same plan makes the same cohorts, and the same numbers, everywhere in its device class.
+Cohorts depend on the plan, the device class and declared limits alone, never on how many cores or
+cards a machine has. The same plan therefore makes the same cohorts, and the same numbers,
+everywhere in its device class.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Any
 
 from harness.config import build
 from harness.errors import UserError
@@ -19,6 +19,9 @@ from harness.planning.plan import Plan, Run
 from harness.planning.sizing import cohort_size, declared_gib
 
 SCHEMA = "urn:mst-bench:cohorts:v1"
+
+Program = tuple[object, ...]
+"""Task, settings and blocks: runs whose programs are equal can be trained as one."""
 
 
 @dataclass(frozen=True)
@@ -39,35 +42,43 @@ class Cohorts:
     members: int | None
     """Members of a cohort as asked for; None: by harness/planning/sizing.py."""
     memory_gib: float
-    """What that counted with."""
+    """The memory that this size was worked out for."""
     cohorts: tuple[Cohort, ...]
 
 
 def partition(
     plan: Plan, device_class: str, members: int | None = None, memory_gib: float | None = None
 ) -> Cohorts:
-    """Seeds complete before the next begins, and tasks and networks take turns, so that each of them starts early."""
+    """Divides the runs of a plan into cohorts.
+
+    Seeds complete before the next begins. Tasks and networks take turns, so that each of them
+    starts early.
+    """
     memory = memory_gib or declared_gib(device_class)
-    chunks = []
+
+    # Consecutive seeds of one program make a cohort.
+    queues = []
     for runs in alike(plan).values():
         size = members or cohort_size(plan, runs[0], device_class, memory)
-        chunks.append([tuple(runs[at : at + size]) for at in range(0, len(runs), size)])
-    turns = [chunk for turn in zip_longest(*chunks) for chunk in turn if chunk]
-    cohorts = tuple(Cohort(index, chunk[0].task, chunk) for index, chunk in enumerate(turns))
+        queues.append([tuple(runs[first : first + size]) for first in range(0, len(runs), size)])
+
+    # Programs take turns; one with fewer cohorts than the others runs out early.
+    turns = filter(None, chain.from_iterable(zip_longest(*queues)))
+    cohorts = tuple(Cohort(index, runs[0].task, runs) for index, runs in enumerate(turns))
     return Cohorts(SCHEMA, device_class, members, memory, cohorts)
 
 
-def kind(plan: Plan, run: Run) -> tuple[Any, ...]:
-    """Task and network of a run: runs of one kind could be one program."""
+def program(plan: Plan, run: Run) -> Program:
+    """What a run trains, apart from its masks and its seed."""
     return (run.task, plan.agent_settings(run), *plan.blocks_of(run).items())
 
 
-def alike(plan: Plan) -> dict[tuple[Any, ...], list[Run]]:
-    """The runs of each kind, in the plan's order."""
-    found = dict[tuple[Any, ...], list[Run]]()
+def alike(plan: Plan) -> dict[Program, list[Run]]:
+    """The runs of each program, in the plan's order."""
+    by_program = dict[Program, list[Run]]()
     for run in plan.runs:
-        found.setdefault(kind(plan, run), []).append(run)
-    return found
+        by_program.setdefault(program(plan, run), []).append(run)
+    return by_program
 
 
 def frozen_cohorts(
@@ -79,17 +90,20 @@ def frozen_cohorts(
 ) -> Cohorts:
     """cohorts.json of a plan folder, made when it is not there yet."""
     path = Folder(folder).cohorts
-    found = read_cohorts(folder)
-    if found is not None:
-        if sorted(run.name for cohort in found.cohorts for run in cohort.runs) != sorted(
-            run.name for run in plan.runs
-        ):
-            raise UserError(
-                f"{path}: does not hold the runs of the plan beside it. Remove it; it is made again."
-            )
-        return found
-    cohorts = partition(plan, device_class, members, memory_gib)
-    write_json(path, asdict(cohorts))
+    cohorts = read_cohorts(folder)
+    if cohorts is None:
+        cohorts = partition(plan, device_class, members, memory_gib)
+        write_json(path, asdict(cohorts))
+        return cohorts
+
+    # A file that leaves runs out, or names others, would train something else.
+    frozen = list[str]()
+    for cohort in cohorts.cohorts:
+        frozen += [run.name for run in cohort.runs]
+    if sorted(frozen) != sorted(run.name for run in plan.runs):
+        raise UserError(
+            f"{path}: does not hold the runs of the plan beside it. Remove it; it is made again."
+        )
     return cohorts
 
 

@@ -1,4 +1,4 @@
-"""What a plan will take: arithmetic, memory and disk counted exactly, hours estimated from measured rates."""
+"""What a plan will take: memory and disk are counted exactly, hours are estimated from rates."""
 
 from __future__ import annotations
 
@@ -7,13 +7,23 @@ from dataclasses import dataclass, field
 
 from envs.tasks import TASKS
 from harness.planning.cohorts import Cohort
-from harness.planning.plan import Plan
+from harness.planning.plan import Plan, Run
 from harness.planning.sizing import cohort_gib, run_memory
+
+STATE_BYTES = 16
+"""Of a parameter in a checkpoint: weight, target and two moments in float32."""
+STATES = 2
+"""Checkpoints on disk at a time (harness/training/checkpoint.py); they share the replay's rows."""
+RESULT_BYTES = 4.3
+"""Of a parameter in the results: its weight in float32, two bits of masks, and headers."""
 
 
 @dataclass(frozen=True)
 class Rates:
-    """How fast a machine is. The defaults were measured on one core of a busy AMD EPYC; `doctor` measures this machine."""
+    """How fast a machine is.
+
+    The defaults were measured on one core of a busy AMD EPYC; `doctor` measures this machine.
+    """
 
     gflops: float = 60.0
     """Sustained single-thread rate of the training core at width 512."""
@@ -39,30 +49,38 @@ class Estimate:
 
 
 def estimate(plan: Plan, cohorts: Sequence[Cohort], rates: Rates = Rates()) -> Estimate:
-    """From shapes and budgets; nothing is run."""
-    budget = plan.budget
-    largest_parameters, memory, disk, checkpoint, hours = 0, 0.0, 0.0, 0.0, 0.0
+    """Works out an estimate from shapes and budgets; nothing is run."""
+    parameters = 0
+    memory = 0.0
+    disk = 0.0
+    checkpoint = 0.0
+    hours = 0.0
     for cohort in cohorts:
-        task, run, members = TASKS[cohort.task], cohort.runs[0], len(cohort.runs)
-        size = plan.sizes[run.group]
-        evaluated = (
-            budget.agent_steps // plan.evaluation.every * plan.evaluation.episodes * task.horizon
-        )
-        simulating = (
-            (budget.environment_steps + evaluated)
-            * rates.environment_ms.get(task.domain, task.step_ms)
-            / 1000.0
-        )
-        hours += (
-            members
-            * (size.flops * budget.updates["critic"] / (rates.gflops * 1e9) + simulating)
-            / 3600.0
-        )
-        largest_parameters = max(largest_parameters, size.parameters)
+        run = cohort.runs[0]
+        members = len(cohort.runs)
+        size = plan.sizes[run.group].parameters
+
+        # Of the largest cohort: one process holds it.
+        parameters = max(parameters, size)
         memory = max(memory, cohort_gib(plan, run, members))
-        checkpoint = max(
-            checkpoint,
-            members * (run_memory(plan, run).replay + 2 * 16 * size.parameters) / 2**30,
-        )
-        disk += members * size.parameters * 4.3 / 2**30
-    return Estimate(largest_parameters, memory, disk, checkpoint, hours)
+        saved = run_memory(plan, run).replay + STATES * STATE_BYTES * size
+        checkpoint = max(checkpoint, members * saved / 2**30)
+
+        # Of all runs together
+        disk += members * size * RESULT_BYTES / 2**30
+        hours += members * _run_seconds(plan, run, rates) / 3600.0
+    return Estimate(parameters, memory, disk, checkpoint, hours)
+
+
+def _run_seconds(plan: Plan, run: Run, rates: Rates) -> float:
+    """Seconds of one run on one core: learning, and simulating for training and evaluation."""
+    budget = plan.budget
+    task = TASKS[run.task]
+    learning_steps = max(0, budget.agent_steps - plan.agent_settings(run).learning_starts)
+    learning = plan.sizes[run.group].flops * learning_steps / (rates.gflops * 1e9)
+
+    # Scheduled evaluations simulate as well: whole episodes, each time.
+    evaluations = budget.agent_steps // plan.evaluation.every
+    evaluated = evaluations * plan.evaluation.episodes * task.horizon
+    step_ms = rates.environment_ms.get(task.domain, task.step_ms)
+    return learning + (budget.environment_steps + evaluated) * step_ms / 1000.0

@@ -1,4 +1,4 @@
-"""Makes the plan of a resolved suite."""
+"""Makes the plan of a resolved suite: every size counted, every run named."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import bisect
 import itertools
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import TypeVar
 
 from agents.sparsity.counting import Size, size
 from agents.sparsity.regime import Regime
@@ -17,11 +17,15 @@ from harness.planning.regimes import ResolvedRegime, ResolvedSuite
 from harness.planning.shapes import task_shape
 from harness.seeding import SUITE_SOURCE
 
+T = TypeVar("T")
+
 
 def make_plan(resolved: ResolvedSuite, changes: tuple[str, ...] = ()) -> Plan:
     """The plan of a suite; `changes` are the overrides it was read with."""
     suite = resolved.suite
     shapes = {task: task_shape(TASKS[task], suite.action_repeat) for task in suite.tasks}
+
+    # Networks are counted on each task: its observations and actions shape them.
     own = dict[str, Own]()
     sizes = dict[str, Size]()
     for task, name in itertools.product(suite.tasks, suite.regimes):
@@ -29,7 +33,7 @@ def make_plan(resolved: ResolvedSuite, changes: tuple[str, ...] = ()) -> Plan:
         settings = _matched(resolved, regime, shapes[task])
         sizes[f"{task}/{name}"] = _size(settings, regime.modules, shapes[task])
 
-        # What of this network is not the suite's
+        # Where this network is not the suite's
         different = Own(
             _different(asdict(resolved.settings), asdict(settings)),
             _different(resolved.blocks, regime.blocks),
@@ -37,6 +41,7 @@ def make_plan(resolved: ResolvedSuite, changes: tuple[str, ...] = ()) -> Plan:
         if different != Own({}, {}):
             own[f"{task}/{name}"] = different
 
+    # A seed of all regimes is complete before the next seed begins.
     seeds = range(suite.first_seed, suite.first_seed + suite.seeds)
     runs = itertools.product(suite.tasks, seeds, suite.regimes)
     return Plan(
@@ -83,6 +88,6 @@ def _size(settings: AgentSpec, regime: Regime, task: TaskShape) -> Size:
     return size(settings.shapes(task), regime, settings.flops)
 
 
-def _different(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def _different(base: Mapping[str, T], own: Mapping[str, T]) -> dict[str, T]:
     """Entries in which `own` differs from `base`."""
     return {name: value for name, value in own.items() if value != base[name]}

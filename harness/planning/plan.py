@@ -1,8 +1,8 @@
 """A plan: a suite resolved to the last default.
 
-plan.json holds what decides numbers and what follows from it; its digest is the plan's id. What the
-plan is called, how its suite was changed and what is claimed of it stand in suite.json beside it:
-none of that decides a number.
+plan.json holds what decides numbers and what follows from it; its digest is the plan's id.
+suite.json beside it holds what decides no number: the plan's name, the changes to its suite, and
+what is claimed of it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import rfc8785
 
@@ -56,7 +56,7 @@ class Run:
 class Own:
     """Settings and blocks in which a regime's network differs from the suite's."""
 
-    settings: dict[str, Any]
+    settings: dict[str, object]
     blocks: dict[str, str]
 
 
@@ -90,7 +90,7 @@ class Plan:
 
     schema: Literal["urn:mst-bench:plan:v2"]
     suite: SuiteReference
-    """Of suite.json; no part of plan.json and of the id."""
+    """suite.json; it is no part of plan.json, nor of the id."""
     seed_source: str
     precision: Literal["float32", "tf32", "bfloat16"]
     agent: str
@@ -98,7 +98,7 @@ class Plan:
     """The agent's modules, in the order in which tables and files name them."""
     policy_modules: tuple[str, ...]
     """Those that acting needs: what a re-evaluation loads."""
-    settings: dict[str, Any]
+    settings: dict[str, object]
     """The agent's own."""
     blocks: dict[str, str]
     own: dict[str, Own]
@@ -112,14 +112,14 @@ class Plan:
     """For each task, the observation keys and widths that the agent sees."""
     runs: tuple[Run, ...]
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> dict[str, object]:
         """plan.json as plain data."""
         document = asdict(self)
         del document["suite"]
         return document
 
     def canonical(self) -> bytes:
-        """RFC 8785 bytes: what is written and what the id digests."""
+        """RFC 8785 bytes: what is written, and what the id digests."""
         return rfc8785.dumps(json.loads(json.dumps(self.document())))
 
     @property
@@ -133,20 +133,25 @@ class Plan:
             raise UserError(
                 f"plan.json: agent: unknown agent '{self.agent}'.{suggestion(self.agent, AGENTS)}"
             )
-        own = self.own[run.group].settings if run and run.group in self.own else {}
-        return build(agent_spec(self.agent), {**self.settings, **own}, "plan.json: settings")
+
+        # A regime with a network of its own states only where it differs.
+        settings = self.settings
+        if run is not None and run.group in self.own:
+            settings = {**settings, **self.own[run.group].settings}
+        return build(agent_spec(self.agent), settings, "plan.json: settings")
 
     def blocks_of(self, run: Run) -> dict[str, str]:
         """Block types of a run's modules, and its kind of residual."""
-        own = self.own[run.group].blocks if run.group in self.own else {}
-        return {**self.blocks, **own}
+        if run.group not in self.own:
+            return self.blocks
+        return {**self.blocks, **self.own[run.group].blocks}
 
 
 # -- files --
 
 
 def check_writable(out: Path) -> None:
-    """At second 0: UserError if nothing can be written under OUT."""
+    """UserError if nothing can be written under OUT: called at second 0, before any work."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
@@ -167,12 +172,15 @@ def write_plan(plan: Plan, out: Path) -> Path:
 
     UserError if the folder holds another plan, or a signed entry of another suite with these runs.
     """
+    # The id is a digest: another plan in this folder was copied or edited there.
     folder = Folder(out / plan.id)
     if folder.plan.exists() and folder.plan.read_bytes() != plan.canonical():
         raise UserError(
             f"{folder.plan}: is not the plan that its folder names; move it away or choose another"
             " --out."
         )
+
+    # Two suites may have equal plans; an entry names the suite that it was signed for.
     if folder.entry.exists() and folder.suite.exists():
         signed = _read_suite(folder.suite)
         if signed != plan.suite:
@@ -180,6 +188,8 @@ def write_plan(plan: Plan, out: Path) -> Path:
                 f"{folder.path}: holds the entry of suite {signed.name} version {signed.version}"
                 f" ({_changes(signed)}), which has the same runs. Choose another --out."
             )
+
+    # The plan comes last: a folder with a plan has its suite too.
     try:
         write_json(folder.suite, asdict(plan.suite))
         write_atomic(folder.plan, plan.canonical())
@@ -194,7 +204,9 @@ def _changes(suite: SuiteReference) -> str:
 
 def read_plan(path: Path) -> Plan:
     """The plan in a file, and the suite beside it, checked as strictly as a suite's own file."""
-    data, document = _read_document(path)
+    content, document = _read_document(path)
+
+    # The suite stands in its own file, so that it can change and the id stays.
     if isinstance(document, dict):
         if "suite" in document:
             raise UserError(f"{path}: suite: unknown key; the suite stands in suite.json.")
@@ -206,7 +218,7 @@ def read_plan(path: Path) -> Plan:
 
     # Equal plans have equal bytes, and so equal ids. RFC 8785 cannot hold every number.
     try:
-        canonical = plan.canonical() == data
+        canonical = plan.canonical() == content
     except ValueError:
         canonical = False
     if not canonical:
@@ -219,8 +231,8 @@ def read_plan(path: Path) -> Plan:
 def _read_document(path: Path) -> tuple[bytes, object]:
     """Bytes and content of a file that this program wrote."""
     try:
-        data = path.read_bytes()
-        return data, strict_json.parse(data)
+        content = path.read_bytes()
+        return content, strict_json.parse(content)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not a readable plan ({error}).") from None
 
@@ -231,7 +243,7 @@ def _read_suite(path: Path) -> SuiteReference:
 
 
 def _check_runs(plan: Plan, path: Path) -> None:
-    """Every run has a task, a regime, a size and settings."""
+    """Every run has a task, a regime, a size and settings; UserError names the first without."""
     plan.agent_settings()
     for run in plan.runs:
         if run.task not in TASKS or run.regime not in plan.regimes or run.seed < 0:
@@ -250,6 +262,8 @@ def _check_modules(plan: Plan, path: Path) -> None:
             f" agent {plan.agent} has {', '.join(spec.MODULES)} and"
             f" {', '.join(spec.POLICY_MODULES)}."
         )
+
+    # A module that no regime states would be trained by nobody's rule.
     for name, regime in plan.regimes.items():
         if set(regime) != set(plan.modules):
             raise UserError(f"{path}: regime {name} must state {', '.join(plan.modules)}.")

@@ -1,4 +1,4 @@
-"""Reads a suite, shipped or from a file: strictly, once."""
+"""Reads a suite, shipped or from a file: strictly, and once for everything made of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.suites import shipped
 def load(name: str, overrides: tuple[str, ...] = ()) -> ResolvedSuite:
     """The suite of a shipped name, or in a file named with a path.
 
-    UserError says what is wrong, and where.
+    Raises UserError: what is wrong, and where.
     """
     path = _path(name)
     document = read_yaml(path)
@@ -32,9 +32,12 @@ def load(name: str, overrides: tuple[str, ...] = ()) -> ResolvedSuite:
 
 
 def _path(name: str) -> Path:
+    """A suite's file: a shipped name comes first, then whatever is written as a path."""
     known = shipped()
     if name in known:
         return known[name]
+
+    # A bare word that is not shipped is a misspelt name, not a missing file.
     path = Path(name)
     if path.suffix in (".yaml", ".yml") or "/" in name:
         if not path.is_file():
@@ -46,26 +49,26 @@ def _path(name: str) -> Path:
     )
 
 
-def _check(suite: Suite, place: str) -> None:
-    """Names exist, and counts are possible."""
-    check_names(suite.tasks, TASKS, f"{place}: tasks", "task")
-    check_names(suite.regimes, (*REGIMES, *suite.define), f"{place}: regimes", "regime")
-    check_names((suite.agent,), AGENTS, f"{place}: agent", "agent")
+def _check(suite: Suite, location: str) -> None:
+    """The suite names what exists, and counts what is possible."""
+    check_names(suite.tasks, TASKS, f"{location}: tasks", "task")
+    check_names(suite.regimes, (*REGIMES, *suite.define), f"{location}: regimes", "regime")
+    check_names((suite.agent,), AGENTS, f"{location}: agent", "agent")
     if suite.seeds < 1 or suite.first_seed < 0:
         raise UserError(
-            f"{place}: seeds is {suite.seeds} and first_seed {suite.first_seed}, expected at least"
-            " 1 and 0."
+            f"{location}: seeds is {suite.seeds} and first_seed {suite.first_seed}, expected at"
+            " least 1 and 0."
         )
 
-    # Every episode and the budget are whole numbers of agent steps
+    # Every episode and the budget are whole numbers of agent steps.
     repeat = suite.action_repeat
     if repeat < 1 or any(TASKS[task].horizon % repeat for task in suite.tasks):
         raise UserError(
-            f"{place}: action_repeat is {repeat}, expected a divisor of every task's episode"
+            f"{location}: action_repeat is {repeat}, expected a divisor of every task's episode"
             " length."
         )
     if suite.environment_steps < 1 or suite.environment_steps % repeat:
         raise UserError(
-            f"{place}: environment_steps is {suite.environment_steps}, expected a positive multiple"
-            " of action_repeat."
+            f"{location}: environment_steps is {suite.environment_steps}, expected a positive"
+            " multiple of action_repeat."
         )

@@ -5,7 +5,7 @@ A suite is resolved once, into a ResolvedSuite; the plan is made from that alone
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -33,7 +33,7 @@ class ResolvedRegime:
     match: str | None
     """The regime whose active weights a narrower network of this one has, or None."""
     left_out: tuple[str, ...]
-    """Modules that its definition names and the algorithm has not."""
+    """Modules that its definition names and the algorithm lacks."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class ResolvedSuite:
     """A suite with every default filled in."""
 
     suite: Suite
-    place: str
+    location: str
     """The file it was read from: what begins each message."""
     settings: AgentSpec
     """The suite's own settings, at its scale."""
@@ -58,26 +58,27 @@ class ResolvedSuite:
         return self.settings.updates(self.suite.agent_steps)
 
 
-def resolve(suite: Suite, place: str) -> ResolvedSuite:
-    """Fills in every default. UserError for what no run of the suite could be trained with."""
+def resolve(suite: Suite, location: str) -> ResolvedSuite:
+    """Fills in every default; UserError for what no run of the suite could be trained with."""
     spec = agent_spec(suite.agent)
-    settings = build(spec, suite.settings, f"{place}: settings")
+    settings = build(spec, suite.settings, f"{location}: settings")
     settings = settings.scaled(suite.scale.width, suite.scale.depth)
-    blocks = _blocks({**spec.BLOCKS, "residual": RESIDUALS[0]}, suite.blocks, f"{place}: blocks")
-    regimes = {name: _regime(suite, name, settings, blocks, place) for name in suite.regimes}
+    blocks = _blocks({**spec.BLOCKS, "residual": RESIDUALS[0]}, suite.blocks, f"{location}: blocks")
+    regimes = {name: _regime(suite, name, settings, blocks, location) for name in suite.regimes}
 
-    # dense-matched follows MST, which the suite need not compare
+    # A matched regime follows another one, which the suite need not compare.
     matched = {regime.match for regime in regimes.values() if regime.match is not None}
     models = {
-        name: regimes.get(name) or _regime(suite, name, settings, blocks, place)
+        name: regimes.get(name) or _regime(suite, name, settings, blocks, location)
         for name in sorted(matched)
     }
-    resolved = ResolvedSuite(suite, place, settings, blocks, regimes, models)
+    resolved = ResolvedSuite(suite, location, settings, blocks, regimes, models)
 
+    # Checked at second 0, not after hours of training
     if not any(resolved.updates.values()):
         raise UserError(
-            f"{place}: {suite.agent_steps} agent steps end before the warm-up does; nothing would"
-            " be learned."
+            f"{location}: {suite.agent_steps} agent steps end before the warm-up does; nothing"
+            " would be learned."
         )
     for name, regime in regimes.items():
         _check_regime(resolved, name, regime)
@@ -85,70 +86,82 @@ def resolve(suite: Suite, place: str) -> ResolvedSuite:
     return resolved
 
 
-def _blocks(defaults: Mapping[str, str], stated: Mapping[str, str], place: str) -> dict[str, str]:
+def _blocks(
+    defaults: Mapping[str, str], stated: Mapping[str, str], location: str
+) -> dict[str, str]:
     """Block types by module and the kind of residual, every name checked."""
     for key, name in stated.items():
         if key not in defaults:
-            raise UserError(f"{place}.{key}: unknown key.{suggestion(key, defaults)}")
-        known = RESIDUALS if key == "residual" else BLOCKS
-        what = "residual" if key == "residual" else "block type"
+            raise UserError(f"{location}.{key}: unknown key.{suggestion(key, defaults)}")
+        known: Collection[str] = BLOCKS
+        singular = "block type"
+        if key == "residual":
+            known = RESIDUALS
+            singular = "residual"
         if name not in known:
+            choices = ", ".join(known)
             raise UserError(
-                f"{place}.{key}: unknown {what} '{name}', expected one of {', '.join(known)}."
+                f"{location}.{key}: unknown {singular} '{name}', expected one of {choices}."
             )
     return {**defaults, **stated}
 
 
-OWN_NETWORK = ("settings", "scale", "blocks", "match")
+OWN_PARTS = ("settings", "scale", "blocks")
+"""Mappings in which a defined regime states a network of its own."""
+OWN_NETWORK = (*OWN_PARTS, "match")
 """Keys of a defined regime that are no module."""
 
 
 def _regime(
-    suite: Suite, name: str, settings: AgentSpec, blocks: Mapping[str, str], place: str
+    suite: Suite, name: str, settings: AgentSpec, blocks: Mapping[str, str], location: str
 ) -> ResolvedRegime:
     """A row of REGIMES with the suite's own network, or a regime that the suite defines."""
-    if name not in suite.define:
-        row = REGIMES[name]
-        modules, left_out = _modules(suite, row.of(settings.MODULES), f"{place}: regimes.{name}")
-        return ResolvedRegime(settings, blocks, modules, row.match, left_out)
+    if name in suite.define:
+        return _defined(suite, name, blocks, f"{location}: define.{name}")
+    row = REGIMES[name]
+    modules, left_out = _modules(suite, row.of(settings.MODULES), f"{location}: regimes.{name}")
+    return ResolvedRegime(settings, blocks, modules, row.match, left_out)
 
+
+def _defined(suite: Suite, name: str, blocks: Mapping[str, str], location: str) -> ResolvedRegime:
+    """A regime that the suite defines; `blocks`: the suite's own."""
     own = suite.define[name]
-    here = f"{place}: define.{name}"
     known = (*all_modules(), *OWN_NETWORK)
     for key in own:
         if key not in known:
-            raise UserError(f"{here}.{key}: unknown key.{suggestion(key, known)}")
+            raise UserError(f"{location}.{key}: unknown key.{suggestion(key, known)}")
 
-    # Its network: what it does not state is the suite's
-    parts = {key: _mapping(own.get(key, {}), f"{here}.{key}") for key in OWN_NETWORK[:3]}
+    # Its network: what it does not state is the suite's.
+    parts = {key: _mapping(own.get(key, {}), f"{location}.{key}") for key in OWN_PARTS}
     spec = agent_spec(suite.agent)
-    unscaled = build(spec, {**suite.settings, **parts["settings"]}, f"{here}.settings")
-    scale = build(Scale, {**asdict(suite.scale), **parts["scale"]}, f"{here}.scale")
-    match = own.get("match")
-    if match is not None:
-        check_names((str(match),), suite.regimes, f"{here}.match", "regime of the suite")
+    unscaled = build(spec, {**suite.settings, **parts["settings"]}, f"{location}.settings")
+    scale = build(Scale, {**asdict(suite.scale), **parts["scale"]}, f"{location}.scale")
+    own_blocks = _blocks(blocks, parts["blocks"], f"{location}.blocks")
+    match = None
+    if own.get("match") is not None:
+        match = str(own["match"])
+        check_names((match,), suite.regimes, f"{location}.match", "regime of the suite")
 
+    # Its masks: every other key is a module.
     stated = {key: value for key, value in own.items() if key not in OWN_NETWORK}
-    modules, left_out = _modules(suite, stated, here)
-    return ResolvedRegime(
-        unscaled.scaled(scale.width, scale.depth),
-        _blocks(blocks, parts["blocks"], f"{here}.blocks"),
-        modules,
-        match,
-        left_out,
-    )
+    modules, left_out = _modules(suite, stated, location)
+    settings = unscaled.scaled(scale.width, scale.depth)
+    return ResolvedRegime(settings, own_blocks, modules, match, left_out)
 
 
-def _mapping(value: Any, place: str) -> Mapping[str, Any]:
+def _mapping(value: object, location: str) -> Mapping[str, Any]:
+    """A part of a regime's network; `config.build` or `_blocks` checks what it states."""
     if not isinstance(value, dict):
-        raise UserError(f"{place}: expected a mapping, found {type(value).__name__}.")
+        raise UserError(f"{location}: expected a mapping, found {type(value).__name__}.")
     return value
 
 
 def all_modules() -> list[str]:
     """Modules of every algorithm: a suite may be run with another one than it was written for."""
-    names = (name for agent in AGENTS for name in agent_spec(agent).MODULES)
-    return list(dict.fromkeys(names))
+    modules = dict[str, None]()
+    for agent in AGENTS:
+        modules |= dict.fromkeys(agent_spec(agent).MODULES)
+    return list(modules)
 
 
 # -- modules --
@@ -167,31 +180,31 @@ class _Own(Sparsity):
 
 
 def _modules(
-    suite: Suite, stated: Mapping[str, Any], place: str
+    suite: Suite, stated: Mapping[str, object], location: str
 ) -> tuple[dict[str, ModuleRegime], tuple[str, ...]]:
     """The triple of each module of the algorithm, and what is stated of modules that it lacks."""
     modules = agent_spec(suite.agent).MODULES
     triples = {
-        name: _module(suite, stated.get(name, "dense"), f"{place}.{name}") for name in modules
+        name: _module(suite, stated.get(name, "dense"), f"{location}.{name}") for name in modules
     }
-    return triples, tuple(name for name in stated if name not in modules)
+    left_out = tuple(name for name in stated if name not in modules)
+    return triples, left_out
 
 
-def _module(suite: Suite, value: Any, place: str) -> ModuleRegime:
+def _module(suite: Suite, value: object, location: str) -> ModuleRegime:
     """A row of TRIPLES, or a mapping with numbers of its own, over the suite's defaults."""
     stated = value if isinstance(value, dict) else {"rule": value}
-    own = build(_Own, {**asdict(suite.sparsity), **stated}, place)
+    own = build(_Own, {**asdict(suite.sparsity), **stated}, location)
     if own.rule not in TRIPLES:
-        raise UserError(f"{place}: unknown regime '{own.rule}'.{suggestion(own.rule, TRIPLES)}")
+        raise UserError(f"{location}: unknown regime '{own.rule}'.{suggestion(own.rule, TRIPLES)}")
     triple = TRIPLES[own.rule]
     if triple.distribution == "dense":
         return ModuleRegime()
 
-    # Numbers of a schedule are stated only where there is one
-    distribution = own.distribution or triple.distribution
-    numbers: dict[str, Any] = {
+    # Numbers of a schedule are stated only where there is one.
+    numbers: dict[str, object] = {
         "sparsity": own.level,
-        "distribution": distribution,
+        "distribution": own.distribution or triple.distribution,
         "parts": own.parts,
     }
     if triple.schedule != "never":
@@ -201,10 +214,12 @@ def _module(suite: Suite, value: Any, place: str) -> ModuleRegime:
             numbers["start"] = own.start
         if own.end is not None:
             numbers["end"] = own.end
+
+    # Limits of the numbers are the triple's own.
     try:
         return ModuleRegime.of(own.rule, **numbers)
     except ValueError as error:
-        raise UserError(f"{place}: {error}.") from None
+        raise UserError(f"{location}: {error}.") from None
 
 
 # -- checks --
@@ -212,38 +227,41 @@ def _module(suite: Suite, value: Any, place: str) -> ModuleRegime:
 
 def _check_regime(resolved: ResolvedSuite, name: str, regime: ResolvedRegime) -> None:
     """Equal work in every regime, masks that change when they may, and parts that exist."""
-    suite, place = resolved.suite, resolved.place
+    suite = resolved.suite
+    location = resolved.location
     if regime.settings.updates(suite.agent_steps) != resolved.updates:
         raise UserError(
-            f"{place}: define.{name}.settings: changes how often networks learn; regimes must do"
+            f"{location}: define.{name}.settings: changes how often networks learn; regimes must do"
             " equal work."
         )
-    # The names of the layers are those of every task
+
+    # Layers have the same names on every task, so one task shows whether the parts exist.
     shapes = regime.settings.shapes(task_shape(TASKS[suite.tasks[0]], suite.action_repeat))
     for module, triple in regime.modules.items():
-        here = f"{place}: regimes.{name}.{module}"
+        here = f"{location}: regimes.{name}.{module}"
         multiple = resolved.settings.rewire_multiple
         _check_schedule(here, triple, resolved.updates[module], multiple)
-        layers, _ = shapes[module]
         try:
-            triple.counts(layers)
+            triple.counts(shapes[module][0])
         except ValueError as error:
             raise UserError(f"{here}: {error}.") from None
 
 
-def _check_schedule(place: str, triple: ModuleRegime, updates: int, multiple: int) -> None:
+def _check_schedule(location: str, triple: ModuleRegime, updates: int, multiple: int) -> None:
     """Masks change just before targets are copied, and what is to become sparse or dense does."""
     if triple.schedule == "never":
         return
     if triple.interval % multiple:
         raise UserError(
-            f"{place}: interval {triple.interval} is not a multiple of target_cycle {multiple};"
+            f"{location}: interval {triple.interval} is not a multiple of target_cycle {multiple};"
             " masks change just before targets are copied."
         )
+
+    # A gradual schedule needs an interval that ends inside its window.
     times = triple.times(updates)
     if isinstance(times, Move) and times.last <= times.start:
         raise UserError(
-            f"{place}: no update between {times.start} and {times.end} is a multiple of interval"
+            f"{location}: no update between {times.start} and {times.end} is a multiple of interval"
             f" {triple.interval}; the module would never {triple.schedule}. Make the run longer or"
             " the interval shorter."
         )
@@ -251,16 +269,21 @@ def _check_schedule(place: str, triple: ModuleRegime, updates: int, multiple: in
 
 def _check_claims(resolved: ResolvedSuite) -> None:
     """Claims are about regimes of the suite, and figures that its runs have."""
-    suite, here = resolved.suite, f"{resolved.place}: claims"
-    for claim in suite.claims:
-        check_names((claim.regime,), suite.regimes, here, "regime of the suite")
-        known = (*suite.regimes, *METHODS)
-        check_names((claim.than,), known, here, "regime of the suite or reference method")
-        module, dot, _ = claim.figure.partition(".")
-        if claim.figure not in ("score", "last", "spread") and not (
-            dot and module in resolved.settings.MODULES
-        ):
-            raise UserError(
-                f"{here}: figure: unknown figure '{claim.figure}', expected score, last, spread or"
-                " MODULE.DIAGNOSTIC."
-            )
+    regimes = resolved.suite.regimes
+    location = f"{resolved.location}: claims"
+    comparable = (*regimes, *METHODS)
+    for claim in resolved.suite.claims:
+        check_names((claim.regime,), regimes, location, "regime of the suite")
+        check_names((claim.than,), comparable, location, "regime of the suite or reference method")
+        _check_figure(claim.figure, resolved.settings.MODULES, location)
+
+
+def _check_figure(figure: str, modules: tuple[str, ...], location: str) -> None:
+    """A figure is one of the score's, or MODULE.DIAGNOSTIC of a module that is trained."""
+    module, dot, _ = figure.partition(".")
+    diagnostic = bool(dot) and module in modules
+    if figure not in ("score", "last", "spread") and not diagnostic:
+        raise UserError(
+            f"{location}: figure: unknown figure '{figure}', expected score, last, spread or"
+            " MODULE.DIAGNOSTIC."
+        )

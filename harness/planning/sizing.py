@@ -1,7 +1,8 @@
-"""How many members a cohort has: from a declared amount of memory and a shipped table of gains, never from a clock.
+"""How many members a cohort has: from declared memory and a shipped table of gains, never a clock.
 
-What is looked up gives the same cohorts, and so the same numbers, on every machine of a device class. A larger cohort is worth
-its memory only where it is faster: the size is the smallest that reaches ENOUGH of the best gain that fits.
+A table gives the same cohorts, and so the same numbers, on every machine of a device class.
+A larger cohort is worth its memory only where it is faster: the size is the smallest that reaches
+ENOUGH of the best gain that fits.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from harness.planning.plan import Plan, Run
 from harness.planning.shapes import task_shape
 
 ENOUGH = 0.9
-
+"""Share of the best gain that a smaller cohort must reach to be preferred."""
 MEMORY_MIB = 2048
 """Memory that evaluation environments of one cohort may take at a time."""
 
@@ -58,11 +59,14 @@ LIBRARIES = 900 << 20
 def cohort_gib(plan: Plan, run: Run, members: int) -> float:
     """Memory of the process of a cohort of runs like this one, in GiB; on a GPU most of it is the
     card's."""
+    # One member: parameters, replay, activations, and the environment that it learns from
     environment = TASKS[run.task].memory_mib << 20
-    evaluating = min(MEMORY_MIB << 20, environment * plan.evaluation.environments * members)
     needs = run_memory(plan, run)
     trained = BYTES_PER_PARAMETER * plan.sizes[run.group].parameters
     member = trained + needs.replay + needs.updates + environment
+
+    # Evaluation builds environments in turns, so as to stay below its limit.
+    evaluating = min(MEMORY_MIB << 20, environment * plan.evaluation.environments * members)
     return (members * member + evaluating + LIBRARIES) / 2**30
 
 
@@ -77,6 +81,8 @@ def cohort_size(plan: Plan, run: Run, device_class: str, memory_gib: float) -> i
     gains = GAINS[device_class].by_width
     width = plan.agent_settings(run).width
     nearest = min(gains, key=lambda known: abs(math.log(known / width)))
+
+    # The largest gain that fits sets the mark; the smallest cohort near it is taken.
     fitting = {
         size: gain
         for size, gain in gains[nearest].items()
@@ -86,20 +92,24 @@ def cohort_size(plan: Plan, run: Run, device_class: str, memory_gib: float) -> i
     return min((size for size, gain in fitting.items() if gain >= ENOUGH * best), default=1)
 
 
-def declared_gib(device_class: str, there: float | None = None) -> float:
-    """The amount of memory that cohorts of a device class may have. `there`: of the card, which must hold it."""
+def declared_gib(device_class: str, card: float | None = None) -> float:
+    """The largest shipped memory budget that fits into a card of `card` GiB; the smallest if none
+    does, the first without a card."""
     amounts = GAINS[device_class].memory_gib
-    fitting = [amount for amount in amounts if there is None or amount <= there]
+    if card is None:
+        return amounts[0]
+    fitting = [amount for amount in amounts if amount <= card]
     return fitting[0] if fitting else amounts[-1]
 
 
 def card_gib(device: str) -> float | None:
-    """Declared memory for the cohorts of a device: what its card holds, in shipped steps, or None for the default."""
+    """Memory budget for the cohorts of a device, by what its card holds; None: the default."""
     if not device.startswith("cuda"):
         return None
     import torch
 
-    if not torch.cuda.is_available():  # containers see cards that this process does not
+    # Containers see cards that this process may not see.
+    if not torch.cuda.is_available():
         return None
     _, total = torch.cuda.mem_get_info(torch.device(device))
     return declared_gib("cuda", total / 2**30)

@@ -1,9 +1,9 @@
-"""A suite: what its file may state. reader.py reads one, regimes.py resolves it."""
+"""A suite: what its file may state; reader.py reads one, and regimes.py resolves it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,9 @@ class Sparsity:
 
 
 RESIDUALS = ("pre", "post")
-"""Kinds of residual. pre: y = x + act(LN(W x + b)); post: y = act(LN(W x + b + x)). arXiv 2510.12096
-found pre better; its formulas are unknown."""
+"""Kinds of residual, pre: y = x + act(LN(W x + b)); post: y = act(LN(W x + b + x)).
+
+arXiv 2510.12096 reports pre as better; its formulas are unknown."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a study tests. Its verdict is worked out in the report (leaderboard/statistics/claims.py)."""
+    """What a study tests; the report works out its verdict (leaderboard/statistics/claims.py)."""
 
     claim: str
     """In words, with its source."""
@@ -53,10 +54,11 @@ class Claim:
     than: str
     """The regime it is compared with, or a method of the reference rows."""
     relation: Literal["above", "below", "agrees"] = "above"
-    """What is claimed of the regime's figure; `agrees`: with a published mean, by a narrow interval that holds it."""
+    """What is claimed of the regime's figure; `agrees`: a narrow interval around it holds a
+    published mean."""
     figure: str = "score"
-    """`score`, `last` (the last scheduled evaluation's mean return), `spread` (standard deviation of the score over seeds), or
-    MODULE.DIAGNOSTIC at the last evaluation."""
+    """`score`, `last` (the last scheduled evaluation's mean return), `spread` (standard deviation
+    of the score over seeds), or MODULE.DIAGNOSTIC at the last evaluation."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Evaluation:
         for name in ("every", "episodes", "final_episodes", "environments"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+
+        # Every environment plays the same number of episodes.
         if self.episodes % self.environments or self.final_episodes % self.environments:
             counts = f"episodes ({self.episodes}) and final_episodes ({self.final_episodes})"
             raise ValueError(f"environments is {self.environments}, expected a divisor of {counts}")
@@ -119,11 +123,12 @@ class Suite:
     """Evaluation protocol."""
     claims: tuple[Claim, ...] = ()
     """What the suite tests, for a study."""
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, object] = field(default_factory=dict)
     """The agent's settings that differ from its defaults."""
-    define: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """Own regimes: name -> {encoder, critic, actor: a row of TRIPLES, or a mapping with rule, level, interval .., and for a
-    network of its own: blocks, scale, settings, or match: the regime whose active weights a narrower network has}."""
+    define: dict[str, dict[str, object]] = field(default_factory=dict)
+    """Own regimes by name. Each states for its modules a row of TRIPLES, or a mapping with rule,
+    level, interval ..; and for a network of its own blocks, scale, settings, or match: the regime
+    whose active weights a narrower network has."""
 
     @property
     def agent_steps(self) -> int:
