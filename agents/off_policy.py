@@ -7,7 +7,7 @@ what it learns from; everything between it and the training loop stands here, on
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 from agents.learner import Learner
 from agents.members.layers import Modules
 from agents.members.replay import Replay
-from agents.protocol import Probe, TrainedModule
+from agents.protocol import Probe, State, TrainedModule
 from agents.spec import AgentSpec
 
 
@@ -172,7 +172,7 @@ class OffPolicy(Generic[A]):
         """For each module what diagnostics look at."""
         return self.algorithm.probe()
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         """Everything but the replay's rows that a resumed run needs; live, not a copy."""
         return {
             "learner": self.learner.state(),
@@ -184,7 +184,7 @@ class OffPolicy(Generic[A]):
         """For each member the replay rows from number `since` on: [n, row] each, on the CPU."""
         return self.replay.rows_since(since)
 
-    def restore(self, state: dict[str, Any], rows: Sequence[Tensor]) -> None:
+    def restore(self, state: State, rows: Sequence[Tensor]) -> None:
         """Inverse of `state` and of all `replay_rows`."""
         self.learner.restore(state["learner"])
         self.replay.restore(state["replay"], rows)

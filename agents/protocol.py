@@ -17,6 +17,8 @@ from agents.sparsity.masks import Masks
 from agents.sparsity.regime import Regime
 from agents.spec import AgentSpec, TaskShape
 
+State = dict[str, Any]
+"""What a checkpoint holds of something: nested dicts of tensors, numbers, text, lists and None."""
 Streams = Callable[[int, str], torch.Generator]
 """(member, word) -> that member's generator for the word, on the CPU."""
 
@@ -123,14 +125,14 @@ class Agent(Protocol):
     def probe(self) -> Mapping[str, Probe]:
         """For each module what diagnostics look at, measured on recent experience."""
 
-    def state(self) -> dict[str, Any]:
-        """Everything but the replay's rows, generators included: nested dicts of tensors, numbers,
-        text, lists and None. Tensors are live: they change with further learning."""
+    def state(self) -> State:
+        """Everything but the replay's rows, generators included. Tensors are live: they change
+        with further learning."""
 
     def replay_rows(self, since: Sequence[int]) -> list[Tensor]:
         """For each member the replay rows from number `since` on: [n, row] each, on the CPU."""
 
-    def restore(self, state: dict[str, Any], rows: Sequence[Tensor]) -> None:
+    def restore(self, state: State, rows: Sequence[Tensor]) -> None:
         """Inverse of `state` and of all `replay_rows`."""
 
 

@@ -1,8 +1,8 @@
 """Infrastructure faults of cohorts, recorded where they happen, so that a missing run has a reason.
 
 A fault is never an agent's doing: the simulator's native code, or the process that trains, ended or
-hung. The cohort resumes from its last checkpoint, `--retries` times; then it is left incomplete,
-and the same command tries again.
+hung. The cohort resumes from its last checkpoint up to `--retries` times. Then it is left
+incomplete, and the same command tries again.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ def faults(folder: Path, cohort: Cohort) -> tuple[Fault, ...]:
 
 
 def faults_of(folder: Path, cohorts: Iterable[Cohort]) -> dict[Cohort, tuple[Fault, ...]]:
-    """Those of the cohorts that had faults, with them."""
+    """The cohorts that had faults, each with its own, oldest first."""
     by_cohort = {cohort: faults(folder, cohort) for cohort in cohorts}
     return {cohort: known for cohort, known in by_cohort.items() if known}
 
 
 def all_faults(folder: Path) -> dict[Cohort, tuple[Fault, ...]]:
-    """Every cohort of a plan folder that had faults, with them."""
+    """`faults_of` every cohort of a plan folder."""
     cohorts = read_cohorts(folder)
     return faults_of(folder, cohorts.cohorts if cohorts else ())

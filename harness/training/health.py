@@ -1,4 +1,4 @@
-"""Which members of a cohort have failed: they are frozen and recorded, and the others continue."""
+"""Finds members of a cohort that failed: they are frozen and recorded, the rest learn on."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class Health:
         return [member for member, failure in enumerate(self.failures) if failure is None]
 
     def finite_actions(self, action: NDArray[np.float64], step: int) -> NDArray[np.float64]:
-        """A member with an action that is not finite has failed; its environments get zeros."""
+        """Actions [P, E, act] for the simulator; a member with one that is not finite has failed,
+        and its environments get zeros."""
         finite = _finite_members(action)
         for member in np.flatnonzero(~finite):
             self._fail(int(member), "the policy's action is not finite", step)
@@ -46,8 +47,11 @@ class Health:
                 self._fail(member, reason, step)
 
     def _fail(self, member: int, reason: str, step: int) -> None:
+        """Freezes and records a member, once."""
         if self.failures[member] is not None:
             return
+
+        # The evaluation in progress began before the failure: it is recorded first.
         self.measurements.end()
         self.failures[member] = Failure("agent", reason, step)
         self.agent.freeze(member)

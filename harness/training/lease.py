@@ -1,4 +1,4 @@
-"""Who carries a cohort out: one process at a time, by a lock on cohorts/<i>/lease.
+"""One process at a time carries a cohort out: it holds a lock on cohorts/<i>/lease.
 
 Known limit: `flock` holds on one machine, and on network file systems only where they support it.
 """
@@ -29,7 +29,7 @@ def running(folder: Path, cohort: Cohort) -> bool:
 
 @contextmanager
 def lease(path: Path) -> Iterator[None]:
-    """Hold a cohort. The lock goes with the process, however it ends.
+    """Holds a cohort. The system lets the lock go with the process, however that ends.
 
     Raises Incomplete if another process holds it.
     """

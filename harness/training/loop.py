@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from agents.members.upload import upload
+from agents.protocol import Agent, State
 from envs.pool import Cursor
 from envs.spec import Floats
 from envs.tasks import TASKS
@@ -29,8 +29,7 @@ from harness.training.clock import Clock
 from harness.training.health import Health
 from harness.training.measuring import Measurements
 from harness.training.profiling import traced
-from harness.training.records import Records
-from harness.training.results import TIMING_SCHEMA, RunEnd, Timing, write_result
+from harness.training.results import RunEnd, Timing, member_masks, write_result
 
 CHECK_EVERY = 250
 """Agent steps between checks that every member is finite; each check waits for the device."""
@@ -63,42 +62,32 @@ class Training:
         self.folder = Folder(folder)
         self.device = device
         self.patience = patience
-
         self.clock = Clock()
-        source = plan.seed_source
-        runs = cohort.runs
-        self.agent = build_agent(
-            plan,
-            runs[0],
-            [plan.regimes[run.regime] for run in runs],
-            lambda member, word: generator(source, runs[member].task, runs[member].seed, word),
-            device=device,
-            record=record,
-        )
-        self.first_masks = [self._masks(member) for member in range(len(cohort.runs))]
-        self.measurements = Measurements(plan, cohort, self.agent, device, self.clock)
-        self.health = Health(self.agent, self.measurements, len(cohort.runs))
+
+        # The agent, how it is measured, and which of its members still learn
+        members = len(cohort.runs)
+        self.agent = _agent(plan, cohort, device, record)
+        self.first_masks = [member_masks(self.agent, member) for member in range(members)]
+        self.measurements = Measurements(plan, cohort, self.folder, self.agent, device, self.clock)
+        self.health = Health(self.agent, self.measurements, members)
+
+        # Progress
         self.step = 0
         self.resumes = 0
+        """Times that the cohort was resumed from a checkpoint."""
         self.drifted = False
-
-    def _masks(self, member: int) -> dict[str, dict[str, Tensor]]:
-        modules = self.agent.modules()
-        return {name: module.masks.member_masks(member) for name, module in modules.items()}
+        """Whether code or libraries changed at one of them."""
 
     def __enter__(self) -> Self:
-        # Shape: [P][E]. Off-policy agents learn from one environment.
-        source = self.plan.seed_source
-        seeds = [[environment_seed(source, run.task, run.seed, "env")] for run in self.cohort.runs]
         task = TASKS[self.cohort.task]
+        seeds = _seeds(self.plan, self.cohort)
         self.worker = Worker(self.patience)
         self.pool = self.worker.pool(task, seeds, self.plan.budget.action_repeat)
         self.measurements.use(self.worker)
         return self
 
     def __exit__(self, *raised: object) -> None:
-        for records in self.measurements.records:
-            records.close()
+        self.measurements.close()
         self.worker.close()
 
     # -- the loop --
@@ -118,6 +107,7 @@ class Training:
         Writes a checkpoint every `every` seconds, and when `stop` returns an error, which is then
         raised. `trace`: where a trace of some agent steps goes.
         """
+        # Reported before and after: replaying environments of a checkpoint takes a while.
         warnings = self.measurements.warnings
         report(self.step, warnings)
         observation = self._begin() if checkpoint is None else self.restore(checkpoint)
@@ -127,7 +117,7 @@ class Training:
         untrained = self.measurements.learning_starts - self.step
         with traced(trace, max(0, untrained)) as step_was_traced:
             for step in range(self.step + 1, self.plan.budget.agent_steps + 1):
-                # One agent step, then what is due after it
+                # One agent step, then what is due after it.
                 observation = self.agent_step(observation)
                 step_was_traced()
                 self.step = step
@@ -137,7 +127,7 @@ class Training:
                     self.evaluate()
                 report(step, warnings)
 
-                # Save now and then, and before stopping
+                # Save now and then, and before stopping.
                 error = stop()
                 if error is not None or time.monotonic() - saved >= every:
                     self.save(checkpoints)
@@ -147,14 +137,11 @@ class Training:
         self.finish()
 
     def _begin(self) -> Floats:
-        """Starts records, environments and the curve; first observations [P, E, obs]."""
-        self.measurements.records = [Records(path) for path in self._record_paths()]
+        """Starts records, environments and the learning curve; first observations [P, E, obs]."""
+        self.measurements.start()
         observation = self.pool.reset()
         self.evaluate()
         return observation
-
-    def _record_paths(self) -> list[Path]:
-        return [self.folder.run(run).records for run in self.cohort.runs]
 
     def agent_step(self, observation: Floats) -> Floats:
         """Observations to act on [P, E, obs] -> the next ones.
@@ -162,31 +149,29 @@ class Training:
         act, begin, send, [update], recv, complete, [update]: learning runs beside the simulator
         where that is exact.
         """
-        agent = self.agent
-
-        # The device chooses actions; the copy waits for what it still has to learn
-        current = self._tensor(observation)
+        # The device chooses actions; copying them waits for the learning still under way there.
+        current = _upload(observation, self.device)
         with self.clock.time("train"):
-            action = agent.act(current, explore=True)
-            agent.begin(current, action)
+            action = self.agent.act(current, explore=True)
+            self.agent.begin(current, action)
             chosen = action.cpu().double().numpy()
 
-        # The simulator works, and so do learning and an evaluation in progress
+        # The simulator works, and so do learning and an evaluation in progress.
         with self.clock.time("env"):
             self.pool.send(self.health.finite_actions(chosen, self.step))
         self.measurements.advance()
-        overlaps = agent.overlaps()
+        overlaps = self.agent.overlaps()
         if overlaps:
             self._update()
 
-        # The answer
+        # The simulator's answer completes the transition.
         with self.clock.time("env"):
             step = self.pool.recv()
         self.health.check_observations(step.observation, self.step)
         with self.clock.time("train"):
-            reward = self._tensor(step.reward)
-            following = self._tensor(step.observation)
-            agent.complete(reward, following, step.terminated, step.truncated)
+            reward = _upload(step.reward, self.device)
+            following = _upload(step.observation, self.device)
+            self.agent.complete(reward, following, step.terminated, step.truncated)
         if not overlaps:
             self._update()
         return step.start
@@ -194,9 +179,6 @@ class Training:
     def _update(self) -> None:
         with self.clock.time("train"):
             self.agent.update()
-
-    def _tensor(self, array: Floats) -> Tensor:
-        return upload(np.nan_to_num(array), self.device)
 
     def evaluate(self) -> None:
         """Begins a scheduled evaluation, which `agent_step` carries on."""
@@ -208,19 +190,13 @@ class Training:
 
     def save(self, checkpoints: Checkpoints) -> None:
         """Writes everything that `restore` needs, after the evaluation in progress."""
-        measurements = self.measurements
-        measurements.end()
+        self.measurements.end()
         with self.clock.time("checkpoint"):
-            for records in measurements.records:
-                records.sync()
-            cursor = self.pool.cursor
             state = {
                 "agent": self.agent.state(),
-                "resets": list(cursor.resets),
-                "actions": [torch.from_numpy(actions) for actions in cursor.actions],
-                "evaluations": measurements.evaluations,
+                "environments": _cursor_state(self.pool.cursor),
+                "measurements": self.measurements.state(),
                 "failures": self.health.state(),
-                "records": [[records.length, records.head] for records in measurements.records],
                 "resumes": self.resumes,
                 "drifted": self.drifted,
                 "clock": asdict(self.clock),
@@ -232,18 +208,12 @@ class Training:
         state = checkpoint.state
         self.step = checkpoint.step
         self.agent.restore(state["agent"], checkpoint.rows)
-        self.clock.restore(**state["clock"])
-
-        # Files that were appended to are cut to their length at the checkpoint
-        paths = zip(self._record_paths(), state["records"], strict=True)
-        self.measurements.records = [Records.resume(path, *end) for path, end in paths]
-        self.measurements.restore(state["evaluations"])
-
+        self.measurements.restore(state["measurements"])
         self.health.restore(state["failures"])
+        self.clock.restore(**state["clock"])
         self.resumes = state["resumes"] + 1
         self.drifted = self.drifted or state["drifted"]
-        actions = tuple(actions.numpy() for actions in state["actions"])
-        return self.pool.restore(Cursor(tuple(state["resets"]), actions))
+        return self.pool.restore(_cursor(state["environments"]))
 
     # -- the end --
 
@@ -252,14 +222,8 @@ class Training:
         last of all."""
         self.measurements.end()
         self.health.check_networks(self.step)
-        returns = self.measurements.final()
+        returns = self.measurements.final(self.step, self.health.healthy())
         for member, run in enumerate(self.cohort.runs):
-            records = self.measurements.records[member]
-            final_returns = list[float]()
-            failure = self.health.failures[member]
-            if failure is None:
-                final_returns = returns[member].tolist()
-                records.append({"kind": "final", "agent_step": self.step, "returns": final_returns})
             end = RunEnd(
                 run=run,
                 member=member,
@@ -267,22 +231,45 @@ class Training:
                 size=self.plan.sizes[run.group],
                 signatures=self.measurements.signatures(member),
                 first_masks=self.first_masks[member],
-                final_returns=final_returns,
-                failure=failure,
+                final_returns=returns[member],
+                failure=self.health.failures[member],
                 environment_steps=self.step * self.plan.budget.action_repeat,
-                chain_head=records.head,
-                timing=self._timing(),
+                chain_head=self.measurements.records[member].head,
+                timing=Timing.of(self.clock, self.resumes, self.drifted),
             )
             write_result(self.folder.run(run), self.agent, end)
 
-    def _timing(self) -> Timing:
-        return Timing(
-            schema=TIMING_SCHEMA,
-            started=self.clock.started,
-            ended=time.time(),
-            seconds=dict(self.clock.seconds),
-            resumes=self.resumes,
-            drifted=self.drifted,
-            deterministic=torch.are_deterministic_algorithms_enabled(),
-            peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
-        )
+
+def _agent(plan: Plan, cohort: Cohort, device: str, record: bool) -> Agent:
+    """One member for each run of a cohort, on the streams of the run's own seed."""
+    runs = cohort.runs
+
+    def streams(member: int, word: str) -> torch.Generator:
+        return generator(plan.seed_source, runs[member].task, runs[member].seed, word)
+
+    regimes = [plan.regimes[run.regime] for run in runs]
+    return build_agent(plan, runs[0], regimes, streams, device=device, record=record)
+
+
+def _seeds(plan: Plan, cohort: Cohort) -> list[list[int]]:
+    """Seeds of the training environments: [P][1], as off-policy agents learn from one each."""
+    source = plan.seed_source
+    return [[environment_seed(source, run.task, run.seed, "env")] for run in cohort.runs]
+
+
+def _upload(array: Floats, device: str) -> Tensor:
+    """An array on the device. NaN and infinity of a failed simulator become numbers: its member is
+    frozen, and no other member may read them."""
+    return upload(np.nan_to_num(array), device)
+
+
+def _cursor_state(cursor: Cursor) -> State:
+    """Where environments are, as a checkpoint holds it."""
+    actions = [torch.from_numpy(actions) for actions in cursor.actions]
+    return {"resets": list(cursor.resets), "actions": actions}
+
+
+def _cursor(state: State) -> Cursor:
+    """Inverse of `_cursor_state`."""
+    actions = tuple(actions.numpy() for actions in state["actions"])
+    return Cursor(tuple(state["resets"]), actions)

@@ -1,16 +1,18 @@
-"""Evaluations of a cohort: scheduled ones beside learning, and a final one that scores its runs."""
+"""Evaluations of a cohort: scheduled ones beside learning, and a final one that scores its runs.
+
+What is measured goes into the records of each run.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from pathlib import Path
 
 from agents.diagnostics.figures import diagnose
-from agents.protocol import Agent
+from agents.protocol import Agent, State
 from envs.tasks import TASKS
 from envs.worker import Worker
+from harness.folder import Folder
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
 from harness.seeding import environment_seed
@@ -24,25 +26,37 @@ from leaderboard.formats.run import FailureSignature
 class Measurements:
     """What a cohort's policies return, and what its networks look like, over its agent steps.
 
-    A scheduled evaluation is carried on beside learning, on a snapshot of the policies. It is ended
-    before the next one, before a checkpoint and before a member is frozen, so the order of records
-    never depends on when checkpoints happen.
+    A scheduled evaluation runs beside learning, on a snapshot of the policies. It is ended before
+    the next one, before a checkpoint and before a member is frozen, so the order of records never
+    depends on when checkpoints happen.
     """
 
-    def __init__(self, plan: Plan, cohort: Cohort, agent: Agent, device: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        cohort: Cohort,
+        folder: Folder,
+        agent: Agent,
+        device: str,
+        clock: Clock,
+    ) -> None:
         self.plan = plan
         self.cohort = cohort
+        self.folder = folder
         self.agent = agent
         self.device = device
         self.clock = clock
         self.learning_starts = plan.agent_settings(cohort.runs[0]).learning_starts
 
+        # Set once there are environments (`use`)
         self.worker: Worker
-        """The process that owns the environments; set by `use`."""
+        """The process that owns the environments."""
         self.evaluator: Evaluator
-        """Of scheduled evaluations; set by `use`."""
+        """Of scheduled evaluations."""
+
+        # Set by `start` or `restore`, and continued by every evaluation
         self.records: list[Records] = []
-        """One for each run; set by whoever begins or resumes the cohort."""
+        """One for each run."""
         self.evaluations = 0
         """Scheduled evaluations that were begun."""
         self.warnings: list[str] = []
@@ -51,7 +65,7 @@ class Measurements:
         """The evaluation in progress, and what its records hold already, by member."""
 
     def use(self, worker: Worker) -> None:
-        """Environments are those of this process from now on."""
+        """Evaluates in environments of this process from now on."""
         self.worker = worker
         self.evaluator = self._evaluator("eval", self.plan.evaluation.episodes)
 
@@ -65,6 +79,38 @@ class Measurements:
         task = TASKS[self.cohort.task]
         return Evaluator(self.worker, task, seeds, episodes, self.plan.budget.action_repeat)
 
+    # -- records --
+
+    def start(self) -> None:
+        """Starts an empty file of records for each run."""
+        self.records = [Records(path) for path in self._record_paths()]
+
+    def state(self) -> State:
+        """What `restore` resumes from; records are on disk when this returns."""
+        for records in self.records:
+            records.sync()
+        ends = [[records.length, records.head] for records in self.records]
+        return {"evaluations": self.evaluations, "records": ends}
+
+    def restore(self, state: State) -> None:
+        """Inverse of `state`: files that grew since are cut to their length at that moment."""
+        self.evaluations = state["evaluations"]
+        ends = zip(self._record_paths(), state["records"], strict=True)
+        self.records = [Records.resume(path, length, head) for path, (length, head) in ends]
+
+        # Warnings are no part of a state: the records hold them.
+        for member, records in enumerate(self.records):
+            for signature in records.read("failure signature"):
+                self._warn(member, signature)
+
+    def close(self) -> None:
+        """Closes the files of records."""
+        for records in self.records:
+            records.close()
+
+    def _record_paths(self) -> list[Path]:
+        return [self.folder.run(run).records for run in self.cohort.runs]
+
     # -- scheduled evaluations --
 
     def begin(self, step: int, healthy: Sequence[int]) -> None:
@@ -73,6 +119,7 @@ class Measurements:
             measuring = self.evaluator.begin(self.agent.snapshot(), self.evaluations, self.device)
             diagnostics = self._diagnostics(step)
 
+        # Everything but the returns is known now: later learning changes it.
         records = dict[int, Record]()
         modules = self.agent.modules()
         for member in healthy:
@@ -106,13 +153,15 @@ class Measurements:
         self._in_progress = None
         with self.clock.time("eval"):
             returns = measuring.finish()
+
+        # A failure signature follows the evaluation that showed it.
         for member, record in records.items():
             self.records[member].append({**record, "returns": returns[member].tolist()})
             self._record_signatures(member)
 
     def _diagnostics(self, step: int) -> list[dict[str, dict[str, float | None]]]:
-        """Networks are probed on replayed states: before learning starts there is nothing to
-        probe."""
+        """Figures of every member's networks; none before learning starts, since networks are
+        probed on replayed states."""
         if step < self.learning_starts:
             return [{} for _ in self.cohort.runs]
         return diagnose(self.agent.modules(), self.agent.probe())
@@ -120,8 +169,10 @@ class Measurements:
     # -- failure signatures --
 
     def _record_signatures(self, member: int) -> None:
+        """Records each signature once: when it first shows."""
         records = self.records[member]
         known = [record["name"] for record in records.read("failure signature")]
+
         for signature in new_signatures(records.read("evaluation"), known):
             records.append({"kind": "failure signature", **signature})
             self._warn(member, signature)
@@ -137,18 +188,21 @@ class Measurements:
     def _warn(self, member: int, signature: Record) -> None:
         self.warnings.append(f"{self.cohort.runs[member].name}: {in_words(signature)}")
 
-    def restore(self, evaluations: int) -> None:
-        """Resumes after so many scheduled evaluations; `records` must be resumed already."""
-        self.evaluations = evaluations
-        for member, records in enumerate(self.records):
-            for signature in records.read("failure signature"):
-                self._warn(member, signature)
-
     # -- the score --
 
-    def final(self) -> NDArray[np.float64]:
-        """Returns of the final policies on their own stream: [P, episodes]."""
+    def final(self, step: int, healthy: Sequence[int]) -> list[list[float]]:
+        """Measures the final policies on their own stream and records the healthy members.
+
+        Returns [P][episodes]; a failed member has no returns, and so no score.
+        """
         with self.clock.time("eval"):
             self.evaluator.close()
             evaluator = self._evaluator("final", self.plan.evaluation.final_episodes)
-            return evaluator(self.agent.snapshot(), 0, self.device)
+            measured = evaluator(self.agent.snapshot(), 0, self.device)
+
+        returns: list[list[float]] = [[] for _ in self.cohort.runs]
+        for member in healthy:
+            returns[member] = measured[member].tolist()
+            record = {"kind": "final", "agent_step": step, "returns": returns[member]}
+            self.records[member].append(record)
+        return returns

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +21,7 @@ from harness.errors import UserError
 from harness.files import dump_json, read_json, write_atomic, write_json
 from harness.folder import Folder, RunFolder
 from harness.planning.plan import Run
+from harness.training.clock import Clock
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.run import (
     Count,
@@ -50,6 +53,20 @@ class Timing:
     peak_memory_mib: float
     """Largest resident memory of the process that ended the cohort."""
 
+    @classmethod
+    def of(cls, clock: Clock, resumes: int, drifted: bool) -> Timing:
+        """The timing of a cohort that ends now, in this process."""
+        return cls(
+            schema=TIMING_SCHEMA,
+            started=clock.started,
+            ended=time.time(),
+            seconds=dict(clock.seconds),
+            resumes=resumes,
+            drifted=drifted,
+            deterministic=torch.are_deterministic_algorithms_enabled(),
+            peak_memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0,
+        )
+
 
 Layers = Mapping[str, Tensor]
 """Layer name -> one member's tensor [copies, in, out]."""
@@ -79,23 +96,30 @@ class RunEnd:
     timing: Timing
 
 
+def member_masks(agent: Agent, member: int) -> dict[str, Layers]:
+    """Module -> the masks of one member, as they are now."""
+    modules = agent.modules()
+    return {name: module.masks.member_masks(member) for name, module in modules.items()}
+
+
 def write_result(folder: RunFolder, agent: Agent, end: RunEnd) -> None:
     """Writes one run's files, result.json last: tensors of its member, masks, timing."""
     modules = agent.modules()
     tensors = {
         name: module.parameters.member_parameters(end.member) for name, module in modules.items()
     }
-    last_masks = {name: module.masks.member_masks(end.member) for name, module in modules.items()}
+    last_masks = member_masks(agent, end.member)
     chains = {name: module.masks.chains[end.member] for name, module in modules.items()}
 
+    # Before the result: a run is finished once its result is there.
     for name, layers in tensors.items():
         write_atomic(folder.tensors(name), save(dict(layers)))
     write_atomic(folder.tensors("masks"), _masks(end.first_masks, last_masks, chains))
     write_json(folder.timing, asdict(end.timing))
 
-    # Counts, from the tensors themselves. Biases are never masked.
+    # Parameters are counted from the tensors themselves. Biases are never masked.
     weights = {name: _count(masks) for name, masks in last_masks.items()}
-    total = sum(tensor.numel() for module in tensors.values() for tensor in module.values())
+    total = sum(_elements(layers) for layers in tensors.values())
     masked = sum(count.total - count.active for count in weights.values())
     result = StatedRun(
         task=end.run.task,
@@ -122,15 +146,22 @@ def write_result(folder: RunFolder, agent: Agent, end: RunEnd) -> None:
 
 def _count(masks: Layers) -> Count:
     """Weights of a module over all its copies, and those that its masks keep."""
-    total = sum(mask.numel() for mask in masks.values())
-    return Count(total, sum(int(mask.sum()) for mask in masks.values()))
+    active = sum(int(mask.sum()) for mask in masks.values())
+    return Count(_elements(masks), active)
+
+
+def _elements(layers: Layers) -> int:
+    return sum(tensor.numel() for tensor in layers.values())
 
 
 def _masks(
     first: Mapping[str, Layers], last: Mapping[str, Layers], chains: Mapping[str, list[str]]
 ) -> bytes:
-    """Masks packed eight to a byte (their shapes are the weights'); the digest of every rewire in
-    the metadata, under one key: safetensors writes several in no fixed order."""
+    """The bytes of masks.safetensors.
+
+    Masks are packed eight to a byte; their shapes are the weights'. The metadata hold the digest of
+    every rewire under one key, since safetensors writes several keys in no fixed order.
+    """
     tensors = dict[str, Tensor]()
     for moment, modules in (("first", first), ("last", last)):
         for module, layers in modules.items():
@@ -159,14 +190,20 @@ def read_result(path: Path) -> StatedRun:
 
 
 def time_shares(folder: Path, cohorts: Iterable[tuple[Run, ...]]) -> dict[str, float]:
-    """Where the time of finished cohorts went: shares of their wall time, by kind, and the `rest`. Empty without any."""
-    spent, wall = Counter[str](), 0.0
+    """Where the time of finished cohorts went: activity -> share of their wall time, and the
+    `rest`; empty before a cohort has finished."""
+    spent = Counter[str]()
+    wall = 0.0
     for runs in cohorts:
-        for timing in read_timings(folder, runs[:1]):  # the runs of a cohort share their time
+        # The runs of a cohort share their time: one of them speaks for all.
+        for timing in read_timings(folder, runs[:1]):
             spent.update(timing.seconds)
             wall += timing.ended - timing.started
-    shares = {kind: seconds / wall for kind, seconds in spent.most_common()} if wall else {}
-    return {**shares, "rest": 1.0 - sum(shares.values())} if shares else {}
+
+    if not spent or wall == 0.0:
+        return {}
+    shares = {activity: seconds / wall for activity, seconds in spent.most_common()}
+    return {**shares, "rest": 1.0 - sum(shares.values())}
 
 
 def read_timings(folder: Path, runs: tuple[Run, ...]) -> list[Timing]:

@@ -59,7 +59,7 @@ def train(folder: Path, plan: Plan, cohort: Cohort, options: Options) -> None:
         if finished(folder, cohort):
             return
 
-        # Faults are retried here; whatever else is raised ends the attempt.
+        # A fault is retried here; any other error ends the attempt.
         stop = _stop(signalled, options.max_wall)
         for _ in range(options.retries + 1):
             fault = _train_once(folder, plan, cohort, options, stop)
@@ -86,7 +86,7 @@ def _train_once(
     torch.set_num_threads(1)
     prepare(plan.precision, options.device, options.deterministic)
 
-    # Where the cohort stands, and where it will say so.
+    # What was saved, and the file that says how far the cohort is.
     cohort_folder = Folder(folder).cohort(cohort.index)
     checkpoints = Checkpoints(cohort_folder.checkpoint, len(cohort.runs), provenance.identity())
     checkpoint, drifted = checkpoints.read(options.allow_drift) or (None, False)
@@ -98,7 +98,7 @@ def _train_once(
     )
     trace = cohort_folder.trace if options.profile else None
 
-    # A fault of the environments ends this training, not the cohort.
+    # A fault of the environments ends this Training, not the cohort.
     training = Training(
         plan, cohort, folder, options.device, options.watchdog_seconds, record=not options.eager
     )
@@ -144,6 +144,7 @@ def _stop_on_signal() -> Iterator[Callable[[], bool]]:
     """
     signalled = False
 
+    # The first signal asks; a second SIGINT gets the handler of before, and interrupts.
     def ask(number: int, frame: object) -> None:
         nonlocal signalled
         signalled = True
