@@ -50,11 +50,12 @@ def regress(
     baseline: Folder,
     candidate: Folder,
     tolerance: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Loss of a mean that is let pass, as a share.")
+        float,
+        typer.Option(min=0.0, max=1.0, help="Largest loss of a mean that may pass, as a share."),
     ] = 0.05,
     margin: Annotated[
         float,
-        typer.Option(min=0.0, max=1.0, help="Loss that must be excluded for a PASS, as a share."),
+        typer.Option(min=0.0, max=1.0, help="Loss that a PASS must exclude, as a share."),
     ] = 0.2,
     on_inconclusive: Annotated[
         str, typer.Option(help="pass: exit 0 with a warning; fail: exit 6.")
@@ -64,7 +65,7 @@ def regress(
         typer.Option("--confirm/--no-confirm", help="Run fresh seeds once before a FAIL counts."),
     ] = True,
     canary: Annotated[
-        bool, typer.Option("--canary/--no-canary", help="Pass bit-identical behaviour unseen.")
+        bool, typer.Option("--canary/--no-canary", help="Pass bit-identical behaviour at once.")
     ] = True,
     speed_tolerance: Annotated[
         float | None, typer.Option(min=0.0, help="Fail a larger loss of speed.")
@@ -80,38 +81,48 @@ def regress(
     The verdict comes with the measured rate of false alarms.
     """
     from harness.entries import regress as gates
+    from harness.entries.junit import junit as junit_xml
     from harness.files import write_atomic
 
     if on_inconclusive not in ("pass", "fail"):
         raise UserError(f"--on-inconclusive {on_inconclusive}: expected pass or fail.")
+
     limits = gates.Limits(tolerance, margin, speed=speed_tolerance, memory=memory_tolerance)
     again = _carry_out(candidate) if confirm else None
     outcome = _judged(lambda: gates.regress(baseline, candidate, limits, again, canary))
     if junit is not None:
-        write_atomic(junit, gates.junit(outcome))
+        write_atomic(junit, junit_xml(outcome))
+    _print_outcome(outcome, as_json)
+    raise typer.Exit(_exit_code(outcome, on_inconclusive))
 
+
+def _exit_code(outcome: Outcome, on_inconclusive: str) -> int:
+    """The exit code of a verdict; continuous integration stops at any but 0."""
+    if outcome.word == "FAIL":
+        return errors.REGRESSION
+    if outcome.word == "INCONCLUSIVE" and on_inconclusive == "fail":
+        return errors.INCONCLUSIVE
+    return errors.OK
+
+
+def _print_outcome(outcome: Outcome, as_json: bool) -> None:
+    """A line for each gate, and the verdict with how often it is wrong; or all of it as JSON."""
     if as_json:
         print_json(asdict(outcome))
-    else:
-        _print_outcome(outcome)
-    if outcome.word == "FAIL":
-        raise typer.Exit(errors.REGRESSION)
-    if outcome.word == "INCONCLUSIVE" and on_inconclusive == "fail":
-        raise typer.Exit(errors.INCONCLUSIVE)
-
-
-def _print_outcome(outcome: Outcome) -> None:
-    """A line for each gate, and the verdict with how often it is wrong."""
+        return
     for gate in outcome.gates:
         typer.echo(f"{gate.name + ':':<10}{gate.word:<14} {gate.detail}")
-    seeds = outcome.more_seeds
-    more = f", about {seeds} more seeds would decide it" if seeds else ""
+
+    # How many seeds are missing for a verdict
+    more = ""
+    if outcome.more_seeds:
+        more = f", about {outcome.more_seeds} more seeds would decide it"
     typer.echo(f"{outcome.word}{more} ({outcome.calibration})")
 
 
 def _carry_out(candidate: Path) -> Confirm:
-    """Carries a plan out beside the candidate's folder, with this code and in cohorts of the same
-    size."""
+    """Carries a plan out beside the candidate's folder, with this code, in cohorts of the
+    candidate's size."""
 
     def confirm(plan: Plan) -> Path:
         from harness.entries.entry import stated_runs
@@ -120,6 +131,7 @@ def _carry_out(candidate: Path) -> Confirm:
         from harness.run import Request, carry_out
         from leaderboard.formats.keys import one_use_key
 
+        # Cohorts of the same size round, and take, the same.
         runs = stated_runs(candidate, read_plan(PlanFolder(candidate).plan))
         members = max(run.members for run in runs)
         request = Request(plan.suite.name, candidate.parent, members=members)
@@ -134,7 +146,7 @@ def baseline_accept(
     to: Annotated[Path, typer.Option("--to", help="The baseline's folder, as in the repository.")],
     reason: Annotated[str, typer.Option("--reason", help="Why, for those who look later.")] = "",
 ) -> None:
-    """Make a finished run the baseline: always someone's decision, noted with its reason."""
+    """Make a finished run the baseline, and record when and why."""
     from harness.entries.baseline import accept
 
     typer.echo(_judged(lambda: accept(folder, to, reason)))
@@ -192,7 +204,7 @@ def reeval(
 
 
 def _judged(judge: Callable[[], T]) -> T:
-    """What `judge` returns; the verdict on an entry that does not verify is printed: exit 4."""
+    """What `judge` returns. For an entry that does not verify, prints the verdict: exit 4."""
     from harness.entries.verified import Refused
 
     try:

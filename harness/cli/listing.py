@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
 from agents.catalog import AGENTS
 from agents.members.blocks import BLOCKS
 from agents.sparsity.regime import REGIMES, TRIPLES
@@ -11,38 +14,65 @@ from harness.planning.reader import load
 from harness.planning.regimes import all_modules
 from harness.suites import shipped
 
-
-def rows(what: str) -> tuple[list[str], list[list[str]]]:
-    """Headers and rows of one table."""
-    if what == "suites":
-        suites = [load(name).suite for name in shipped()]
-        return ["suite", "runs", "meaning"], [
-            [s.suite, str(len(s.tasks) * len(s.regimes) * s.seeds), s.description] for s in suites
-        ]
-    if what == "tasks":
-        headers = ["task", "observation", "action", "differs from dm_control"]
-        return headers, [
-            [t.name, str(t.observation_size), str(t.action), t.differs] for t in TASKS.values()
-        ]
-    if what == "regimes":
-        modules = all_modules()
-        return ["regime", *modules, "meaning"], [
-            [name, *regime.of(modules).values(), regime.meaning] for name, regime in REGIMES.items()
-        ]
-    if what == "triples":
-        headers = ["triple", "how much", "when", "meaning"]
-        return headers, [
-            [name, t.distribution, t.schedule, t.meaning] for name, t in TRIPLES.items()
-        ]
-    if what == "blocks":
-        return ["block", "meaning"], [[name, block.meaning] for name, block in BLOCKS.items()]
-    meanings = (
-        {name: agent.meaning for name, agent in AGENTS.items()}
-        if what == "agents"
-        else _executors()
-    )
-    return [what[:-1], "meaning"], [[name, meaning] for name, meaning in meanings.items()]
+Table = tuple[list[str], list[list[str]]]
+"""Headers and rows."""
 
 
-def _executors() -> dict[str, str]:
-    return {name: row.meaning for name, row in EXECUTORS.items()}
+class Meant(Protocol):
+    """A row of a table of names."""
+
+    @property
+    def meaning(self) -> str: ...
+
+
+def rows(table: str) -> Table:
+    """Headers and rows of one table, by its plural name."""
+    return LISTS[table]()
+
+
+def _suites() -> Table:
+    table = []
+    for name in shipped():
+        suite = load(name).suite
+        runs = len(suite.tasks) * len(suite.regimes) * suite.seeds
+        table.append([suite.suite, str(runs), suite.description])
+    return ["suite", "runs", "meaning"], table
+
+
+def _tasks() -> Table:
+    table = []
+    for task in TASKS.values():
+        table.append([task.name, str(task.observation_size), str(task.action), task.differs])
+    return ["task", "observation", "action", "differs from dm_control"], table
+
+
+def _regimes() -> Table:
+    modules = all_modules()
+    table = []
+    for name, regime in REGIMES.items():
+        table.append([name, *regime.of(modules).values(), regime.meaning])
+    return ["regime", *modules, "meaning"], table
+
+
+def _triples() -> Table:
+    table = []
+    for name, triple in TRIPLES.items():
+        table.append([name, triple.distribution, triple.schedule, triple.meaning])
+    return ["triple", "how much", "when", "meaning"], table
+
+
+def _meanings(title: str, names: Mapping[str, Meant]) -> Table:
+    """A table of names that have nothing to show but their meaning."""
+    return [title, "meaning"], [[name, row.meaning] for name, row in names.items()]
+
+
+LISTS: dict[str, Callable[[], Table]] = {
+    "suites": _suites,
+    "tasks": _tasks,
+    "regimes": _regimes,
+    "triples": _triples,
+    "blocks": lambda: _meanings("block", BLOCKS),
+    "agents": lambda: _meanings("agent", AGENTS),
+    "executors": lambda: _meanings("executor", EXECUTORS),
+}
+"""What can be listed -> its table."""

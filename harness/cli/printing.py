@@ -18,7 +18,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON document on s
 
 
 def print_json(document: object) -> None:
-    """One document."""
+    """One document on stdout."""
     typer.echo(json.dumps(document, indent=2, sort_keys=True, allow_nan=False))
 
 
@@ -28,11 +28,15 @@ def print_summary(summary: Summary) -> None:
 
     typer.echo(f"plan {summary.plan}, suite {summary.suite}: {summary.folder}")
     typer.echo(comparison(summary.runs, summary.modules))
+
+    # What went wrong on the way
     for run in summary.runs:
         if run.failure:
             typer.echo(f"{run.name}: {run.failure.kind} failure: {run.failure.reason}")
     if summary.faults:
         typer.echo(f"infrastructure faults on the way: {summary.faults}")
+
+    # Where the time went, and where to look next
     if summary.time:
         shares = [f"{activity} {share:.1%}" for activity, share in summary.time.items()]
         typer.echo(f"time: {', '.join(shares)}")
@@ -44,10 +48,10 @@ def print_summary(summary: Summary) -> None:
 
 def sizes_table(plan: Plan) -> str:
     """Parameters and operations of every regime on every task."""
-    rows = []
+    rows = list[list[str | int]]()
     for group, size in plan.sizes.items():
-        flops = [f"{count / 1e9:.2f}" for count in (size.flops, size.active_flops)]
-        rows.append([*group.split("/"), size.parameters, size.active, *flops])
+        giga = [f"{count / 1e9:.2f}" for count in (size.flops, size.active_flops)]
+        rows.append([*group.split("/"), size.parameters, size.active, *giga])
     headers = ["task", "regime", "parameters", "active", "GFLOP an agent step", "active"]
     return tabulate(rows, headers=headers, intfmt=",", disable_numparse=[1])
 
@@ -64,19 +68,15 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
     """A line for each finding, and a table of suites."""
     for finding in diagnosis.findings:
         typer.echo(f"{finding.name + ':':<24}{finding.status:<6} {finding.detail}")
-    rows = [
-        [
-            need.suite,
-            need.runs,
-            need.device,
-            f"{need.memory_gib:.1f}",
-            f"{need.disk_gib:.2f}",
-            f"{need.hours:.2f}",
-            need.runs_here,
-        ]
-        for need in diagnosis.suites
-    ]
     typer.echo(f"\nthe image, hardened: {diagnosis.run_line}")
+
+    # What each shipped suite would need, and whether it fits here
+    rows = []
+    for need in diagnosis.suites:
+        memory = f"{need.memory_gib:.1f}"
+        disk = f"{need.disk_gib:.2f}"
+        hours = f"{need.hours:.2f}"
+        rows.append([need.suite, need.runs, need.device, memory, disk, hours, need.runs_here])
     headers = [
         "suite",
         "runs",

@@ -1,1 +1,1 @@
-"""Signed entries: making, checking, comparing and re-evaluating them."""
+"""Makes, checks, compares, merges and re-evaluates signed entries."""

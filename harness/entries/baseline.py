@@ -1,4 +1,4 @@
-"""Baselines of the regression gate: someone accepts them; they never move by themselves."""
+"""Baselines of the regression gate: a person accepts one; none ever moves by itself."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ FILE = "baseline.json"
 
 
 def accept(folder: Path, to: Path, reason: str) -> Path:
-    """Copy the signed files of a plan folder to `to`, replacing the baseline there, and note when
-    and why; returns `to`.
+    """Copies the signed files of a plan folder to `to`, replaces the baseline there, and records
+    when and why; returns `to`.
 
     Raises Refused if the entry does not verify, UserError if a run of it is missing.
     """
@@ -27,6 +27,8 @@ def accept(folder: Path, to: Path, reason: str) -> Path:
         raise UserError(
             f"{folder}: some runs are missing; carry them out before it becomes a baseline."
         )
+
+    # Only an empty folder or a baseline is overwritten, never a folder of something else.
     old = Folder(to).entry
     replaced = digest_file(old) if old.exists() else None
     if replaced is None and to.exists() and any(to.iterdir()):
@@ -39,6 +41,7 @@ def accept(folder: Path, to: Path, reason: str) -> Path:
         (fresh / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / name, fresh / name)
 
+    # The history of all baselines in this folder, the new one last.
     history = read_json(to / FILE)["history"] if (to / FILE).exists() else []
     step = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -36,6 +36,8 @@ def stated_runs(
     """
     if faults is None:
         faults = all_faults(folder)
+
+    # The last fault of a cohort is why its runs have no result.
     last_fault: dict[Run, Fault] = {}
     for cohort, known in faults.items():
         last_fault.update(dict.fromkeys(cohort.runs, known[-1]))
@@ -45,7 +47,11 @@ def stated_runs(
 
 def missing(run: Run, fault: Fault | None) -> StatedRun:
     """What is stated of a run that has no result."""
-    failure = Failure("infrastructure", fault.reason, fault.agent_step) if fault else None
+    failure = None
+    if fault is not None:
+        failure = Failure("infrastructure", fault.reason, fault.agent_step)
+
+    # Its records and tensors are not signed, so nothing of them is stated.
     return StatedRun(
         task=run.task,
         regime=run.regime,
@@ -71,7 +77,7 @@ def missing(run: Run, fault: Fault | None) -> StatedRun:
 def write_entry(
     folder: Path, plan: Plan, key: SigningKey, runs: tuple[StatedRun, ...] | None = None
 ) -> Path:
-    """Sign what lies in a plan folder, its manifest included; returns the entry's path.
+    """Signs what lies in a plan folder, its manifest included; returns the entry's path.
 
     `runs`: its stated runs, where they were read already.
     """
@@ -89,6 +95,7 @@ def write_entry(
             signed += [file for file in files if not file.name.startswith(".")]
     digests = {path.relative_to(folder).as_posix(): digest_file(path) for path in signed}
 
+    # The statement is signed as the very bytes that are written.
     plan_sha256 = digests[paths.plan.name]
     predicate = _predicate(plan, plan_sha256, runs, read_manifest(folder), key)
     statement = statement_document(RUN_TYPE, digests, predicate)
@@ -103,9 +110,10 @@ def _predicate(
     manifest: Manifest,
     key: SigningKey,
 ) -> Predicate:
-    """What an entry states."""
+    """What an entry states: its origin from the manifest, the rest from plan and results."""
     budget = plan.budget
     return Predicate(
+        # Origin
         nonce=manifest.nonce,
         times=manifest.times,
         resumes=manifest.resumes,
@@ -116,12 +124,14 @@ def _predicate(
         fingerprints=manifest.fingerprints,
         canary=manifest.canary,
         unranked_because=manifest.unranked_because,
+        # Plan
         suite=SuiteVersion(plan.suite.name, plan.suite.version, plan.suite.changes),
         plan=PlanReference(plan.id, plan_sha256, log_index=None),
-        ranked=not manifest.unranked_because,
         budget=Budget(
             budget.environment_steps, budget.agent_steps, budget.action_repeat, budget.updates
         ),
+        # Results, and who says so
+        ranked=not manifest.unranked_because,
         runs=runs,
         signer=Signer.of(key),
     )

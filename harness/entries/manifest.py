@@ -1,4 +1,4 @@
-"""Makes and reads manifest.json: when, where and with what a plan was carried out."""
+"""Makes and reads manifest.json: when, where and by which code a plan was carried out."""
 
 from __future__ import annotations
 
@@ -33,20 +33,24 @@ from leaderboard.formats.manifest import (
 
 def manifest(folder: Path, plan: Plan, started: float, command: str) -> Manifest:
     """The manifest of a plan folder as it is now. Raises Incomplete if the environments break."""
-    # What the machine does now, and what it noted while the plan was carried out.
+    # How this machine simulates, and in which image.
     fingerprints = _fingerprints(plan)
+    image = provenance.image_facts()
+
+    # What every cohort wrote down when it ended.
     timings = read_timings(folder, plan.runs)
     drifted = any(timing.drifted for timing in timings)
-    image = provenance.image_facts()
 
     return Manifest(
         schema=MANIFEST_SCHEMA,
         plan=plan.id,
         nonce=secrets.token_hex(16),
         command=command,
+        # How it went
         times=Times(_iso(started), _iso(datetime.now(UTC).timestamp())),
         resumes=max((timing.resumes for timing in timings), default=0),
         faults=sum(len(faults) for faults in all_faults(folder).values()),
+        # Code and machine
         source=build(SourceCode, provenance.source(), "source"),
         versions=provenance.versions(),
         hardware=build(Hardware, provenance.hardware(), "hardware"),
@@ -58,7 +62,7 @@ def manifest(folder: Path, plan: Plan, started: float, command: str) -> Manifest
 
 
 def _fingerprints(plan: Plan) -> dict[str, str]:
-    """Of each task of a plan, as this machine simulates it."""
+    """Task -> fingerprint of its simulation on this machine."""
     try:
         with Worker(Options.watchdog_seconds) as worker:
             return {task: fingerprint(TASKS[task], worker) for task in plan.observations}
@@ -70,7 +74,7 @@ def _fingerprints(plan: Plan) -> dict[str, str]:
 
 
 def write_manifest(folder: Path, plan: Plan, started: float, command: str) -> None:
-    """Write the manifest of a plan folder."""
+    """Writes the manifest of a plan folder."""
     write_json(Folder(folder).manifest, asdict(manifest(folder, plan, started, command)))
 
 

@@ -1,4 +1,4 @@
-"""Several plan folders as one: the same experiment with more seeds, tasks or regimes."""
+"""Merges several plan folders into one: the same experiment with more seeds, tasks or regimes."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ SAME = (
     "budget",
     "evaluation",
 )
-"""What plans must agree in. Regimes, sizes and observations that two plans name must be equal
-too."""
+"""Fields in which plans must agree."""
+TABLES = ("own", "regimes", "sizes", "observations")
+"""Fields that are joined: a row that two plans have must be the same in both."""
 SEEDS = ("--set seeds=", "--set first_seed=", "--set regimes=", "--set tasks=")
 """Changes that only say which runs a plan has."""
 CHANGED = "the suite was changed"
@@ -38,12 +39,12 @@ CHANGED = "the suite was changed"
 
 
 def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
-    """Write OUT/<id of the merged plan>/ with every run of the folders, signed anew; returns it.
+    """Writes OUT/<id of the merged plan>/ with every run of the folders, signed anew; returns it.
 
     Raises Refused if an entry does not verify, NonConforming if plans, code or libraries differ,
     UserError if a run that two folders have is not the same in both.
     """
-    # Nothing is written before everything is known to fit together.
+    # Everything is checked to fit together before anything is written.
     check_writable(out)
     plans = list[Plan]()
     manifests = list[Manifest]()
@@ -67,21 +68,12 @@ def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
 def _merged_plan(folders: list[Path], plans: list[Plan]) -> Plan:
     """The runs of all plans, in the order of a plan's runs. NonConforming if they differ in what
     decides numbers."""
-    # Tables are joined: where two plans have a row of one name, it must be the same.
     first = plans[0]
-    tables: dict[str, dict[str, Any]] = {
-        name: {} for name in ("own", "regimes", "sizes", "observations")
-    }
+    tables: dict[str, dict[str, object]] = {name: {} for name in TABLES}
     runs = dict[Run, None]()
     changes = list[str]()
     for folder, plan in zip(folders, plans, strict=True):
-        different = [name for name in SAME if getattr(plan, name) != getattr(first, name)]
-        if (plan.suite.name, plan.suite.version) != (first.suite.name, first.suite.version):
-            different.append("suite")
-        for name, table in tables.items():
-            for key, value in getattr(plan, name).items():
-                if table.setdefault(key, value) != value:
-                    different.append(f"{name}.{key}")
+        different = [*_different_fields(plan, first), *_joined(tables, plan)]
         if different:
             raise NonConforming(
                 f"{folder}: differs from {folders[0]} in {', '.join(different)}; only the same"
@@ -96,13 +88,34 @@ def _merged_plan(folders: list[Path], plans: list[Plan]) -> Plan:
     ordered = sorted(
         runs, key=lambda run: (tasks.index(run.task), run.seed, regimes.index(run.regime))
     )
+
+    # Changes that several folders share are named once.
     suite = replace(first.suite, changes=tuple(dict.fromkeys(changes)))
     changed: dict[str, Any] = {"suite": suite, "runs": tuple(ordered), **tables}
     return replace(first, **changed)
 
 
+def _different_fields(plan: Plan, first: Plan) -> list[str]:
+    """Fields that keep two plans from being one experiment."""
+    different = [name for name in SAME if getattr(plan, name) != getattr(first, name)]
+    if (plan.suite.name, plan.suite.version) != (first.suite.name, first.suite.version):
+        different.append("suite")
+    return different
+
+
+def _joined(tables: dict[str, dict[str, object]], plan: Plan) -> list[str]:
+    """Adds the rows of a plan to the tables; returns the rows that are there and differ."""
+    different = list[str]()
+    for name, table in tables.items():
+        for key, row in getattr(plan, name).items():
+            if table.setdefault(key, row) != row:
+                different.append(f"{name}.{key}")
+    return different
+
+
 def _merged_manifest(folders: list[Path], manifests: list[Manifest], plan: Plan) -> Manifest:
     """One manifest of all executions. NonConforming if they used other code or libraries."""
+    # Runs of other code or libraries are another experiment.
     first = manifests[0]
     for folder, manifest in zip(folders, manifests, strict=True):
         different = _different_origin(manifest, first)
@@ -111,12 +124,16 @@ def _merged_manifest(folders: list[Path], manifests: list[Manifest], plan: Plan)
                 f"{folder}: was carried out with another {', '.join(different)} than {folders[0]}."
             )
 
-    # Why the merged entry is unranked: its own changes, and whatever else held for a part of it.
-    reasons = [f"{CHANGED}: {' '.join(plan.suite.changes)}"] if plan.suite.changes else []
+    # Why the merged entry is unranked: its own changes, and every reason that a part of it has.
+    reasons = list[str]()
+    if plan.suite.changes:
+        reasons.append(f"{CHANGED}: {' '.join(plan.suite.changes)}")
     fingerprints = dict[str, str]()
     for manifest in manifests:
         reasons += [why for why in manifest.unranked_because if not why.startswith(CHANGED)]
         fingerprints |= manifest.fingerprints
+
+    # One execution, from the first start to the last end
     return replace(
         first,
         plan=plan.id,
@@ -133,7 +150,7 @@ def _merged_manifest(folders: list[Path], manifests: list[Manifest], plan: Plan)
 
 
 def _different_origin(manifest: Manifest, first: Manifest) -> list[str]:
-    """What keeps the runs of two executions from being one experiment."""
+    """Differences that keep the runs of two executions from being one experiment."""
     different = list[str]()
     if manifest.versions != first.versions:
         different.append("versions")
@@ -148,14 +165,14 @@ def _different_origin(manifest: Manifest, first: Manifest) -> list[str]:
 
 
 def _copy_run(source: RunFolder, target: RunFolder) -> None:
-    """Copy a run's folder, unless the same run is there already. A missing run stays missing."""
+    """Copies a run's folder, unless the same run is there already. A missing run stays missing."""
     if not source.path.exists():
         return
     if not target.result.exists():
         shutil.copytree(source.path, target.path, dirs_exist_ok=True)
         return
 
-    # Another folder had it: only its timing may differ.
+    # Another folder had this run: only its timing may differ.
     for path in source.path.iterdir():
         copy = target.path / path.name
         same = copy.exists() and digest_file(copy) == digest_file(path)

@@ -1,4 +1,4 @@
-"""report.html of a plan folder: from its verified entry, or from what is there so far."""
+"""Writes report.html of a plan folder, from its verified entry or from what is there so far."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def write_report(folder: Path, verdict: Verdict | None = None) -> Path:
-    """Write report.html into a plan folder, and return its path.
+    """Writes report.html into a plan folder, and returns its path.
 
     `verdict`: of the folder's entry, if it was verified a moment ago. Raises Refused if the entry
     does not verify. A folder without an entry is drawn from its plan, records and results, and the
@@ -37,6 +37,7 @@ def write_report(folder: Path, verdict: Verdict | None = None) -> Path:
         raise UserError(
             f"{folder}: is not a folder; name OUT/<plan id>, or the folder of an entry."
         )
+
     # An entry is verified before anything of it is drawn.
     paths = Folder(folder)
     entry = paths.entry
@@ -56,10 +57,12 @@ def _so_far(folder: Path) -> ReportInput:
     paths = Folder(folder)
     path = paths.plan
     plan = read_plan(path)
-    manifest = read_manifest(folder) if Folder(folder).manifest.exists() else None
+    manifest = read_manifest(folder) if paths.manifest.exists() else None
 
-    # Before the manifest is there, the plan alone says why it is not ranked.
-    reasons = manifest.unranked_because if manifest else tuple(ranking.unranked_because(plan))
+    # Before there is a manifest, the plan alone says why it is not ranked.
+    reasons = tuple(ranking.unranked_because(plan))
+    if manifest is not None:
+        reasons = manifest.unranked_because
     return ReportInput(
         plan=build(Plan, read_json(path), str(path)),
         suite=build(SuiteReference, read_json(paths.suite), str(paths.suite)),

@@ -1,6 +1,6 @@
 """Loads the policies of an entry into an agent of our own code.
 
-Nothing of a submission runs: its tensors are copied if they are exactly those that the settings of
+No code of a submission runs. Its tensors are copied if they are exactly those that the settings of
 its plan ask for.
 """
 
@@ -36,8 +36,10 @@ class Unreadable(UserError):
 
 
 def load_policies(folder: Path, plan: Plan, runs: list[Run], members: int) -> Agent:
-    """An agent whose members have the tensors of these runs, over and over until there are
-    `members`. Raises Unreadable for tensors that do not fit."""
+    """An agent of `members` members that have the tensors of these runs, in turns.
+
+    Raises Unreadable for tensors that do not fit.
+    """
     run = runs[0]
     settings = plan.agent_settings(run)
     _check_memory(folder, plan, run, members)
@@ -51,6 +53,8 @@ def load_policies(folder: Path, plan: Plan, runs: list[Run], members: int) -> Ag
         lambda member, word: generator("reeval", run.task, member, word),
         agent_steps=1,
     )
+
+    # Acting needs the policy's modules alone.
     for member in range(members):
         run_folder = Folder(folder).run(runs[member % len(runs)])
         for module in plan.policy_modules:
@@ -59,7 +63,7 @@ def load_policies(folder: Path, plan: Plan, runs: list[Run], members: int) -> Ag
 
 
 def _check_memory(folder: Path, plan: Plan, run: Run, members: int) -> None:
-    """A plan names the size of its networks: Unreadable before they fill the memory."""
+    """Unreadable if the networks that a stranger's plan asks for would fill the memory."""
     task = task_shape(TASKS[run.task], plan.budget.action_repeat)
     size = 0
     for layers, copies in plan.agent_settings(run).shapes(task).values():
@@ -73,10 +77,12 @@ def _check_memory(folder: Path, plan: Plan, run: Run, members: int) -> None:
 
 @torch.no_grad()
 def _load(path: Path, module: Module, member: int) -> None:
-    """Copy a module's tensors into a member, if they are exactly those that it has."""
-    # A file that is larger than its tensors can be is not even read.
+    """Copies a module's tensors into a member, if they are exactly those that it has."""
+    # The copies of a member lie side by side. Shape: [P * copies, ...] -> [copies, ...]
     rows = slice(member * module.copies, (member + 1) * module.copies)
     own = {name: tensor.detach()[rows] for name, tensor in module.parameters.items()}
+
+    # A file that is larger than its tensors can be is not even read.
     largest = sum(tensor.nbytes for tensor in own.values()) + SLACK
     try:
         if path.stat().st_size > largest:

@@ -13,15 +13,21 @@ from harness.seeding import SUITE_SOURCE
 def unranked_because(
     plan: Plan, drifted: bool = False, simulated: Mapping[str, str] | None = None
 ) -> list[str]:
-    """Why an entry of this plan from this machine cannot be ranked; empty if it can.
+    """Reasons why an entry of this plan from this machine cannot be ranked; none if it can.
 
     `drifted`: whether code or libraries changed during a run. `simulated`: fingerprints by task.
     """
-    reasons = ["code or libraries changed during a run (--allow-drift)"] if drifted else []
+    reasons = list[str]()
+    if drifted:
+        reasons.append("code or libraries changed during a run (--allow-drift)")
+
+    # The plan
     if plan.suite.changes:
         reasons.append(f"the suite was changed: {' '.join(plan.suite.changes)}")
     if plan.seed_source == SUITE_SOURCE:
         reasons.append("seeds come from the suite, not from the log")
+
+    # The machine
     reasons += [
         f"{task} is simulated with other bits than recorded" for task in other_bits(simulated or {})
     ]

@@ -1,8 +1,7 @@
-"""`reeval`: roll out every policy of an entry again.
+"""`reeval`: rolls out every policy of an entry again, and signs what that says of the entry.
 
 No code of a submission runs: networks are rebuilt from the plan's settings, and tensors come from
-safetensors whose shapes are known beforehand (policies.py). What the rollouts and, if asked for,
-some trainings say of the entry is signed.
+safetensors whose shapes are known beforehand (policies.py). `--retrain` trains some runs again too.
 """
 
 from __future__ import annotations
@@ -44,12 +43,15 @@ FILE = "reeval.dsse.json"
 
 @dataclass(frozen=True)
 class Reevaluation:
-    """What came of it all."""
+    """The outcome of a re-evaluation."""
 
     statement: Path
+    """The file of the signed statement."""
     level: Level
     same_platform: bool
+    """Whether bits had to come out again."""
     pooled_z: float | None
+    """Of the claims of all runs together being too high; None without a finished run."""
     runs: list[RunCheck]
     retrained: list[Retrained]
     defects: list[str]
@@ -67,8 +69,8 @@ def reevaluate(
     retrain: int = 0,
     trust: Path | None = None,
 ) -> Reevaluation:
-    """Check an entry's policies, and train `retrain` runs of it again; sign the outcome, beside the
-    entry or to `to`.
+    """Checks an entry's policies, trains `retrain` runs of it again, and signs the outcome, beside
+    the entry or to `to`.
 
     Raises Refused if the entry does not verify, Incomplete if environments break.
     """
@@ -79,7 +81,7 @@ def reevaluate(
     torch.set_num_threads(1)
     prepare(plan.precision, "cpu", deterministic=False)
 
-    # Roll out every policy, then train some runs again.
+    # Roll out every policy, on streams that nobody could know before this nonce.
     try:
         with Worker(Options.watchdog_seconds) as worker:
             fingerprints = {task: fingerprint(TASKS[task], worker) for task in plan.observations}
@@ -88,14 +90,31 @@ def reevaluate(
             checks = roll_out(trial, predicate.runs)
     except EnvironmentFault as fault:
         raise Incomplete(f"{fault}. Nothing was signed; the same command begins again.") from None
-    again = train_again(folder, plan, predicate.runs, retrain, nonce, same) if retrain else []
 
-    # Judge them one by one and together, and sign that.
-    z, p = pooled([check.z for check in checks]) if checks else (math.nan, 1.0)
+    # Train some runs again.
+    again = list[Retrained]()
+    if retrain:
+        again = train_again(folder, plan, predicate.runs, retrain, nonce, same)
+
+    # Sign the outcome, a refusal too.
+    reevaluation = _outcome(to or folder / FILE, same, checks, again)
+    stated = _stated(reevaluation, plan, nonce, fingerprints, key)
+    document = dump_json(reeval_document(digest_file(entry), stated))
+    write_atomic(reevaluation.statement, dump_json(envelope.sign(document, key)))
+    return reevaluation
+
+
+def _outcome(
+    statement: Path, same: bool, checks: list[RunCheck], again: list[Retrained]
+) -> Reevaluation:
+    """What rollouts and trainings say of an entry, one by one and together."""
+    z = math.nan
+    p = 1.0
+    if checks:
+        z, p = pooled([check.z for check in checks])
     defects = _defects(checks, again, z, p)
-    path = to or folder / FILE
-    reevaluation = Reevaluation(
-        statement=path,
+    return Reevaluation(
+        statement=statement,
         level=_level(defects, again),
         same_platform=same,
         pooled_z=None if math.isnan(z) else z,
@@ -103,10 +122,6 @@ def reevaluate(
         retrained=again,
         defects=defects,
     )
-    stated = _stated(reevaluation, plan, nonce, fingerprints, key)
-    document = dump_json(reeval_document(digest_file(entry), stated))
-    write_atomic(path, dump_json(envelope.sign(document, key)))
-    return reevaluation
 
 
 def _level(defects: list[str], again: list[Retrained]) -> Level:
@@ -119,6 +134,8 @@ def _defects(checks: list[RunCheck], again: list[Retrained], z: float, p: float)
     """What contradicts the entry, in words. `z`, `p`: of all runs together."""
     defects = [f"{check.run.name}: {check.defect}" for check in checks if check.defect]
     defects += [f"{run.run.name}: {run.defect}" for run in again if run.defect]
+
+    # A small exaggeration in every run shows only in all of them together.
     if p < LEVEL and not defects:
         defects.append(
             f"all runs together: their returns are claimed too high (z {z:.1f}, p {p:.2g})"
@@ -135,7 +152,7 @@ def _stated(
     fingerprints: dict[str, str],
     key: SigningKey,
 ) -> Stated:
-    """What is signed of a re-evaluation."""
+    """The outcome as it is signed."""
     runs = [
         RolledOut(
             check.run.name, check.repeated, check.claimed, check.observed, check.p, check.defect
@@ -146,8 +163,10 @@ def _stated(
         TrainedAgain(run.run.name, run.repeated, run.claimed, run.observed, run.defect)
         for run in reevaluation.retrained
     ]
+
     return Stated(
         signer=Signer.of(key),
+        # Outcome
         plan=plan.id,
         level=reevaluation.level,
         accepted=reevaluation.accepted,
@@ -156,6 +175,7 @@ def _stated(
         pooled_z=reevaluation.pooled_z,
         runs=tuple(runs),
         retrained=tuple(retrained),
+        # Where and when it came out
         versions=provenance.versions(),
         hardware=build(Hardware, provenance.hardware(), "hardware"),
         fingerprints=fingerprints,
@@ -164,8 +184,8 @@ def _stated(
 
 
 def _same_platform(predicate: Predicate, fingerprints: dict[str, str]) -> bool:
-    """Whether the entry says it comes from where every bit must come out again: a CPU of this kind,
-    these versions, this simulation."""
+    """Whether every bit of the entry must come out again here: it states a CPU like this one, these
+    versions and this simulation."""
     mine = build(Hardware, provenance.hardware(), "hardware")
     theirs = predicate.hardware
     same_cpu = (mine.architecture, mine.cpu, mine.cpu_flags) == (
@@ -173,21 +193,24 @@ def _same_platform(predicate: Predicate, fingerprints: dict[str, str]) -> bool:
         theirs.cpu,
         theirs.cpu_flags,
     )
+
+    # A GPU sums in another order than this CPU.
     same_versions = predicate.versions == provenance.versions()
-    return same_cpu and not theirs.gpus and same_versions and predicate.fingerprints == fingerprints
+    same_simulation = predicate.fingerprints == fingerprints
+    return same_cpu and not theirs.gpus and same_versions and same_simulation
 
 
 def verdict_lines(reevaluation: Reevaluation) -> Iterator[str]:
-    """The outcome, a line a run."""
+    """The outcome in words, a line for each run."""
     for check in reevaluation.runs:
-        how = "repeated to the bit" if check.repeated else "not repeated to the bit"
+        repeated = "repeated to the bit" if check.repeated else "not repeated to the bit"
         scores = f"claimed {check.claimed:.1f}, fresh episodes {check.observed:.1f}"
-        yield f"{check.run.name}: {scores} (p {check.p:.2g}); {how}"
+        yield f"{check.run.name}: {scores} (p {check.p:.2g}); {repeated}"
     for again in reevaluation.retrained:
         outcome = "the same records" if again.repeated else f"scores {again.observed}"
         yield f"{again.run.name}: trained again: {outcome}"
 
-    # Everything together, and the verdict last.
+    # All runs together, and the verdict last.
     if reevaluation.pooled_z is not None:
         yield f"pooled over runs: z {reevaluation.pooled_z:.2f}"
     yield from (f"REFUSED: {defect}" for defect in reevaluation.defects)

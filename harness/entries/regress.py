@@ -1,14 +1,14 @@
 """`regress`: did a change break learning?
 
-Comparability first, then the canary, then statistics with a confirmation; speed and memory are
-gates of their own.
+The learning gate asks in turn whether two folders are comparable, whether nothing changed to the
+bit, and what statistics say of the scores; fresh seeds confirm a FAIL. Speed and memory have gates
+of their own.
 """
 
 from __future__ import annotations
 
 import math
 import statistics
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,7 +33,7 @@ SAME = (
     "budget",
     "evaluation",
 )
-"""What two plans must agree in to be comparable."""
+"""Fields in which two plans must agree to be comparable."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Gate:
-    """One gate and what it says."""
+    """One gate and its verdict."""
 
     name: str
     word: gate.Word | str
@@ -71,17 +71,19 @@ class Limits:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Everything `regress` found."""
+    """The verdict of `regress`, and what it rests on."""
 
     word: gate.Word
     gates: list[Gate]
     cells: tuple[gate.CellVerdict, ...]
+    """Of the learning gate, one for each task and regime."""
     more_seeds: int
+    """Seeds that would decide an INCONCLUSIVE, about; otherwise 0."""
     calibration: str = field(default_factory=gate.calibration_line)
 
 
 Confirm = Callable[[Plan], Path]
-"""Carries a plan out and returns its folder."""
+"""Called with a plan: carries it out and returns its folder."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,12 @@ class _Learning:
 def regress(
     baseline: Path, candidate: Path, limits: Limits, confirm: Confirm | None, canary: bool = True
 ) -> Outcome:
-    """The verdict on two plan folders, or a baseline and a plan folder.
+    """The verdict on two plan folders, or on a baseline and a plan folder.
 
     `confirm` carries a plan with fresh seeds out, once, before a FAIL counts. `canary`: whether
-    bit-identical behaviour passes without statistics. Raises Refused for an entry that does not
+    bit-identical behaviour passes without statistics.
+
+    Raises Refused for an entry that does not
     verify, NonConforming if the two are not comparable, Incomplete if runs are missing.
     """
     old, new = sides(baseline, candidate)
@@ -137,7 +141,7 @@ def _side(folder: Path) -> Side:
             f"{folder}: {missing} of {len(runs)} runs are missing; carry them out first."
         )
 
-    # One seed has no spread, and nothing is said without one.
+    # One seed has no spread, and no difference is judged without one.
     if any(len(scores) < 2 for scores in gate.scores(runs).values()):
         raise UserError(
             f"{folder}: has one seed; a comparison needs two at least, and says little below five."
@@ -151,6 +155,8 @@ def _check_comparable(old: Side, new: Side) -> None:
     suites = [(side.plan.suite.name, side.plan.suite.version) for side in (old, new)]
     if suites[0] != suites[1]:
         different.append("suite")
+
+    # Machines with other bits simulate other physics.
     simulated = new.manifest.fingerprints
     for task, fingerprint in old.manifest.fingerprints.items():
         if simulated.get(task) != fingerprint:
@@ -164,9 +170,12 @@ def _check_comparable(old: Side, new: Side) -> None:
 
 def _identical(old: Side, new: Side) -> str:
     """Why nothing changed, in words; empty if something may have."""
+    # The same runs speak for themselves, whatever the canary says.
     if old.plan.runs == new.plan.runs:
         results = [digest_file(Folder(side.folder).results) for side in (old, new)]
         return "the same runs gave the same results" if results[0] == results[1] else ""
+
+    # With other seeds, the canary must agree: a short training by the code of either side.
     same_canary = old.manifest.canary == new.manifest.canary
     if same_canary and old.manifest.versions == new.manifest.versions:
         return f"canary {new.manifest.canary[:16]} is the baseline's, and so are all versions"
@@ -176,6 +185,8 @@ def _identical(old: Side, new: Side) -> str:
 def _judged(old: Side, new: Side, limits: Limits, confirm: Confirm | None) -> _Learning:
     """Statistics on the scores; a FAIL is confirmed where it can be."""
     verdict = _verdict(old, new.runs, limits)
+
+    # A FAIL may be chance: it counts once fresh seeds fail too.
     if verdict.word == "FAIL" and confirm is not None:
         return _confirmed(old, new, limits, confirm(_fresh_seeds(old.plan, new.plan)))
     learning = Gate("learning", verdict.word, _in_words(verdict))
@@ -194,6 +205,7 @@ def _verdict(old: Side, runs: Iterable[StatedRun], limits: Limits) -> gate.Verdi
 
 
 def _in_words(verdict: gate.Verdict) -> str:
+    """The cell with the largest loss, and what would decide it."""
     worst = min(verdict.cells, key=lambda cell: 0.0 if math.isnan(cell.change) else cell.change)
     sentence = f"largest change {worst.change:+.1%} in {worst.cell} (Holm p {worst.p:.2g})"
     if verdict.word == "INCONCLUSIVE":
@@ -211,14 +223,16 @@ def _fresh_seeds(old: Plan, new: Plan) -> Plan:
 
 
 def _confirmed(old: Side, new: Side, limits: Limits, folder: Path) -> _Learning:
-    """A FAIL counts if fresh seeds fail too; if only the seeds of both attempts together do, it is
-    not decided."""
+    """A FAIL counts if fresh seeds fail too. If only the seeds of both attempts together fail, the
+    outcome is INCONCLUSIVE."""
     again = _side(folder)
     fresh = _verdict(old, again.runs, limits)
     both = _verdict(old, (*new.runs, *again.runs), limits)
     if fresh.word == "FAIL":
         detail = f"confirmed on fresh seeds: {_in_words(fresh)}"
         return _Learning(Gate("learning", "FAIL", detail), both.cells)
+
+    # The first attempt was chance, or the loss is too small for this many seeds.
     word: gate.Word = "INCONCLUSIVE" if both.word == "FAIL" else both.word
     detail = (
         f"the first attempt failed, fresh seeds did not ({fresh.word}); together: {_in_words(both)}"
@@ -232,17 +246,23 @@ def _speed(old: Side, new: Side, limit: float | None) -> Gate:
     if old.manifest.hardware != new.manifest.hardware:
         return Gate("speed", "not compared", "other hardware")
 
-    # Larger cohorts are slower and do more: their speeds are not compared.
-    members = [sorted({run.members for run in side.runs}) for side in (old, new)]
-    if members[0] != members[1]:
-        return Gate("speed", "not compared", f"cohorts of {members[0]} and {members[1]} members")
+    # A larger cohort steps slower and trains more members a step.
+    before_members = _cohort_sizes(old)
+    members = _cohort_sizes(new)
+    if before_members != members:
+        return Gate("speed", "not compared", f"cohorts of {before_members} and {members} members")
 
-    before = _rate(old)
+    # The gate
     after = _rate(new)
-    change = after / before - 1.0
+    change = after / _rate(old) - 1.0
     word = "FAIL" if limit is not None and change < -limit else "PASS"
     allowed = "no limit was given" if limit is None else f"at most -{limit:.0%} allowed"
     return Gate("speed", word, f"{after:.1f} agent steps/s a cohort, {change:+.1%} ({allowed})")
+
+
+def _cohort_sizes(side: Side) -> list[int]:
+    """Sizes of the cohorts that a side's runs were trained in."""
+    return sorted({run.members for run in side.runs})
 
 
 def _rate(side: Side) -> float:
@@ -256,41 +276,13 @@ def _rate(side: Side) -> float:
 
 def _memory(old: Side, new: Side, limit: float | None) -> Gate:
     """Largest resident memory of any cohort."""
-    before, after = (
-        max(timing.peak_memory_mib for timing in read_timings(side.folder, side.plan.runs))
-        for side in (old, new)
-    )
-    change = after / before - 1.0
+    after = _peak_mib(new)
+    change = after / _peak_mib(old) - 1.0
     word = "FAIL" if limit is not None and change > limit else "PASS"
     allowed = "no limit was given" if limit is None else f"at most +{limit:.0%} allowed"
     return Gate("memory", word, f"{after:.0f} MiB, {change:+.1%} ({allowed})")
 
 
-def junit(outcome: Outcome) -> bytes:
-    """The outcome as JUnit XML: a case for each gate, and for each cell of the learning gate."""
-    cases = [(gate.name, gate.word, gate.detail) for gate in outcome.gates]
-    for cell in outcome.cells:
-        means = f"{cell.baseline:.1f} to {cell.candidate:.1f} ({cell.change:+.1%})"
-        cases.append((f"learning/{cell.cell}", cell.word, f"{means}, Holm p {cell.p:.2g}"))
-
-    # Continuous integration counts failures and skips by these attributes.
-    words = [word for _, word, _ in cases]
-    suite = ET.Element(
-        "testsuite",
-        name="mst-bench regress",
-        tests=str(len(cases)),
-        failures=str(words.count("FAIL")),
-        skipped=str(words.count("INCONCLUSIVE")),
-        errors="0",
-    )
-
-    for name, word, detail in cases:
-        case = ET.SubElement(suite, "testcase", classname="mst-bench.regress", name=name)
-        if word == "FAIL":
-            ET.SubElement(case, "failure", message=detail)
-        elif word in ("INCONCLUSIVE", "not compared"):
-            ET.SubElement(case, "skipped", message=f"{word}: {detail}")
-        ET.SubElement(case, "system-out").text = detail
-    ET.SubElement(suite, "system-out").text = outcome.calibration
-    document: bytes = ET.tostring(suite, encoding="utf-8", xml_declaration=True)
-    return document
+def _peak_mib(side: Side) -> float:
+    """Largest resident memory of a side's cohorts."""
+    return max(timing.peak_memory_mib for timing in read_timings(side.folder, side.plan.runs))

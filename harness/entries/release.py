@@ -1,4 +1,4 @@
-"""`release`: read an image through the engine, without running it, and sign what it is."""
+"""`release`: reads an image through the engine, without running it, and signs what it is."""
 
 from __future__ import annotations
 
@@ -22,12 +22,17 @@ from leaderboard.formats.release import Release, release_document
 from leaderboard.formats.statement import Signer
 
 INSTALLED = "/opt/mst-bench"
-REVISION, BASE = "org.opencontainers.image.revision", "org.opencontainers.image.base.name"
+"""Folder of an image that holds what it says of itself."""
+REVISION = "org.opencontainers.image.revision"
+"""Label of an image: the commit that it was built from."""
+BASE = "org.opencontainers.image.base.name"
+"""Label of an image: the image that it was built on."""
 
 
 def write_release(name: str, folder: Path, key: SigningKey) -> Path:
-    """Write content.json, requirements.txt and the signed release.dsse.json of an image; returns
+    """Writes content.json, requirements.txt and the signed release.dsse.json of an image; returns
     the statement's path."""
+    # Read, not run: an image that lies about itself gets no chance to act.
     try:
         engine = docker.from_env(timeout=60)
         image = engine.images.get(name)
@@ -41,7 +46,7 @@ def write_release(name: str, folder: Path, key: SigningKey) -> Path:
             f"--image {name}: the container engine does not give it out ({error})."
         ) from None
 
-    # What the labels say and what lies in the image must be one commit and one lock.
+    # Labels and content of an image must name one commit and one lock.
     content = _content(files[CONTENT], f"{name}:{INSTALLED}/{CONTENT}")
     lock_sha256 = digest_bytes(files[LOCK])
     if image.labels.get(REVISION) != content.commit or content.lock_sha256 != lock_sha256:
@@ -50,7 +55,7 @@ def write_release(name: str, folder: Path, key: SigningKey) -> Path:
             " build it anew."
         )
 
-    # The statement binds the image, every name that it was pushed under, and the two files.
+    # The statement binds the image, every name that it was pushed as, and the two files.
     subjects = {name: image.id.removeprefix("sha256:")}
     for pushed in image.attrs.get("RepoDigests") or []:
         repository, _, digest = pushed.partition("@sha256:")
@@ -66,6 +71,7 @@ def write_release(name: str, folder: Path, key: SigningKey) -> Path:
         lock_sha256=lock_sha256,
     )
 
+    # The files lie beside the statement that names their digests.
     for file, content_bytes in files.items():
         write_atomic(folder / file, content_bytes)
     path = folder / "release.dsse.json"
@@ -96,6 +102,7 @@ def _files(engine: Any, image: str, names: tuple[str, ...]) -> dict[str, bytes]:
 
 
 def _only_file(archive: bytes) -> bytes:
+    """The file in an archive that the engine made of it."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         member = tar.extractfile(tar.getmembers()[0])
         assert member is not None

@@ -1,4 +1,4 @@
-"""Runs of an entry trained again, and whether they end as it says."""
+"""Trains runs of an entry again, and compares how they end with what the entry states."""
 
 from __future__ import annotations
 
@@ -39,8 +39,11 @@ class Retrained:
 def train_again(
     folder: Path, plan: Plan, runs: Sequence[StatedRun], count: int, nonce: str, same: bool
 ) -> list[Retrained]:
-    """Train `count` runs again, drawn by the nonce, each in a cohort of its original size. Records
-    must be the same bytes on the `same` platform; elsewhere scores are compared."""
+    """Trains `count` runs again, drawn by the nonce, each in a cohort of its original size.
+
+    Records must be the same bytes on the `same` platform; elsewhere scores are compared.
+    """
+    # The nonce is younger than the entry: nobody could know which runs it draws.
     stated = {Run(run.task, run.regime, run.seed): run for run in runs}
     finished = [run for run in plan.runs if stated[run].finished]
     order = torch.randperm(len(finished), generator=generator("retrain", nonce, 0, "runs")).tolist()
@@ -55,8 +58,8 @@ def train_again(
 
 
 def _as_trained(plan: Plan, index: int, run: Run, members: int) -> Cohort:
-    """A cohort of as many members as the run was trained with. Others of its kind fill it up, and
-    change nothing of it."""
+    """A cohort of as many members as the run was trained with, since their number decides how sums
+    round. Runs of the same program fill it up; they change nothing of the run."""
     neighbours = [neighbour for neighbour in alike(plan)[program(plan, run)] if neighbour != run]
     return Cohort(index, run.task, (run, *neighbours[: members - 1]))
 

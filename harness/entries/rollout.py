@@ -1,8 +1,8 @@
 """Rolls the policies of an entry out again, each twice.
 
-On the stream of its claimed score, where on the same kind of machine the same returns must come out
-to the bit, and on a fresh stream that nobody could know before, whose returns the claimed ones must
-not exceed.
+The first stream is that of the claimed score: on the same kind of machine the same returns must
+come out, to the bit. The second is fresh, and nobody could know it before: the claimed returns must
+not exceed its returns by more than chance.
 """
 
 from __future__ import annotations
@@ -62,11 +62,13 @@ Claimed = tuple[Run, Sequence[float]]
 
 
 def roll_out(trial: Trial, stated_runs: Sequence[StatedRun]) -> list[RunCheck]:
-    """Every policy of an entry; the level of the trial is shared out over the runs."""
+    """Checks every policy of an entry; the level of the trial is shared out over the runs."""
+    # Bonferroni: the chance that an honest entry is refused for any run stays below the level.
     groups = list(_groups(trial.plan, stated_runs))
     runs = sum(len(claimed) for _, claimed in groups)
     trial = replace(trial, level=trial.level / max(1, runs))
-    checks = []
+
+    checks = list[RunCheck]()
     for members, claimed in groups:
         checks += _check(trial, members, claimed)
     return checks
@@ -126,13 +128,12 @@ def _compare(
 
 def _returns(trial: Trial, agent: Agent, runs: list[Run], word: str) -> NDArray[np.float64]:
     """Returns of the final protocol on a stream: [P, episodes]."""
-    # Every environment of every run has a seed of its own.
+    # Every environment of every run has a seed of its own. Shape: [P][E]
     plan = trial.plan
-    slots = range(plan.evaluation.environments)
-    seeds = [
-        [environment_seed(plan.seed_source, run.task, run.seed, f"{word}/{slot}") for slot in slots]
-        for run in runs
-    ]
+    words = [f"{word}/{slot}" for slot in range(plan.evaluation.environments)]
+    seeds = []
+    for run in runs:
+        seeds.append([environment_seed(plan.seed_source, run.task, run.seed, w) for w in words])
 
     evaluator = Evaluator(
         trial.worker,

@@ -1,4 +1,4 @@
-"""The entry of a finished plan folder, verified before anything else is read from it."""
+"""Verifies the entry of a finished plan folder before anything else is read from it."""
 
 from __future__ import annotations
 

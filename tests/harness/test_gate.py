@@ -16,6 +16,7 @@ from agents.mrq import losses
 from harness.entries import regress
 from harness.entries.baseline import accept
 from harness.entries.entry import missing
+from harness.entries.junit import junit
 from harness.entries.merge import merge
 from harness.entries.regress import Limits
 from harness.entries.verified import Refused
@@ -190,7 +191,7 @@ def test_speed_and_memory_are_gates_of_their_own(old, new):
 def test_junit_names_every_gate_and_cell(old, new):
     forge(old, 100.0)
     forge(new, 50.0, {"canary": "0" * 64})
-    suite = ET.fromstring(regress.junit(regress.regress(old, new, Limits(), None)))
+    suite = ET.fromstring(junit(regress.regress(old, new, Limits(), None)))
     assert suite.attrib["failures"] == "3", "the gate and both of its cells"
     names = [case.attrib["name"] for case in suite.iter("testcase")]
     assert names == [
