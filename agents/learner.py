@@ -1,24 +1,23 @@
-"""What every algorithm on the member axis shares: modules with masks, captured steps, draws, health.
+"""What every algorithm on the member axis shares: masked modules, captured steps, draws, health.
 
-An algorithm holds a Learner. It says how a loss is made; the Learner steps the module, keeps it to
+An algorithm holds a Learner and says how a loss is made. The Learner steps the module, keeps it to
 its masks, counts, rewires, freezes members that failed, and knows the whole state of learning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
 
 from agents.members.blocks import Linear
 from agents.members.draws import Draws
-from agents.members.layers import Parameters
 from agents.members.module import AdamWSettings, Module
 from agents.members.recording import Recorded, Recorder
 from agents.members.scalar import TrainedScalar
-from agents.protocol import Setup, TrainedModule
+from agents.protocol import Setup, State, TrainedModule
 from agents.sparsity.masks import Masks
 from agents.spec import AgentSpec
 
@@ -33,17 +32,22 @@ class Learner:
     ) -> None:
         """Draws every member's initial weights and masks.
 
-        `settings` state the layers of each module and its updates in the whole run, which mask
-        schedules count with.
+        `settings` state the layers of each module, and its updates in the whole run: mask schedules
+        need their number.
         """
         self.setup = setup
         self.members = len(setup.regimes)
+
+        # Modules start with their targets equal, and already masked.
         self.parameters = {
-            name: self._module(name, layers, optimisers[name], copies)
+            name: _module(setup, name, layers, optimisers[name], copies)
             for name, (layers, copies) in settings.shapes(setup.task).items()
         }
         updates = settings.updates(setup.agent_steps)
-        self.masks = {name: self._masks(name, updates[name]) for name in self.parameters}
+        self.masks = {
+            name: _masks(setup, name, module, updates[name])
+            for name, module in self.parameters.items()
+        }
         self.copy_targets()
 
         self.online = {name: module.parameters for name, module in self.parameters.items()}
@@ -51,6 +55,7 @@ class Learner:
         self.target = {name: module.target_parameters for name, module in self.parameters.items()}
         """Module -> named parameters of its target."""
 
+        # What an algorithm asks for while it is built
         self.recorder = Recorder(setup.device, setup.record)
         self.draws: dict[str, Draws] = {}
         self.tensors: dict[str, Tensor] = {}
@@ -58,32 +63,12 @@ class Learner:
         self.scalars: dict[str, TrainedScalar] = {}
         """Trained numbers [P] beside the modules, by name (`scalar`)."""
 
+        # Health
         self.healthy = [True] * self.members
         self.alive = self._flags()
         """`healthy`, on the device: [P] bool."""
         self.finite = {name: self._flags() for name in self.parameters}
         """Module -> [P] bool, whether every loss so far was finite."""
-
-    # -- construction --
-
-    def _generators(self, word: str) -> list[torch.Generator]:
-        return [self.setup.streams(member, word) for member in range(self.members)]
-
-    def _module(
-        self, name: str, layers: Sequence[Linear], optimiser: AdamWSettings, copies: int
-    ) -> Module:
-        generators = self._generators(f"init/{name}")
-        dtype, device = self.setup.dtype, self.setup.device
-        return Module(layers, generators, optimiser, copies, dtype, device)
-
-    def _masks(self, name: str, updates: int) -> Masks:
-        return Masks(
-            self.parameters[name],
-            [regime[name] for regime in self.setup.regimes],
-            self._generators(f"mask/{name}"),
-            self._generators(f"rewire/{name}"),
-            updates,
-        )
 
     def _flags(self) -> Tensor:
         return torch.ones(self.members, dtype=torch.bool, device=self.setup.device)
@@ -99,10 +84,12 @@ class Learner:
     ) -> Draws:
         """Random numbers [P, *shape] from the stream `word` of each member."""
         device = torch.device(self.setup.device)
-        ahead = device.type == "cuda"  # the host is idle while the device learns
-        self.draws[word] = Draws(
-            self._generators(word), shape, distribution, dtype or self.setup.dtype, device, ahead
-        )
+        generators = _generators(self.setup, word)
+        dtype = dtype or self.setup.dtype
+
+        # The host is idle while a GPU learns: it draws the next block meanwhile.
+        ahead = device.type == "cuda"
+        self.draws[word] = Draws(generators, shape, distribution, dtype, device, ahead)
         return self.draws[word]
 
     def tensor(self, name: str, value: float) -> Tensor:
@@ -147,27 +134,12 @@ class Learner:
         for module in self.parameters.values():
             module.copy_to_target()
 
-    # -- acting --
-
-    def of_alive(self, action: Tensor, alive: Tensor | None = None) -> Tensor:
-        """Actions [P, E, act], zero where a member failed. `alive` [P]: as of now by default."""
-        flags = self.alive if alive is None else alive
-        return torch.where(flags[:, None, None], action, 0.0)
-
-    def snapshot(self, modules: Sequence[str]) -> tuple[dict[str, Parameters], Tensor]:
-        """Copies of the parameters of some modules and of `alive`, as they are now."""
-        copies = dict[str, Parameters]()
-        for name in modules:
-            module = self.parameters[name]
-            copies[name] = module.layout.views(module.flat.detach().clone())
-        return copies, self.alive.clone()
-
     # -- health --
 
     def check_finite(self) -> list[str | None]:
         """Per healthy member the first module whose loss or parameters are not finite, in words.
 
-        Reads from the device.
+        Waits for the device.
         """
         reasons: list[str | None] = [None] * self.members
         for name, module in self.parameters.items():
@@ -186,6 +158,8 @@ class Learner:
         """Freezes a failed member: its parameters stop changing and its actions are zero."""
         self.healthy[member] = False
         self.alive[member] = False
+
+        # Steps that were captured before know nothing of the freeze: they are captured anew.
         failed = [m for m in range(self.members) if not self.healthy[m]]
         for module in self.parameters.values():
             module.freeze(failed)
@@ -197,14 +171,16 @@ class Learner:
 
     def modules(self) -> Mapping[str, TrainedModule]:
         """What sparsity, diagnostics and audits see."""
-        pairs = ((name, self.parameters[name], self.masks[name]) for name in self.parameters)
-        return {name: TrainedModule(parameters, masks) for name, parameters, masks in pairs}
+        return {
+            name: TrainedModule(module, self.masks[name])
+            for name, module in self.parameters.items()
+        }
 
     def counts(self) -> Mapping[str, int]:
         """Updates of each module so far."""
         return {name: module.updates for name, module in self.parameters.items()}
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         """Everything that learning changes but the replay; tensors are live, not copies."""
         return {
             "modules": {name: module.state() for name, module in self.parameters.items()},
@@ -216,8 +192,9 @@ class Learner:
             "healthy": list(self.healthy),
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Inverse of `state`, written in place."""
+    def restore(self, state: State) -> None:
+        """Inverse of `state`. Written in place, since captured steps hold the addresses."""
+        # Parts that restore themselves
         parts: tuple[tuple[str, Mapping[str, Module | Masks | Draws | TrainedScalar]], ...] = (
             ("modules", self.parameters),
             ("masks", self.masks),
@@ -227,9 +204,35 @@ class Learner:
         for key, owners in parts:
             for name, owner in owners.items():
                 owner.restore(state[key][name])
+
+        # Tensors, and the members that had failed
         for key, tensors in (("tensors", self.tensors), ("finite", self.finite)):
             for name, tensor in tensors.items():
                 tensor.copy_(state[key][name])
         for member, healthy in enumerate(state["healthy"]):
             if not healthy:
                 self.freeze(member)
+
+
+# -- construction --
+
+
+def _generators(setup: Setup, word: str) -> list[torch.Generator]:
+    """The stream `word` of every member."""
+    return [setup.streams(member, word) for member in range(len(setup.regimes))]
+
+
+def _module(
+    setup: Setup, name: str, layers: Sequence[Linear], optimiser: AdamWSettings, copies: int
+) -> Module:
+    """A module with the initial weights of every member."""
+    generators = _generators(setup, f"init/{name}")
+    return Module(layers, generators, optimiser, copies, setup.dtype, setup.device)
+
+
+def _masks(setup: Setup, name: str, module: Module, updates: int) -> Masks:
+    """The masks of a module, as the regime of each member asks for them."""
+    regimes = [regime[name] for regime in setup.regimes]
+    first = _generators(setup, f"mask/{name}")
+    rewires = _generators(setup, f"rewire/{name}")
+    return Masks(module, regimes, first, rewires, updates)

@@ -1,7 +1,7 @@
 """The agent protocol for algorithms that learn from a replay, one environment a member.
 
 Order of one agent step: act, begin, [update], complete, [update]. An algorithm says how it acts and
-what it learns from; everything between it and the training loop stands here, once.
+how it learns; everything between it and the training loop stands here, once.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from agents.learner import Learner
-from agents.members.layers import Modules
+from agents.members.layers import Modules, Parameters
 from agents.members.replay import Replay
 from agents.protocol import Probe, State, TrainedModule
 from agents.spec import AgentSpec
 
 
 class Algorithm(Protocol):
-    """What an off-policy algorithm adds; what it counts and keeps is in its learner and replay."""
+    """What an off-policy algorithm adds; its counts and its state are in its learner and replay."""
 
     learner: Learner
     """Its modules and how they learn."""
@@ -43,8 +43,8 @@ class Algorithm(Protocol):
         """The learning of one agent step after the warm-up."""
 
     def overlaps(self) -> bool:
-        """Whether the next `update` reads nothing that the current agent step's answer writes,
-        on a task that never terminates."""
+        """Whether the next `update` reads nothing that the simulator's answer to the current agent
+        step writes, on a task that never terminates."""
 
     def probe(self) -> Mapping[str, Probe]:
         """For each module what diagnostics look at, measured on a batch of the replay."""
@@ -68,6 +68,11 @@ def replay_of(learner: Learner, rows: int, horizon: int, min_priority: float = 1
 A = TypeVar("A", bound=Algorithm)
 
 
+def _of_alive(action: Tensor, alive: Tensor) -> Tensor:
+    """Actions [P, E, act], zero where a member is not alive [P]."""
+    return torch.where(alive[:, None, None], action, 0.0)
+
+
 class OffPolicy(Generic[A]):
     """P members of an algorithm (agents/protocol.py: Agent)."""
 
@@ -80,7 +85,7 @@ class OffPolicy(Generic[A]):
         self.settings = algorithm.settings
         self.agent_steps = 0
 
-        # E = 1. Shape: [P, 1, act]
+        # One environment a member: E = 1. Shape: [P, 1, act]
         task, dtype, device = self.setup.task, self.setup.dtype, self.setup.device
         self.random = learner.draw("explore/random", (1, task.action), "uniform")
         self.noise = learner.draw("explore/noise", (1, task.action), "normal")
@@ -94,10 +99,13 @@ class OffPolicy(Generic[A]):
     def act(self, observation: Tensor, explore: bool) -> Tensor:
         """[P, E, obs] -> [P, E, act] in [-1, 1]; uniform while warming up, zero for failed
         members."""
+        alive = self.learner.alive
         if not explore:
-            return self.learner.of_alive(self._greedy(observation))
+            return _of_alive(self._greedy(observation), alive)
         if self.agent_steps < self.settings.learning_starts:
-            return self.learner.of_alive(2.0 * self.random.next() - 1.0)
+            return _of_alive(2.0 * self.random.next() - 1.0, alive)
+
+        # A captured step reads the observations at a fixed address.
         self.seen.copy_(observation)
         self.noise.next()
         return self._explore()
@@ -109,15 +117,19 @@ class OffPolicy(Generic[A]):
 
     @torch.no_grad()
     def _exploring_action(self) -> Tensor:
-        return self.learner.of_alive(self.algorithm.explore(self.seen, self.noise.now))
+        return _of_alive(self.algorithm.explore(self.seen, self.noise.now), self.learner.alive)
 
     def snapshot(self) -> Callable[[Tensor], Tensor]:
         """The policy as it is now: copies of the modules that acting needs."""
-        parameters, alive = self.learner.snapshot(self.settings.POLICY_MODULES)
+        parameters = dict[str, Parameters]()
+        for name in self.settings.POLICY_MODULES:
+            module = self.learner.parameters[name]
+            parameters[name] = module.layout.views(module.flat.detach().clone())
+        alive = self.learner.alive.clone()
 
         @torch.no_grad()
         def policy(observation: Tensor) -> Tensor:
-            return self.learner.of_alive(self.algorithm.greedy(observation, parameters), alive)
+            return _of_alive(self.algorithm.greedy(observation, parameters), alive)
 
         return policy
 
@@ -146,8 +158,8 @@ class OffPolicy(Generic[A]):
         )
 
     def overlaps(self) -> bool:
-        """False where the algorithm needs the answer first, and on tasks that can terminate:
-        their newest rows may become sampleable."""
+        """False where the algorithm needs the simulator's answer first, and on tasks that can
+        terminate: their newest rows may become sampleable."""
         return self.algorithm.overlaps() and not self.setup.task.terminates
 
     # -- what the training loop asks --

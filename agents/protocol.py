@@ -1,4 +1,4 @@
-"""The agent protocol: what the training loop needs of any algorithm, ours or from outside."""
+"""The agent protocol: what the training loop asks of any algorithm, ours or from outside."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class Setup:
 
     def block(self, module: str) -> BlockType:
         """How the hidden layers of a module are built."""
-        residual: Literal["pre", "post"] = (
-            "post" if self.blocks.get("residual") == "post" else "pre"
-        )
+        residual: Literal["pre", "post"] = "pre"
+        if self.blocks.get("residual") == "post":
+            residual = "post"
         return block_type(self.blocks[module], residual)
 
 

@@ -1,4 +1,4 @@
-"""What a plan must know of an algorithm: typed, and without torch.
+"""The agent spec: what a plan must know of an algorithm, typed and without torch.
 
 An algorithm's settings are a frozen dataclass that also answers the questions below. Its folder
 ends `spec.py` with `SPEC: type[AgentSpec] = ...`, so mypy says what a new algorithm still lacks.

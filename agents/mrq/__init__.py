@@ -1,1 +1,4 @@
-"""MR.Q: Towards General-Purpose Model-Free Reinforcement Learning (arXiv 2501.16142), on the member axis."""
+"""MR.Q on the member axis.
+
+Towards General-Purpose Model-Free Reinforcement Learning, arXiv 2501.16142.
+"""

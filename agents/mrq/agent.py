@@ -45,7 +45,7 @@ class MRQ:
         self.settings = settings
         self.batch: Batch
 
-        # Networks and what trains them
+        # Networks, and what trains them
         blocks = {module: setup.block(module) for module in settings.MODULES}
         self.networks = Networks(settings, blocks, setup.dtype, setup.products, setup.device)
         self.learner = learner = Learner(setup, settings, _optimisers(settings))
@@ -70,6 +70,7 @@ class MRQ:
             settings.reward_bound, settings.reward_bins, setup.dtype, setup.device
         )
 
+        # Steps that a GPU captures once and replays
         self._learn_encoder = learner.capture(self._encoder_update)
         self._learn_critic = learner.capture(self._critic_update)
         self._learn_actor = learner.capture(self._actor_update)
@@ -101,6 +102,8 @@ class MRQ:
         runs `target_cycle` encoder updates."""
         if self._cycle_starts():
             self._start_cycle()
+
+        # The actor learns on the critic's batch.
         self.rl_rows.next()
         self.target_noise.next()
         gradient, self.batch = self._learn_critic()
@@ -108,6 +111,8 @@ class MRQ:
         self.learner.updated("actor", self._learn_actor())
 
     def _start_cycle(self) -> None:
+        """Copies targets with the reward scale that they were trained with, then learns a block of
+        encoder updates."""
         self.learner.copy_targets()
         self.scales.target_reward.copy_(self.scales.reward)
         self.scales.reward.copy_(self.replay.reward_scale())
@@ -151,9 +156,10 @@ class MRQ:
         loss, q = actor_loss(self.networks, self.online, batch.zs, settings)
         gradient = self.learner.learn("actor", loss.mean(1))
 
-        taken = batch.q if settings.lap_q == "taken" else q.detach()
+        # LAP priorities from the errors of the actions taken, or of the policy's own.
+        q_values = batch.q if settings.lap_q == "taken" else q.detach()
         priority = losses.lap_priority(
-            taken, batch.target, settings.min_priority, settings.priority_exponent
+            q_values, batch.target, settings.min_priority, settings.priority_exponent
         )
         self.replay.update_priority(batch.index, priority)
         return gradient
@@ -163,6 +169,8 @@ class MRQ:
     def probe(self) -> Mapping[str, Probe]:
         """Every module on rows that the probe's own stream draws; nothing that learns changes."""
         index = self.replay.sample(self.probe_rows.next())
+
+        # Units and gradients are measured on the first rows.
         rows = index[:, :PROBE_ROWS]
         target = td_target(
             self.networks,
@@ -173,6 +181,8 @@ class MRQ:
             self.scales,
             self.settings,
         )
+
+        # Features need one step of every row.
         windows = self.replay.windows(index, 1)
         loss = self.encoder_loss(rows)
         return probe(self.learner.parameters, self.networks, windows, target, loss, self.settings)

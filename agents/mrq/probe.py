@@ -1,4 +1,4 @@
-"""What diagnostics look at in MR.Q: features, units and gradients of every module on replayed rows."""
+"""Measures the modules of MR.Q for diagnostics: features, units and gradients on replayed rows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def probe(
     encoder, critic, actor = (modules[name].parameters for name in ("encoder", "critic", "actor"))
     traces: dict[str, list[Traced]] = {name: [] for name in modules}
 
-    # One forward pass of each module, its layers traced
+    # One forward pass of each module, its layers traced.
     observation = window[0][:, 0, :PROBE_ROWS]
     networks.state_embedding(observation, encoder, traces["encoder"])
     q = networks.q_values(target.zsa, critic, traces["critic"])
@@ -56,6 +56,7 @@ def probe(
         "actor": losses.actor_loss(q_policy, pre_activation, settings.pre_activation_weight),
     }
 
+    # The encoder's loss is one number a member: its samples cannot be told apart.
     features = _features(modules, networks, window)
     probes = dict[str, Probe]()
     for name, module in modules.items():
@@ -64,16 +65,23 @@ def probe(
         if name in samples:
             cosines = sample_cosines(module, samples[name], traces[name], PROBE_SAMPLES)
             loss = samples[name].mean(1)
-        hidden = [layer for layer in traces[name] if layer.activation is not None]
-        activations = [layer.activation for layer in hidden if layer.activation is not None]
-        probes[name] = Probe(
-            _by_member(module, features[name]),
-            [_by_member(module, layer.output) for layer in hidden],
-            [_by_member(module, activation) for activation in activations],
-            module.gradient_norm(module.gradients(loss)),
-            cosines,
-        )
+        probes[name] = _probe(module, features[name], traces[name], loss, cosines)
     return probes
+
+
+def _probe(
+    module: Module, features: Tensor, trace: list[Traced], loss: Tensor, cosines: Tensor | None
+) -> Probe:
+    """One module. `trace`: its layers on the first rows; those with an activation are hidden."""
+    hidden = [layer for layer in trace if layer.activation is not None]
+    activations = [layer.activation for layer in hidden if layer.activation is not None]
+    return Probe(
+        _by_member(module, features),
+        [_by_member(module, layer.output) for layer in hidden],
+        [_by_member(module, activation) for activation in activations],
+        module.gradient_norm(module.gradients(loss)),
+        cosines,
+    )
 
 
 def _by_member(module: Module, x: Tensor) -> Tensor:

@@ -58,6 +58,7 @@ class MRQSpec(MRQSettings):
     def updates(self, agent_steps: int) -> dict[str, int]:
         """One RL update a step after the warm-up, and a block of `target_cycle` encoder updates at
         the first and every `target_cycle`-th of them."""
+        # A cycle that the run ends in has had its whole block of encoder updates.
         rl = max(0, agent_steps - self.warmup)
         cycles = -(-rl // self.target_cycle)
         return {"encoder": cycles * self.target_cycle, "critic": rl, "actor": rl}
