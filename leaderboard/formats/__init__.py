@@ -1,1 +1,1 @@
-"""What is signed and what it is about, as frozen types built from checked bytes."""
+"""Signed documents and the files that they are about, as frozen types built from checked bytes."""

@@ -1,7 +1,7 @@
 """The strict builder: plain data, as JSON or YAML gives it, becomes frozen dataclasses.
 
-A document is its type: an unknown key, a missing key, a wrong type or a value out of its limits
-is a DocumentError, one sentence that names the place, what was expected and the nearest right name.
+A document must fit its type. An unknown key, a missing key, a wrong type or a value out of its
+limits is a DocumentError: one sentence with the location, what was expected and the nearest name.
 
 A field may be str, int, float (a whole number counts as one), bool, Literal, X | None,
 tuple[X, ...], dict[str, X], a dataclass, or `object`, which is kept as it is.
@@ -41,7 +41,9 @@ class DocumentError(ValueError):
 def printable(text: str) -> str:
     """`text` with control characters and lone surrogates spelled out: strangers wrote parts of it,
     and a terminal would obey them."""
-    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+    return "".join(
+        character if character.isprintable() else repr(character)[1:-1] for character in text
+    )
 
 
 def suggestion(name: object, known: Iterable[str]) -> str:
@@ -51,16 +53,18 @@ def suggestion(name: object, known: Iterable[str]) -> str:
     return f" Did you mean '{nearest[0]}'?" if nearest else f" Known: {', '.join(names)}."
 
 
-def parse(cls: type[T], data: bytes, location: str) -> T:
-    """A dataclass from the JSON document in `data`: those who checked a file's digest hand over
-    the very bytes that they checked. Raises DocumentError."""
-    return build(cls, parse_json(data, location), location)
+def parse(cls: type[T], content: bytes, location: str) -> T:
+    """A dataclass from the bytes of a JSON document; DocumentError says what is wrong with them.
+
+    Callers that checked a file's digest hand over the very bytes that they checked.
+    """
+    return build(cls, parse_json(content, location), location)
 
 
-def parse_json(data: bytes, location: str) -> object:
-    """The same without a type."""
+def parse_json(content: bytes, location: str) -> object:
+    """Plain data from the bytes of a JSON document; DocumentError if they are none."""
     try:
-        return strict_json.parse(data)
+        return strict_json.parse(content)
     except ValueError as error:
         raise DocumentError(f"{location}: not readable JSON: {error}.") from None
 
@@ -79,6 +83,8 @@ def build(cls: type[T], document: object, location: str) -> T:
     for key in document:
         if key not in hints:
             raise DocumentError(f"{_below(location, key)}: unknown key.{suggestion(key, hints)}")
+
+    # Every value as its field asks for it, and none that must be stated left out.
     values = {
         key: convert(hints[key], value, _below(location, key)) for key, value in document.items()
     }
@@ -86,6 +92,7 @@ def build(cls: type[T], document: object, location: str) -> T:
         if name not in values:
             raise DocumentError(f"{location}: key '{name}' is missing.")
 
+    # Limits that concern several fields stand in the dataclass itself.
     try:
         return cls(**values)
     except ValueError as error:
@@ -131,7 +138,9 @@ def convert(hint: Any, value: object, location: str) -> Any:
         return build(typing.cast(type, hint), value, location)
 
     # One value.
-    return value if hint in (Any, object) else _scalar(hint, value, location)
+    if hint is object:
+        return value
+    return _scalar(hint, value, location)
 
 
 def _list(hint: Any, value: object, location: str) -> tuple[Any, ...]:
@@ -152,6 +161,7 @@ def _mapping(hint: Any, value: object, location: str) -> dict[str, Any]:
 
 
 def _scalar(hint: object, value: object, location: str) -> Any:
+    """A plain value. `type` is compared exactly: True is an int to `isinstance`."""
     if hint is float and type(value) is int:
         try:
             return float(value)

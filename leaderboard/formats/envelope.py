@@ -1,8 +1,8 @@
-"""A DSSE v1 envelope around an in-toto Statement, inside fences that the format itself does not put
-up.
+"""A DSSE v1 envelope around an in-toto Statement, with stricter rules than the format's own.
 
-One signature, Ed25519 alone; exact keys and canonical base64, so that no byte of a file can change
-unseen; the key id is recomputed from the key; and what is parsed is the payload that was verified.
+An envelope has one signature, by Ed25519. Its keys are exact and its base64 is canonical, so no
+byte of a file can change unseen. The key id is recomputed from the key, and the payload that is
+parsed is the one that was verified.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Envelope:
 
     payload: bytes
     key_id: str
-    """Of the key that is said to have signed."""
+    """Of the key that the envelope names as its signer's."""
     signature: bytes
 
 
@@ -67,12 +67,14 @@ def sign(payload: bytes, key: SigningKey) -> dict[str, object]:
     return document
 
 
-def open_envelope(data: bytes) -> Envelope:
+def open_envelope(content: bytes) -> Envelope:
     """The envelope in the bytes of a file; EnvelopeError if they have another form."""
     try:
-        file = parse(_File, data, "envelope")
+        file = parse(_File, content, "envelope")
     except DocumentError as error:
         raise EnvelopeError(str(error)) from None
+
+    # Base64 has several spellings of the same bytes: only the canonical one is accepted.
     (signature,) = file.signatures
     return Envelope(
         payload=_canonical_base64(file.payload, "payload"),
@@ -83,7 +85,7 @@ def open_envelope(data: bytes) -> Envelope:
 
 def check_signature(envelope: Envelope, public_hex: str) -> None:
     """EnvelopeError unless the envelope's signature is by this key, under this key's id."""
-    # Under its own id: an id is the digest of its key, and no name that two keys can share.
+    # An id is the digest of its key, so two keys cannot share one.
     try:
         key_id = keys.key_id(public_hex)
         key = keys.public_key(public_hex)
@@ -93,7 +95,7 @@ def check_signature(envelope: Envelope, public_hex: str) -> None:
         named = envelope.key_id[:16]
         raise EnvelopeError(f"key id {named}.. is not the digest of the public key in the payload")
 
-    # By this key: DSSE signs the payload's type with the payload.
+    # DSSE signs the payload's type together with the payload.
     signatures = {key_id: Signature(key_id, envelope.signature.hex())}
     try:
         dsse.Envelope(envelope.payload, PAYLOAD_TYPE, signatures).verify([key], 1)
@@ -102,7 +104,7 @@ def check_signature(envelope: Envelope, public_hex: str) -> None:
 
 
 def _canonical_base64(text: str, field: str) -> bytes:
-    """The bytes of `text`, which must be the one way of writing them."""
+    """The bytes that `text` spells, which must be spelled in the canonical way."""
     try:
         decoded = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

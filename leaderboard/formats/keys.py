@@ -26,7 +26,7 @@ class KeyFileError(ValueError):
 
 @dataclass(frozen=True)
 class TrustedKey:
-    """A key that is known."""
+    """A public key, and whose it is."""
 
     name: str
     public_key: str
@@ -50,7 +50,8 @@ class SigningKey:
 
     private: Ed25519PrivateKey
     one_use: bool
-    """It signs one entry and is thrown away: it proves that nothing changed, not who signed."""
+    """Whether it signs one entry and is thrown away: it proves that nothing changed, not who
+    signed."""
 
     @property
     def public_hex(self) -> str:
@@ -85,7 +86,7 @@ def one_use_key() -> SigningKey:
 
 
 def generate(path: Path, passphrase: bytes | None = None) -> SigningKey:
-    """Write a new private key (PKCS#8 PEM, mode 0600); KeyFileError if there is a file already."""
+    """Writes a new private key (PKCS#8 PEM, mode 0600); KeyFileError if there is a file already."""
     private = Ed25519PrivateKey.generate()
     encryption: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase:
@@ -111,15 +112,16 @@ def generate(path: Path, passphrase: bytes | None = None) -> SigningKey:
 def load(path: Path, passphrase: bytes | None = None) -> SigningKey:
     """The Ed25519 private key in a PKCS#8 PEM or OpenSSH file; KeyFileError says what is wrong with
     the file."""
-    # A private key that others can read is refused, as ssh refuses it.
     try:
         content = path.read_bytes()
     except OSError as error:
         raise KeyFileError(f"{path}: cannot be read ({error.strerror}).") from None
+
+    # A private key that others can read is refused, as ssh refuses it.
     if path.stat().st_mode & 0o077:
         raise KeyFileError(f"{path}: others may read this private key; run `chmod 600 {path}`.")
 
-    # Both forms name themselves in their first line.
+    # Both formats name themselves in their first line.
     openssh = content.startswith(b"-----BEGIN OPENSSH")
     read = serialization.load_ssh_private_key if openssh else serialization.load_pem_private_key
     try:

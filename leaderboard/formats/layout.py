@@ -1,6 +1,6 @@
-"""Names of the files of an entry's folder, as those who read one see them.
+"""Names of the files in an entry's folder, for whoever reads one.
 
-The harness writes them by the same names (harness/folder.py): the two meet in files.
+The harness writes them under the same names (harness/folder.py).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ PLAN = "plan.json"
 SUITE = "suite.json"
 MANIFEST = "manifest.json"
 TABLE = "results.csv"
-"""One row a planned run."""
+"""One row for each planned run."""
 
 RESULT = "result.json"
 RECORDS = "records.jsonl"

@@ -1,4 +1,4 @@
-"""manifest.json: when, where and with what a plan was carried out. None of it decides a number."""
+"""manifest.json: when, where and by which code a plan was carried out. It decides no number."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Hardware:
     architecture: str
     cpu: str
     cpu_flags: tuple[str, ...]
-    """Those by which the C library chooses its code."""
+    """The flags by which the C library chooses its code."""
     cores: int
     gpus: tuple[str, ...]
 
@@ -50,7 +50,7 @@ class Times:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where results come from: what both a manifest and a signed statement say of it."""
+    """Where results come from, as both a manifest and a signed statement say."""
 
     nonce: str
     """Random: tells two executions of one plan apart."""
@@ -62,7 +62,7 @@ class Origin:
     image: Image | None
     """None outside the reference image."""
     fingerprints: dict[str, str]
-    """Of each task, as this machine simulates it."""
+    """Task -> fingerprint of its simulation on this machine."""
     canary: str
     """Digest of a short training by this code on this CPU."""
     unranked_because: tuple[str, ...]

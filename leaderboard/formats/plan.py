@@ -1,4 +1,4 @@
-"""plan.json as those who judge an entry see it: every field typed, every limit stated.
+"""plan.json for whoever judges an entry: every field typed, every limit stated.
 
 The harness has a type of its own (harness/planning/plan.py), which makes plans and trains by them.
 """
@@ -12,9 +12,9 @@ from typing import Literal
 from leaderboard.formats.run import Run
 
 MODULE = r"[a-z][a-z0-9_]{0,39}"
-"""Names that a module may have: its file of weights is named after it."""
+"""Pattern of a module's name: its file of weights is named after it, so it must be no path."""
 MOST = 10**12
-"""Steps and updates of a run; more are taken for nonsense."""
+"""Largest plausible number of steps or updates of a run."""
 
 Schedule = Literal["never", "exchange", "prune", "grow"]
 """When masks change: never; exchange (as many grow as are dropped); prune; grow."""
@@ -114,7 +114,7 @@ class Plan:
     modules: tuple[str, ...]
     """What every run trains, in the order of tables and pages."""
     policy_modules: tuple[str, ...]
-    """Those that acting needs: what a re-evaluation loads."""
+    """The modules that acting needs: a re-evaluation loads them."""
     settings: dict[str, object]
     """The agent's own."""
     blocks: dict[str, str]
@@ -131,6 +131,8 @@ class Plan:
 
     def __post_init__(self) -> None:
         self._check_modules()
+
+        # Whatever judges a run looks up its task, its regime and its size.
         for run in self.runs:
             if run.task not in self.observations:
                 raise ValueError(f"run {run.name}: observations state nothing of its task")
@@ -141,14 +143,19 @@ class Plan:
 
     def _check_modules(self) -> None:
         """Every regime trains the plan's modules, and the budget counts their updates."""
+        # Regimes are compared module by module.
         for name, regime in self.regimes.items():
             if set(regime) != set(self.modules):
                 raise ValueError(f"regime {name}: trains other modules than the plan states")
+
+        # Files are named after modules, and results are checked against their updates.
         for module in self.modules:
             if not re.fullmatch(MODULE, module):
                 raise ValueError(f"module {module!r}: expected a word of small letters")
             if module not in self.budget.updates:
                 raise ValueError(f"budget: states no updates of module {module}")
+
+        # A re-evaluation loads these, and acts with them alone.
         for module in self.policy_modules:
             if module not in self.modules:
                 raise ValueError(f"policy_modules: {module} is not among the modules")

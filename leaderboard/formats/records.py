@@ -16,6 +16,7 @@ from leaderboard.formats.run import Run
 CHAIN_START = "0" * 64
 """What the first record has in place of a digest."""
 LARGEST_RETURN = 1e9
+"""Largest plausible absolute return of an episode."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class EvaluationRecord:
     agent_step: int
     environment_step: int
     diagnostics: dict[str, dict[str, float | None]]
-    """Module -> figure -> value; empty before the warm-up is over."""
+    """Module -> figure -> value; empty before learning starts."""
     updates: dict[str, int]
     rewires: dict[str, int]
     returns: tuple[float, ...]
@@ -101,15 +102,17 @@ def parse_record(line: bytes, location: str) -> Record:
     document = parse_json(line, location)
     if not isinstance(document, dict):
         raise DocumentError(f"{location}: expected a record.")
-    kind = document.get("kind")
-    if not isinstance(kind, str) or kind not in TYPES:
+
+    # The kind decides which fields a record has.
+    name = document.get("kind")
+    if not isinstance(name, str) or name not in TYPES:
         raise DocumentError(f"{location}: kind: expected one of {', '.join(TYPES)}.")
-    return build(TYPES[kind], document, location)
+    return build(TYPES[name], document, location)
 
 
 @dataclass(frozen=True)
 class Chain:
-    """All records of a run, none of which can have been changed or taken out alone."""
+    """All records of a run; none of them can have been changed or taken out alone."""
 
     length: int
     head: str
@@ -117,12 +120,14 @@ class Chain:
     last: Record | None
 
 
-def parse_chain(data: bytes, location: str) -> Chain:
+def parse_chain(content: bytes, location: str) -> Chain:
     """The records in the bytes of a records.jsonl; DocumentError names the first line that is no
     record, or does not follow from the line before it."""
     head = CHAIN_START
     record = None
-    lines = data.splitlines(keepends=True)
+    lines = content.splitlines(keepends=True)
+
+    # Each line holds the digest of the one before, byte for byte.
     for number, line in enumerate(lines, 1):
         record = parse_record(line, f"{location}:{number}")
         if record.before != head:
@@ -132,17 +137,21 @@ def parse_chain(data: bytes, location: str) -> Chain:
 
 
 def read_evaluations(folder: Path, runs: Sequence[Run]) -> list[LearningCurve]:
-    """What runs of a plan folder recorded at each scheduled evaluation. Lines that are not whole
-    records are passed over: a run that is under way may be writing one."""
+    """The scheduled evaluations that runs of a plan folder recorded."""
     curves = []
     for run in runs:
+        # A run that has not begun has no records yet.
         path = folder / run_file(run.name, RECORDS)
-        lines = path.read_bytes().splitlines() if path.exists() else []
+        lines = list[bytes]()
+        if path.exists():
+            lines = path.read_bytes().splitlines()
         curves.append(LearningCurve(run, tuple(_evaluations(lines))))
     return curves
 
 
 def _evaluations(lines: Iterable[bytes]) -> Iterator[EvaluationRecord]:
+    """The evaluations among lines of records; a line that is none is skipped, since a run under way
+    may be writing one."""
     for line in lines:
         try:
             record = parse_record(line, RECORDS)

@@ -1,5 +1,5 @@
-"""The statement of a re-evaluation: which policies of an entry were rolled out again, and what
-became of them."""
+"""The statement of a re-evaluation: which policies of an entry were rolled out again, and how they
+did."""
 
 from __future__ import annotations
 
@@ -76,6 +76,7 @@ def reeval_document(entry_sha256: str, reevaluation: Reevaluation) -> dict[str, 
 
 def read_reeval(path: Path, entry_sha256: str, trust: Path | None) -> Reevaluation:
     """A re-evaluation of this very entry that accepted it; SignedError if it is none."""
+    # A statement may be copied beside another entry: the digest says whose it is.
     statement = read_signed(path, REEVAL_SCHEMA, Reevaluation, trust)
     if statement.subject[0].digest.sha256 != entry_sha256:
         raise SignedError(f"{path}: is about another entry")

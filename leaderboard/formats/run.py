@@ -45,7 +45,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a run has no score: the agent failed, or what it ran on did."""
+    """Why a run has no score: the agent failed, or the infrastructure that it ran on."""
 
     kind: Literal["agent", "infrastructure"]
     reason: str
@@ -58,7 +58,7 @@ class Count:
 
     total: int
     active: int
-    """Those that the last masks keep."""
+    """The weights that the last masks keep."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.active <= self.total or self.total == 0:
@@ -72,7 +72,7 @@ class Count:
 
 @dataclass(frozen=True)
 class FailureSignature:
-    """A pattern of failing learning that the papers describe, when it first showed."""
+    """A pattern of failing learning that papers describe, and when it first showed."""
 
     name: str
     agent_step: int
@@ -82,7 +82,7 @@ class FailureSignature:
 
 @dataclass(frozen=True)
 class StatedRun(Run):
-    """result.json, which is also one run of an entry's statement; a missing run states nothing."""
+    """result.json, which is also one run of an entry's statement; a missing run states zeros."""
 
     status: Literal["finished", "failed", "missing"]
     failure: Failure | None
@@ -127,9 +127,10 @@ class StatedRun(Run):
         return self.status == "missing"
 
 
-def parse_result(data: bytes, location: str) -> StatedRun:
+def parse_result(content: bytes, location: str) -> StatedRun:
     """The result in the bytes of a result.json; DocumentError says what is wrong with them."""
-    document = parse_json(data, location)
+    # The schema first: it is the published contract.
+    document = parse_json(content, location)
     defects = run_defects(document)
     if defects:
         raise DocumentError(f"{location}: {defects[0]}.")
@@ -149,10 +150,12 @@ def results_csv(runs: Iterable[StatedRun]) -> bytes:
 
     The column `updates` reads `actor=480;critic=480`: modules by name.
     """
+    # Line feeds on every system, so that a digest of the file holds everywhere.
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
     for run in runs:
+        # `repr` is the shortest text that reads back as the very same number.
         points = "" if run.score is None else repr(run.score)
         updates = ";".join(f"{module}={count}" for module, count in sorted(run.updates.items()))
         steps = run.environment_steps

@@ -13,13 +13,13 @@ RUN_SCHEMA = "run.v2.json"
 
 
 def schema_defects(name: str, document: object, called: str) -> list[str]:
-    """What keeps a document from fitting the schema in file `name`, in sentences, in the order of
-    the document; the whole of it is `called` so."""
+    """Sentences about where a document does not fit the schema in file `name`, in the document's
+    order. `called`: what they call the document as a whole."""
     return _defects(_validator(name), document, called)
 
 
 def run_defects(run: object) -> list[str]:
-    """The same for one run of a statement."""
+    """`schema_defects` of one run of a statement."""
     return _defects(_run_validator(), run, "result")
 
 

@@ -32,13 +32,14 @@ def read_signed(path: Path, schema: str, predicate: type[S], trust: Path | None)
     """The statement in a file: its form, schema and signature hold, and its key is in the trust
     file, where one is named.
 
-    SignedError otherwise; OSError if the file cannot be read, KeyFileError for a bad trust file.
+    Raises SignedError otherwise, OSError if the file cannot be read, and KeyFileError for a bad
+    trust file.
     """
     content = path.read_bytes()
     if len(content) > LARGEST:
         raise SignedError(f"{path}: has {len(content)} bytes, at most {LARGEST} are read")
 
-    # What is parsed is the payload that is verified.
+    # The payload that is parsed is the one whose signature is checked.
     try:
         opened = envelope.open_envelope(content)
         statement = read_statement(strict_json.parse(opened.payload), schema, predicate)
@@ -46,7 +47,7 @@ def read_signed(path: Path, schema: str, predicate: type[S], trust: Path | None)
     except ValueError as error:
         raise SignedError(f"{path}: {error}") from None
 
-    # A signature by somebody: whose it is, the trust file says.
+    # Anybody can sign; the trust file says whose the key is.
     key_id = statement.predicate.signer.key_id
     if trust is not None and key_id not in keys.load_trust(trust):
         raise SignedError(f"{path}: key {key_id[:16]} is not in {trust}")

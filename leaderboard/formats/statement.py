@@ -40,23 +40,24 @@ class Subject:
 
 @dataclass(frozen=True)
 class Signer:
-    """Who says that they signed."""
+    """The signer, as the statement itself names it."""
 
     key_id: str
     public_key: str
     """64 hexadecimal digits."""
     one_use: bool
-    """The key was made for this one statement: it proves that nothing changed, not who signed."""
+    """Whether the key was made for this one statement: it proves that nothing changed, not who
+    signed."""
 
     @classmethod
     def of(cls, key: SigningKey) -> Signer:
-        """The signer that a key makes one."""
+        """The signer that holds a key."""
         return cls(key.key_id, key.public_hex, key.one_use)
 
 
 @dataclass(frozen=True)
 class Statement(Generic[P]):
-    """Files and what is stated of them."""
+    """Files, and what is stated of them."""
 
     subject: tuple[Subject, ...]
     predicate: P
@@ -101,12 +102,15 @@ def read_entry_statement(document: object) -> Statement[Predicate]:
 
 
 def _check_version(document: object) -> None:
-    """An entry in another version of this format says which program wrote it."""
+    """DocumentError for an entry in another version of this format, with the program that wrote
+    it."""
     if not isinstance(document, Mapping):
         return
     written = document.get("predicateType")
     if written == RUN_TYPE or not str(written).startswith("urn:mst-bench:run:"):
         return
+
+    # Of a foreign version nothing is certain, so it is read without a type.
     predicate = document.get("predicate")
     versions = predicate.get("versions") if isinstance(predicate, Mapping) else None
     writer = versions.get("mst-bench") if isinstance(versions, Mapping) else None
@@ -117,13 +121,14 @@ def _check_version(document: object) -> None:
 
 
 def read_statement(document: object, schema: str, predicate: type[P]) -> Statement[P]:
-    """A statement whose predicate is of a type: its schema first, which is the published contract,
-    then its types. DocumentError says what is wrong with it."""
+    """A statement whose predicate has a type; DocumentError says what is wrong with it."""
+    # The schema first: it is the published contract.
     defects = schema_defects(schema, document, "statement")
     if defects:
         more = f" (and {len(defects) - 1} more)" if len(defects) > 1 else ""
         raise DocumentError(defects[0] + more)
 
+    # Then the types, which code relies on.
     assert isinstance(document, Mapping), "the schema asks for a mapping"
     return Statement(
         subject=convert(tuple[Subject, ...], document["subject"], "statement: subject"),

@@ -1,4 +1,4 @@
-"""JSON from strangers: no doubled keys, no NaN, no Infinity, nothing but one UTF-8 document."""
+"""Strict JSON, for documents of strangers: one UTF-8 document, no doubled key, NaN or Infinity."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import math
 from collections import Counter
 
 DEEPEST = 64
-"""Levels of lists and mappings in a document."""
+"""Most levels of lists and mappings in a document."""
 
 
-def parse(data: bytes) -> object:
-    """The document in `data`; ValueError says what is wrong with it."""
+def parse(content: bytes) -> object:
+    """The document in the bytes of a file; ValueError says what is wrong with them."""
     try:
-        text = data.decode("utf-8")
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 ({error.reason} at byte {error.start})") from None
+
+    # The module's own leniency is switched off, hook by hook.
     try:
         document: object = json.loads(
             text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
@@ -23,8 +25,8 @@ def parse(data: bytes) -> object:
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
-    # Whoever shows or compares a document recurses too, from further up the stack than the parser:
-    # what it could just read would be their traceback. Few brackets cannot be deep.
+    # Code that shows or compares a document recurses too, and may start deeper in the stack than
+    # the parser did: a document that was just read could end it. Few brackets cannot be deep.
     brackets = text.count("[") + text.count("{")
     if brackets > DEEPEST and _deeper(document, DEEPEST):
         raise ValueError("nested too deeply")
@@ -32,7 +34,7 @@ def parse(data: bytes) -> object:
 
 
 def _deeper(document: object, levels: int) -> bool:
-    """Whether a document has more levels than these, looked at level by level."""
+    """Whether a document has more levels than these; it is walked level by level, not recursed."""
     level = [document]
     for _ in range(levels):
         below = list[object]()
@@ -48,6 +50,7 @@ def _deeper(document: object, levels: int) -> bool:
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A mapping. Of two equal keys, readers disagree which one counts."""
     mapping = dict(pairs)
     if len(mapping) != len(pairs):
         ((doubled, _),) = Counter(key for key, _ in pairs).most_common(1)
@@ -56,6 +59,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _finite(digits: str) -> float:
+    """A number; `float` reads 1e999 as infinity."""
     value = float(digits)
     if math.isinf(value):
         raise ValueError(f"{digits[:40]} is too large for a number")

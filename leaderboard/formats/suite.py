@@ -1,4 +1,4 @@
-"""suite.json: what a plan is called, how its suite was changed, and what is claimed of it.
+"""suite.json: a plan's name, the changes to its suite, and what is claimed of it.
 
 None of it decides a number, so none of it is part of the plan's id.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 LONGEST_TEXT = 1000
-"""Characters of a text of a claim."""
+"""Most characters of a text of a claim."""
 
 
 @dataclass(frozen=True)

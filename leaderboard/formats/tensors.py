@@ -1,4 +1,4 @@
-"""Files of tensors: safetensors, whose bytes can hold numbers and nothing that runs."""
+"""Reads files of tensors: safetensors, whose bytes hold numbers and nothing that can run."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ TYPES: dict[str, type[np.generic]] = {
 """Element types that files of tensors may have."""
 
 
-def parse_tensors(data: bytes, location: str) -> tuple[dict[str, Array], dict[str, str]]:
+def parse_tensors(content: bytes, location: str) -> tuple[dict[str, Array], dict[str, str]]:
     """Tensors and metadata in the bytes of a safetensors file; DocumentError if it is none."""
     try:
-        parts = deserialize(data)  # type: ignore[no-untyped-call]
+        parts = deserialize(content)  # type: ignore[no-untyped-call]
     except SafetensorError as error:
         raise DocumentError(f"{location}: is not a readable safetensors file ({error})") from None
 
+    # An element type that no file of ours has could be read in more than one way.
     tensors = {}
     for name, part in parts:
         if part["dtype"] not in TYPES:
@@ -36,10 +37,10 @@ def parse_tensors(data: bytes, location: str) -> tuple[dict[str, Array], dict[st
         array = np.frombuffer(part["data"], dtype=TYPES[part["dtype"]])
         tensors[name] = array.reshape(part["shape"])
 
-    # safetensors checks the header against the data, but hands metadata out for files on disk only:
-    # the header, whose length stands in the first eight bytes, is read once more here.
-    length = int.from_bytes(data[:8], "little")
-    header = parse_json(data[8 : 8 + length], location)
+    # safetensors checks the header against the tensors, but gives metadata of files on disk only.
+    # So the header is read once more here; its length stands in the first eight bytes.
+    length = int.from_bytes(content[:8], "little")
+    header = parse_json(content[8 : 8 + length], location)
     assert isinstance(header, dict), "safetensors has read it"
     metadata = convert(dict[str, str], header.get("__metadata__", {}), f"{location}: metadata")
     return tensors, metadata

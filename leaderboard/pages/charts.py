@@ -1,8 +1,7 @@
-"""Charts as SVG text that takes its colours from the page, so that one drawing serves light and
-dark.
+"""Charts as SVG text whose colours are the page's, so that one drawing serves light and dark.
 
-Matplotlib draws; colours are stand-ins that become CSS variables, and every id gets a prefix, since
-a page holds many charts. The same data give the same bytes.
+Matplotlib draws in stand-in colours, which become CSS variables. Every id gets a prefix, since a
+page holds many charts. The same numbers give the same bytes.
 """
 
 from __future__ import annotations
@@ -28,11 +27,14 @@ if TYPE_CHECKING:
 BANDED = 5
 """Minimum seeds for confidence bands with several regimes in one chart."""
 HUES = 8
-"""Colours the page has; further regimes repeat them with another dash."""
+"""Colours that the page has; further regimes repeat them with another dash."""
 Dash = str | tuple[int, tuple[float, ...]]
+"""A line style of matplotlib: its name, or an offset and lengths on and off."""
 DASHES: tuple[Dash, ...] = ("solid", (0, (5, 2)), (0, (1, 1.5)))
 INK = "#f1e2a0"
+"""Stand-in for the colour of text."""
 FAINT = "#f1e2a1"
+"""Stand-in for the colour of axes and grids."""
 VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)"} | {
     f"#f1e2d{hue}": f"var(--hue{hue})" for hue in range(HUES)
 }
@@ -70,6 +72,7 @@ def lines(panel: Panel, order: list[str], ident: str, only: str | None = None) -
         for band in panel.bands:
             if only in (None, band.regime):
                 _draw_band(axes, band, order, banded)
+
         axes.set_xlabel("environment steps")
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.set_ylim(*panel.limits)
@@ -128,8 +131,11 @@ def _points(runs: Iterable[StatedRun]) -> list[float]:
 
 def _draw_scores(axes: Axes, points: list[float], row: int, colour: str) -> None:
     """One regime's row: its seeds, and a little below them their mean and interval."""
+    # Faint dots, so that seeds with the same score show as a darker one.
     rows = [row] * len(points)
     axes.plot(points, rows, "o", color=colour, markersize=5, alpha=0.55, markeredgewidth=0)
+
+    # One seed has no interval.
     mean = mean_interval(points)
     below = row - 0.22
     axes.plot([mean.mean], [below], "D", color=colour, markersize=5)
@@ -184,6 +190,7 @@ def _dash(order: list[str], regime: str) -> Dash:
 
 def _svg(draw: Callable[[Axes], None], ident: str, size: tuple[float, float]) -> str:
     """What `draw` draws, `size` inches large, as an SVG element whose ids begin with `ident`."""
+    # A fixed salt, and no date: the same drawing has the same bytes.
     with mpl.rc_context({**STYLE, "svg.hashsalt": ident}):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()

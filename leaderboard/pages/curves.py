@@ -1,4 +1,4 @@
-"""Learning and diagnostics curves of runs, from their records."""
+"""Makes learning and diagnostics curves of runs from their records."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ DIAGNOSTICS = {
     "parameter_norm": ("norm of the parameters", 1.0),
     "gradient_conflicts": ("share of opposed gradients", 0.5),
 }
-"""Diagnostics that are drawn: title, and the least that their axis, from zero, reaches up to."""
+"""Diagnostics that are drawn: title, and the value that their axis, from zero, reaches at least."""
 LARGEST = 1e12
-"""Figures and steps beyond it are left out: a forger shapes a signed record at will."""
+"""Figures and steps above it are left out: a forger can sign any number."""
 
 Figure = Callable[[EvaluationRecord], float | None]
-"""What is drawn of an evaluation; None: nothing."""
+"""The number of an evaluation that is drawn; None: none."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,16 @@ class Panel:
     @property
     def limits(self) -> tuple[float, float]:
         """Room for every seed; intervals of few seeds may reach out of it."""
-        values = [value for curve in self.curves for value in curve.values]
-        low, high = min(values), max(values)
+        values = list[float]()
+        for curve in self.curves:
+            values += curve.values
+        low = min(values)
+        high = max(values)
+
+        # A share is easier to read on an axis that begins at zero.
         if self.reach is not None:
-            low, high = 0.0, max(self.reach, high)
+            low = 0.0
+            high = max(self.reach, high)
         room = 0.05 * (high - low) or 1.0
         return low - room, high + room
 
@@ -72,7 +78,7 @@ def returns_panel(runs: Iterable[LearningCurve]) -> Panel:
 
 def diagnostics_panels(runs: Iterable[LearningCurve], modules: Iterable[str]) -> list[Panel]:
     """A panel for each diagnostic and module of the runs of one task, where any run has it."""
-    panels = []
+    panels = list[Panel]()
     for name, (title, reach) in DIAGNOSTICS.items():
         for module in modules:
             panel = _panel(f"{module}: {title}", reach, runs, _diagnostic(module, name))
@@ -87,6 +93,7 @@ def _diagnostic(module: str, name: str) -> Figure:
 
 
 def _panel(title: str, reach: float | None, runs: Iterable[LearningCurve], figure: Figure) -> Panel:
+    """Curves and bands of one figure, of the runs and regimes that have it."""
     curves = [_curve(run, figure) for run in runs]
     drawn = [curve for curve in curves if curve.steps]
     regimes = dict.fromkeys(curve.regime for curve in drawn)
@@ -98,6 +105,8 @@ def _curve(recorded: LearningCurve, figure: Figure) -> Curve:
     for evaluation in recorded.evaluations:
         step = evaluation.environment_step
         value = figure(evaluation)
+
+        # Matplotlib fails on numbers that no honest run has.
         if value is not None and 0 <= step <= LARGEST and abs(value) <= LARGEST:
             curve.steps.append(step)
             curve.values.append(value)
@@ -105,7 +114,8 @@ def _curve(recorded: LearningCurve, figure: Figure) -> Curve:
 
 
 def _band(regime: str, curves: Sequence[Curve]) -> Band:
-    # Runs that stopped early have fewer steps: each step has the seeds that came to it.
+    """The mean of a regime's curves at every step that one of them has."""
+    # Runs that stopped early have fewer steps: the mean at a step is over the seeds that got there.
     values_at: dict[int, list[float]] = {}
     for curve in curves:
         if curve.regime == regime:

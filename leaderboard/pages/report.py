@@ -1,4 +1,4 @@
-"""The report of an entry: one HTML file that needs nothing else, neither network nor script."""
+"""Draws the report of an entry: one HTML file that needs nothing else, no network and no script."""
 
 from __future__ import annotations
 
@@ -51,6 +51,8 @@ class ReportInput:
         documents = verdict.documents
         assert documents is not None, "the entry was accepted"
         predicate = documents.statement.predicate
+
+        # From the documents that were verified, not read again from the disk.
         return cls(
             plan=documents.plan,
             suite=documents.suite,
@@ -72,8 +74,8 @@ class ReportInput:
 
     @property
     def recorded(self) -> list[StatedRun]:
-        """Runs whose records are drawn. Those of a missing run are not signed, and not drawn beside
-        signed ones."""
+        """Runs whose records are drawn. Records of a missing run are not signed, so they are not
+        drawn beside signed ones."""
         return [run for run in self.runs if self.verdict is None or not run.missing]
 
 
@@ -97,13 +99,13 @@ class TaskSection:
 
 
 def render(report: ReportInput, folder: Path) -> str:
-    """The page. Curves come from the records under `folder`."""
+    """The page as HTML. Curves come from the records under `folder`."""
     runs = report.runs
     tasks = list(dict.fromkeys(run.task for run in runs))
     regimes = list(dict.fromkeys(run.regime for run in runs))
     budget = report.plan.budget.environment_steps
 
-    # Records are read once, task by task; of each run the last evaluation is kept for the claims.
+    # Records are read once, task by task. Claims need the last evaluation of each run.
     sections = list[TaskSection]()
     last: dict[str, EvaluationRecord] = {}
     for number, task in enumerate(tasks):
@@ -156,6 +158,7 @@ def published_rows(tasks: list[str]) -> list[tuple[str, references.Method, list[
     of each task."""
     rows = []
     for name, method in references.METHODS.items():
+        # A method without a figure for a task has a dash there.
         if any(task in method.returns for task in tasks):
             figures = [method.returns.get(task, ("-", "-")) for task in tasks]
             rows.append((name, method, [f"{mean} +- {half}" for mean, half in figures]))
@@ -166,6 +169,8 @@ def _profile(runs: Sequence[StatedRun], regimes: list[str]) -> Drawing | None:
     """Performance profiles; None before two regimes have a score on every task."""
     scores = {regime: _scores(runs, regime) for regime in regimes}
     complete = {regime: cells for regime, cells in scores.items() if cells and all(cells)}
+
+    # One profile alone compares nothing.
     if len(complete) < 2:
         return None
     return Drawing(
@@ -176,7 +181,7 @@ def _profile(runs: Sequence[StatedRun], regimes: list[str]) -> Drawing | None:
 
 
 def _scores(runs: Sequence[StatedRun], regime: str) -> list[list[float]]:
-    """Scores of a regime's seeds, task by task."""
+    """Scores of a regime's seeds, task by task; a task without any has an empty list."""
     cells: dict[str, list[float]] = {run.task: [] for run in runs}
     for run in runs:
         if run.regime == regime and run.score is not None:
@@ -232,13 +237,12 @@ class _Drawings:
 
         # Curves come from the records, as far as there are any.
         returns = returns_panel(curves)
-        diagnostics = [
-            Drawing(self._lines(panel, f"d{self.number}n{index}"), panel.title)
-            for index, panel in enumerate(diagnostics_panels(curves, self.modules))
-        ]
-        return TaskSection(
-            task, scores, self._overview(returns), self._single(returns), diagnostics
-        )
+        diagnostics = list[Drawing]()
+        for index, panel in enumerate(diagnostics_panels(curves, self.modules)):
+            diagnostics.append(Drawing(self._lines(panel, f"d{self.number}n{index}"), panel.title))
+
+        overview = self._overview(returns)
+        return TaskSection(task, scores, overview, self._single(returns), diagnostics)
 
     def _overview(self, returns: Panel) -> Drawing | None:
         """All regimes in one chart; None before anything is recorded."""
@@ -248,21 +252,22 @@ class _Drawings:
         return Drawing(svg, "All regimes: mean return over the seeds")
 
     def _single(self, returns: Panel) -> list[Drawing]:
-        """Each regime with its seeds."""
+        """Each regime alone, with its seeds."""
         drawn = {band.regime for band in returns.bands}
-        return [
-            Drawing(
-                self._lines(returns, f"c{self.number}r{index}", regime), _seeds(returns, regime)
-            )
-            for index, regime in enumerate(self.regimes)
-            if regime in drawn
-        ]
+        drawings = list[Drawing]()
+        for index, regime in enumerate(self.regimes):
+            # Its number stays the same when another regime has nothing to draw.
+            if regime in drawn:
+                svg = self._lines(returns, f"c{self.number}r{index}", regime)
+                drawings.append(Drawing(svg, _seeds(returns, regime)))
+        return drawings
 
     def _lines(self, panel: Panel, ident: str, only: str | None = None) -> str:
         return charts.lines(panel, self.regimes, ident, only)
 
 
 def _seeds(panel: Panel, regime: str) -> str:
+    """The caption of one regime's drawing."""
     count = sum(curve.regime == regime for curve in panel.curves)
     if count == 1:
         return f"{regime}: one seed"

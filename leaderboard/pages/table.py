@@ -1,4 +1,4 @@
-"""The comparison as a table: for every task and regime its scores, and who failed or is missing."""
+"""The comparison as a table: the scores of every task and regime, and who failed or is missing."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ Group = tuple[str, str]
 
 def comparison(runs: Sequence[Scored], modules: Sequence[str]) -> str:
     """`comparison_rows` as plain text."""
+    # Numbers are right-aligned, so that their digits stand below each other.
     titles = headers(modules)
     aligned = ("left", "left", *["right"] * (len(titles) - 2))
     return tabulate(
@@ -67,7 +68,7 @@ def comparison(runs: Sequence[Scored], modules: Sequence[str]) -> str:
 
 
 def headers(modules: Sequence[str]) -> tuple[str, ...]:
-    """Titles of the columns; the density's names the modules by their initials."""
+    """Titles of the columns; that of the density names the modules by their initials."""
     initials = "/".join(module[0] for module in modules)
     return (
         "task",
@@ -101,6 +102,7 @@ def comparison_rows(runs: Sequence[Scored], modules: Sequence[str]) -> list[list
 
 
 def _groups(runs: Iterable[Scored]) -> dict[Group, list[Scored]]:
+    """The seeds of each task and regime, in the order of the runs."""
     groups: dict[Group, list[Scored]] = {}
     for run in runs:
         groups.setdefault((run.task, run.regime), []).append(run)
@@ -129,11 +131,16 @@ def _figures(scores: list[float]) -> list[str | int]:
 
 def _density(runs: Iterable[Scored], modules: Iterable[str]) -> str:
     """Active share of each module's weights, of the first run that states them."""
-    for run in runs:
-        if run.weights:
-            counts = [run.weights.get(module) for module in modules]
-            return "/".join("-" if count is None else f"{count.density:.2f}" for count in counts)
-    return "-"
+    stating = next((run for run in runs if run.weights), None)
+    if stating is None:
+        return "-"
+
+    # Seeds of a regime have the same number of active weights.
+    densities = list[str]()
+    for module in modules:
+        count = stating.weights.get(module)
+        densities.append("-" if count is None else f"{count.density:.2f}")
+    return "/".join(densities)
 
 
 @dataclass(frozen=True)
@@ -157,28 +164,29 @@ class GroupDifference:
     pairs: int
     """Seeds that both sides have."""
     evidence: float | None
-    """e value of the pairs in the order of their seeds, at twice the spread of `a`: 20 decides at 5
-    percent whenever one stops adding seeds. None where `a` has no spread or there are no pairs."""
+    """e value of the pairs in the order of their seeds, at twice the spread of `a`. A value of 20
+    decides at 5 percent, whenever one stops adding seeds. None without pairs, and where `a` has no
+    spread."""
 
 
 def differences(ours: Sequence[Scored], theirs: Sequence[Scored]) -> list[GroupDifference]:
     """Every group that both sides have a score of, theirs less ours."""
     # All groups are tested together: their p values are adjusted as one family.
-    sides = _groups(ours), _groups(theirs)
+    side_a = _groups(ours)
+    side_b = _groups(theirs)
     shared = [
-        group
-        for group, runs in sides[0].items()
-        if _scores(runs) and _scores(sides[1].get(group, []))
+        group for group, runs in side_a.items() if _scores(runs) and _scores(side_b.get(group, []))
     ]
-    tests = [difference([_scores(sides[1][group])], [_scores(sides[0][group])]) for group in shared]
+    tests = [difference([_scores(side_b[group])], [_scores(side_a[group])]) for group in shared]
     adjusted = benjamini_hochberg([test.p for test in tests])
 
     rows = list[GroupDifference]()
     for group, test, p in zip(shared, tests, adjusted, strict=True):
-        a, b = (_scores(side[group]) for side in sides)
+        a = _scores(side_a[group])
+        b = _scores(side_b[group])
 
-        # Seeds that both sides have differ less from each other than from the rest.
-        pairs = _pairs(sides[0][group], sides[1][group])
+        # The same seed on both sides starts from the same weights and resets.
+        pairs = _pairs(side_a[group], side_b[group])
         rows.append(
             GroupDifference(
                 task=group[0],
@@ -205,6 +213,7 @@ def _pairs(a: Iterable[Scored], b: Iterable[Scored]) -> list[float]:
 
 
 def _evidence(pairs: list[float], spread: float) -> float | None:
+    """The e value of all pairs; None where there is nothing to bet on."""
     return e_values(pairs, 2.0 * spread)[-1] if pairs and spread > 0.0 else None
 
 
@@ -216,10 +225,13 @@ def difference_table(rows: Iterable[GroupDifference]) -> str:
 
 
 def _difference_row(row: GroupDifference) -> list[str | int]:
+    """The columns of DIFFERENCES; a dash stands for what few seeds cannot say."""
     means = [f"{row.a:.1f}", f"{row.b:.1f}", f"{row.difference:.1f}"]
     interval = "-" if row.interval is None else "{:.1f} to {:.1f}".format(*row.interval)
     p = "-" if row.p is None else f"{row.p:.2g}"
-    seeds = f"{row.seeds[0]} and {row.seeds[1]}"
     evidence = "-" if row.evidence is None else f"{row.evidence:.3g}"
+
+    # Columns that every row has
     better = f"{row.improvement:.2f}"
+    seeds = f"{row.seeds[0]} and {row.seeds[1]}"
     return [row.task, row.regime, *means, interval, p, better, seeds, evidence, row.pairs]
