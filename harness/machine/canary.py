@@ -96,7 +96,7 @@ def _add(digest: hashlib._Hash, value: Any) -> None:
             digest.update(key.encode())
             _add(digest, value[key])
     elif isinstance(value, list):
-        for item in value:
-            _add(digest, item)
+        for element in value:
+            _add(digest, element)
     else:
         digest.update(repr(value).encode())
