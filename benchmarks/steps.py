@@ -9,6 +9,7 @@ in float32, for each member and hidden layer of an MLP, in what is held beside t
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -21,12 +22,18 @@ from agents.mrq.agent import MRQ
 from agents.off_policy import OffPolicy
 
 PARTS = {
-    "_explore": "",
-    "_learn_encoder": "encoder",
-    "_learn_critic": "critic",
-    "_learn_actor": "actor",
+    "_exploring_action": "",
+    "_encoder_update": "encoder",
+    "_critic_update": "critic",
+    "_actor_update": "actor",
 }
-"""Recorded steps of MR.Q -> the module that learns in them."""
+"""Function of a captured step of MR.Q -> the module that learns in it."""
+
+
+def step_of(agent: OffPolicy[MRQ], name: str) -> Callable[[], object]:
+    """The captured step that runs this function."""
+    steps = agent.learner.recorder.steps
+    return next(step for step in steps if step.function.__name__ == name)
 
 
 class Counting(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -45,14 +52,14 @@ def operations(agent: OffPolicy[MRQ], name: str) -> int:
     """Of one step."""
     counting = Counting()  # type: ignore[no-untyped-call]
     with counting:
-        getattr(agent, name)()
+        step_of(agent, name)()
     return int(counting.found)
 
 
 def peak(agent: OffPolicy[MRQ], name: str) -> int:
     """Most bytes that one step holds, beyond what there was before it."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
-        getattr(agent, name)()
+        step_of(agent, name)()
     assert found.profiler is not None and found.profiler.kineto_results is not None
     events = [
         event for event in found.profiler.kineto_results.events() if event.name() == "[memory]"

@@ -116,7 +116,7 @@ class Pool:
         terminated = np.zeros(self._count, dtype=bool)
         truncated = np.zeros(self._count, dtype=bool)
 
-        # Repeat the action where the episode goes on.
+        # Repeat the action where the episode continues.
         for repeat in range(self.action_repeat):
             if repeat:
                 unfinished = moving[~(terminated | truncated)[moving]]

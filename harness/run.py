@@ -127,6 +127,16 @@ def plan_of(request: Request) -> tuple[Suite, Plan]:
     if request.budget_scale != 1.0:
         resolved = shortened(resolved, request.budget_scale)
         changes.append(f"--budget-scale {request.budget_scale:g}")
+
+    # A suite may be run with another algorithm than it was written for.
+    for name, regime in resolved.regimes.items():
+        if regime.left_out:
+            modules = ", ".join(regime.left_out)
+            print(
+                f"mst-bench: regime {name}: agent {resolved.suite.agent} has no {modules}; what"
+                " the suite says of it is left out",
+                file=sys.stderr,
+            )
     return resolved.suite, make_plan(resolved, tuple(changes))
 
 

@@ -1,7 +1,7 @@
 """Failure signatures: patterns of failing learning that the papers describe, read from evaluations.
 
 Sources: arXiv 2510.12096 and 2506.17204. A signature is recorded once, when it first shows: as a
-record, as a warning while the run goes on, and in its result. It is no failure: the run goes on and
+record, as a warning during the run, and in its result. It is no failure: the run continues and
 counts. The limits are this project's choice where the papers give none.
 """
 
