@@ -1,9 +1,10 @@
-"""From nothing to the first environment step of Dog Run: in a container of the image, and with this installation.
+"""From nothing to the first environment step of Dog Run: in a container of the image, and with this
+installation.
 
     python benchmarks/container_start.py --image mst-bench [--rounds 25]
 
-Each round does both, and this installation once more as a control; the first round is left out. Prints medians of the seconds
-and of the ratio, with its 5 to 95 percent range.
+Each round does both, and this installation once more as a control; the first round is left out.
+Prints medians of the seconds and of the ratio, with its 5 to 95 percent range.
 """
 
 from __future__ import annotations

@@ -1,12 +1,15 @@
-"""How fast the training core learns: larger cohorts, sparsity and the machine's limit, as paired ratios.
+"""How fast the training core learns: larger cohorts, sparsity and the machine's limit, as paired
+ratios.
 
-    python benchmarks/core.py [--width 64] [--batch 64] [--members 1 4 8] [--rounds 25] [--device cuda] [--json FILE]
+    python benchmarks/core.py [--width 64] [--batch 64] [--members 1 4 8] [--rounds 25]
+        [--device cuda] [--json FILE]
 
-One thread, learning only, no simulator; a step is one RL update and one encoder update. Each round times every row of the table
-in turn, a few steps each. `gain` is the ratio to one dense member, within a round and per member: its median, with its 5 to 95
-percent range; that member once more is the control. `floor` is the time of the step's matrix products alone, at the rate that
-one of them reaches here, as a share of the time that the step takes. `sparsity` compares MST with dense at the same size, with
-a rewire of the critic every 1000 updates.
+One thread, learning only, no simulator; a step is one RL update and one encoder update. Each round
+times every row of the table in turn, a few steps each. `gain` is the ratio to one dense member,
+within a round and per member: its median, with its 5 to 95 percent range; that member once more is
+the control. `floor` is the time of the step's matrix products alone, at the rate that one of them
+reaches here, as a share of the time that the step takes. `sparsity` compares MST with dense at the
+same size, with a rewire of the critic every 1000 updates.
 """
 
 from __future__ import annotations
@@ -51,17 +54,30 @@ def filled_agent(
     depth: int = 1,
     dtype: torch.dtype = torch.float32,
 ) -> OffPolicy[MRQ]:
-    """MRQ with random transitions, ready to learn. `depth`: hidden layers of each MLP, times those of MR.Q, and then an action
-    embedding as wide as they are."""
+    """MRQ with random transitions, ready to learn. `depth`: hidden layers of each MLP, times those
+    of MR.Q, and then an action embedding as wide as they are."""
     setup = Setup(
-        task=TaskShape(observation, action, episode_steps=500, terminates=False), agent_steps=100_000,
-        blocks={"encoder": "T6", "critic": "T6", "actor": "T5"}, regimes=[regime] * members,
-        streams=lambda member, word: torch.Generator().manual_seed(1000 * member + sum(word.encode())),
-        device=device, products=products, record=record, dtype=dtype,
-    )  # fmt: skip
+        task=TaskShape(observation, action, episode_steps=500, terminates=False),
+        agent_steps=100_000,
+        blocks={"encoder": "T6", "critic": "T6", "actor": "T5"},
+        regimes=[regime] * members,
+        streams=lambda member, word: torch.Generator().manual_seed(
+            1000 * member + sum(word.encode())
+        ),
+        device=device,
+        products=products,
+        record=record,
+        dtype=dtype,
+    )
     settings = MRQSpec(
-        width=width, zs_dim=width, za_dim=width // 2, zsa_dim=width, batch_size=batch, warmup=FILL, target_cycle=CYCLE,
-    )  # fmt: skip
+        width=width,
+        zs_dim=width,
+        za_dim=width // 2,
+        zsa_dim=width,
+        batch_size=batch,
+        warmup=FILL,
+        target_cycle=CYCLE,
+    )
     agent = build(
         setup, settings if depth == 1 else replace(settings, za_dim=width).scaled(1, depth)
     )
@@ -114,7 +130,8 @@ def rewiring(agent: OffPolicy[MRQ]) -> float:
 
 
 def products(agent: OffPolicy[MRQ]) -> float:
-    """Seconds of one step's matrix products, per member, were each as fast as the most common one."""
+    """Seconds of one step's matrix products, per member, were each as fast as the most common
+    one."""
     s, device = agent.algorithm.settings, agent.setup.device
     sizes = (1, s.width), (s.batch_size, s.width), (s.width, s.width)
     bias, x, weight = (torch.randn(agent.learner.members, *size, device=device) for size in sizes)
@@ -133,7 +150,8 @@ def products(agent: OffPolicy[MRQ]) -> float:
 def measure(
     width: int, batch: int, members: list[int], rounds: int, device: str = "cpu"
 ) -> dict[str, dict[str, list[float]]]:
-    """`seconds` per member and step of every row in every round but the first, and each step's `floor` as a share of it."""
+    """`seconds` per member and step of every row in every round but the first, and each step's
+    `floor` as a share of it."""
     agents = {"dense, P = 1": filled_agent(1, width, batch, DENSE, device=device)}
     for size in members:
         again = " again (A/A)" if size == 1 else ""
@@ -160,7 +178,8 @@ def span(values: object) -> tuple[float, float, float]:
 
 
 def gains(times: dict[str, list[float]]) -> list[list[object]]:
-    """For each row its median in milliseconds, and how much faster it is than the first, in paired rounds."""
+    """For each row its median in milliseconds, and how much faster it is than the first, in paired
+    rounds."""
     first = np.array(next(iter(times.values())))
     return [
         [name, 1e3 * np.median(found), *span(first / np.array(found))]
@@ -186,7 +205,8 @@ def gain(found: dict[str, dict[str, list[float]]], name: str) -> tuple[float, fl
 def overhead(
     found: dict[str, dict[str, list[float]]], largest: int, interval: int = 1000
 ) -> tuple[float, float, float]:
-    """What MST's masks cost beside dense, a rewire of the critic every `interval` updates included, as a share of a step."""
+    """What MST's masks cost beside dense, a rewire of the critic every `interval` updates included,
+    as a share of a step."""
     dense, masked = (
         np.array(found["seconds"][f"{name}, P = {largest}"]) for name in ("dense", "mst")
     )
@@ -224,7 +244,8 @@ def main() -> None:
     largest = arguments.members[-1]
     middle, low, high = overhead(found, largest)
     print(
-        f"\nsparsity at P = {largest}, a rewire every 1000: {middle:+.1%} of a step ({low:+.1%} to {high:+.1%})"
+        f"\nsparsity at P = {largest}, a rewire every 1000: {middle:+.1%} of a step"
+        f" ({low:+.1%} to {high:+.1%})"
     )
     save(arguments, seconds=found["seconds"])
 

@@ -1,9 +1,11 @@
-"""How often the intervals hold what they should: coverage of nominal 95 percent intervals at 3, 5 and 10 seeds.
+"""How often the intervals hold what they should: coverage of nominal 95 percent intervals at 3, 5
+and 10 seeds.
 
     python benchmarks/coverage.py [--replications 2000] [--json FILE]
 
-Noise models are fitted to published seeds: `tight` (coefficient of variation 0.05), `mid` (0.25), `wide` (0.5), and `collapse`
-(mid, but 15 percent of the seeds score a twentieth). Two tasks unless said otherwise. True values follow from a million draws.
+Noise models are fitted to published seeds: `tight` (coefficient of variation 0.05), `mid` (0.25),
+`wide` (0.5), and `collapse` (mid, but 15 percent of the seeds score a twentieth). Two tasks unless
+said otherwise. True values follow from a million draws.
 """
 
 from __future__ import annotations
@@ -56,7 +58,8 @@ def covered(models: list[Model], n: int, replications: int, seed: int) -> dict[s
     generator = np.random.default_rng(seed)
     many = [model(np.random.default_rng(99), 1_000_000) for model in models]
     mean = float(np.mean([draw.mean() for draw in many]))
-    # pooled over tasks: n seeds of each are trimmed together, so the estimand depends on n through rounding alone
+    # Pooled over tasks: n seeds of each are trimmed together, so the estimand depends on n through
+    # rounding alone.
     pooled = float(
         np.mean(
             stats.iqm(

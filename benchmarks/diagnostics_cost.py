@@ -1,9 +1,11 @@
-"""What diagnostics cost: one probe of all modules, in agent steps of learning, and as a share of a run.
+"""What diagnostics cost: one probe of all modules, in agent steps of learning, and as a share of a
+run.
 
-    python benchmarks/diagnostics_cost.py [--width 512] [--batch 256] [--members 4] [--every 5000] [--rounds 5]
+    python benchmarks/diagnostics_cost.py [--width 512] [--batch 256] [--members 4]
+        [--every 5000] [--rounds 5]
 
-Each round times one probe and a few agent steps of the same cohort in turn (medians, range); every `--every` agent steps a run
-makes one probe.
+Each round times one probe and a few agent steps of the same cohort in turn (medians, range); every
+`--every` agent steps a run makes one probe.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ def main() -> None:
         low, middle, high = np.quantile(ratios, (0.0, 0.5, 1.0))
         share = middle / arguments.every
         print(
-            f"{name}: one probe takes {middle:.1f} agent steps ({low:.1f} to {high:.1f}): {share:.2%} of a run"
+            f"{name}: one probe takes {middle:.1f} agent steps ({low:.1f} to {high:.1f}):"
+            f" {share:.2%} of a run"
         )
 
 

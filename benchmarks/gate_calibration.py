@@ -2,13 +2,15 @@
 leaderboard/statistics/gate-calibration.json.
 
     mst-bench run --suite ci-tiny --set seeds=256 --members 32 --out OUT
-    python benchmarks/gate_calibration.py OUT/<plan id> | results/ci-tiny-scores.csv [--seeds 80] [--comparisons 1000] [--write]
+    python benchmarks/gate_calibration.py OUT/<plan id> | results/ci-tiny-scores.csv
+        [--seeds 80] [--comparisons 1000] [--write]
 
-Each comparison draws two disjoint sets of seeds from all that there are: nothing changed, so a FAIL is a false alarm. The same
-candidate with its scores brought down by 40 percent must FAIL. The canary is left out: it would pass everything. Comparisons
-share seeds with each other where the pool is smaller than all of them need, which does not bias their mean; the interval of
-the false alarms is Clopper and Pearson's, as if they were independent. A first FAIL is confirmed on seeds that neither side
-has, as `regress` does.
+Each comparison draws two disjoint sets of seeds from all that there are: nothing changed, so a FAIL
+is a false alarm. The same candidate with its scores brought down by 40 percent must FAIL. The
+canary is left out: it would pass everything. Comparisons share seeds with each other where the pool
+is smaller than all of them need, which does not bias their mean; the interval of the false alarms
+is Clopper and Pearson's, as if they were independent. A first FAIL is confirmed on seeds that
+neither side has, as `regress` does.
 """
 
 from __future__ import annotations

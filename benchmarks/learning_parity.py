@@ -1,10 +1,13 @@
-"""Does `stock` learn as published? The mean of our seeds beside MR.Q's own curve, at each evaluation.
+"""Does `stock` learn as published? The mean of our seeds beside MR.Q's own curve, at each
+evaluation.
 
     mst-bench run --suite results/cartpole-parity.yaml --device cpu --members 1
-    python benchmarks/learning_parity.py out/<plan id> results/mrq-published-cartpole-swingup.csv --at 25000
+    python benchmarks/learning_parity.py out/<plan id>
+        results/mrq-published-cartpole-swingup.csv --at 25000
 
-z is the difference of the means in units of the published standard deviation times sqrt(1/ours + 1/theirs). Prints a table;
-exits 0 if |z| <= 2 at `--at`, 1 if not, 2 if no run has come that far.
+z is the difference of the means in units of the published standard deviation times sqrt(1/ours +
+1/theirs). Prints a table; exits 0 if |z| <= 2 at `--at`, 1 if not, 2 if no run has come that
+far.
 """
 
 from __future__ import annotations

@@ -1,10 +1,13 @@
-"""The official MR.Q (facebookresearch/MRQ at 8a44a7d), from a clone that is used as it is, and how much faster the core learns.
+"""The official MR.Q (facebookresearch/MRQ at 8a44a7d), from a clone that is used as it is, and how
+much faster the core learns.
 
-    python benchmarks/official.py --mrq PATH_OF_A_CLONE [--device cuda] [--times 5] [--members 8] [--precision tf32]
+    python benchmarks/official.py --mrq PATH_OF_A_CLONE [--device cuda] [--times 5]
+        [--members 8] [--precision tf32]
 
-Dog sizes, batch 256, learning only (one RL and one encoder update a step), the official one in its own float32. Each round
-times the official agent, our cohort of members, and the official one again (the control), a few steps each; `gain` is the ratio
-per member and step, its median with its 5 to 95 percent range. `--times`: all widths so many times those of MR.Q.
+Dog sizes, batch 256, learning only (one RL and one encoder update a step), the official one in its
+own float32. Each round times the official agent, our cohort of members, and the official one again
+(the control), a few steps each; `gain` is the ratio per member and step, its median with its 5 to
+95 percent range. `--times`: all widths so many times those of MR.Q.
 """
 
 from __future__ import annotations
@@ -25,7 +28,8 @@ from harness.training.precision import prepare, product_type
 
 
 def build(clone: Path, s: MRQSettings, observation: int, action: int, device: str = "cpu") -> Any:
-    """The official agent of the same settings. Its buffer asks the card's memory, even on a CPU: answered from here."""
+    """The official agent of the same settings. Its buffer asks the card's memory, even on a CPU:
+    answered from here."""
     folder = next(
         (path.parent for path in (clone / "MRQ.py", clone / "MRQ" / "MRQ.py") if path.exists()),
         None,
@@ -36,10 +40,17 @@ def build(clone: Path, s: MRQSettings, observation: int, action: int, device: st
     if not device.startswith("cuda"):
         torch.cuda.mem_get_info = lambda *_: (1 << 40, 1 << 40)
     hp = {
-        "batch_size": s.batch_size, "buffer_size": float(s.buffer_size), "target_update_freq": s.target_cycle,
-        "buffer_size_before_training": float(s.warmup - 1), "zs_dim": s.zs_dim, "zsa_dim": s.zsa_dim, "za_dim": s.za_dim,
-        "enc_hdim": s.width, "value_hdim": s.width, "policy_hdim": s.width,
-    }  # fmt: skip
+        "batch_size": s.batch_size,
+        "buffer_size": float(s.buffer_size),
+        "target_update_freq": s.target_cycle,
+        "buffer_size_before_training": float(s.warmup - 1),
+        "zs_dim": s.zs_dim,
+        "zsa_dim": s.zsa_dim,
+        "za_dim": s.za_dim,
+        "enc_hdim": s.width,
+        "value_hdim": s.width,
+        "policy_hdim": s.width,
+    }
     official = importlib.import_module("MRQ")
     return official.Agent((observation,), action, 1.0, False, False, torch.device(device), 1, hp)
 

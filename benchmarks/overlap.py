@@ -1,13 +1,17 @@
-"""How well learning hides the simulator: wall time of both beside the larger of the two alone, in paired rounds.
+"""How well learning hides the simulator: wall time of both beside the larger of the two alone, in
+paired rounds.
 
-    python benchmarks/overlap.py [--task dog-run] [--width 64] [--batch 64] [--members 8] [--device cpu] [--rounds 25]
+    python benchmarks/overlap.py [--task dog-run] [--width 64] [--batch 64] [--members 8]
+        [--device cpu] [--rounds 25]
 
-An agent step is one update and one step of every member's environment, in a worker process as in training, in the order of
-training: an update that begins with a block for the encoder follows its simulator step, because it reads the newest reward,
-and the next action needs what it learns. So the best that there can be is (blocks + the larger of the other updates and their
-simulator steps); `bound` is that, from the times of each alone. Each round times learning alone, simulating alone, both one
-after the other and both beside each other. On a CPU it needs two free cores; beside a GPU the simulator may use all there
-are. An evaluation (10 episodes a member) is timed once on 2 episodes, times 5, and given as a share of 5000 agent steps.
+An agent step is one update and one step of every member's environment, in a worker process as in
+training, in the order of training: an update that begins with a block for the encoder follows its
+simulator step, because it reads the newest reward, and the next action needs what it learns. So the
+best that there can be is (blocks + the larger of the other updates and their simulator steps);
+`bound` is that, from the times of each alone. Each round times learning alone, simulating alone,
+both one after the other and both beside each other. On a CPU it needs two free cores; beside a GPU
+the simulator may use all there are. An evaluation (10 episodes a member) is timed once on 2
+episodes, times 5, and given as a share of 5000 agent steps.
 """
 
 from __future__ import annotations
@@ -38,7 +42,8 @@ def measure(
     device: str = "cpu",
     precision: str = "float32",
 ) -> dict[str, list[float]]:
-    """Seconds an agent step: `train`, `env`, `after` (one after the other), `beside`, `bound`; and of one `evaluation`."""
+    """Seconds an agent step: `train`, `env`, `after` (one after the other), `beside`, `bound`; and
+    of one `evaluation`."""
     task, found = TASKS[task_name], dict[str, list[float]]()
     prepare(precision, device, deterministic=False)
     products, on_cuda = product_type(precision), device.startswith("cuda")

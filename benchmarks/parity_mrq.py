@@ -1,14 +1,16 @@
-"""Our MR.Q against the official one (facebookresearch/MRQ at 8a44a7d), number by number, in float64.
+"""Our MR.Q against the official one (facebookresearch/MRQ at 8a44a7d), number by number, in
+float64.
 
     python benchmarks/parity_mrq.py --mrq PATH_OF_A_CLONE
 
-Both sides get the same weights, the same transitions, the same batches (no row twice: the rules for duplicate priorities
-differ) and the same noise. After 3 encoder blocks and 300 RL updates it compares parameters, targets, priorities, the
-largest priority, reward scales and sampling masks. The control is official against official with the rows of every batch
-permuted: how far rounding alone goes. The last line is the largest difference alone, as `1.2e-10`.
+Both sides get the same weights, the same transitions, the same batches (no row twice: the rules for
+duplicate priorities differ) and the same noise. After 3 encoder blocks and 300 RL updates it
+compares parameters, targets, priorities, the largest priority, reward scales and sampling masks.
+The control is official against official with the rows of every batch permuted: how far rounding
+alone goes. The last line is the largest difference alone, as `1.2e-10`.
 
-The clone is used as it is (official.py); one thing more of it is answered from here: `torch.float`, so that its explicit
-float32 becomes float64.
+The clone is used as it is (official.py); one thing more of it is answered from here: `torch.float`,
+so that its explicit float32 becomes float64.
 """
 
 from __future__ import annotations
@@ -50,9 +52,15 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
     settings = MRQSpec(
-        width=arguments.width, zs_dim=arguments.width, za_dim=arguments.width // 2, zsa_dim=arguments.width,
-        batch_size=arguments.batch, target_cycle=CYCLE, warmup=PREFILL, buffer_size=10_000,
-    )  # fmt: skip
+        width=arguments.width,
+        zs_dim=arguments.width,
+        za_dim=arguments.width // 2,
+        zsa_dim=arguments.width,
+        batch_size=arguments.batch,
+        target_cycle=CYCLE,
+        warmup=PREFILL,
+        buffer_size=10_000,
+    )
     ours = our_agent(settings)
     with mock.patch.object(torch, "float", torch.float64):
         theirs = official_agent(arguments.mrq, settings, ours)
@@ -67,10 +75,13 @@ def our_agent(settings: MRQSpec) -> OffPolicy[MRQ]:
     """One stock member."""
     dense = {module: ModuleRegime() for module in MRQSpec.MODULES}
     setup = Setup(
-        task=TaskShape(OBSERVATION, ACTION, EPISODE, terminates=True), agent_steps=PREFILL + CYCLES * CYCLE,
-        blocks={"encoder": "T4", "critic": "T4", "actor": "T3"}, regimes=[dense],
-        streams=lambda member, word: torch.Generator().manual_seed(sum(word.encode())), dtype=torch.float64,
-    )  # fmt: skip
+        task=TaskShape(OBSERVATION, ACTION, EPISODE, terminates=True),
+        agent_steps=PREFILL + CYCLES * CYCLE,
+        blocks={"encoder": "T4", "critic": "T4", "actor": "T3"},
+        regimes=[dense],
+        streams=lambda member, word: torch.Generator().manual_seed(sum(word.encode())),
+        dtype=torch.float64,
+    )
     return build(setup, settings)
 
 
@@ -117,7 +128,8 @@ def our_layers(module: Any, target: bool = False) -> list[tuple[torch.Tensor, to
 
 @dataclasses.dataclass
 class Script:
-    """Rows and noise of one update, drawn when our side samples; `order` permutes them for the control."""
+    """Rows and noise of one update, drawn when our side samples; `order` permutes them for the
+    control."""
 
     index: np.ndarray
     noise: torch.Tensor
@@ -127,7 +139,8 @@ class Script:
 def compare(
     ours: OffPolicy[MRQ], theirs: Any, control: Any, terminate: bool
 ) -> tuple[dict[str, float], dict[str, float]]:
-    """Train all three on the same script; largest differences of ours and of the control, by kind."""
+    """Train all three on the same script; largest differences of ours and of the control, by
+    kind."""
     rng, batch = np.random.default_rng(3), ours.algorithm.settings.batch_size
     tape: list[Script] = []
 

@@ -1,11 +1,14 @@
-"""One cohort of N members beside N processes of one member each on the same device: the rival that needs no member axis.
+"""One cohort of N members beside N processes of one member each on the same device: the rival that
+needs no member axis.
 
-    python benchmarks/processes.py --device cuda --members 8 [--mps] [--precision tf32] [--width 512] [--json FILE]
+    python benchmarks/processes.py --device cuda --members 8 [--mps] [--precision tf32]
+        [--width 512] [--json FILE]
 
-Dog sizes, batch 256, learning only. In each round the cohort learns for some steps alone, then all N processes at once, each
-its own share; `gain` is the ratio of their time to the cohort's, per member and step, its median with its 5 to 95 percent
-range. The cohort once more is the control, and a quarter of the processes shows how the device is shared. `--mps` starts
-NVIDIA's Multi-Process Service for the processes, and ends it.
+Dog sizes, batch 256, learning only. In each round the cohort learns for some steps alone, then all
+N processes at once, each its own share; `gain` is the ratio of their time to the cohort's, per
+member and step, its median with its 5 to 95 percent range. The cohort once more is the control, and
+a quarter of the processes shows how the device is shared. `--mps` starts NVIDIA's Multi-Process
+Service for the processes, and ends it.
 """
 
 from __future__ import annotations
@@ -31,7 +34,8 @@ from tabulate import tabulate
 def learner(
     pipe: Connection, device: str, precision: str, members: int, width: int, batch: int, cycles: int
 ) -> None:
-    """A process: an agent that learns for some target cycles whenever it is told to, and says when it is done."""
+    """A process: an agent that learns for some target cycles whenever it is told to, and says when
+    it is done."""
     from harness.training.precision import prepare, product_type
 
     torch.set_num_threads(1)
@@ -64,7 +68,8 @@ def mps(wanted: bool) -> Iterator[None]:
         return
     if shutil.which("nvidia-cuda-mps-control") is None:
         raise SystemExit(
-            "--mps: nvidia-cuda-mps-control is not installed here; without --mps processes share by time slices."
+            "--mps: nvidia-cuda-mps-control is not installed here; without --mps processes share by"
+            " time slices."
         )
     with tempfile.TemporaryDirectory() as place:
         os.environ |= {"CUDA_MPS_PIPE_DIRECTORY": place, "CUDA_MPS_LOG_DIRECTORY": place}

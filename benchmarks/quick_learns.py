@@ -1,11 +1,13 @@
-"""Did every regime of a finished suite learn? Against the uniform random policy and the same runs before training.
+"""Did every regime of a finished suite learn? Against the uniform random policy and the same runs
+before training.
 
     python benchmarks/quick_learns.py out/<plan id> [--deviations 5]
 
-For each task it plays the uniform random policy for 50 episodes, and asks of each regime's mean score that it is above the
-random mean by 5 standard deviations of those episodes and above twice the mean of its runs' untrained evaluations. Prints a
-table; exits 1 if a regime did not learn, 2 if the folder is not a finished plan. Two seeds of another CPU may fare worse than
-those seen so far, so an automatic check should ask for fewer deviations than a person who reads the table.
+For each task it plays the uniform random policy for 50 episodes, and asks of each regime's mean
+score that it is above the random mean by 5 standard deviations of those episodes and above twice
+the mean of its runs' untrained evaluations. Prints a table; exits 1 if a regime did not learn, 2 if
+the folder is not a finished plan. Two seeds of another CPU may fare worse than those seen so far,
+so an automatic check should ask for fewer deviations than a person who reads the table.
 """
 
 from __future__ import annotations
@@ -71,7 +73,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if not (arguments.folder / "entry.dsse.json").exists():
         parser.error(
-            f"{arguments.folder}: no entry.dsse.json in it; expected out/<plan id> of a finished run"
+            f"{arguments.folder}: no entry.dsse.json in it; expected out/<plan id> of a finished"
+            " run"
         )
     rows = table(arguments.folder, read_plan(arguments.folder / "plan.json"), arguments.deviations)
     headers = [

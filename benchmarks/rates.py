@@ -1,11 +1,14 @@
-"""How fast a device learns: milliseconds an agent step and member, by members, width and precision, and the memory it takes.
+"""How fast a device learns: milliseconds an agent step and member, by members, width and precision,
+and the memory it takes.
 
-    python benchmarks/rates.py --device cuda --members 1 4 8 20 40 --precision float32 tf32 bfloat16 [--width 512] [--json FILE]
+    python benchmarks/rates.py --device cuda --members 1 4 8 20 40
+        --precision float32 tf32 bfloat16 [--width 512] [--json FILE]
 
-Dog sizes, batch 256, learning only (one RL and one encoder update a step), no rewires. Each configuration is measured in each
-of the rounds, in turn; `gain` is the ratio to the first row, per member, its median with its 5 to 95 percent range. The first
-row once more is the control. Steps are recorded where the device can; `--eager` adds rows without, `--compiled` rows whose
-losses and targets go through torch.compile (it needs a C compiler, and minutes).
+Dog sizes, batch 256, learning only (one RL and one encoder update a step), no rewires. Each
+configuration is measured in each of the rounds, in turn; `gain` is the ratio to the first row, per
+member, its median with its 5 to 95 percent range. The first row once more is the control. Steps are
+captured where the device can; `--eager` adds rows without, `--compiled` rows whose losses and
+targets go through torch.compile (it needs a C compiler, and minutes).
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from harness.training.precision import prepare, product_type
 
 
 def mebibytes(device: str) -> float:
-    """Of the card that tensors and recorded steps take."""
+    """Of the card that tensors and captured steps take."""
     return torch.cuda.memory_reserved() / 2**20 if device.startswith("cuda") else 0.0
 
 

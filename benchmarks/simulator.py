@@ -1,11 +1,13 @@
-"""EnvPool through our adapter beside MuJoCo alone: Dog Run on one thread, the same physics steps, in paired rounds.
+"""EnvPool through our adapter beside MuJoCo alone: Dog Run on one thread, the same physics steps,
+in paired rounds.
 
     python benchmarks/simulator.py [--environments 8] [--rounds 25]
 
-MuJoCo's side is `mujoco.rollout`, a loop in C++ over physics steps of dm_control's own model under the same random controls: no
-observations, no rewards, no episodes. Prints the median ratio of the rates (1 would be: the adapter, observations and
-rewards cost nothing) with its 5 to 95 percent range, that of EnvPool without the adapter, and that of `mujoco.rollout` with
-itself as the control.
+MuJoCo's side is `mujoco.rollout`, a loop in C++ over physics steps of dm_control's own model
+under the same random controls: no observations, no rewards, no episodes. Prints the median ratio
+of the rates (1 would be: the adapter, observations and rewards cost nothing) with its 5 to 95
+percent range, that of EnvPool without the adapter, and that of `mujoco.rollout` with itself as
+the control.
 """
 
 from __future__ import annotations
@@ -26,11 +28,13 @@ from envs.pool import Pool
 from envs.tasks import TASKS
 
 STEPS, WARM = 400, 2
-"""Agent steps of all environments in a round (two environment steps each), and rounds that are left out."""
+"""Agent steps of all environments in a round (two environment steps each), and rounds that are left
+out."""
 
 
 def measure(rounds: int, environments: int) -> dict[str, list[float]]:
-    """Seconds of `mujoco.rollout`, of itself again, of EnvPool, and of EnvPool through the adapter, in each round."""
+    """Seconds of `mujoco.rollout`, of itself again, of EnvPool, and of EnvPool through the adapter,
+    in each round."""
     os.environ.setdefault("MUJOCO_GL", "disable")  # no renderer is looked for
     from dm_control import suite
 

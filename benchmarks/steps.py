@@ -1,9 +1,11 @@
-"""What each recorded step is: the operations that a GPU would launch one by one, and the memory that it holds at its peak.
+"""What each captured step is: the operations that a GPU would launch one by one, and the memory
+that it holds at its peak.
 
     python benchmarks/steps.py [--width 512] [--batch 256] [--members 1]
 
-Dog sizes, on the CPU. Operations that only look at a tensor in another way are not counted. `units` are tensors [batch, width]
-in float32, for each member and hidden layer of an MLP, in what is held beside the gradient, its parts and its masked copy.
+Dog sizes, on the CPU. Operations that only look at a tensor in another way are not counted. `units`
+are tensors [batch, width] in float32, for each member and hidden layer of an MLP, in what is held
+beside the gradient, its parts and its masked copy.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""Every ratio that the training core is held to, measured here in one go: a table, and JSON with every figure.
+"""Every ratio that the training core is held to, measured here in one go: a table, and JSON with
+every figure.
 
     python benchmarks/table.py [--rounds 25] [--json FILE]
 
-Each row is the median of paired rounds with its 5 to 95 percent range, beside what is aimed at. It takes ten minutes and both
-cores of a small machine to itself. How each is measured stands in the script that a row names.
+Each row is the median of paired rounds with its 5 to 95 percent range, beside what is aimed at. It
+takes ten minutes and both cores of a small machine to itself. How each is measured stands in the
+script that a row names.
 """
 
 from __future__ import annotations
@@ -62,7 +64,8 @@ def main() -> None:
         )
     )
     print(
-        f"evaluation: {overlap.evaluation_share(beside):.1%} of the wall time at dog-run, width 64, P = 8"
+        f"evaluation: {overlap.evaluation_share(beside):.1%} of the wall time at dog-run, width 64,"
+        " P = 8"
     )
     if arguments.json:
         figures = {"core_64": small, "core_512": wide, "overlap": beside, "simulator": simulated}

@@ -1,10 +1,13 @@
-"""Whether the weight gradients of the unrolled model pay as one product over its horizon, instead of one a step and their sum.
+"""Whether the weight gradients of the unrolled model pay as one product over its horizon, instead
+of one a step and their sum.
 
-    python benchmarks/weight_gradients.py [--device cuda] [--width 64] [--batch 64] [--members 8] [--rounds 25]
+    python benchmarks/weight_gradients.py [--device cuda] [--width 64] [--batch 64] [--members 8]
+        [--rounds 25]
 
-The core leaves them to autograd, one product a step. Here the layers that are used once a step keep what went in and what
-comes back, and multiply at the end. Checked in float64 first: the same gradient to 1e-10. Then paired rounds of encoder
-updates; `gain` is the ratio of the core's time to this one's, its median with its 5 to 95 percent range.
+The core leaves them to autograd, one product a step. Here the layers that are used once a step keep
+what went in and what comes back, and multiply at the end. Checked in float64 first: the same
+gradient to 1e-10. Then paired rounds of encoder updates; `gain` is the ratio of the core's time to
+this one's, its median with its 5 to 95 percent range.
 """
 
 from __future__ import annotations
@@ -28,7 +31,8 @@ Uses = list[tuple[Tensor, Tensor]]
 
 
 class Leave(Function):
-    """Where the weights of a layer leave for their uses, and where the gradients of all of them come back at once."""
+    """Where the weights of a layer leave for their uses, and where the gradients of all of them
+    come back at once."""
 
     @staticmethod
     def forward(ctx: Any, weight: Tensor, bias: Tensor, uses: Uses) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,10 @@
-"""Where the wall time of a plan folder's cohorts went: training, environments, evaluation, checkpoints, the rest.
+"""Where the wall time of a plan folder's cohorts went: training, environments, evaluation,
+checkpoints, the rest.
 
     python benchmarks/where_time_goes.py out/<plan id>
 
-Reads timing.json of finished runs and, for cohorts under way, their newest checkpoint. Shares are of the time since the cohort
-began, so a cohort that was stopped for a while shows that as rest.
+Reads timing.json of finished runs and, for cohorts under way, their newest checkpoint. Shares are
+of the time since the cohort began, so a cohort that was stopped for a while shows that as rest.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def main() -> int:
 
 
 def spent(folder: Path, cohort: Cohort) -> tuple[dict[str, float], float]:
-    """Seconds by kind, and seconds in all; nothing and 0 for a cohort that has neither results nor a checkpoint."""
+    """Seconds by kind, and seconds in all; nothing and 0 for a cohort that has neither results nor
+    a checkpoint."""
     timings = read_timings(folder, cohort.runs)
     if timings:
         return timings[0].seconds, timings[0].ended - timings[0].started

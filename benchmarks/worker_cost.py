@@ -2,8 +2,9 @@
 
     python benchmarks/worker_cost.py [--rounds 25]
 
-Each round steps a worker's pool and a plain one in turn; the first rounds are left out. Prints medians of the milliseconds of
-an agent step, of their ratio and of their difference, with the 5 to 95 percent range of the difference.
+Each round steps a worker's pool and a plain one in turn; the first rounds are left out. Prints
+medians of the milliseconds of an agent step, of their ratio and of their difference, with the 5 to
+95 percent range of the difference.
 """
 
 from __future__ import annotations

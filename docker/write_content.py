@@ -1,4 +1,7 @@
-"""While the image is built: write down the digest of every file that was installed. Usage: write_content.py VARIANT REVISION"""
+"""Writes down the digest of every file that was installed, while the image is built.
+
+Usage: write_content.py VARIANT REVISION
+"""
 
 import sys
 from pathlib import Path
