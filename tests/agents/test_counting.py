@@ -52,7 +52,8 @@ def test_active_counts_are_those_of_the_masks():
 
 
 def test_sizes_of_the_papers():
-    # facts of the published code: 1x has 3.99M (dog) and 3.89M (humanoid) parameters, 5x 95.96M and 95.49M
+    # Facts of the published code: 1x has 3.99M (dog) and 3.89M (humanoid) parameters, 5x 95.96M
+    # and 95.49M.
     one, five, largest = (
         make_plan(load(name)).sizes for name in ("dmc-hard", "dmc-hard-5x", "dmc-hard-362m")
     )

@@ -1,6 +1,9 @@
-"""That training would run on a GPU without asking the host, shown without one: on torch's `meta` device tensors have no data.
+"""Training would run on a GPU without asking the host.
 
-An operation over tensors of two devices is an error, and so is reading a value back (`.item()`, `bool()`, `.tolist()`).
+Shown without a GPU: on torch's `meta` device tensors have no data.
+
+An operation over tensors of two devices is an error, and so is reading a value back (`.item()`,
+`bool()`, `.tolist()`).
 """
 
 import numpy as np
@@ -52,7 +55,8 @@ def test_learning_stays_on_the_device_and_never_asks_the_host(agent):
 
 
 def test_what_learning_changes_stays_where_it_is_in_memory(agent):
-    """Nothing is assigned anew, so that a recorded graph of an update would go on reading and writing the same tensors."""
+    """Nothing is assigned anew, so that a captured graph of an update would still read and write
+    the same tensors."""
     for number in range(1, SMALL.warmup + 5):
         step(agent, number)
 
@@ -62,10 +66,8 @@ def test_what_learning_changes_stays_where_it_is_in_memory(agent):
             agent.algorithm.scales.target_reward,
             *agent.learner.finite.values(),
         ]
-        found += [
-            getattr(agent.replay, name)
-            for name in ("rows", "priority", "samplable", "block_sum", "max_priority")
-        ]
+        lap = agent.replay.lap
+        found += [agent.replay.rows, lap.priority, lap.samplable, lap.block_sum, lap.max_priority]
         for module in agent.learner.parameters.values():
             found += [module.flat, module.target, *module.moments, module.steps, module.keep]
         return [id(tensor) for tensor in found]

@@ -106,7 +106,10 @@ def test_both_q_networks_have_masks_of_their_own():
 
 
 def test_masks_are_the_same_in_two_processes():
-    script = "from helpers.toy import Loop; a = Loop([7], ['dst']).run(120).agent; print(a.learner.masks['critic'].chains[0][-1])"
+    script = (
+        "from helpers.toy import Loop; a = Loop([7], ['dst']).run(120).agent;"
+        " print(a.learner.masks['critic'].chains[0][-1])"
+    )
     command = [sys.executable, "-c", script]
     folder = Path(__file__).parents[1]
     digests = {

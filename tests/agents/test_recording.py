@@ -1,4 +1,5 @@
-"""Recorded steps, without a GPU: played again from a tape they learn the same, to the bit, as when they run as written."""
+"""Captured steps, without a GPU: replayed from a tape they learn the same, to the bit, as when they
+run as written."""
 
 import pytest
 import torch
@@ -38,7 +39,8 @@ def test_a_recorded_step_learns_what_the_written_one_learns(taped):
     rewires = [module.masks.rewires for module in played.agent.modules().values()]
     assert rewires == [module.masks.rewires for module in written.agent.modules().values()]
     assert max(max(found) for found in rewires) >= 3
-    # all that is learned and written in 190 agent steps, but for each step's first calls and the one in which it is recorded
+    # All that is learned and written in 190 agent steps, but for each step's first calls and the
+    # one in which it is captured.
     steps = {"begin": 190, "complete": 190, "act": 130, "encoder": 130, "critic": 130, "actor": 130}
     assert taped() == sum(steps.values()) - len(steps) * (WARM_UP + 1)
 

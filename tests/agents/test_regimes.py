@@ -30,7 +30,8 @@ def active(module, member):
 
 
 def check_contract(names):
-    """Train members of these rows of TRIPLES in all modules, as one program, and look after every agent step."""
+    """Train members of these rows of TRIPLES in all modules, as one program, and check them after
+    every agent step."""
     loop = Loop(range(len(names)), names, steps=STEPS)
     before = {}
     for _ in range(STEPS):
@@ -152,14 +153,19 @@ tasks: [cartpole-swingup]
 regimes: [{names}, parts]
 seeds: 1
 environment_steps: 240
-settings: {{width: 16, zs_dim: 16, za_dim: 8, zsa_dim: 16, batch_size: 16, warmup: 40, target_cycle: 10}}
+settings: {{width: 16, zs_dim: 16, za_dim: 8, zsa_dim: 16, batch_size: 16, warmup: 40,
+  target_cycle: 10}}
 sparsity: {{interval: 10}}
 evaluation: {{every: 60, episodes: 2, final_episodes: 2, environments: 2}}
 define:
-  parts: {{encoder: {{rule: set, parts: [zsa], start: 0.3, end: 0.9}}, critic: d2s, actor: {{rule: s2d, level: 0.8}}}}
+  parts:
+    encoder: {{rule: set, parts: [zsa], start: 0.3, end: 0.9}}
+    critic: d2s
+    actor: {{rule: s2d, level: 0.8}}
 claims:
   - {{claim: "something", regime: mst, than: dense}}
-  - {{claim: "something else", regime: dst, than: dense, figure: critic.dormant_ratio, relation: below}}
+  - {{claim: "something else", regime: dst, than: dense, figure: critic.dormant_ratio,
+      relation: below}}
 """
 
 

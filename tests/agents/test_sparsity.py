@@ -15,8 +15,9 @@ LAYERS = [Linear("in", 4, 10), Linear("mid", 10, 10), Linear("out", 10, 1)]
 
 
 def test_erdos_renyi_of_a_small_network_by_hand():
-    # 150 weights at sparsity 0.5: 75 stay. Fans 14, 20, 11. The head's raw density 75/45 * 11/10 passes 1: it is dense,
-    # and 65 are shared out by fans 14 and 20: eps = 65/34, densities 65/34 * 14/40 and 65/34 * 20/100.
+    # 150 weights at sparsity 0.5: 75 stay. Fans 14, 20, 11. The head's raw density 75/45 * 11/10
+    # passes 1: it is dense, and 65 are shared out by fans 14 and 20: eps = 65/34, densities
+    # 65/34 * 14/40 and 65/34 * 20/100.
     densities = erdos_renyi(LAYERS, 0.5)
     assert densities == pytest.approx([65 / 34 * 14 / 40, 65 / 34 * 20 / 100, 1.0], abs=1e-12)
     assert exact_counts(LAYERS, densities) == [
@@ -31,9 +32,15 @@ def test_erdos_renyi_densities_of_mrq_are_those_of_the_facts():
     critic = [*(Linear(f"q.{i}", 512, 512) for i in range(3)), Linear("q.out", 512, 1)]
     assert [round(1 - d, 3) for d in erdos_renyi(critic, 0.6)] == [0.6, 0.6, 0.6, 0.0]
     encoder = [
-        Linear("zs.0", 223, 512), Linear("zs.1", 512, 512), Linear("zs.out", 512, 512), Linear("za", 38, 256),
-        Linear("zsa.0", 768, 512), Linear("zsa.1", 512, 512), Linear("zsa.out", 512, 512), Linear("model", 512, 578),
-    ]  # fmt: skip
+        Linear("zs.0", 223, 512),
+        Linear("zs.1", 512, 512),
+        Linear("zs.out", 512, 512),
+        Linear("za", 38, 256),
+        Linear("zsa.0", 768, 512),
+        Linear("zsa.1", 512, 512),
+        Linear("zsa.out", 512, 512),
+        Linear("model", 512, 578),
+    ]
     found = [round(1 - density, 3) for density in erdos_renyi(encoder, 0.6)]
     sparsity = dict(zip([layer.name for layer in encoder], found, strict=True))
     assert sparsity["za"] == 0.0

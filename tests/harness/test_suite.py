@@ -117,7 +117,8 @@ def test_an_own_regime_with_an_unknown_rule_says_so(tmp_path):
 
 def test_an_own_regime_may_differ_per_module(tmp_path):
     path = tmp_path / "own.yaml"
-    own = "define: {own: {critic: {rule: rigl, level: 0.8, distribution: uniform, interval: 40}, actor: static}}\n"
+    critic = "{rule: rigl, level: 0.8, distribution: uniform, interval: 40}"
+    own = f"define: {{own: {{critic: {critic}, actor: static}}}}\n"
     path.write_text(TINY.replace("dst, mst]", "own]") + own)
     regime = load(str(path)).regimes["own"].modules
     assert regime["encoder"].is_dense

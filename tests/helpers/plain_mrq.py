@@ -1,6 +1,8 @@
-"""MR.Q for one network in plain PyTorch modules, written from the paper: the oracle of the member-axis implementation.
+"""MR.Q for one network in plain PyTorch modules, written from the paper: the oracle of the
+member-axis implementation.
 
-Slow and obvious on purpose: `nn.Linear`, one optimiser a module, loops over the batch where that is clearer.
+Slow and obvious on purpose: `nn.Linear`, one optimiser a module, loops over the batch where that is
+clearer.
 """
 
 import copy
@@ -160,7 +162,8 @@ class PlainMRQ:
         self.learn("encoder", self.encoder, total)
 
     def rl_update(self, observation, action, reward, not_done, noise):
-        """Returns priorities [B]. observation holds states 0 and n of each n-step window; noise is standard normal."""
+        """Returns priorities [B]. observation holds states 0 and n of each n-step window; noise is
+        standard normal."""
         s, (encoder, critic, actor) = self.s, self.targets
         total, scale = (
             torch.zeros(len(action), dtype=torch.float64),

@@ -1,7 +1,8 @@
-"""A CUDA graph for a CPU: what a recorded step did is done again, operation by operation, on the same tensors.
+"""A CUDA graph for a CPU: the operations of a captured step are replayed on the same tensors.
 
-As with a CUDA graph nothing of the step's own code runs again, numbers that it was given stay as they were, and its results are
-written where they were the first time. What a GPU could not record is an error: a value read back, or data of another device.
+As with a CUDA graph nothing of the step's own code runs again, numbers that it was given stay as
+they were, and its results are written where they were the first time. What a GPU could not capture
+is an error: a value read back, or data of another device.
 """
 
 import torch
@@ -14,7 +15,8 @@ def tensors(found):
 
 
 class Recording(TorchDispatchMode):
-    """Notes every operation that writes; views of what there is already stay valid by themselves."""
+    """Notes every operation that writes; views of what there is already stay valid by
+    themselves."""
 
     def __init__(self, device):
         super().__init__()
@@ -45,7 +47,8 @@ class Recording(TorchDispatchMode):
 
 
 class Tape:
-    """See above. Like a CUDA graph, recording does nothing: what it did counts as the first replay."""
+    """See above. As with a CUDA graph, capturing does nothing: what it did counts as the first
+    replay."""
 
     played = 0
 

@@ -22,7 +22,8 @@ SMALL = MRQSpec(
 
 
 def triples(name):
-    """The regime of a row of REGIMES, or a row of TRIPLES in every module, at the toy's interval; others as they are given."""
+    """The regime of a row of REGIMES, or a row of TRIPLES in every module, at the toy's interval;
+    others as they are given."""
     if not isinstance(name, str):
         return name
     rows = REGIMES[name].of(MODULES) if name in REGIMES else dict.fromkeys(MODULES, name)
@@ -41,7 +42,8 @@ HEADLINE = {name: triples(name) for name in ("dense", "sst", "dst", "mst")}
 
 
 def stream(key):
-    """Streams of a member named by `key`: the same name, the same numbers, wherever the member stands."""
+    """Streams of a member named by `key`: the same name, the same numbers, wherever the member
+    stands."""
 
     def generator(word):
         digest = hashlib.sha256(f"{key}/{word}".encode()).digest()
@@ -51,7 +53,8 @@ def stream(key):
 
 
 class World:
-    """A deterministic toy simulator of one member: what it returns depends on its key and its own actions alone."""
+    """A deterministic toy simulator of one member: what it returns depends on its key and its own
+    actions alone."""
 
     def __init__(self, key, episode=EPISODE, terminates=False):
         self.random = np.random.RandomState(

@@ -1,4 +1,4 @@
-"""The report: what it says, that it needs nothing from outside, and that names from strangers stay text."""
+"""The report: what it says, that it needs nothing from outside, that strangers' names stay text."""
 
 import json
 import shutil
@@ -48,7 +48,8 @@ def test_a_run_leaves_a_report_of_its_signed_figures(tiny_entry, stated):
         "envpool 1.2.5",
     ):
         assert text in page
-    # the profile; scores, the overview, four regimes; three diagnostics of three modules and one of two
+    # The profile; scores, the overview, four regimes; three diagnostics of three modules and one of
+    # two.
     assert page.count("<figure") == page.count("<svg") == 1 + 1 + 1 + 4 + 11
     assert "mst-bench verify entry.dsse.json" in page
 

@@ -22,7 +22,8 @@ def test_one_task_is_welchs_test():
 
 
 def test_two_tasks_by_hand():
-    # means 13 and 10, 20 and 17: differences 3 and 3, mean 3. Squared errors: 20/3/4, 10.625/5 and 1/2, 1/2, over 4.
+    # Means 13 and 10, 20 and 17: differences 3 and 3, mean 3. Squared errors: 20/3/4, 10.625/5 and
+    # 1/2, 1/2, over 4.
     found = stats.difference([A, [19.0, 21.0]], [B, [16.0, 18.0]])
     terms = [(20 / 3 / 4 / 4, 4), (10.625 / 5 / 4, 5), (1.0 / 4, 2), (1.0 / 4, 2)]
     variance = sum(term for term, _ in terms)
@@ -101,7 +102,8 @@ def test_the_ratio_of_spreads_is_an_f_test():
 
 
 def test_evidence_grows_by_hand():
-    # one pair at half of the scale: (1 + b/2) and (1 - b/2) have mean 1; a second pair of the same size makes it more
+    # One pair at half of the scale: (1 + b/2) and (1 - b/2) have mean 1; a second pair of the same
+    # size makes it more.
     assert stats.e_values([0.5], 1.0) == pytest.approx([1.0])
     expected = np.mean([(1 + s * b / 2) ** 2 for s in (1, -1) for b in stats.BETS])
     assert stats.e_values([5.0, 5.0], 10.0)[-1] == pytest.approx(expected)

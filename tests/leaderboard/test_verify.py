@@ -27,7 +27,8 @@ def test_a_real_entry_is_accepted_by_every_check(entry):
 
 
 def test_six_hundred_random_mutations_are_all_refused_by_name(entry):
-    """One byte of the payload, the signature, the entry file or any listed file, changed, dropped or doubled."""
+    """One byte of the payload, the signature, the entry file or any listed file, changed, dropped
+    or doubled."""
     rng = random.Random(20250612)
     files = [entry.parent / subject["name"] for subject in statement_of(entry)["subject"]]
     named = Counter()
