@@ -49,7 +49,7 @@ def pytest_terminal_summary(terminalreporter):
         )
     if image() is None:
         terminalreporter.write_line(
-            "The image was not run: those tests need MST_BENCH_TEST_IMAGE, an image of `make image`."
+            "The image was not run: name an image of `make image` in MST_BENCH_TEST_IMAGE."
         )
 
 
@@ -72,7 +72,8 @@ def tiny_suite(shared):
 
 @pytest.fixture(scope="session")
 def tiny_entry(tiny_suite, shared) -> Path:
-    """The signed entry of a finished run of the tiny suite, its files beside it. Copy it before changing anything."""
+    """The signed entry of a finished run of the tiny suite, its files beside it. Copy it before
+    changing anything."""
     from harness.run import Request, execute
     from leaderboard.formats.keys import one_use_key
 

@@ -1,4 +1,5 @@
-"""Every reader of foreign bytes, fuzzed: it accepts, or it refuses in words; it never falls over."""
+"""Every reader of foreign bytes, fuzzed: it accepts, or it refuses in words; it never falls
+over."""
 
 import json
 import os
@@ -39,7 +40,8 @@ from leaderboard.statistics.claims import findings
 from leaderboard.verification.verify import verify
 
 EXAMPLES = int(os.environ.get("MST_BENCH_FUZZ", "0"))
-"""Inputs tried by each test: the same 120 every day, or as many random ones as the variable says for a hunt."""
+"""Inputs tried by each test: the same 120 every day, or as many random ones as the variable says
+for a hunt."""
 FUZZ = settings(
     max_examples=EXAMPLES or 120,
     derandomize=not EXAMPLES,

@@ -127,7 +127,8 @@ def new(two, tmp_path):
 
 
 def forge(folder, level, manifest=None):
-    """Sign the folder again with returns around a level, or with other manifest fields: what another candidate would leave."""
+    """Sign the folder again with returns around a level, or with other manifest fields: what
+    another candidate would leave."""
     forge_returns(folder, lambda values: [level + 0.01 * value for value in values], manifest)
 
 

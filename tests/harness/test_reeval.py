@@ -1,4 +1,5 @@
-"""Re-evaluation: honest policies repeat to the bit, others are refused; nothing of a submission is run."""
+"""Re-evaluation: honest policies repeat to the bit, others are refused; nothing of a submission is
+run."""
 
 import json
 import shutil
@@ -52,7 +53,8 @@ def test_another_runs_policy_is_refused(entry):
 
 
 def rewritten(entry, regime):
-    """Sign again, the policy pruned to the forger's masks: what `verify` audits is not what is tested here."""
+    """Sign again, the policy pruned to the forger's masks: what `verify` audits is not what is
+    tested here."""
     masks = load_file(policy(entry, regime, "masks.safetensors"))
     for file in POLICY:
         mine = load_file(policy(entry, regime, file))
@@ -163,7 +165,10 @@ def test_exit_codes_of_the_command(entry):
     assert good.returncode == 0, good.stderr
     assert "L1, accepted" in good.stdout
     checked = subprocess.run(
-        [sys.executable, "-P", "-m", "harness.cli", "verify", str(entry), "--reeval", str(entry.parent / "reeval.dsse.json")],
+        [
+            *(sys.executable, "-P", "-m", "harness.cli", "verify", str(entry)),
+            *("--reeval", str(entry.parent / "reeval.dsse.json")),
+        ],
         capture_output=True, text=True,
     )  # fmt: skip
     assert "accepted, L1" in checked.stdout

@@ -52,7 +52,8 @@ def failed(verdict):
 
 
 def forge_returns(folder, change_returns, manifest=None):
-    """Sign the folder again with other final returns, everything that follows from them made to fit."""
+    """Sign the folder again with other final returns, everything that follows from them made to
+    fit."""
     files = {}
 
     def change(statement):

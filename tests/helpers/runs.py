@@ -10,7 +10,8 @@ from harness.training import unit
 
 
 def promised(folder):
-    """What the design says is equal: plan.json, results.csv and everything under runs/ but timing.json."""
+    """What the design says is equal: plan.json, results.csv and everything under runs/ but
+    timing.json."""
     files = [
         path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "timing.json"
     ]
