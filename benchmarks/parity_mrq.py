@@ -243,7 +243,7 @@ def official_state(agent: Any) -> State:
     found["priorities"] = torch.where(mask > 0, buffer.priority[: buffer.size].reshape(-1), 0.0)
     found["max priority"] = torch.as_tensor(buffer.max_priority)
     found["reward scale"] = torch.as_tensor(agent.reward_scale)
-    found["target reward scale"] = torch.as_tensor(agent.algorithm.scales.target_reward)
+    found["target reward scale"] = torch.as_tensor(agent.target_reward_scale)
     return found
 
 
