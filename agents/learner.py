@@ -38,7 +38,7 @@ class Learner:
         self.setup = setup
         self.members = len(setup.regimes)
 
-        # Modules start with their targets equal, and already masked.
+        # A module starts masked, and its target equal to it.
         self.parameters = {
             name: _module(setup, name, layers, optimisers[name], copies)
             for name, (layers, copies) in settings.shapes(setup.task).items()

@@ -131,7 +131,7 @@ def _carry_out(candidate: Path) -> Confirm:
         from harness.run import Request, carry_out
         from leaderboard.formats.keys import one_use_key
 
-        # Cohorts of the same size round, and take, the same.
+        # Cohorts of the same size round the same way, and their speeds compare.
         runs = stated_runs(candidate, read_plan(PlanFolder(candidate).plan))
         members = max(run.members for run in runs)
         request = Request(plan.suite.name, candidate.parent, members=members)

@@ -103,8 +103,8 @@ def regress(
     `confirm` carries a plan with fresh seeds out, once, before a FAIL counts. `canary`: whether
     bit-identical behaviour passes without statistics.
 
-    Raises Refused for an entry that does not
-    verify, NonConforming if the two are not comparable, Incomplete if runs are missing.
+    Raises Refused for an entry that does not verify, NonConforming if the two are not comparable,
+    Incomplete if runs are missing.
     """
     old, new = sides(baseline, candidate)
     identical = _identical(old, new) if canary else ""

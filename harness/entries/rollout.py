@@ -131,9 +131,10 @@ def _returns(trial: Trial, agent: Agent, runs: list[Run], word: str) -> NDArray[
     # Every environment of every run has a seed of its own. Shape: [P][E]
     plan = trial.plan
     words = [f"{word}/{slot}" for slot in range(plan.evaluation.environments)]
-    seeds = []
+    seeds = list[list[int]]()
     for run in runs:
-        seeds.append([environment_seed(plan.seed_source, run.task, run.seed, w) for w in words])
+        source = plan.seed_source
+        seeds.append([environment_seed(source, run.task, run.seed, stream) for stream in words])
 
     evaluator = Evaluator(
         trial.worker,

@@ -26,7 +26,7 @@ from harness.errors import NonConforming, UserError
 from harness.files import digest_file, read_json, write_json
 from harness.training.state_file import read_state, write_state
 
-SCHEMA = "urn:mst-bench:checkpoint:v1"
+SCHEMA = "urn:mst-bench:checkpoint:v2"
 KEPT = 2
 """Checkpoints that stay on disk: the newest and the one before."""
 UNREADABLE = (

@@ -17,7 +17,7 @@ def parse(content: bytes) -> object:
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 ({error.reason} at byte {error.start})") from None
 
-    # The module's own leniency is switched off, hook by hook.
+    # Python's json takes NaN, doubled keys and infinite numbers: each hook refuses one of them.
     try:
         document: object = json.loads(
             text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite

@@ -26,7 +26,7 @@ def parse_tensors(content: bytes, location: str) -> tuple[dict[str, Array], dict
     except SafetensorError as error:
         raise DocumentError(f"{location}: is not a readable safetensors file ({error})") from None
 
-    # An element type that no file of ours has could be read in more than one way.
+    # Only element types that files of ours have are read.
     tensors = {}
     for name, part in parts:
         if part["dtype"] not in TYPES:
