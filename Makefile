@@ -26,7 +26,7 @@ BUILD_FLAGS = --provenance=false \
 	$(if $(BUILD_NETWORK),--network=$(BUILD_NETWORK))
 , := ,
 
-.PHONY: install quick test check image image-repro lock clean
+.PHONY: install quick test test-all check image image-repro lock clean
 
 # The stamp is newer than pyproject.toml once the environment holds what it asks for.
 $(VENV)/installed: pyproject.toml
@@ -39,7 +39,12 @@ install: $(VENV)/installed
 quick: install
 	$(BIN)/mst-bench run --suite quick --out $(OUT)
 
+# The everyday tests. The last lines say what was left out.
 test: install
+	$(BIN)/python -m pytest -m "not slow"
+
+# All tests, with coverage.
+test-all: install
 	$(BIN)/python -m pytest --cov --cov-report=term
 
 check: install

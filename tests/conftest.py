@@ -1,10 +1,9 @@
-"""A finished run of a tiny suite, made once for all tests."""
+"""Fixtures of all tests, tests that this machine cannot run, and what was left out, in words."""
 
 import os
 
 os.environ.setdefault("OPENBLAS_CORETYPE", "Nehalem")  # before numpy is loaded: see envs/oracle.py
 
-import fcntl
 import shutil
 from pathlib import Path
 
@@ -12,9 +11,12 @@ import pytest
 import torch
 
 from helpers.hosts import chromium, image
+from helpers.runs import finished_run, made_once, planned_copy
 from helpers.suites import TINY
 
 torch.set_num_threads(1)
+LEFT_OUT = pytest.StashKey[int]()
+"""Slow tests that `-m "not slow"` left out."""
 
 
 def pytest_xdist_auto_num_workers():
@@ -22,8 +24,11 @@ def pytest_xdist_auto_num_workers():
     return len(os.sched_getaffinity(0)) + 1
 
 
+# -- what does not run, and the lines at the end that say so --
+
+
 def pytest_collection_modifyitems(items):
-    """Without a browser or an image their tests do not run, unless they are required to."""
+    """Without a browser, an image or a GPU their tests do not run, unless they are required to."""
     missing = {}
     if chromium() is None and os.environ.get("MST_BENCH_BROWSER") != "required":
         missing["browser"] = "no chromium"
@@ -31,26 +36,46 @@ def pytest_collection_modifyitems(items):
         missing["container"] = "no image"
     if not torch.cuda.is_available():
         missing["cuda"] = "no CUDA device"
-    for item in items:
+
+    for test in items:
         for marker, reason in missing.items():
-            if item.get_closest_marker(marker):
-                item.add_marker(pytest.mark.skip(reason=reason))
+            if test.get_closest_marker(marker):
+                test.add_marker(pytest.mark.skip(reason=reason))
 
 
-def pytest_terminal_summary(terminalreporter):
-    """One line each says so."""
+def pytest_deselected(items):
+    """Counts the slow tests, in each process that collects tests."""
+    slow = sum(test.get_closest_marker("slow") is not None for test in items)
+    config = items[0].config
+    if "not slow" in config.getoption("markexpr"):
+        config.stash[LEFT_OUT] = config.stash.get(LEFT_OUT, 0) + slow
+
+
+def pytest_sessionfinish(session):
+    """Tells the count to the process that started this one, which collects no tests itself."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left out"] = session.config.stash.get(LEFT_OUT, 0)
+
+
+def pytest_testnodedown(node):
+    """Takes over the count of one process; all of them have the same."""
+    node.config.stash[LEFT_OUT] = getattr(node, "workeroutput", {}).get("left out", 0)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """One line for each kind of test that did not run."""
+    say = terminalreporter.write_line
+    if left_out := config.stash.get(LEFT_OUT, 0):
+        say(f"{left_out} slow tests were left out: `make test-all` runs them too.")
     if not torch.cuda.is_available():
-        terminalreporter.write_line(
-            "Nothing was learned on a GPU: tests/agents/test_cuda.py needs a CUDA device."
-        )
+        say("Nothing was learned on a GPU: tests/agents/test_cuda.py needs a CUDA device.")
     if chromium() is None:
-        terminalreporter.write_line(
-            "The report was not opened in a browser: those tests need chromium, Debian's package."
-        )
+        say("The report was not opened in a browser: those tests need Debian's chromium.")
     if image() is None:
-        terminalreporter.write_line(
-            "The image was not run: name an image of `make image` in MST_BENCH_TEST_IMAGE."
-        )
+        say("The image was not run: name an image of `make image` in MST_BENCH_TEST_IMAGE.")
+
+
+# -- finished runs, made once for all tests --
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +86,7 @@ def shared(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def tiny_suite(shared):
+def tiny_suite(shared) -> Path:
     """The path of a suite file that takes seconds."""
     path = shared / "tiny.yaml"
     part = path.with_suffix(f".{os.getpid()}")
@@ -72,34 +97,22 @@ def tiny_suite(shared):
 
 @pytest.fixture(scope="session")
 def tiny_entry(tiny_suite, shared) -> Path:
-    """The signed entry of a finished run of the tiny suite, its files beside it. Copy it before
-    changing anything."""
-    from harness.run import Request, execute
-    from leaderboard.formats.keys import one_use_key
+    """The signed entry of a finished run of the tiny suite, its files beside it.
 
-    made = shared / "tiny-entry"
-    with open(shared / "tiny-entry.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the first process makes it, the others find it
-        if not made.exists():
-            carried_out = execute(
-                Request(str(tiny_suite), shared / "out", executor="inline"), one_use_key()
-            )
-            made.write_text(carried_out.summary.entry)
-    return Path(made.read_text())
+    Tests read it; who changes anything takes `entry`, a copy.
+    """
+    return made_once(shared, "tiny-entry", lambda: finished_run(tiny_suite, shared / "out"))
 
 
 @pytest.fixture
-def entry(tiny_entry, tmp_path):
-    """A copy of a real entry with its files."""
-    shutil.copytree(tiny_entry.parent, tmp_path / "plan")
-    return tmp_path / "plan" / tiny_entry.name
+def entry(tiny_entry, tmp_path) -> Path:
+    """A copy of `tiny_entry` with its files."""
+    folder = tmp_path / "copied" / tiny_entry.parent.name
+    shutil.copytree(tiny_entry.parent, folder)
+    return folder / tiny_entry.name
 
 
 @pytest.fixture
-def fresh(tiny_entry, tmp_path):
+def fresh(tiny_entry, tmp_path) -> Path:
     """A folder with nothing but the plan and the cohorts of the tiny run."""
-    folder = tmp_path / tiny_entry.parent.name
-    folder.mkdir()
-    for name in ("plan.json", "suite.json", "cohorts.json"):
-        shutil.copy(tiny_entry.parent / name, folder / name)
-    return folder
+    return planned_copy(tiny_entry.parent, tmp_path)

@@ -1,17 +1,12 @@
 """The contract of every regime and of every way to train a module: rows are tested on arrival."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
 from agents.sparsity import regime as regimes
-from agents.sparsity.regime import REGIMES, TRIPLES, ModuleRegime
+from agents.sparsity.regime import TRIPLES, ModuleRegime
 from agents.sparsity.rewire import GROW_SCORES
-from harness.run import Request, execute
-from helpers.toy import MODULES, SMALL, Loop, assert_same
-from leaderboard.formats.keys import one_use_key
-from leaderboard.verification.verify import verify
+from helpers.toy import SMALL, Loop, assert_same
 
 STEPS = 200
 EXPECTED = {"never": 0, "exchange": 5, "prune": 4, "grow": 5}
@@ -30,8 +25,8 @@ def active(module, member):
 
 
 def check_contract(names):
-    """Train members of these rows of TRIPLES in all modules, as one program, and check them after
-    every agent step."""
+    """Trains members of these rows of TRIPLES in all modules, as one program, and looks after every
+    agent step."""
     loop = Loop(range(len(names)), names, steps=STEPS)
     before = {}
     for _ in range(STEPS):
@@ -89,17 +84,20 @@ def test_every_row_keeps_the_contract():
         ), part
 
 
-@pytest.mark.parametrize("name", TRIPLES)
-def test_every_row_goes_on_as_if_it_had_not_stopped(name):
-    unbroken, stopped = Loop([5], [name]).run(STEPS), Loop([5], [name]).run(97)
-    again = Loop([5], [name])
-    again.agent.restore(stopped.agent.state(), stopped.agent.replay_rows([0]))
+def test_every_row_goes_on_as_if_it_had_not_stopped():
+    names = list(TRIPLES)
+    keys = range(len(names))
+    unbroken = Loop(keys, names).run(STEPS)
+    stopped = Loop(keys, names).run(97)
+
+    again = Loop(keys, names)
+    again.agent.restore(stopped.agent.state(), stopped.agent.replay_rows([0] * len(names)))
     again.worlds = stopped.worlds
     again.run(STEPS - 97)
-    assert_same(unbroken.member(0), again.member(0))
-    assert [masks.state()["chains"] for masks in unbroken.agent.learner.masks.values()] == [
-        masks.state()["chains"] for masks in again.agent.learner.masks.values()
-    ]
+    for member in keys:
+        assert_same(unbroken.member(member), again.member(member))
+    for module, masks in unbroken.agent.learner.masks.items():
+        assert masks.chains == again.agent.learner.masks[module].chains
 
 
 def test_eight_regimes_train_as_one_program_and_none_sees_the_others():
@@ -143,58 +141,3 @@ def test_set_draws_from_a_stream_of_its_own():
     ]
     assert chains[0] == chains[1]
     assert chains[0][-1] != chains[2][-1]
-
-
-EVERY = """
-suite: every
-version: 1
-description: every regime for seconds
-tasks: [cartpole-swingup]
-regimes: [{names}, parts]
-seeds: 1
-environment_steps: 240
-settings: {{width: 16, zs_dim: 16, za_dim: 8, zsa_dim: 16, batch_size: 16, warmup: 40,
-  target_cycle: 10}}
-sparsity: {{interval: 10}}
-evaluation: {{every: 60, episodes: 2, final_episodes: 2, environments: 2}}
-define:
-  parts:
-    encoder: {{rule: set, parts: [zsa], start: 0.3, end: 0.9}}
-    critic: d2s
-    actor: {{rule: s2d, level: 0.8}}
-claims:
-  - {{claim: "something", regime: mst, than: dense}}
-  - {{claim: "something else", regime: dst, than: dense, figure: critic.dormant_ratio,
-      relation: below}}
-"""
-
-
-@pytest.fixture(scope="module")
-def every(tmp_path_factory):
-    """A run of every regime, and its summary."""
-    place = tmp_path_factory.mktemp("every")
-    suite = place / "every.yaml"
-    suite.write_text(EVERY.format(names=", ".join(REGIMES)))
-    request = Request(str(suite), place / "out", executor="inline", members=8)
-    return execute(request, one_use_key()).summary
-
-
-def test_an_entry_of_every_regime_is_audited_and_accepted(every):
-    verdict = verify(Path(every.entry), complete=True)
-    assert verdict.accepted, verdict.checks[-1]
-    assert {check.name: check.status for check in verdict.checks}["tensors"] == "passed"
-    assert {run.regime for run in every.runs} == {*REGIMES, "parts"}
-
-
-def test_a_study_says_what_it_shows(every):
-    page = Path(every.report).read_text()
-    assert "something else" in page and "undecided" in page, "one seed decides nothing"
-
-
-def test_a_matched_network_is_as_large_as_what_it_matches_leaves_active(every):
-    weights = {run.regime: run.weights for run in every.runs}
-    total = {
-        name: sum(weights[name][module].active for module in MODULES)
-        for name in ("mst", "dense-matched")
-    }
-    assert 0.9 * total["mst"] < total["dense-matched"] <= 1.01 * total["mst"]

@@ -1,41 +1,40 @@
-"""What `doctor` finds, and that a machine without room is told so before anything runs."""
+"""What `doctor` finds, and that a machine without room says so before anything runs."""
 
 import json
-import subprocess
-import sys
+import os
+import signal
 
 import pytest
 
 from envs import fingerprint as prints
 from envs.tasks import TASKS
-from harness import doctor, run
+from harness import doctor
 from harness.entries import ranking
-from harness.errors import NonConforming
+from harness.errors import Incomplete, NonConforming
+from harness.executors.inline import Inline
 from harness.machine import resources
 from harness.options import Options
-from harness.run import Request, execute
+from harness.planning.cohorts import frozen_cohorts
+from harness.planning.estimate import estimate
+from harness.run import Request, execute, plan_of
+from helpers.program import call
 from leaderboard.formats.keys import one_use_key
 
 
-@pytest.fixture(scope="module")
-def quick_doctor():
-    found = subprocess.run(
-        [sys.executable, "-P", "-m", "harness.cli", "doctor", "smoke", "--json"],
-        capture_output=True,
-        text=True,
-    )
-    return found.returncode, json.loads(found.stdout)
+@pytest.mark.slow
+def test_this_machine_conforms_and_says_what_the_suite_takes():
+    done = call("doctor", "smoke", "--json")
+    document = json.loads(done.stdout)
+    assert (done.returncode, document["conforms"]) == (0, True)
 
-
-def test_this_machine_conforms_and_says_what_the_suite_takes(quick_doctor):
-    code, document = quick_doctor
-    findings = {finding["name"]: finding for finding in document["findings"]}
-    assert (code, document["conforms"]) == (0, True)
+    # Simulation and libraries.
+    details = {finding["name"]: finding["detail"] for finding in document["findings"]}
     for task in ("dog-run", "humanoid-run"):
-        assert findings[task]["detail"].startswith(
-            "fingerprint as recorded; 24 of 24 start states differ"
-        )
-    assert findings["libraries"]["detail"] == "all 7 pinned ones as pinned"
+        begins = "fingerprint as recorded; 24 of 24 start states differ"
+        assert details[task].startswith(begins)
+    assert details["libraries"] == "all 7 pinned ones as pinned"
+
+    # What the suite needs.
     (need,) = document["suites"]
     assert (need["suite"], need["runs"], need["runs_here"]) == ("smoke", 8, "yes")
     assert 0 < need["hours"] < 1
@@ -46,47 +45,53 @@ def test_every_task_has_a_recorded_fingerprint():
     assert all(prints.reference(task) for task in TASKS)
 
 
-def test_another_library_and_another_simulation_do_not_conform(monkeypatch):
+def findings(tmp_path, suite):
+    """What `doctor` finds on this machine for a suite file, by name."""
+    diagnosis = doctor.diagnose(tmp_path, [str(suite)])
+    return {finding.name: finding for finding in diagnosis.findings}
+
+
+def test_another_library_and_another_simulation_do_not_conform(tiny_suite, tmp_path, monkeypatch):
     real = doctor.metadata.version
     monkeypatch.setattr(
         doctor.metadata, "version", lambda name: "1.0.0" if name == "mujoco" else real(name)
     )
-    (libraries, *_) = doctor._libraries()
-    assert (libraries.status, libraries.detail) == ("wrong", "mujoco is 1.0.0, pinned 3.6.0")
     monkeypatch.setattr(doctor, "reference", lambda task: "0" * 64)
-    (finding,), _ = doctor._environments({"cartpole-swingup": TASKS["cartpole-swingup"]})
-    assert finding.status == "wrong"
-    assert "is not the recorded 0000000000000000" in finding.detail
-    assert ranking.other_bits(
-        {"dog-run": "0" * 64, "humanoid-run": prints.reference("humanoid-run")}
-    ) == ["dog-run"]
+    by_name = findings(tmp_path, tiny_suite)
+
+    libraries = by_name["libraries"]
+    assert (libraries.status, libraries.detail) == ("wrong", "mujoco is 1.0.0, pinned 3.6.0")
+    simulation = by_name["cartpole-swingup"]
+    assert simulation.status == "wrong"
+    assert "is not the recorded 0000000000000000" in simulation.detail
 
 
-def test_an_environment_that_breaks_is_a_finding(monkeypatch):
+def test_an_entry_of_other_bits_names_its_tasks():
+    fingerprints = {"dog-run": "0" * 64, "humanoid-run": prints.reference("humanoid-run")}
+    assert ranking.other_bits(fingerprints) == ["dog-run"]
+
+
+def test_an_environment_that_breaks_is_a_finding(tiny_suite, tmp_path, monkeypatch):
     def broken(task, worker):
-        worker._process.kill()
+        os.kill(worker.pid, signal.SIGKILL)
         worker.pool(task, [[1]])
 
     monkeypatch.setattr(doctor, "fingerprint", broken)
-    (finding,), _ = doctor._environments({"cartpole-swingup": TASKS["cartpole-swingup"]})
-    assert (finding.status, finding.detail) == (
-        "wrong",
-        "the environments' process was ended by SIGKILL",
-    )
+    simulation = findings(tmp_path, tiny_suite)["cartpole-swingup"]
+    assert simulation.status == "wrong"
+    assert simulation.detail == "the environments' process was ended by SIGKILL"
 
 
 def test_too_little_memory_or_disk_is_refused_before_anything_runs(
     tiny_suite, tmp_path, monkeypatch
 ):
-    request = Request(
-        str(tiny_suite), tmp_path, executor="inline", overrides=("settings.buffer_size=1000000",)
-    )
+    large = ("settings.buffer_size=1000000",)
+    request = Request(str(tiny_suite), tmp_path, large, executor="inline")
+    sentence = r"1 cohorts at a time need about 1\.\d GiB of memory, and 0\.5 GiB are free"
     monkeypatch.setattr(resources, "memory_gib", lambda: 0.5)
-    with pytest.raises(
-        NonConforming,
-        match=r"1 cohorts at a time need about 1\.\d GiB of memory, and 0\.5 GiB are free",
-    ):
+    with pytest.raises(NonConforming, match=sentence):
         execute(request, one_use_key())
+
     monkeypatch.setattr(resources, "memory_gib", lambda: 64.0)
     monkeypatch.setattr(resources, "disk_gib", lambda path: 0.0)
     with pytest.raises(NonConforming, match=r"need about 0\.\d GiB of disk, and 0\.0 GiB are free"):
@@ -94,42 +99,38 @@ def test_too_little_memory_or_disk_is_refused_before_anything_runs(
     assert not list(tmp_path.glob("*/runs"))
 
 
-def test_a_suite_for_a_larger_machine_is_refused_in_one_sentence(tmp_path):
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "harness.cli",
-        "run",
-        "--suite",
-        "dmc-hard",
-        "--device",
-        "cpu",
-        "--out",
-        str(tmp_path),
-    ]
-    found = subprocess.run(
-        [*command, "--set", "settings.width=200000"], capture_output=True, text=True
-    )
-    assert found.returncode == 7
-    assert found.stderr.startswith("mst-bench: 1 cohorts at a time need about")
-    assert len(found.stderr.splitlines()) == 1
+@pytest.fixture
+def jobs_of(monkeypatch):
+    """How many cohorts at a time the executor is asked for by a request."""
+    asked_for = []
+
+    def execute_cohorts(executor, folder, plan, cohorts, options):
+        asked_for.append(options.jobs)
+        raise Incomplete("read far enough.")
+
+    monkeypatch.setattr(Inline, "execute", execute_cohorts)
+
+    def jobs_of_request(request):
+        with pytest.raises(Incomplete):
+            execute(request, one_use_key())
+        return asked_for.pop()
+
+    return jobs_of_request
 
 
-def test_jobs_are_as_many_as_memory_and_cores_allow(tiny_suite, tmp_path, monkeypatch):
-    request = Request(str(tiny_suite), tmp_path, overrides=("seeds=8",))
-    _, plan = run.plan_of(request)
-    cohorts = list(run.frozen_cohorts(tmp_path, plan, "cpu", None).cohorts)
-    needed = run.estimate(plan, cohorts).memory_gib
+def test_jobs_are_as_many_as_memory_and_cores_allow(tiny_suite, tmp_path, monkeypatch, jobs_of):
+    request = Request(str(tiny_suite), tmp_path, ("seeds=8",), executor="inline")
+    _, plan = plan_of(request)
+    needed = estimate(plan, list(frozen_cohorts(tmp_path, plan, "cpu", None).cohorts)).memory_gib
     monkeypatch.setattr(resources, "cores", lambda: 16)
     monkeypatch.setattr(resources, "memory_gib", lambda: 3.5 * needed)
-    assert run._jobs(request, plan, cohorts, "cpu") == 3
-    assert (
-        run._jobs(
-            Request(str(tiny_suite), tmp_path, options=Options(jobs=16)), plan, cohorts[:2], "cpu"
-        )
-        == 2
-    )
+    assert jobs_of(request) == 3
+
+    # Never more than there are cohorts.
+    monkeypatch.setattr(resources, "memory_gib", lambda: 64.0)
+    options = Options(jobs=16)
+    few = Request(str(tiny_suite), tmp_path, executor="inline", members=2, options=options)
+    assert jobs_of(few) == 2
 
 
 def test_a_containers_limits_count(tmp_path, monkeypatch):
@@ -140,7 +141,12 @@ def test_a_containers_limits_count(tmp_path, monkeypatch):
     (tmp_path / "cpu.max").write_text("50000 100000\n")
     assert resources.memory_gib() == 0.5 < free
     assert resources.cores() == 1
+
+    # Without limits.
     (tmp_path / "memory.max").write_text("max\n")
     (tmp_path / "cpu.max").write_text("max 100000\n")
     assert resources.memory_gib() > 0.5
+
+
+def test_the_disk_of_a_folder_that_is_not_there_is_that_of_its_parent(tmp_path):
     assert resources.disk_gib(tmp_path / "not" / "there") > 0

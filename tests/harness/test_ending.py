@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -15,7 +16,7 @@ from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.training.ending import Ending, ending, ending_of_process, forget, recorded
-from helpers.runs import command, newest
+from helpers.runs import carry_out, cohort_command, newest_checkpoint
 
 LIE = "mst-bench: the dog ate it.\n"
 """A last line of a log, as a program under test may print it."""
@@ -31,6 +32,7 @@ def cohort(tmp_path):
 
 
 def stated(cohort):
+    """The document that ending.json is."""
     return json.loads(cohort.ending.read_bytes())
 
 
@@ -46,7 +48,7 @@ def test_a_finished_cohort_says_so(cohort):
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "kind", "reason"),
+    ("error", "code", "ending_kind", "reason"),
     [
         (Incomplete("no time.", "The same command resumes."), 3, "incomplete", "no time."),
         (RetriesExhausted("gave up.", "Again."), 3, "fault", "gave up."),
@@ -59,11 +61,11 @@ def test_a_finished_cohort_says_so(cohort):
         (KeyboardInterrupt(), 130, "interrupted", "stopped before everything was saved."),
     ],
 )
-def test_each_way_to_end_is_read_back_by_the_executor(cohort, error, code, kind, reason):
+def test_each_way_to_end_is_read_back_by_the_executor(cohort, error, code, ending_kind, reason):
     with pytest.raises(type(error)), recorded(cohort):
         raise error
     read = ending_of_process(cohort, code)
-    assert (read.code, read.kind) == (code, kind)
+    assert (read.code, read.kind) == (code, ending_kind)
     assert read.reason.startswith(reason)
     assert "resumes" not in read.reason, "the advice is the command's, said once"
 
@@ -116,28 +118,35 @@ def test_the_ending_of_whoever_has_the_cohort_is_left_alone(cohort):
 
 def test_a_cohort_that_is_killed_leaves_no_ending_and_the_next_one_does(fresh):
     cohort = Folder(fresh).cohort(0)
-    assert subprocess.run([*command(fresh), "--max-wall", "0"]).returncode == 3
+    with pytest.raises(Incomplete):
+        carry_out(fresh, max_wall=0.0)
     assert stated(cohort)["kind"] == "incomplete"
     assert "--max-wall is over" in stated(cohort)["reason"]
 
-    before = newest(fresh)
-    with subprocess.Popen(command(fresh)) as process:
-        while newest(fresh) == before:
-            time.sleep(0.005)
+    # Killed: the ending of the attempt before is gone, and there is no other.
+    with training_process(fresh) as process:
         process.send_signal(signal.SIGKILL)
     assert not cohort.ending.exists()
 
-    with subprocess.Popen(command(fresh), stderr=subprocess.DEVNULL) as process:
-        before = newest(fresh)
-        while newest(fresh) == before:
-            time.sleep(0.005)
+    # Interrupted: it says so.
+    with training_process(fresh) as process:
         process.send_signal(signal.SIGINT)
     assert (process.returncode, stated(cohort)["kind"]) == (130, "interrupted")
 
 
+@contextmanager
+def training_process(folder):
+    """A process that has just written a checkpoint of cohort 0."""
+    before = newest_checkpoint(folder)
+    with subprocess.Popen(cohort_command(folder), stderr=subprocess.DEVNULL) as process:
+        while newest_checkpoint(folder) == before:
+            time.sleep(0.005)
+        yield process
+
+
 def test_what_goes_wrong_before_training_is_in_the_ending_too(fresh):
     without_card = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-    arguments = [*command(fresh), "--device", "cuda"]
+    arguments = [*cohort_command(fresh), "--device", "cuda"]
     assert subprocess.run(arguments, env=without_card).returncode == 7
     cohort = Folder(fresh).cohort(0)
     assert stated(cohort)["kind"] == "nonconforming"
@@ -148,16 +157,18 @@ class Carrier:
     """Ends at once, as it is told."""
 
     def __init__(self, how):
+        """`how`: its ending."""
         self.how = how
 
     def ending(self):
+        """At once."""
         return self.how
 
     def ask(self):
-        pass
+        """Never needed."""
 
     def kill(self):
-        pass
+        """Never needed."""
 
 
 def supervised(folder, *endings, retries=1):

@@ -12,7 +12,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from multiprocessing import Pipe
@@ -28,7 +27,8 @@ from harness.entries import manifest
 from harness.entries.entry import stated_runs
 from harness.errors import Incomplete
 from harness.planning.plan import read_plan
-from helpers.runs import carry_out, newest, promised, results
+from helpers.program import command
+from helpers.runs import carry_out, newest_checkpoint, promised, promised_of_cohorts
 from leaderboard.verification.verify import verify
 
 TASK = TASKS["cartpole-swingup"]
@@ -43,7 +43,9 @@ FAULTS = {
     "killed": "os.kill(os.getpid(), 9)",
     "hang": "time.sleep(3600)",
 }
-"""What the pool does instead of its step, as code with the pool as `self`."""
+"""What the pool does instead of its step, as code with the pool as `self`.
+
+It reaches into the pool, because only EnvPool's own arguments break it natively."""
 SAID = {
     "segfault": "was ended by SIGSEGV",
     "abort": "was ended by SIGABRT",
@@ -88,23 +90,24 @@ def inject(tmp_path, monkeypatch):
 
 
 def recorded_faults(folder):
+    """The faults of cohort 0, oldest first."""
     return json.loads((folder / "cohorts/0/faults.json").read_bytes())["faults"]
 
 
 def test_faults_of_the_environments_are_retried_and_lose_nothing(fresh, tiny_entry, inject):
     draw = random.Random(1)
     for trial in range(TIMES):
+        # Each fault once: the first time in a row, then at random moments.
+        kinds = draw.sample(list(FAULTS), len(FAULTS)) if trial else list(FAULTS)
         steps = sorted(draw.sample(range(1, 121), len(FAULTS))) if trial else range(20, 120, 20)
-        faults = list(
-            zip(steps, draw.sample(list(FAULTS), len(FAULTS)) if trial else FAULTS, strict=True)
-        )
-        inject(faults)
+        inject(zip(steps, kinds, strict=True))
         carry_out(fresh, watchdog_seconds=10.0, checkpoint_seconds=0.2, retries=len(FAULTS))
-        assert promised(fresh) == results(tiny_entry)
-        assert [fault["agent_step"] for fault in recorded_faults(fresh)] == [
-            step - 1 for step, _ in faults
-        ]
-        for recorded, (_, fault) in zip(recorded_faults(fresh), faults, strict=True):
+        assert promised(fresh) == promised_of_cohorts(tiny_entry.parent)
+
+        # Each is recorded with its step and its reason.
+        faults = recorded_faults(fresh)
+        assert [fault["agent_step"] for fault in faults] == [step - 1 for step in steps]
+        for recorded, fault in zip(faults, kinds, strict=True):
             assert SAID[fault] in recorded["reason"]
         for name in ("runs", "cohorts"):
             shutil.rmtree(fresh / name)
@@ -112,22 +115,10 @@ def test_faults_of_the_environments_are_retried_and_lose_nothing(fresh, tiny_ent
 
 @contextlib.contextmanager
 def whole_run(suite, out, *more):
-    arguments = [
-        "run",
-        "--suite",
-        str(suite),
-        "--out",
-        str(out),
-        "--device",
-        "cpu",
-        "--checkpoint-seconds",
-        "0",
-        *more,
-    ]
-    command = [sys.executable, "-P", "-m", "harness.cli", *arguments]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    """A process of `mst-bench run` that writes a checkpoint after every agent step."""
+    arguments = ("run", "--suite", suite, "--out", out, "--device", "cpu", *more)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command(*arguments, "--checkpoint-seconds", "0"), **pipes) as process:
         yield process
 
 
@@ -137,27 +128,27 @@ def trainer(process):
     return int(open(children).read().split()[0])
 
 
+@pytest.mark.slow
 def test_a_training_process_that_is_killed_is_started_again(tiny_suite, tiny_entry, tmp_path):
     with whole_run(tiny_suite, tmp_path) as process:
-        while (
-            not (folders := list(tmp_path.glob("*/cohorts/0")))
-            or newest(folders[0].parent.parent) < 20
-        ):
+        while not any(newest_checkpoint(folder) >= 20 for folder in tmp_path.glob("*")):
             time.sleep(0.01)
         os.kill(trainer(process), signal.SIGKILL)
         out, errors = process.communicate()
     assert process.returncode == 0, errors
-    folder = next(tmp_path.glob("*"))
+
+    # The bytes are those of an untroubled run; the fault is recorded and said.
+    (folder,) = tmp_path.glob("*")
     assert promised(folder) == promised(tiny_entry.parent)
-    assert [fault["reason"] for fault in recorded_faults(folder)] == [
-        "its process was ended by SIGKILL"
-    ]
+    (fault,) = recorded_faults(folder)
+    assert fault["reason"] == "its process was ended by SIGKILL"
     assert json.loads((folder / "cohorts/0/ending.json").read_bytes())["kind"] == "finished"
     assert json.loads((folder / "manifest.json").read_bytes())["faults"] == 1
     assert "infrastructure faults on the way: 1" in out
     assert "accepted" in out
 
 
+@pytest.mark.slow
 def test_a_fault_that_stays_is_reported_and_the_next_try_goes_on(
     tiny_suite, tiny_entry, tmp_path, inject
 ):
@@ -169,6 +160,8 @@ def test_a_fault_that_stays_is_reported_and_the_next_try_goes_on(
     with whole_run(tiny_suite, tmp_path, "--retries", "1") as process:
         _, errors = process.communicate()
     assert process.returncode == 3
+
+    # What is said and recorded.
     assert "Traceback" not in errors
     last = errors.splitlines()[-1]
     assert last.startswith("mst-bench: cohort 0: the environments' process was ended by SIGABRT")
@@ -178,19 +171,20 @@ def test_a_fault_that_stays_is_reported_and_the_next_try_goes_on(
     assert len(recorded_faults(folder)) == 2
     ending = json.loads((folder / "cohorts/0/ending.json").read_bytes())
     assert (ending["code"], ending["kind"]) == (3, "fault")
+
+    # The entry counts what is missing, and why.
     runs = stated_runs(folder, read_plan(folder / "plan.json"))
     assert {(run.status, run.failure.kind) for run in runs} == {("missing", "infrastructure")}
     verdict = verify(folder / "entry.dsse.json")
     assert verdict.accepted
-    assert (
-        next(check.detail for check in verdict.checks if check.name == "runs")
-        == "0 finished, 0 failed, 4 missing"
-    )
+    counted = next(check.detail for check in verdict.checks if check.name == "runs")
+    assert counted == "0 finished, 0 failed, 4 missing"
+
+    # So does its page: the records are there, but not signed.
     page = (folder / "report.html").read_text()
     assert "4 missing" in page
-    assert "No evaluation of these runs is recorded and signed yet." in page, (
-        "their records are there, but not signed"
-    )
+    assert "No evaluation of these runs is recorded and signed yet." in page
+
     with whole_run(tiny_suite, tmp_path) as process:
         out, _ = process.communicate()
     assert process.returncode == 0
@@ -218,14 +212,18 @@ def test_a_watched_pool_gives_the_numbers_of_a_pool():
         watched, plain = worker.pool(TASK, [[3], [4]]), Pool(TASK, [[3], [4]])
         assert np.array_equal(watched.reset(), plain.reset())
         for action in np.random.RandomState(1).uniform(-1, 1, (20, 2, 1, 1)):
-            one, other = watched.step(action), plain.step(action)
-            assert np.array_equal(one.observation, other.observation)
-            assert np.array_equal(one.reward, other.reward)
+            step, expected = watched.step(action), plain.step(action)
+            assert np.array_equal(step.observation, expected.observation)
+            assert np.array_equal(step.reward, expected.reward)
+
+        # A cursor carries over to another pool.
         again = worker.pool(TASK, [[3], [4]])
-        assert np.array_equal(again.restore(watched.cursor), one.observation)
-        assert np.array_equal(
-            again.step(np.ones((2, 1, 1))).observation, plain.step(np.ones((2, 1, 1))).observation
-        )
+        assert np.array_equal(again.restore(watched.cursor), step.observation)
+        forward = np.ones((2, 1, 1))
+        expected = plain.step(forward)
+        assert np.array_equal(again.step(forward).observation, expected.observation)
+
+        # So do refusals.
         with pytest.raises(ValueError, match="actions have shape"):
             watched.step(np.zeros((2, 1, 7)))
         with pytest.raises(ValueError, match="seeds are"):
@@ -239,6 +237,8 @@ def test_after_a_fault_a_worker_keeps_saying_so_and_its_end_leaves_no_process():
         for _ in range(2):
             with pytest.raises(EnvironmentFault, match="ended by SIGKILL"):
                 pool.reset()
+
+    # One that nobody holds any more.
     forgotten = Worker(patience=120.0)
     process = Path(f"/proc/{forgotten.pid}")
     assert process.exists()
@@ -253,6 +253,7 @@ def test_what_the_worker_answers():
     thread.start()
 
     def call(*message):
+        """The answer to a message to pool 5."""
         ours.send((5, *message))
         return ours.recv()
 

@@ -1,7 +1,6 @@
 """What can be said of the image without an engine: its manifest, its locks, its sentences."""
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import pytest
 from harness.errors import NonConforming, UserError
 from harness.files import digest_file
 from harness.machine import device, image
+from helpers.program import call
 
 ROOT = Path(__file__).parents[2]
 LOCKS = {name: ROOT / "docker" / f"requirements-{name}.txt" for name in ("cuda", "cpu", "verify")}
@@ -21,11 +21,8 @@ LOCKS = {name: ROOT / "docker" / f"requirements-{name}.txt" for name in ("cuda",
 @pytest.fixture
 def environment(tmp_path):
     """An installed environment in small, its manifest written."""
-    for name in (
-        "requirements.txt",
-        "lib/python3.11/site-packages/harness/cli.py",
-        "lib/python3.11/site-packages/other/x.py",
-    ):
+    packages = "lib/python3.11/site-packages"
+    for name in ("requirements.txt", f"{packages}/harness/cli.py", f"{packages}/other/x.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     image.write_content(tmp_path, "cpu", "c" * 40)
@@ -123,37 +120,36 @@ def test_a_device_of_another_name_is_refused():
         device.choose_device("gpu", "any", "smoke")
 
 
-def _locked(name):
-    return dict(
-        re.findall(r"^([a-z0-9-]+)(?:\[.*\])?==(\S+)", LOCKS[name].read_text(), re.MULTILINE)
-    )
+def locked(name):
+    """Package -> version of a lock."""
+    pin = r"^([a-z0-9-]+)(?:\[.*\])?==(\S+)"
+    return dict(re.findall(pin, LOCKS[name].read_text(), re.MULTILINE))
 
 
 def test_locks_hold_hashes_and_no_place_to_fetch_from():
     for path in LOCKS.values():
         text = path.read_text()
         assert not re.search(r"https?:|file:|index|find-links", text)
-        requirements = text.replace("\\\n", "").splitlines()
-        assert all(
-            re.search(r"==\S+(\s+--hash=sha256:[0-9a-f]{64})+$", line) for line in requirements
-        ), path
+        for line in text.replace("\\\n", "").splitlines():
+            assert re.search(r"==\S+(\s+--hash=sha256:[0-9a-f]{64})+$", line), path
 
 
-def test_locks_agree_with_each_other_and_with_the_pins():
-    cuda, cpu, light = (_locked(name) for name in LOCKS)
-    assert cpu == {name: version for name, version in cuda.items() if name in cpu} | {
-        "torch": f"{cuda['torch']}+cpu"
-    }
+def test_locks_agree_with_each_other():
+    cuda, cpu, light = (locked(name) for name in LOCKS)
+    shared_with_cuda = {name: version for name, version in cuda.items() if name in cpu}
+    assert cpu == shared_with_cuda | {"torch": f"{cuda['torch']}+cpu"}
     assert light == {name: version for name, version in cuda.items() if name in light}
-    assert set(cuda) - set(cpu) == {name for name in cuda if re.match("nvidia-|cuda-|triton", name)}
+    of_gpus = {name for name in cuda if re.match("nvidia-|cuda-|triton", name)}
+    assert set(cuda) - set(cpu) == of_gpus
+
+
+def test_locks_agree_with_the_pins():
+    cuda = locked("cuda")
     pins = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     exact = dict(pin.lower().replace("_", "-").split("==") for pin in pins if "==" in pin)
     assert exact.items() <= cuda.items()
-    assert {
-        version.rsplit(".", 1)[0]
-        for name, version in cuda.items()
-        if name in ("cuda-bindings", "nvidia-nvjitlink")
-    } == {"13.0"}
+    toolkit = [cuda[name] for name in ("cuda-bindings", "nvidia-nvjitlink")]
+    assert {version.rsplit(".", 1)[0] for version in toolkit} == {"13.0"}
 
 
 VERIFY_ALONE = """
@@ -176,18 +172,12 @@ main()
 """
 
 
+@pytest.mark.slow
 def test_verify_needs_the_light_install_alone(tiny_entry):
-    command = [
-        sys.executable,
-        "-P",
-        "-c",
-        VERIFY_ALONE,
-        ",".join(_locked("verify")),
-        "verify",
-        str(tiny_entry),
-        "--json",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True)
+    packages = ",".join(locked("verify"))
+    python = [sys.executable, "-P", "-c", VERIFY_ALONE, packages]
+    verify = [*python, "verify", str(tiny_entry), "--json"]
+    done = subprocess.run(verify, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["accepted"]
 
@@ -211,21 +201,11 @@ def test_the_dockerfile_is_clean():
         (["--device", "gpu"], 2, "expected auto, cpu, cuda or cuda:<index>"),
     ],
 )
-def test_the_docker_executor_says_what_is_missing(tiny_suite, tmp_path, arguments, code, sentence):
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "harness.cli",
-        "run",
-        "--suite",
-        tiny_suite,
-        "--out",
-        tmp_path,
-        "--executor",
-        "docker",
-    ]
-    environment = {**os.environ, "DOCKER_HOST": "unix:///nowhere/engine.sock"}
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment)
-    assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+def test_the_docker_executor_says_what_is_missing(
+    tiny_suite, tmp_path, monkeypatch, arguments, code, sentence
+):
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/engine.sock")
+    run = ("run", "--suite", tiny_suite, "--out", tmp_path, "--executor", "docker")
+    done = call(*run, *arguments)
+    assert done.returncode == code, done.stderr
     assert sentence in done.stderr

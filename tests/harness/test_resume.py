@@ -7,7 +7,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -19,71 +18,80 @@ from harness.errors import Incomplete, NonConforming, UserError
 from harness.files import digest_file
 from harness.machine import provenance
 from harness.planning.plan import read_plan
-from harness.run import Request, execute
 from harness.training.checkpoint import Checkpoints
 from harness.training.state_file import read_state, write_state
-from helpers.runs import carry_out, command, newest, promised, results, stop_at
+from helpers.program import command
+from helpers.runs import (
+    carry_out,
+    cohort_command,
+    finished_run,
+    made_once,
+    newest_checkpoint,
+    planned_copy,
+    promised,
+    promised_of_cohorts,
+    stop_after,
+)
 from helpers.suites import TINY
-from leaderboard.formats.keys import one_use_key
 
 KILLS = int(os.environ.get("MST_BENCH_KILLS", "1"))
 """Moments of death that the kill test tries; set the variable for a longer hunt."""
 
 
+STOPS = (1, 39, 1, 19, 29)
+"""Agent steps of each attempt: before and at the end of warm-up, then between and at target copies,
+rewires and evaluations."""
+
+
 def test_stopped_and_resumed_many_times_it_ends_with_the_same_bytes(fresh, tiny_entry, monkeypatch):
-    stops = [
-        1,
-        39,
-        1,
-        19,
-        29,
-    ]  # before and at the warm-up's end, at target copies, rewires and evaluations
-    stop_at(monkeypatch, stops)
-    for _ in stops:
+    stop_after(monkeypatch, STOPS)
+    for _ in STOPS:
         with pytest.raises(Incomplete):
             carry_out(fresh)
     carry_out(fresh)
-    assert promised(fresh) == results(tiny_entry)
+    assert promised(fresh) == promised_of_cohorts(tiny_entry.parent)
+
     timing = json.loads((fresh / "runs/cartpole-swingup/mst/0/timing.json").read_bytes())
-    assert timing["resumes"] == len(stops)
-    assert not list((fresh / "cohorts/0/checkpoint").iterdir()), (
-        "a finished cohort keeps no checkpoint"
-    )
+    assert timing["resumes"] == len(STOPS)
+    left = list((fresh / "cohorts/0/checkpoint").iterdir())
+    assert not left, "a finished cohort keeps no checkpoint"
 
 
 def test_killed_at_random_moments_it_ends_with_the_same_bytes(fresh, tiny_entry):
     """SIGKILL, with a checkpoint after every agent step: many deaths fall into the writing."""
-    rng, killed = random.Random(7), 0
+    moments = random.Random(7)
+    killed = 0
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     while killed < KILLS:
-        with subprocess.Popen(
-            command(fresh), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process:
-            before = newest(fresh)
-            while newest(fresh) == before and process.poll() is None:
+        with subprocess.Popen(cohort_command(fresh), **quiet) as process:
+            before = newest_checkpoint(fresh)
+            while newest_checkpoint(fresh) == before and process.poll() is None:
                 time.sleep(0.005)
-            time.sleep(rng.uniform(0.0, 0.4))
+            time.sleep(moments.uniform(0.0, 0.4))
             if process.poll() is not None:
                 shutil.rmtree(fresh / "runs")  # it finished first: begin again
                 continue
             process.send_signal(signal.SIGKILL)
             killed += 1
-    assert subprocess.run(command(fresh)).returncode == 0
-    assert promised(fresh) == results(tiny_entry)
+
+    assert subprocess.run(cohort_command(fresh)).returncode == 0
+    assert promised(fresh) == promised_of_cohorts(tiny_entry.parent)
 
 
-@pytest.fixture(scope="module")
-def broken_off(tiny_entry, tmp_path_factory):
+@pytest.fixture(scope="session")
+def broken_off(tiny_entry, shared):
     """A folder whose cohort was stopped twice, so that it has two checkpoints."""
-    folder = tmp_path_factory.mktemp("broken") / tiny_entry.parent.name
-    folder.mkdir()
-    for name in ("plan.json", "suite.json", "cohorts.json"):
-        shutil.copy(tiny_entry.parent / name, folder / name)
-    with pytest.MonkeyPatch.context() as patch:
-        stop_at(patch, [55, 30])
-        for _ in range(2):
-            with pytest.raises(Incomplete):
-                carry_out(folder)
-    return folder
+
+    def make():
+        folder = planned_copy(tiny_entry.parent, shared / "broken-off")
+        with pytest.MonkeyPatch.context() as patch:
+            stop_after(patch, [55, 30])
+            for _ in range(2):
+                with pytest.raises(Incomplete):
+                    carry_out(folder)
+        return folder
+
+    return made_once(shared, "broken-off-folder", make)
 
 
 @pytest.fixture
@@ -96,7 +104,7 @@ def test_a_broken_checkpoint_is_passed_over_for_the_one_before(interrupted, tiny
     state = interrupted / "cohorts/0/checkpoint/2.safetensors"
     state.write_bytes(state.read_bytes()[:-7] + b"garbage")
     carry_out(interrupted)
-    assert promised(interrupted) == results(tiny_entry)
+    assert promised(interrupted) == promised_of_cohorts(tiny_entry.parent)
 
 
 @pytest.mark.parametrize("damage", ["truncate", "empty", "not json", "gone"])
@@ -152,66 +160,63 @@ def test_changed_code_is_refused_unless_drift_is_allowed(interrupted, monkeypatc
 def test_max_wall_saves_and_is_incomplete(fresh):
     with pytest.raises(Incomplete, match="--max-wall is over"):
         carry_out(fresh, max_wall=0.0)
-    assert newest(fresh) == 1
+    assert newest_checkpoint(fresh) == 1
 
 
 def test_two_processes_do_not_carry_out_one_cohort(fresh):
-    with subprocess.Popen(command(fresh), stderr=subprocess.DEVNULL) as process:
-        while not newest(fresh):
+    with subprocess.Popen(cohort_command(fresh), stderr=subprocess.DEVNULL) as process:
+        while not newest_checkpoint(fresh):
             time.sleep(0.01)
-        second = subprocess.run(command(fresh), capture_output=True, text=True)
+        second = subprocess.run(cohort_command(fresh), capture_output=True, text=True)
         process.kill()
     assert second.returncode == 3
     assert "another process is carrying out this cohort" in second.stderr
 
 
-def test_cohorts_save_and_stop_when_the_process_that_started_them_is_killed(
-    tiny_suite, tiny_entry, tmp_path
-):
-    arguments = [
-        "run",
-        "--suite",
-        str(tiny_suite),
-        "--out",
-        str(tmp_path),
-        "--device",
-        "cpu",
-        "--set",
-        "environment_steps=20000",
-    ]
-    run = [sys.executable, "-P", "-m", "harness.cli", *arguments]
-    with subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+def test_cohorts_save_and_stop_when_the_process_that_started_them_is_killed(tiny_suite, tmp_path):
+    arguments = ("run", "--suite", tiny_suite, "--out", tmp_path, "--device", "cpu")
+    long_run = command(*arguments, "--set", "environment_steps=20000")
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(long_run, **quiet) as process:
         while not list(tmp_path.glob("*/runs/cartpole-swingup/dense/0/records.jsonl")):
             time.sleep(0.05)
         time.sleep(1.0)
         process.kill()
+
+    # Its cohort lets the lease go, and has saved.
     lease = next(tmp_path.glob("*/cohorts/0/lease"))
     deadline = time.monotonic() + 30
     with open(lease) as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                assert time.monotonic() < deadline, "the cohort went on without its parent"
-                time.sleep(0.1)
+        while not free(file):
+            assert time.monotonic() < deadline, "the cohort went on without its parent"
+            time.sleep(0.1)
     assert list(lease.parent.glob("checkpoint/*.json")), (lease.parent / "log.txt").read_text()
 
 
+def free(lease):
+    """Whether nobody holds a lease; from now on, this process does."""
+    try:
+        fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@pytest.mark.slow
 def test_without_room_it_says_so_and_goes_on_when_there_is_some(fresh, tiny_entry):
     """A limit on file size stands for a full disk: records, rows or states break off midway."""
-    uncovered = {
-        name: value for name, value in os.environ.items() if not name.startswith("COV")
-    }  # it writes files too
+    # Coverage writes files too.
+    uncovered = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     for room in (2_000, 60_000):
-        limited = ["prlimit", f"--fsize={room}", *command(fresh)]
+        limited = ["prlimit", f"--fsize={room}", *cohort_command(fresh)]
         failed = subprocess.run(limited, capture_output=True, text=True, env=uncovered)
         assert failed.returncode == 3, failed.stderr
         assert "make room and give the same command again" in failed.stderr
         assert "Traceback" not in failed.stderr
         assert not list(fresh.rglob(".*")), "no half-written file is left"
+
     carry_out(fresh)
-    assert promised(fresh) == results(tiny_entry)
+    assert promised(fresh) == promised_of_cohorts(tiny_entry.parent)
 
 
 def test_a_written_state_is_what_it_was(tmp_path):
@@ -245,6 +250,7 @@ def test_rows_after_the_last_checkpoint_never_happened(tmp_path):
     assert Path(tmp_path / "1.json").exists(), "the one before is kept"
 
 
+@pytest.mark.slow
 def test_a_small_buffer_that_wraps_between_checkpoints_resumes_to_the_same_bytes(
     tmp_path, monkeypatch
 ):
@@ -252,17 +258,12 @@ def test_a_small_buffer_that_wraps_between_checkpoints_resumes_to_the_same_bytes
     suite = tmp_path / "small.yaml"
     small = TINY.replace("warmup: 40,", "warmup: 40, buffer_size: 60,")
     suite.write_text(small.replace("[dense, sst, dst, mst]", "[mst]"))
-    request = Request(str(suite), tmp_path / "out", executor="inline")
-    unbroken = Path(execute(request, one_use_key()).summary.folder)
+    unbroken = finished_run(suite, tmp_path / "out").parent
 
-    folder = tmp_path / "stopped" / unbroken.name
-    folder.mkdir(parents=True)
-    for name in ("plan.json", "suite.json", "cohorts.json"):
-        shutil.copy(unbroken / name, folder / name)
-    stop_at(monkeypatch, [10, 90])
+    folder = planned_copy(unbroken, tmp_path / "stopped")
+    stop_after(monkeypatch, [10, 90])
     for _ in range(2):
         with pytest.raises(Incomplete):
             carry_out(folder)
     carry_out(folder)
-    expected = {name: data for name, data in promised(unbroken).items() if name != "results.csv"}
-    assert promised(folder) == expected
+    assert promised(folder) == promised_of_cohorts(unbroken)

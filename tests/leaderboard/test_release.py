@@ -1,45 +1,31 @@
 """The release statement of an image: what `verify --release` accepts and refuses."""
 
 import json
-import shutil
 
 import pytest
 
-from harness.files import dump_json
 from helpers.forge import failed, resign
+from helpers.statements import CONTENT, release_bytes
 from leaderboard.formats import envelope, keys
 from leaderboard.formats.keys import KeyFileError
-from leaderboard.formats.release import Release, read_release, release_document
+from leaderboard.formats.release import read_release
 from leaderboard.formats.signed import SignedError
-from leaderboard.formats.statement import Signer
 from leaderboard.verification.verify import verify
-
-CONTENT = "c" * 64
-FACTS = {
-    "version": "0.1.0",
-    "variant": "cpu",
-    "commit": "a" * 40,
-    "base_image": "debian",
-    "content_sha256": CONTENT,
-    "lock_sha256": "d" * 64,
-}
 
 
 @pytest.fixture
 def maintainer():
+    """The key of whoever releases images."""
     return keys.one_use_key()
 
 
 @pytest.fixture
 def release(tmp_path, maintainer):
-    """Writes a release statement, its facts changed; returns its path."""
+    """Writes a release statement, its fields changed; returns its path."""
 
     def write(key=maintainer, **changes):
         path = tmp_path / "release.dsse.json"
-        known = Release(signer=Signer.of(key), **FACTS)
-        document = release_document({"mst-bench": "e" * 64}, known)
-        document["predicate"] |= changes
-        path.write_bytes(dump_json(envelope.sign(dump_json(document), key)))
+        path.write_bytes(release_bytes(key, **changes))
         return path
 
     return write
@@ -47,6 +33,7 @@ def release(tmp_path, maintainer):
 
 @pytest.fixture
 def trust(tmp_path, maintainer):
+    """The path of a trust file that knows the maintainer alone."""
     path = tmp_path / "trust.json"
     known = [{"name": "maintainer", "public_key": maintainer.public_hex}]
     path.write_text(json.dumps({"schema": "urn:mst-bench:trust:v1", "keys": known}))
@@ -54,37 +41,36 @@ def trust(tmp_path, maintainer):
 
 
 @pytest.fixture
-def entry(tiny_entry, tmp_path, maintainer):
-    """An entry that says it comes from the image of `FACTS`."""
-    shutil.copytree(tiny_entry.parent, tmp_path / "plan")
-    path = tmp_path / "plan" / tiny_entry.name
+def from_image(entry, maintainer):
+    """An entry that says it comes from the image that `release` releases."""
     image = {"variant": "cpu", "content_sha256": CONTENT}
-    assert resign(path, lambda s: s["predicate"].update(image=image), maintainer).accepted
-    return path
+    assert resign(entry, lambda s: s["predicate"].update(image=image), maintainer).accepted
+    return entry
 
 
 def image_check(verdict):
-    (found,) = [check for check in verdict.checks if check.name == "image"]
-    return found.status, found.detail
+    """Status and detail of the check of the image."""
+    (check,) = [check for check in verdict.checks if check.name == "image"]
+    return check.status, check.detail
 
 
-def test_an_entry_of_the_released_image_is_known(entry, release, trust):
-    assert image_check(verify(entry))[0] == "unknown"
-    assert image_check(verify(entry, trust, release())) == (
+def test_an_entry_of_the_released_image_is_known(from_image, release, trust):
+    assert image_check(verify(from_image))[0] == "unknown"
+    assert image_check(verify(from_image, trust, release())) == (
         "passed",
         "release 0.1.0 (cpu), commit aaaaaaaaaaaa",
     )
 
 
 @pytest.mark.parametrize("changes", [{"content_sha256": "b" * 64}, {"variant": "cuda"}])
-def test_the_release_of_another_image_does_not_vouch(entry, release, trust, changes):
-    verdict = verify(entry, trust, release(**changes))
+def test_the_release_of_another_image_does_not_vouch(from_image, release, trust, changes):
+    verdict = verify(from_image, trust, release(**changes))
     assert failed(verdict) == "image"
     assert "is the release of another image" in verdict.checks[-1].detail
 
 
-def test_a_release_by_a_stranger_does_not_vouch(entry, release, trust):
-    assert failed(verify(entry, trust, release(keys.one_use_key()))) == "image"
+def test_a_release_by_a_stranger_does_not_vouch(from_image, release, trust):
+    assert failed(verify(from_image, trust, release(keys.one_use_key()))) == "image"
 
 
 def test_an_entry_from_elsewhere_is_not_vouched_for(tiny_entry, release):
@@ -92,18 +78,24 @@ def test_an_entry_from_elsewhere_is_not_vouched_for(tiny_entry, release):
     assert failed(verify(tiny_entry, None, release())) == "image"
 
 
-def test_a_ranked_entry_must_come_from_an_image(entry, maintainer):
-    assert failed(
-        resign(entry, lambda s: s["predicate"].update(image=None, ranked=True), maintainer)
-    ) in ("plan", "image")
+def test_a_ranked_entry_must_come_from_an_image(from_image, maintainer):
+    def rank(statement):
+        statement["predicate"].update(image=None, ranked=True)
+
+    assert failed(resign(from_image, rank, maintainer)) in ("plan", "image")
 
 
 def test_a_changed_release_is_refused(release):
     path = release()
     document = json.loads(path.read_bytes())
     payload = envelope.open_envelope(path.read_bytes()).payload
-    other = envelope.sign(payload.replace(b"c" * 64, b"b" * 64), keys.one_use_key())
-    for change in ({"payload": other["payload"]}, {"signatures": other["signatures"]}, {"note": 1}):
+    forged = envelope.sign(payload.replace(b"c" * 64, b"b" * 64), keys.one_use_key())
+    changes = (
+        {"payload": forged["payload"]},
+        {"signatures": forged["signatures"]},
+        {"note": 1},
+    )
+    for change in changes:
         path.write_text(json.dumps(document | change))
         with pytest.raises(SignedError):
             read_release(path, None)

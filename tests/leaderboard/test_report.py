@@ -1,9 +1,10 @@
-"""The report: what it says, that it needs nothing from outside, that strangers' names stay text."""
+"""The report: what it says, and that it needs nothing from outside.
+
+Names from strangers stay text.
+"""
 
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -13,6 +14,8 @@ from harness.entries import manifest
 from harness.entries.manifest import read_manifest
 from harness.entries.page import write_report
 from harness.entries.verified import Refused
+from helpers.hosts import chromium
+from helpers.program import call
 from leaderboard.formats.records import read_evaluations
 from leaderboard.formats.run import Failure, FailureSignature
 from leaderboard.pages.curves import returns_panel
@@ -23,12 +26,14 @@ HOSTILE = "<script>window.hacked=1</script>\"'&$x_1$"
 
 
 @pytest.fixture
-def folder(tiny_entry, tmp_path):
-    return shutil.copytree(tiny_entry.parent, tmp_path / tiny_entry.parent.name)
+def folder(entry):
+    """A copy of a finished run."""
+    return entry.parent
 
 
 @pytest.fixture(scope="module")
 def stated(tiny_entry):
+    """What a report is drawn from."""
     return ReportInput.of(verify(tiny_entry))
 
 
@@ -48,8 +53,8 @@ def test_a_run_leaves_a_report_of_its_signed_figures(tiny_entry, stated):
         "envpool 1.2.5",
     ):
         assert text in page
-    # The profile; scores, the overview, four regimes; three diagnostics of three modules and one of
-    # two.
+
+    # Profile, scores, overview, four regimes; three diagnostics of three modules, one of two.
     assert page.count("<figure") == page.count("<svg") == 1 + 1 + 1 + 4 + 11
     assert "mst-bench verify entry.dsse.json" in page
 
@@ -82,8 +87,8 @@ def test_curves_are_those_of_the_records(tiny_entry, stated):
 def test_what_is_lost_is_told_and_counted(stated, folder):
     lost = [("failed", "agent"), ("missing", "infrastructure")]
     runs = list(stated.runs)
-    for number, (status, kind) in enumerate(lost):
-        failure = Failure(kind, f"lost {number}", 7)
+    for number, (status, cause) in enumerate(lost):
+        failure = Failure(cause, f"lost {number}", 7)
         runs[number] = replace(
             runs[number], status=status, failure=failure, score=None, final_returns=(), weights={}
         )
@@ -177,11 +182,10 @@ def test_a_changed_entry_has_no_report(folder):
     masks.write_bytes(masks.read_bytes()[:-1] + b"x")
     with pytest.raises(Refused):
         write_report(folder)
-    command = [sys.executable, "-P", "-m", "harness.cli", "report"]
-    refused = subprocess.run([*command, str(folder)], capture_output=True, text=True)
+    refused = call("report", folder)
     assert refused.returncode == 4
     assert "files:      failed" in refused.stdout
-    missing = subprocess.run([*command, str(folder / "nothing")], capture_output=True, text=True)
+    missing = call("report", folder / "nothing")
     assert (missing.returncode, len(missing.stderr.splitlines())) == (2, 1)
 
 
@@ -190,9 +194,8 @@ def test_a_changed_entry_has_no_report(folder):
 
 @pytest.fixture(scope="module")
 def browser():
+    """A headless Chromium."""
     from playwright.sync_api import sync_playwright
-
-    from helpers.hosts import chromium
 
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from helpers.stated import stated
+from helpers.statements import stated
 from leaderboard.formats.suite import Claim
 from leaderboard.statistics import stats
 from leaderboard.statistics.claims import UNDECIDABLE, findings

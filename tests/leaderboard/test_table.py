@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from helpers.stated import MODULES, stated
+from helpers.statements import MODULES, stated
 from leaderboard.pages.table import comparison
 from leaderboard.statistics.stats import mean_interval
 
