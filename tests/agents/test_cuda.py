@@ -4,19 +4,17 @@ python -m pytest tests/agents/test_cuda.py -n0
 """
 
 import os
-import subprocess
-import sys
 from contextlib import contextmanager
 
-os.environ.setdefault(
-    "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
-)  # read when cuBLAS is first used; deterministic mode asks for it
+# Read when cuBLAS is first used; deterministic mode asks for it.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 import pytest
 import torch
 
 from agents.members.recording import CudaGraph
 from harness.training.precision import prepare
+from helpers.program import run_process
 from helpers.toy import HEADLINE, Loop, assert_same
 
 DEVICE = "cuda"
@@ -24,11 +22,13 @@ pytestmark = pytest.mark.cuda
 
 
 def loop(keys=range(4), regimes=HEADLINE, **options):
+    """A toy loop on the GPU."""
     return Loop(keys, regimes, device=DEVICE, **options)
 
 
 @contextmanager
 def never_waiting():
+    """Whatever waits for the device in here is an error."""
     torch.cuda.set_sync_debug_mode("error")
     try:
         yield
@@ -36,13 +36,16 @@ def never_waiting():
         torch.cuda.set_sync_debug_mode("default")
 
 
-def same(one, other, members=range(4)):
-    for member in members:
-        assert_same(one.member(member), other.member(member))
+def same(first, second):
+    """Bitwise equality of all members of two loops."""
+    for member in range(4):
+        assert_same(first.member(member), second.member(member))
 
 
 def test_recorded_steps_learn_what_written_ones_learn():
     written, recorded = loop(record=False).run(190), loop().run(190)
+
+    # Private: nothing public says whether a step is captured.
     assert written.agent.algorithm._learn_critic.graph is None
     assert isinstance(recorded.agent.algorithm._learn_critic.graph, CudaGraph)
     same(written, recorded)
@@ -60,9 +63,9 @@ def test_so_they_do_in_other_precisions(precision):
 
 def test_a_failed_member_is_frozen_and_the_others_go_on():
     written, recorded = loop(record=False).run(100), loop().run(100)
-    for one in (written, recorded):
-        one.agent.freeze(2)
-        one.run(60)
+    for each in (written, recorded):
+        each.agent.freeze(2)
+        each.run(60)
     same(written, recorded)
 
 
@@ -93,25 +96,23 @@ def test_deterministic_mode_repeats_and_refuses_nothing_that_learning_needs():
 
 def test_in_float64_a_gpu_learns_what_a_cpu_learns():
     """Draws are the same on every device, so only the order of sums differs."""
-    gpu, cpu = (
-        loop(dtype=torch.float64).run(100),
-        Loop(range(4), HEADLINE, dtype=torch.float64).run(100),
-    )
+    gpu = loop(dtype=torch.float64).run(100)
+    cpu = Loop(range(4), HEADLINE, dtype=torch.float64).run(100)
     for member in range(4):
-        one, other = gpu.member(member), cpu.member(member)
-        for key in one:
-            if one[key].is_floating_point():
-                torch.testing.assert_close(one[key], other[key], rtol=1e-7, atol=1e-9, msg=key)
+        expected = cpu.member(member)
+        for key, tensor in gpu.member(member).items():
+            if tensor.is_floating_point():
+                torch.testing.assert_close(tensor, expected[key], rtol=1e-7, atol=1e-9, msg=key)
             elif "/mask/" in key:
-                assert torch.equal(one[key], other[key]), key
+                assert torch.equal(tensor, expected[key]), key
 
 
 def test_nothing_in_the_loop_waits_for_the_device():
     """But for the action, which the simulator needs."""
-    agent = (
-        loop().run(123).agent
-    )  # every step is recorded, and no target copy or rewire is due in the next four
-    observation, before = torch.zeros((4, 1, 7), device=DEVICE), agent.counts()["critic"]
+    # Every step is captured, and no target copy or rewire is due in the next four.
+    agent = loop().run(123).agent
+    observation = torch.zeros((4, 1, 7), device=DEVICE)
+    before = agent.counts()["critic"]
     with never_waiting():
         for _ in range(4):
             agent.begin(observation, agent.act(observation, explore=True))
@@ -123,18 +124,8 @@ def test_nothing_in_the_loop_waits_for_the_device():
 
 
 def test_a_run_is_trained_broken_off_resumed_signed_and_accepted(tmp_path, tiny_suite):
-    command = [sys.executable, "-P", "-m", "harness.cli"]
-    train = [
-        *command,
-        "run",
-        "--suite",
-        str(tiny_suite),
-        "--device",
-        DEVICE,
-        "--out",
-        str(tmp_path),
-    ]
-    assert subprocess.run([*train, "--max-wall", "6"]).returncode in (0, 3)
-    assert subprocess.run(train).returncode == 0
+    train = ("run", "--suite", tiny_suite, "--device", DEVICE, "--out", tmp_path)
+    assert run_process(*train, "--max-wall", "6").returncode in (0, 3)
+    assert run_process(*train).returncode == 0
     (entry,) = tmp_path.glob("*/entry.dsse.json")
-    assert subprocess.run([*command, "verify", str(entry)]).returncode == 0
+    assert run_process("verify", entry).returncode == 0

@@ -24,9 +24,8 @@ def test_srank_counts_the_singular_values_that_hold_99_percent():
     features = torch.zeros(3, 8, 4)
     features[0, 0, 0] = 5.0  # rank one
     features[1, range(4), range(4)] = torch.tensor([1.0, 1.0, 1.0, 1.0])  # four equal values
-    features[2, range(4), range(4)] = torch.tensor(
-        [50.0, 49.5, 0.4, 0.1]
-    )  # 99.5 of 100 in the first two
+    # 99.5 of 100 in the first two
+    features[2, range(4), range(4)] = torch.tensor([50.0, 49.5, 0.4, 0.1])
     assert srank(singular_values(features)).tolist() == [1, 4, 2]
 
 
@@ -67,106 +66,129 @@ def test_singular_values_are_those_of_the_decomposition():
 
 def test_interference_in_three_numbers():
     cosines = torch.tensor([[1.0, 0.5, -0.5], [0.5, 1.0, -0.2], [-0.5, -0.2, 1.0]])
-    found = {name: float(value) for name, value in interference(cosines).items()}
-    assert found == pytest.approx(
+    figures = {name: float(value) for name, value in interference(cosines).items()}
+    assert figures == pytest.approx(
         {"gradient_cosine": -0.2 / 3, "gradient_cosine_size": 1.2 / 3, "gradient_conflicts": 2 / 3},
         abs=1e-6,
     )
 
 
+SAMPLES = 6
+
+
+def critic_losses(agent, observation):
+    """A loss of each sample, and the trace of the critic's layers."""
+    encoder = agent.learner.parameters["encoder"].parameters
+    networks, trace = agent.algorithm.networks, []
+    zs = networks.state_embedding(observation, encoder)
+    zsa = networks.joint_embedding(zs, observation[..., :2], encoder).detach()
+    q = networks.q_values(zsa, agent.learner.parameters["critic"].parameters, trace)
+    return losses.critic_loss(q, observation[..., 0]), trace
+
+
+def actor_losses(agent, observation):
+    """A loss of each sample, and the trace of the actor's layers."""
+    encoder = agent.learner.parameters["encoder"].parameters
+    networks, trace = agent.algorithm.networks, []
+    zs = networks.state_embedding(observation, encoder).detach()
+    _, u = networks.policy(zs, agent.learner.parameters["actor"].parameters, trace)
+    return u.square().sum(-1), trace
+
+
+def whole_gradients(module, loss):
+    """The masked gradient of each sample's loss, one vector a copy: [G, samples, parameters]."""
+    single = []
+    for sample in range(SAMPLES):
+        parameters = list(module.parameters.values())
+        parts = torch.autograd.grad(loss[:, sample].sum(), parameters, retain_graph=True)
+        flat = torch.cat([part.reshape(-1) for part in parts])
+        if module.keep is not None:
+            flat = flat * module.keep
+        views = module.layout.views(flat).values()
+        single.append(torch.cat([view.reshape(module.layout.groups, -1) for view in views], 1))
+    return torch.stack(single, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "losses_of"), [("critic", critic_losses), ("actor", actor_losses)]
+)
 @pytest.mark.parametrize("regime", ["dense", "mst"])
-def test_cosines_are_those_of_whole_gradients_of_single_samples(regime, monkeypatch):
+def test_cosines_are_those_of_whole_gradients_of_single_samples(
+    regime, name, losses_of, monkeypatch
+):
     monkeypatch.setattr("agents.diagnostics.interference.AT_A_TIME", 100)  # in many small parts
     agent = Loop([0, 1], [regime, "sst"], dtype=torch.float64).run(90).agent
-    n = 6
-    observation = torch.randn(
-        2, n, OBSERVATION, dtype=torch.float64, generator=torch.Generator().manual_seed(3)
-    )
-    for module, name in (
-        (agent.learner.parameters["critic"], "critic"),
-        (agent.learner.parameters["actor"], "actor"),
-    ):
-        trace = []
-        zs = agent.algorithm.networks.state_embedding(
-            observation, agent.learner.parameters["encoder"].parameters
-        ).detach()
-        if name == "critic":
-            zsa = agent.algorithm.networks.joint_embedding(
-                zs, observation[..., :2], agent.learner.parameters["encoder"].parameters
-            ).detach()
-            q = agent.algorithm.networks.q_values(zsa, module.parameters, trace)
-            loss = losses.critic_loss(q, observation[..., 0])
-        else:
-            _, u = agent.algorithm.networks.policy(zs, module.parameters, trace)
-            loss = u.square().sum(-1)
-        found = sample_cosines(module, loss, trace, n)
-        single = []
-        for sample in range(n):
-            parts = torch.autograd.grad(
-                loss[:, sample].sum(), list(module.parameters.values()), retain_graph=True
-            )
-            flat = torch.cat([part.reshape(-1) for part in parts]) * (
-                1.0 if module.keep is None else module.keep
-            )
-            views = module.layout.views(flat).values()
-            single.append(torch.cat([view.reshape(module.layout.groups, -1) for view in views], 1))
-        whole = torch.nn.functional.normalize(torch.stack(single, 1), dim=-1)
-        expected = (whole @ whole.mT).view(2, module.copies, n, n)
-        torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-7)
+    generator = torch.Generator().manual_seed(3)
+    observation = torch.randn(2, SAMPLES, OBSERVATION, dtype=torch.float64, generator=generator)
+
+    module = agent.learner.parameters[name]
+    loss, trace = losses_of(agent, observation)
+    cosines = sample_cosines(module, loss, trace, SAMPLES)
+    directions = torch.nn.functional.normalize(whole_gradients(module, loss), dim=-1)
+    expected = (directions @ directions.mT).view(2, module.copies, SAMPLES, SAMPLES)
+    torch.testing.assert_close(cosines, expected, rtol=1e-7, atol=1e-7)
+
+
+FIGURES = {
+    "srank",
+    "srank_2048",
+    "stable_rank",
+    "effective_rank",
+    "feature_norm",
+    "gradient_norm",
+    "parameter_norm",
+    "dormant_ratio",
+    "dormant_ratio_02",
+    "dormant_ratio_after",
+    "dormant_ratio_after_02",
+    "density",
+    "mask_churn",
+}
+"""Of every module."""
+OF_LOSSES_BY_SAMPLE = {"gradient_cosine", "gradient_cosine_size", "gradient_conflicts"}
+"""Of critic and actor."""
 
 
 def test_figures_are_there_for_every_module_and_probing_changes_nothing():
-    loop, twin = Loop([0, 1], ["dense", "dst"]).run(90), Loop([0, 1], ["dense", "dst"]).run(90)
+    loop, twin = (Loop([0, 1], ["dense", "dst"]).run(90) for _ in range(2))
     probes = loop.agent.probe()
-    for member, found in enumerate(diagnose(loop.agent.modules(), probes)):
-        for module in ("encoder", "critic", "actor"):
-            assert all(value is not None and value >= -1.0 for value in found[module].values())
-            wanted = {
-                "srank",
-                "srank_2048",
-                "stable_rank",
-                "effective_rank",
-                "feature_norm",
-                "gradient_norm",
-                "parameter_norm",
-            }
-            wanted |= {
-                "dormant_ratio",
-                "dormant_ratio_02",
-                "dormant_ratio_after",
-                "dormant_ratio_after_02",
-                "density",
-                "mask_churn",
-            }
-            wanted |= (
-                {"gradient_cosine", "gradient_cosine_size", "gradient_conflicts"}
-                if module != "encoder"
-                else set()
-            )
-            assert set(found[module]) == wanted
-        assert found["critic"]["density"] == pytest.approx([1.0, 0.4][member], abs=0.01)
-    loop.run(60), twin.run(60)
+    for member, figures in enumerate(diagnose(loop.agent.modules(), probes)):
+        assert set(figures["encoder"]) == FIGURES
+        assert set(figures["critic"]) == set(figures["actor"]) == FIGURES | OF_LOSSES_BY_SAMPLE
+        for of_module in figures.values():
+            assert all(value is not None and value >= -1.0 for value in of_module.values())
+        assert figures["critic"]["density"] == pytest.approx([1.0, 0.4][member], abs=0.01)
+
+    loop.run(60)
+    twin.run(60)
     assert_same(loop.member(1), twin.member(1))
 
 
-def test_failure_signatures_show_once_and_where_they_should():
-    def evaluation(step, srank, dormant, mean):
-        found = {"encoder": {"srank": srank}, "critic": {"dormant_ratio": dormant}}
-        return {"agent_step": step, "returns": [mean, mean], "diagnostics": found}
+def evaluation(step, srank, dormant, mean):
+    """A record of an evaluation, as far as failure signatures read it."""
+    diagnostics = {"encoder": {"srank": srank}, "critic": {"dormant_ratio": dormant}}
+    return {"agent_step": step, "returns": [mean, mean], "diagnostics": diagnostics}
 
+
+def test_failure_signatures_show_once_and_where_they_should():
     calm = [evaluation(step, 100, 0.1, 200.0 + step) for step in range(6)]
     assert new_signatures(calm, []) == []
+
+    # Half of the encoder's rank is gone.
     assert new_signatures([*calm, evaluation(6, 49, 0.1, 206.0)], []) == [
         {"name": "encoder-rank-collapse", "agent_step": 6, "value": 0.49}
     ]
+
+    # Too many dormant units; said once.
     dormant = [*calm, evaluation(6, 100, 0.21, 206.0)]
-    assert [sign["name"] for sign in new_signatures(dormant, [])] == ["critic-dormant"]
+    assert [signature["name"] for signature in new_signatures(dormant, [])] == ["critic-dormant"]
     assert new_signatures(dormant, ["critic-dormant"]) == []
-    shaken = [
-        evaluation(0, 100, 0.1, 20.0),
-        *(evaluation(step, 100, 0.1, 300.0 * (step % 2)) for step in range(5)),
-    ]
-    assert [sign["name"] for sign in new_signatures(shaken, [])] == ["actor-variance"]
-    assert new_signatures([{"agent_step": 0, "returns": [1.0], "diagnostics": {}}], []) == [], (
-        "nothing is measured before learning"
-    )
+
+    # Returns that go up and down.
+    shaken = [evaluation(step, 100, 0.1, 300.0 * (step % 2)) for step in range(5)]
+    signatures = new_signatures([evaluation(0, 100, 0.1, 20.0), *shaken], [])
+    assert [signature["name"] for signature in signatures] == ["actor-variance"]
+
+
+def test_nothing_is_measured_before_learning():
+    assert new_signatures([{"agent_step": 0, "returns": [1.0], "diagnostics": {}}], []) == []

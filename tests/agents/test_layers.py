@@ -1,3 +1,5 @@
+"""Layers and blocks over a group axis, against torch's own."""
+
 import math
 
 import pytest
@@ -9,6 +11,7 @@ from agents.members.layers import Layout, hidden, mlp, xavier_uniform
 
 
 def parameters(groups, *linears, seed=0):
+    """Random parameters of layers, as views [groups, ...]."""
     generator = torch.Generator().manual_seed(seed)
     layout = Layout(linears, groups)
     return layout.views(torch.randn(layout.size, generator=generator, dtype=torch.float64))
@@ -18,13 +21,13 @@ def parameters(groups, *linears, seed=0):
 def test_a_block_is_what_its_table_row_says(name):
     block, p = BLOCKS[name], parameters(3, Linear("l", 5, 5))
     x = torch.randn(3, 4, 5, dtype=torch.float64)
-    found = hidden(x, p, "l", block)
+    output = hidden(x, p, "l", block)
     for group in range(3):
         z = x[group] @ p["l.weight"][group] + p["l.bias"][group]
         z = F.layer_norm(z, (5,)) if name in ("T3", "T4", "T5", "T6") else z
         y = torch.relu(z) if name in ("T1", "T3", "T5") else F.elu(z)
         y = x[group] + y if name in ("T5", "T6") else y
-        torch.testing.assert_close(found[group], y, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(output[group], y, rtol=1e-12, atol=1e-12)
 
 
 def test_the_residual_is_left_out_where_widths_differ():

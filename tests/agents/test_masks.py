@@ -1,5 +1,6 @@
 """Masks during training: what every rewire must leave behind."""
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -16,34 +17,41 @@ ALL_KEPT = dict.fromkeys(MODULES, ModuleRegime("static", distribution="uniform",
 
 
 def active_by_copy(module, member):
+    """Active weights: [layers, copies]."""
     rows = slice(member * module.parameters.copies, (member + 1) * module.parameters.copies)
     masks = module.parameters.layout.views(module.parameters.mask)
-    return torch.stack(
-        [masks[f"{layer.name}.weight"][rows].flatten(1).sum(1) for layer in module.masks.layers]
-    )
+    counts = [
+        masks[f"{layer.name}.weight"][rows].flatten(1).sum(1) for layer in module.masks.layers
+    ]
+    return torch.stack(counts)
+
+
+def check_module(name, module):
+    """Exact counts in every layer of every member, and zeros where its mask is."""
+    for member, regime in enumerate(REGIMES):
+        counts, _ = HEADLINE[regime][name].counts(module.masks.layers)
+        expected = [[count] * module.parameters.copies for count in counts]
+        assert active_by_copy(module, member).tolist() == expected, (name, regime)
+
+    dead = ~module.parameters.mask
+    assert not module.parameters.flat.detach()[dead].any(), "dead weights stay exactly zero"
+    for moment in module.parameters.moments:
+        assert not moment[dead].any(), "and so do their moments"
 
 
 @pytest.fixture(scope="module")
 def checked_loop():
-    """A run of all regimes whose masks are checked after every agent step."""
+    """A run of all regimes whose masks are checked after every agent step; (name, regime, rewires)
+    that came by.
+    """
     loop = Loop(range(4), REGIMES)
     seen = set()
     for _ in range(200):
         loop.step()
         for name, module in loop.agent.modules().items():
-            for member, regime in enumerate(REGIMES):
-                layers, triple = module.masks.layers, HEADLINE[regime][name]
-                counts, _ = triple.counts(layers)
-                found = active_by_copy(module, member)
-                assert found.tolist() == [[count] * module.parameters.copies for count in counts], (
-                    name,
-                    regime,
-                )
-                seen.add((name, regime, module.masks.rewires[member]))
-            dead = ~module.parameters.mask
-            assert not module.parameters.flat.detach()[dead].any(), "dead weights stay exactly zero"
-            for moment in module.parameters.moments:
-                assert not moment[dead].any(), "and so do their moments"
+            check_module(name, module)
+            rewires = zip(REGIMES, module.masks.rewires, strict=True)
+            seen |= {(name, regime, count) for regime, count in rewires}
     return loop, seen
 
 
@@ -66,37 +74,30 @@ def test_each_rewire_adds_one_digest_to_the_chain(checked_loop):
 
 def test_update_counts_are_equal_across_regimes_and_those_of_the_plan(checked_loop):
     loop, _ = checked_loop
-    assert (
-        dict(loop.agent.counts())
-        == SMALL.updates(200)
-        == {"encoder": 140, "critic": 140, "actor": 140}
-    )
+    assert dict(loop.agent.counts()) == SMALL.updates(200) == dict.fromkeys(MODULES, 140)
 
 
 def test_grown_weights_and_their_moments_are_zero():
     loop = Loop([0], ["dst"])
-    while loop.agent.learner.masks["critic"].rewires[0] == 0:
-        before = {
-            name: module.parameters.mask.clone() for name, module in loop.agent.modules().items()
-        }
-        loop.step()
     critic = loop.agent.learner.parameters["critic"]
-    grown = critic.mask & ~before["critic"]
+    while loop.agent.learner.masks["critic"].rewires[0] == 0:
+        before = critic.mask.clone()
+        loop.step()
+    grown = critic.mask & ~before
     assert grown.any()
     for vector in (critic.flat.detach(), *critic.moments):
         assert not vector[grown].any()
 
 
 def test_a_seeds_initial_mask_is_the_same_in_every_regime():
-    loop = Loop(["one"] * 3, ["sst", "dst", "mst"])
-    for name in ("encoder", "critic", "actor"):
-        masks = loop.agent.learner.masks[name]
-        sparse = [
-            m
-            for m, regime in enumerate(("sst", "dst", "mst"))
-            if HEADLINE[regime][name].distribution != "dense"
-        ]
-        assert len({masks.chains[member][0] for member in sparse}) == 1
+    regimes = ("sst", "dst", "mst")
+    loop = Loop(["one"] * 3, regimes)
+    for name, masks in loop.agent.learner.masks.items():
+        chains = zip(regimes, masks.chains, strict=True)
+        sparse = {
+            chain[0] for regime, chain in chains if HEADLINE[regime][name].distribution != "dense"
+        }
+        assert len(sparse) == 1
 
 
 def test_both_q_networks_have_masks_of_their_own():
@@ -105,20 +106,18 @@ def test_both_q_networks_have_masks_of_their_own():
     assert not torch.equal(mask[0], mask[1])
 
 
+def last_digest():
+    """The digest of the critic's masks after some rewires."""
+    loop = Loop([7], ["dst"]).run(120)
+    return loop.agent.learner.masks["critic"].chains[0][-1]
+
+
 def test_masks_are_the_same_in_two_processes():
-    script = (
-        "from helpers.toy import Loop; a = Loop([7], ['dst']).run(120).agent;"
-        " print(a.learner.masks['critic'].chains[0][-1])"
-    )
-    command = [sys.executable, "-c", script]
-    folder = Path(__file__).parents[1]
-    digests = {
-        subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
-        for _ in range(2)
-    }
-    assert digests == {
-        Loop([7], ["dst"]).run(120).agent.learner.masks["critic"].chains[0][-1] + "\n"
-    }
+    script = f"{inspect.getsource(last_digest)}\nprint(last_digest())"
+    python = [sys.executable, "-c", f"from helpers.toy import Loop\n{script}"]
+    tests = Path(__file__).parents[1]
+    done = subprocess.run(python, cwd=tests, capture_output=True, text=True, check=True)
+    assert done.stdout == last_digest() + "\n"
 
 
 def test_dense_through_the_mask_machinery_is_dense_without_it():

@@ -6,28 +6,29 @@ import pytest
 import torch
 
 from harness.training.checkpoint import Checkpoints
-from helpers.toy import HEADLINE, SMALL, Loop, assert_same
+from helpers.toy import HEADLINE, MODULES, SMALL, Loop, assert_same
 
 REGIMES = list(HEADLINE)
 
 
 def test_permuted_members_stay_bitwise_equal():
     order = [2, 0, 3, 1]
-    one = Loop(range(4), REGIMES).run(160)
-    other = Loop(order, [REGIMES[key] for key in order]).run(160)
-    for place, key in enumerate(order):
-        assert_same(one.member(key), other.member(place))
+    straight = Loop(range(4), REGIMES).run(160)
+    permuted = Loop(order, [REGIMES[key] for key in order]).run(160)
+    for position, key in enumerate(order):
+        assert_same(straight.member(key), permuted.member(position))
 
 
-@pytest.mark.parametrize("module", ["encoder", "critic", "actor"])
+@pytest.mark.parametrize("module", MODULES)
 def test_a_neighbour_poisoned_with_nan_changes_nothing(module):
-    clean, poisoned = Loop(range(3), REGIMES[1:]), Loop(range(3), REGIMES[1:])
-    clean.run(90)
-    poisoned.run(90)
+    clean = Loop(range(3), REGIMES[1:]).run(90)
+    poisoned = Loop(range(3), REGIMES[1:]).run(90)
     parameters = poisoned.agent.modules()[module].parameters
     with torch.no_grad():
         for view in parameters.layout.views(parameters.flat).values():
             view[parameters.copies : 2 * parameters.copies] = float("nan")
+
+    # Its neighbours learn on, and only its own failure is reported.
     clean.run(30)
     poisoned.run(30)
     for member in (0, 2):
@@ -56,33 +57,31 @@ def test_a_frozen_member_is_not_written_and_the_others_go_on():
 
 def test_members_share_a_clip_only_with_themselves():
     """The clip norm of a critic spans both Q networks of one member, and no other member's."""
-    agent = Loop(range(3), REGIMES[1:]).agent
-    layout = agent.learner.parameters["critic"].layout
-    gradient = torch.zeros(layout.size)
-    view = layout.views(gradient)["q.0.weight"]
-    view[2, 0, 0], view[3, 0, 0] = 30.0, 40.0  # member 1's two networks: norm 50
+    critic = Loop(range(3), ["dense"] * 3).agent.learner.parameters["critic"]
+    gradient = torch.zeros(critic.layout.size)
+    view = critic.layout.views(gradient)["q.0.weight"]
+    view[2, 0, 0] = 30.0  # member 1's two networks: norm 50
+    view[3, 0, 0] = 40.0
     view[4, 0, 0] = 10.0  # member 2: below the clip
-    clipped = layout.views(agent.learner.parameters["critic"]._clipped(gradient))["q.0.weight"][
-        :, 0, 0
-    ]
+
+    # After one step, the first moment is a tenth of what was let through.
+    critic.step(gradient)
+    clipped = critic.layout.views(critic.moments[0])["q.0.weight"][:, 0, 0] / 0.1
     assert clipped.tolist() == pytest.approx([0.0, 0.0, 12.0, 16.0, 10.0, 0.0])
 
 
 def test_a_restored_agent_goes_on_bitwise():
-    unbroken, first = Loop(range(2), ["dst", "mst"]), Loop(range(2), ["dst", "mst"])
-    unbroken.run(85)
-    state, rows = first.run(85).agent.state(), first.agent.replay_rows([0, 0])
-    resumed = Loop(range(2), ["dst", "mst"])
-    resumed.agent.restore(state, rows)
+    unbroken, first, resumed = (Loop(range(2), ["dst", "mst"]) for _ in range(3))
+    unbroken.run(160)
+
+    first.run(85)
+    resumed.agent.restore(first.agent.state(), first.agent.replay_rows([0, 0]))
     resumed.worlds = first.worlds
-    unbroken.run(75)
     resumed.run(75)
     for member in range(2):
         assert_same(unbroken.member(member), resumed.member(member))
-    assert (
-        unbroken.agent.learner.masks["critic"].chains
-        == resumed.agent.learner.masks["critic"].chains
-    )
+    chains = [loop.agent.learner.masks["critic"].chains for loop in (unbroken, resumed)]
+    assert chains[0] == chains[1]
 
 
 @pytest.mark.parametrize("stop", [30, 150, 160])

@@ -59,14 +59,19 @@ def test_every_task_has_dm_controls_keys_widths_and_action_bounds():
             assert (action.maximum == 1.0).all(), task.name
 
 
+EVERYDAY = ("acrobot-swingup", "fish-swim", "point_mass-hard")
 COMPARED = [
-    task for task in TASKS.values() if not task.differs and task.domain not in UNDRAWN_STARTS
+    pytest.param(task, id=name, marks=() if name in EVERYDAY else pytest.mark.slow)
+    for name, task in TASKS.items()
+    if not task.differs and task.domain not in UNDRAWN_STARTS
 ]
 
 
-@pytest.mark.parametrize("task", COMPARED, ids=lambda task: task.name)
+@pytest.mark.parametrize("task", COMPARED)
 def test_the_first_steps_of_a_task_are_those_of_dm_control(task):
-    """One environment step is as many physics steps in EnvPool as in dm_control."""
+    """Three tasks every day, beside those of test_parity.py; all of them in `make test-all`.
+
+    One environment step is as many physics steps in EnvPool as in dm_control."""
     pool, oracle = Pool(task, [[3]], action_repeat=1, threads=1), Oracle(task, 3)
     np.testing.assert_allclose(pool.reset()[0, 0], oracle.reset(), atol=1e-5)
 

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 
+import envpool
 import numpy as np
 import pytest
 
@@ -36,7 +37,16 @@ def assert_same(step, expected, of=...):
         assert np.array_equal(array, getattr(expected, field.name)[of]), field.name
 
 
-@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+EVERYDAY = ("cartpole-swingup", "dog-run", "humanoid-run", "lqr-lqr_2_1", "quadruped-escape")
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        pytest.param(task, id=name, marks=() if name in EVERYDAY else pytest.mark.slow)
+        for name, task in TASKS.items()
+    ],
+)
 def test_every_task_steps_through_the_adapter_in_its_own_shapes(task):
     pool = Pool(task, [[3, 4], [5, 6], [7, 8]], threads=1)
     observations = (3, 2, *task.observation_spec.shape)
@@ -271,7 +281,13 @@ def test_the_cursor_restores_a_pool_bitwise():
 
 def test_threads_stay_within_the_cpu_set(monkeypatch):
     threads = []
-    monkeypatch.setattr("envs.pool._make", lambda task, seeds, count: threads.append(count))
+    make = envpool.make_gymnasium
+
+    def counted(*arguments, num_threads, **options):
+        threads.append(num_threads)
+        return make(*arguments, num_threads=1, **options)
+
+    monkeypatch.setattr(envpool, "make_gymnasium", counted)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2})
     Pool(CARTPOLE, [range(4), range(4)])
     Pool(CARTPOLE, [range(2)])

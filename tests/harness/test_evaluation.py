@@ -25,6 +25,7 @@ def bang_bang(observation):
 
 @pytest.fixture(scope="module")
 def worker():
+    """A process that holds pools."""
     with Worker(patience=120.0) as worker:
         yield worker
 
@@ -120,9 +121,9 @@ def test_on_a_task_that_may_terminate_and_does_not_episodes_last_until_their_tim
 def test_an_evaluation_under_way_beside_other_steps_measures_the_same(worker):
     evaluator = Evaluator(worker, TASK, SEEDS, episodes=4, action_repeat=2)
     alone = evaluator(bang_bang, 5)
-    other = worker.pool(TASK, [[1], [2]])
-    other.reset()
-    expected = [other.step(np.zeros((2, 1, 1))).reward.tolist() for _ in range(20)]
+    undisturbed = worker.pool(TASK, [[1], [2]])
+    undisturbed.reset()
+    expected = [undisturbed.step(np.zeros((2, 1, 1))).reward.tolist() for _ in range(20)]
 
     again = worker.pool(TASK, [[1], [2]])
     again.reset()

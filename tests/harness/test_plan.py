@@ -8,10 +8,12 @@ import shutil
 import pytest
 
 from harness.errors import UserError
+from harness.planning import regimes
 from harness.planning.cohorts import partition
 from harness.planning.making import make_plan
 from harness.planning.plan import read_plan, write_plan
 from harness.planning.reader import load
+from harness.planning.regimes import ResolvedRegime
 from harness.planning.shorten import shortened
 from harness.planning.sizing import declared_gib
 from harness.seeding import environment_seed, stream_seed
@@ -175,3 +177,34 @@ def test_streams_are_named_and_do_not_depend_on_the_regime():
     ]
     assert len(set(words)) == 4
     assert 0 <= environment_seed("suite", "dog-run", 0, "env") < 2**31
+
+
+def test_a_suite_is_resolved_once(monkeypatch):
+    """Four regimes, and MST, which `dense-matched` follows; planning resolves nothing again."""
+    resolutions = []
+
+    def counted(*fields):
+        regime = ResolvedRegime(*fields)
+        resolutions.append(regime)
+        return regime
+
+    monkeypatch.setattr(regimes, "ResolvedRegime", counted)
+    resolved = load("dmc-hard-controls")
+    plan = make_plan(resolved)
+    assert resolutions == [*resolved.regimes.values(), *resolved.models.values()]
+    assert list(resolved.regimes) == ["sst-ac", "dst-ac", "swap", "dense-matched"]
+    assert list(resolved.models) == ["mst"]
+    assert set(plan.regimes) == set(resolved.regimes)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_cohort_learns_from_one_agent_step_on(name):
+    """Members are trained as one program: warm-up and updates are theirs together."""
+    plan = make_plan(load(name))
+    for cohort in partition(plan, "cpu", 8).cohorts:
+        settings = [plan.agent_settings(run) for run in cohort.runs]
+        assert {each.learning_starts for each in settings} == {
+            plan.agent_settings().learning_starts
+        }
+        steps = plan.budget.agent_steps
+        assert all(each.updates(steps) == plan.budget.updates for each in settings)
