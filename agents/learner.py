@@ -39,20 +39,20 @@ class Learner:
         self.members = len(setup.regimes)
 
         # A module starts masked, and its target equal to it.
-        self.parameters = {
+        self.trained = {
             name: _module(setup, name, layers, optimisers[name], copies)
             for name, (layers, copies) in settings.shapes(setup.task).items()
         }
         updates = settings.updates(setup.agent_steps)
         self.masks = {
             name: _masks(setup, name, module, updates[name])
-            for name, module in self.parameters.items()
+            for name, module in self.trained.items()
         }
         self.copy_targets()
 
-        self.online = {name: module.parameters for name, module in self.parameters.items()}
+        self.online = {name: module.parameters for name, module in self.trained.items()}
         """Module -> named parameters that losses read and gradients are taken for."""
-        self.target = {name: module.target_parameters for name, module in self.parameters.items()}
+        self.target = {name: module.target_parameters for name, module in self.trained.items()}
         """Module -> named parameters of its target."""
 
         # What an algorithm asks for while it is built
@@ -67,7 +67,7 @@ class Learner:
         self.healthy = [True] * self.members
         self.alive = self._flags()
         """`healthy`, on the device: [P] bool."""
-        self.finite = {name: self._flags() for name in self.parameters}
+        self.finite = {name: self._flags() for name in self.trained}
         """Module -> [P] bool, whether every loss so far was finite."""
 
     def _flags(self) -> Tensor:
@@ -117,21 +117,21 @@ class Learner:
         May stand in a captured step. `updated` follows outside of it.
         """
         self.finite[name] &= loss.detach().isfinite()
-        module = self.parameters[name]
+        module = self.trained[name]
         gradient = module.gradients(loss)
         module.step(gradient)
         return gradient
 
     def updated(self, name: str, gradient: Tensor) -> None:
         """Counts an update of a module, and rewires the members that are due."""
-        module, masks = self.parameters[name], self.masks[name]
+        module, masks = self.trained[name], self.masks[name]
         module.updates += 1
         if masks.due(module.updates):
             masks.rewire(gradient, self.healthy)
 
     def copy_targets(self) -> None:
         """Hard copies of every module into its target."""
-        for module in self.parameters.values():
+        for module in self.trained.values():
             module.copy_to_target()
 
     # -- health --
@@ -142,7 +142,7 @@ class Learner:
         Waits for the device.
         """
         reasons: list[str | None] = [None] * self.members
-        for name, module in self.parameters.items():
+        for name, module in self.trained.items():
             # A sum is finite only if every parameter is. Shape: [P, copies] -> [P]
             sums = module.layout.per_group(module.flat.detach(), lambda view: view.sum(1))
             whole = sums.isfinite().view(self.members, module.copies).all(1)
@@ -161,7 +161,7 @@ class Learner:
 
         # Steps that were captured before know nothing of the freeze: they are captured anew.
         failed = [m for m in range(self.members) if not self.healthy[m]]
-        for module in self.parameters.values():
+        for module in self.trained.values():
             module.freeze(failed)
         for scalar in self.scalars.values():
             scalar.freeze(failed)
@@ -172,18 +172,17 @@ class Learner:
     def modules(self) -> Mapping[str, TrainedModule]:
         """What sparsity, diagnostics and audits see."""
         return {
-            name: TrainedModule(module, self.masks[name])
-            for name, module in self.parameters.items()
+            name: TrainedModule(module, self.masks[name]) for name, module in self.trained.items()
         }
 
     def counts(self) -> Mapping[str, int]:
         """Updates of each module so far."""
-        return {name: module.updates for name, module in self.parameters.items()}
+        return {name: module.updates for name, module in self.trained.items()}
 
     def state(self) -> State:
         """Everything that learning changes but the replay; tensors are live, not copies."""
         return {
-            "modules": {name: module.state() for name, module in self.parameters.items()},
+            "modules": {name: module.state() for name, module in self.trained.items()},
             "masks": {name: masks.state() for name, masks in self.masks.items()},
             "draws": {word: draws.state() for word, draws in self.draws.items()},
             "scalars": {name: scalar.state() for name, scalar in self.scalars.items()},
@@ -196,7 +195,7 @@ class Learner:
         """Inverse of `state`. Written in place, since captured steps hold the addresses."""
         # Parts that restore themselves
         parts: tuple[tuple[str, Mapping[str, Module | Masks | Draws | TrainedScalar]], ...] = (
-            ("modules", self.parameters),
+            ("modules", self.trained),
             ("masks", self.masks),
             ("draws", self.draws),
             ("scalars", self.scalars),

@@ -111,7 +111,7 @@ class OffPolicy(Generic[A]):
         return self._explore()
 
     def _greedy(self, observation: Tensor) -> Tensor:
-        modules = self.learner.parameters
+        modules = self.learner.trained
         parameters = {name: modules[name].parameters for name in self.settings.POLICY_MODULES}
         return self.algorithm.greedy(observation, parameters)
 
@@ -123,7 +123,7 @@ class OffPolicy(Generic[A]):
         """The policy as it is now: copies of the modules that acting needs."""
         parameters = dict[str, Parameters]()
         for name in self.settings.POLICY_MODULES:
-            module = self.learner.parameters[name]
+            module = self.learner.trained[name]
             parameters[name] = module.layout.views(module.flat.detach().clone())
         alive = self.learner.alive.clone()
 

@@ -89,9 +89,9 @@ def official_agent(clone: Path, settings: MRQSpec, ours: OffPolicy[MRQ]) -> Any:
     """The official agent with our weights, everything in float64."""
     agent = official.build(clone, settings, OBSERVATION, ACTION)
     for network, module in (
-        (agent.encoder, ours.learner.parameters["encoder"]),
-        (agent.value, ours.learner.parameters["critic"]),
-        (agent.policy, ours.learner.parameters["actor"]),
+        (agent.encoder, ours.learner.trained["encoder"]),
+        (agent.value, ours.learner.trained["critic"]),
+        (agent.policy, ours.learner.trained["actor"]),
     ):
         network.double()
         for (weight, bias), layer in zip(our_layers(module), linears(network), strict=True):
@@ -210,9 +210,9 @@ def ours_state(agent: OffPolicy[MRQ]) -> State:
     """Everything compared, from our side, rows up to the cursor."""
     found: State = {}
     for name, module in (
-        ("encoder", agent.learner.parameters["encoder"]),
-        ("value", agent.learner.parameters["critic"]),
-        ("policy", agent.learner.parameters["actor"]),
+        ("encoder", agent.learner.trained["encoder"]),
+        ("value", agent.learner.trained["critic"]),
+        ("policy", agent.learner.trained["actor"]),
     ):
         for kind, target in ((name, False), (f"{name}_target", True)):
             found[f"parameters of {kind}"] = torch.cat(

@@ -88,7 +88,7 @@ def main() -> None:
     )
     for name, part in PARTS.items():
         held = peak(agent, name)
-        beside = held - (12 * agent.learner.parameters[part].layout.size if part else 0)
+        beside = held - (12 * agent.learner.trained[part].layout.size if part else 0)
         rows.append(
             [
                 name.removeprefix("_").replace("_", " "),

@@ -129,8 +129,8 @@ def largest_difference(device: str) -> float:
     """Between the gradients of both, in float64."""
     agent = filled_agent(2, 32, 16, DENSE, device=device, dtype=torch.float64)
     index = agent.replay.sample(agent.learner.draws["replay/encoder"].next())
-    expected = agent.learner.parameters["encoder"].gradients(agent.algorithm.encoder_loss(index))
-    found = agent.learner.parameters["encoder"].gradients(
+    expected = agent.learner.trained["encoder"].gradients(agent.algorithm.encoder_loss(index))
+    found = agent.learner.trained["encoder"].gradients(
         with_one_product(agent).algorithm.encoder_loss(index)
     )
     return float((found - expected).abs().max())

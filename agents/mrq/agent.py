@@ -185,7 +185,7 @@ class MRQ:
         # Features need one step of every row.
         windows = self.replay.windows(index, 1)
         loss = self.encoder_loss(rows)
-        return probe(self.learner.parameters, self.networks, windows, target, loss, self.settings)
+        return probe(self.learner.trained, self.networks, windows, target, loss, self.settings)
 
 
 def _optimisers(settings: MRQSpec) -> dict[str, AdamWSettings]:

@@ -70,15 +70,9 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Check an entry, offline: one line a check. Exit 4 if any fails."""
-    from leaderboard.formats.keys import KeyFileError
-    from leaderboard.verification.verify import verify as run_checks
+    from harness.entries.verified import judge
 
-    try:
-        verdict = run_checks(entry, trust, release, complete, reeval)
-    except OSError as error:
-        raise UserError(f"{error.filename or entry}: cannot be read ({error.strerror}).") from None
-    except KeyFileError as error:
-        raise UserError(str(error)) from None
+    verdict = judge(entry, trust, release, complete, reeval)
     if as_json:
         print_json(verdict.document())
     else:

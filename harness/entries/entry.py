@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from harness.entries.manifest import read_manifest
-from harness.files import digest_file, dump_json, write_atomic
+from harness.files import digest_file, dump_json, write_atomic, write_json
 from harness.folder import Folder
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan, Run
@@ -85,6 +86,9 @@ def write_entry(
         runs = stated_runs(folder, plan)
     paths = Folder(folder)
     write_atomic(paths.results, results_csv(runs))
+
+    # Another suite with the same runs may have been planned into this folder meanwhile.
+    write_json(paths.suite, asdict(plan.suite))
 
     # Files of runs without a result are not signed: their records may still grow.
     signed = [paths.plan, paths.suite, paths.manifest, paths.results]

@@ -21,7 +21,7 @@ from envs.worker import EnvironmentFault, Worker
 from harness.config import build
 from harness.entries.retrain import Retrained, train_again
 from harness.entries.rollout import RunCheck, Trial, roll_out
-from harness.entries.verified import accepted
+from harness.entries.verified import accepted, judge
 from harness.errors import Incomplete
 from harness.files import digest_file, dump_json, write_atomic
 from harness.folder import Folder
@@ -36,7 +36,6 @@ from leaderboard.formats.reeval import Level, RolledOut, TrainedAgain, reeval_do
 from leaderboard.formats.reeval import Reevaluation as Stated
 from leaderboard.formats.statement import Predicate, Signer
 from leaderboard.statistics.inflation import LEVEL, pooled
-from leaderboard.verification.verify import verify
 
 FILE = "reeval.dsse.json"
 
@@ -74,7 +73,7 @@ def reevaluate(
 
     Raises Refused if the entry does not verify, Incomplete if environments break.
     """
-    predicate = accepted(entry, verify(entry, trust)).documents.statement.predicate
+    predicate = accepted(entry, judge(entry, trust)).documents.statement.predicate
     folder = entry.parent
     plan = read_plan(Folder(folder).plan)
     nonce = secrets.token_hex(16)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.folder import Folder
+from leaderboard.formats.keys import KeyFileError
 from leaderboard.verification.checks import Documents, Verdict
 from leaderboard.verification.verify import verify
 
@@ -28,6 +29,23 @@ class Verified:
     documents: Documents
 
 
+def judge(
+    entry: Path,
+    trust: Path | None = None,
+    release: Path | None = None,
+    complete: bool = False,
+    reeval: Path | None = None,
+) -> Verdict:
+    """The verdict on an entry (leaderboard/verification/verify.py); UserError if a file that it
+    takes cannot be read."""
+    try:
+        return verify(entry, trust, release, complete, reeval)
+    except OSError as error:
+        raise UserError(f"{error.filename or entry}: cannot be read ({error.strerror}).") from None
+    except KeyFileError as error:
+        raise UserError(str(error)) from None
+
+
 def verified(folder: Path) -> Verified:
     """The entry of a finished plan folder. UserError if it has none, Refused if it does not
     verify."""
@@ -37,7 +55,7 @@ def verified(folder: Path) -> Verified:
             f"{folder}: has no {path.name}; name OUT/<plan id> of a finished run, or a folder of"
             " `baseline accept`."
         )
-    return accepted(path, verify(path))
+    return accepted(path, judge(path))
 
 
 def accepted(path: Path, verdict: Verdict) -> Verified:

@@ -245,6 +245,9 @@ def _read_suite(path: Path) -> SuiteReference:
 def _check_runs(plan: Plan, path: Path) -> None:
     """Every run has a task, a regime, a size and settings; UserError names the first without."""
     plan.agent_settings()
+    for task in plan.observations:
+        if task not in TASKS:
+            raise UserError(f"{path}: observations: unknown task '{task}'.")
     for run in plan.runs:
         if run.task not in TASKS or run.regime not in plan.regimes or run.seed < 0:
             raise UserError(f"{path}: run {run.name} names an unknown task or regime.")
@@ -263,7 +266,7 @@ def _check_modules(plan: Plan, path: Path) -> None:
             f" {', '.join(spec.POLICY_MODULES)}."
         )
 
-    # A module that no regime states would be trained by nobody's rule.
+    # Every regime must have a triple for every module.
     for name, regime in plan.regimes.items():
         if set(regime) != set(plan.modules):
             raise UserError(f"{path}: regime {name} must state {', '.join(plan.modules)}.")

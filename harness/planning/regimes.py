@@ -176,13 +176,13 @@ class _Own(Sparsity):
     distribution: str | None = None
     """How much per layer, if not the row's own."""
     parts: tuple[str, ...] = ()
-    """Parts of the module that are sparse, if not all: of the encoder zs, za, zsa, model."""
+    """Parts of the module that are sparse, if not all: first words of its layers' names."""
 
 
 def _modules(
     suite: Suite, stated: Mapping[str, object], location: str
 ) -> tuple[dict[str, ModuleRegime], tuple[str, ...]]:
-    """The triple of each module of the algorithm, and what is stated of modules that it lacks."""
+    """The triple of each module, and the stated modules that the algorithm does not have."""
     modules = agent_spec(suite.agent).MODULES
     triples = {
         name: _module(suite, stated.get(name, "dense"), f"{location}.{name}") for name in modules
@@ -248,13 +248,13 @@ def _check_regime(resolved: ResolvedSuite, name: str, regime: ResolvedRegime) ->
 
 
 def _check_schedule(location: str, triple: ModuleRegime, updates: int, multiple: int) -> None:
-    """Masks change just before targets are copied, and what is to become sparse or dense does."""
+    """UserError if the interval does not suit the algorithm, or a gradual schedule never moves."""
     if triple.schedule == "never":
         return
     if triple.interval % multiple:
         raise UserError(
-            f"{location}: interval {triple.interval} is not a multiple of target_cycle {multiple};"
-            " masks change just before targets are copied."
+            f"{location}: interval {triple.interval} is not a multiple of {multiple}, after which"
+            " this agent copies its targets; masks change just before."
         )
 
     # A gradual schedule needs an interval that ends inside its window.

@@ -27,6 +27,6 @@ class Clock:
             self.seconds[activity] = self.seconds.get(activity, 0.0) + spent
 
     def restore(self, seconds: dict[str, float], started: float) -> None:
-        """Goes on counting from a checkpoint."""
+        """Continues from a checkpoint."""
         self.seconds = dict(seconds)
         self.started = started

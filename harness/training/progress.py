@@ -76,8 +76,8 @@ class Writer:
         now = time.monotonic()
         self._called = now
 
-        # Acting and learning have rates of their own. Counted from before the step: the first one
-        # that learns trains the encoder for a whole cycle.
+        # Acting and learning have rates of their own. Counted from before the step, because the
+        # first one that learns may do the work of many (MR.Q trains its encoder for a cycle).
         learning = step > self.warmup
         if self._since is None or self._since[2] != learning or step == 0:
             self._since = (max(0, step - 1), before if step else now, learning)

@@ -10,8 +10,7 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.files import dump_json
-
-CHAIN_START = "0" * 64
+from leaderboard.formats.records import CHAIN_START
 
 Record = dict[str, Any]
 """One line of records.jsonl. What each kind holds is typed where it is verified

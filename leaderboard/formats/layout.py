@@ -18,9 +18,14 @@ MASKS = "masks.safetensors"
 """First and last mask of every module."""
 
 
+def run_folder(run: str) -> str:
+    """The folder of the run that is called `run` (`task/regime/seed`)."""
+    return f"runs/{run}"
+
+
 def run_file(run: str, file: str) -> str:
-    """A file of the run that is called `run` (`task/regime/seed`), seen from the entry's folder."""
-    return f"runs/{run}/{file}"
+    """A file of a run, seen from the entry's folder."""
+    return f"{run_folder(run)}/{file}"
 
 
 def weights_file(module: str) -> str:

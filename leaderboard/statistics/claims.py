@@ -132,7 +132,7 @@ def _against_published(
     theirs = [published.returns[task] for task in tasks]
     gaps = [cell.mean - mean for cell, (mean, _) in zip(cells, theirs, strict=True)]
 
-    # A published 95 percent half width is so many standard errors wide.
+    # A 95 percent half width is t(0.975, n - 1) standard errors.
     errors_wide = float(stdtrit(published.seeds - 1, 0.975))
     terms = [(cell.deviation**2 / cell.n, cell.n) for cell in cells]
     terms += [((half / errors_wide) ** 2, published.seeds) for _, half in theirs]

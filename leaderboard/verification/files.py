@@ -21,6 +21,7 @@ from leaderboard.formats.layout import (
     RESULT,
     SUITE,
     TABLE,
+    run_folder,
     tensor_files,
 )
 from leaderboard.formats.manifest import Manifest
@@ -33,6 +34,8 @@ from leaderboard.verification.tensors import ModuleTensors, measure
 
 NEEDED = (PLAN, SUITE, MANIFEST, TABLE)
 """Files without which there is no entry."""
+LONGEST_NAME = 255
+"""Bytes of one part of a path."""
 LARGEST = 256 << 20
 """Bytes of a document that are read."""
 LARGEST_TENSORS = 8 << 30
@@ -42,7 +45,7 @@ T = TypeVar("T")
 
 
 class Reading(Generic[T]):
-    """A signed file as its type, or why it is none: the check that asks for it then says so."""
+    """Holds the parsed file or its error; `get` raises the error in the check that needs it."""
 
     def __init__(self, read: Callable[[], T]) -> None:
         self._content: T | None = None
@@ -91,15 +94,15 @@ class SignedFiles:
 
     def result(self, run: Run) -> StatedRun:
         """result.json of a run that has one among the signed files."""
-        return _content(self.folders[f"runs/{run.name}"].result)
+        return _content(self.folders[run_folder(run.name)].result)
 
     def chain(self, run: Run) -> Chain:
         """records.jsonl of a run that has one among the signed files."""
-        return _content(self.folders[f"runs/{run.name}"].records)
+        return _content(self.folders[run_folder(run.name)].records)
 
     def tensors(self, run: Run) -> dict[str, ModuleTensors]:
         """By module, of a run that has all files of tensors among the signed files."""
-        return _content(self.folders[f"runs/{run.name}"].tensors)
+        return _content(self.folders[run_folder(run.name)].tensors)
 
 
 def _content(reading: Reading[T] | None) -> T:
@@ -124,8 +127,8 @@ def read_files(folder: Path, subjects: Iterable[Subject]) -> SignedFiles:
         table=contents[TABLE],
         digests=digests,
     )
-    for run_folder, names in folders.items():
-        files.folders[run_folder] = _read_run(folder, run_folder, names, files)
+    for location, names in folders.items():
+        files.folders[location] = _read_run(folder, location, names, files)
     return files
 
 
@@ -137,6 +140,10 @@ def _listed(folder: Path, subjects: Iterable[Subject]) -> dict[str, str]:
         name = subject.name
         if name in digests:
             raise DocumentError(f"{name}: is listed twice")
+
+        # A name that no file system holds is missing as well, but asking for it is an error.
+        if any(len(part.encode()) > LONGEST_NAME for part in name.split("/")):
+            raise DocumentError(f"{name[:100]}..: is longer than a file's name can be")
 
         # A name or a link that leads out of the folder would read any file of whoever verifies.
         path = folder / name
@@ -182,17 +189,17 @@ def _read_once(path: Path, name: str) -> tuple[bytes, str]:
     return content, hashlib.sha256(content).hexdigest()
 
 
-def _read_run(folder: Path, run_folder: str, names: list[str], files: SignedFiles) -> RunFiles:
+def _read_run(folder: Path, location: str, names: list[str], files: SignedFiles) -> RunFiles:
     """The files of one run, whose bytes are let go when this returns."""
     contents = _read_folder(folder, names, files.digests)
     result = records = tensors = None
     if RESULT in contents:
-        result = Reading(lambda: parse_result(contents[RESULT], f"{run_folder}/{RESULT}"))
+        result = Reading(lambda: parse_result(contents[RESULT], f"{location}/{RESULT}"))
     if RECORDS in contents:
-        records = Reading(lambda: parse_chain(contents[RECORDS], f"{run_folder}/{RECORDS}"))
+        records = Reading(lambda: parse_chain(contents[RECORDS], f"{location}/{RECORDS}"))
 
     # Without a plan the check `plan` fails, and nobody asks for tensors.
     modules = files.plan.get().modules if files.plan.readable else ()
     if modules and all(file in contents for file in tensor_files(modules)):
-        tensors = Reading(lambda: measure(contents, modules, run_folder))
+        tensors = Reading(lambda: measure(contents, modules, location))
     return RunFiles(result, records, tensors)

@@ -18,7 +18,7 @@ STATUSES = ("finished", "failed", "missing")
 
 def check_plan(entry: Entry) -> Judgement:
     """(5) Threat: altered budgets and cherry-picked seeds: what was planned is told otherwise
-    afterwards. Plans that were tried and left are not seen before there is a log of plans."""
+    afterwards. Not detected: plans that were run and not submitted; that takes the log."""
     # An id cannot be kept for another plan: it is the digest.
     stated = entry.predicate.plan
     digest = entry.files.digests[PLAN]

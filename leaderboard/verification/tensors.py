@@ -123,10 +123,14 @@ def _unpack(packed: Mapping[str, Array], prefix: str, layers: Weights, location:
     for layer, weights in layers.items():
         size = weights.size
         octets = packed[f"{prefix}/{layer}"]
-        misshapen = octets.dtype != np.uint8 or octets.shape != (-(-size // 8),)
-        bits = np.unpackbits(octets.view(np.uint8).ravel())
-        if misshapen or bits[size:].any():
-            raise DocumentError(f"{location}/{MASKS}: {prefix}/{layer} is not {size} bits")
+        defect = DocumentError(f"{location}/{MASKS}: {prefix}/{layer} is not {size} bits")
+        if octets.dtype != np.uint8 or octets.shape != (-(-size // 8),):
+            raise defect
+
+        # The last byte may hold fewer than eight.
+        bits = np.unpackbits(octets.view(np.uint8))
+        if bits[size:].any():
+            raise defect
         masks[layer] = bits[:size].reshape(weights.shape)
     return masks
 

@@ -49,7 +49,7 @@ def test_learning_stays_on_the_device_and_never_asks_the_host(agent):
     for number in range(1, SMALL.warmup + 2 * SMALL.target_cycle + 5):
         step(agent, number)
     assert agent.counts()["critic"] > SMALL.target_cycle
-    for module in agent.learner.parameters.values():
+    for module in agent.learner.trained.values():
         tensors = (module.flat, module.target, *module.moments, module.steps, module.keep)
         assert {tensor.device.type for tensor in tensors} == {"meta"}
 
@@ -73,7 +73,7 @@ def changing(agent):
     scales, lap = agent.algorithm.scales, agent.replay.lap
     tensors = [scales.reward, scales.target_reward, *agent.learner.finite.values()]
     tensors += [agent.replay.rows, lap.priority, lap.samplable, lap.block_sum, lap.max_priority]
-    for module in agent.learner.parameters.values():
+    for module in agent.learner.trained.values():
         tensors += [module.flat, module.target, *module.moments, module.steps, module.keep]
     return tensors
 

@@ -78,20 +78,20 @@ SAMPLES = 6
 
 def critic_losses(agent, observation):
     """A loss of each sample, and the trace of the critic's layers."""
-    encoder = agent.learner.parameters["encoder"].parameters
+    encoder = agent.learner.trained["encoder"].parameters
     networks, trace = agent.algorithm.networks, []
     zs = networks.state_embedding(observation, encoder)
     zsa = networks.joint_embedding(zs, observation[..., :2], encoder).detach()
-    q = networks.q_values(zsa, agent.learner.parameters["critic"].parameters, trace)
+    q = networks.q_values(zsa, agent.learner.trained["critic"].parameters, trace)
     return losses.critic_loss(q, observation[..., 0]), trace
 
 
 def actor_losses(agent, observation):
     """A loss of each sample, and the trace of the actor's layers."""
-    encoder = agent.learner.parameters["encoder"].parameters
+    encoder = agent.learner.trained["encoder"].parameters
     networks, trace = agent.algorithm.networks, []
     zs = networks.state_embedding(observation, encoder).detach()
-    _, u = networks.policy(zs, agent.learner.parameters["actor"].parameters, trace)
+    _, u = networks.policy(zs, agent.learner.trained["actor"].parameters, trace)
     return u.square().sum(-1), trace
 
 
@@ -121,7 +121,7 @@ def test_cosines_are_those_of_whole_gradients_of_single_samples(
     generator = torch.Generator().manual_seed(3)
     observation = torch.randn(2, SAMPLES, OBSERVATION, dtype=torch.float64, generator=generator)
 
-    module = agent.learner.parameters[name]
+    module = agent.learner.trained[name]
     loss, trace = losses_of(agent, observation)
     cosines = sample_cosines(module, loss, trace, SAMPLES)
     directions = torch.nn.functional.normalize(whole_gradients(module, loss), dim=-1)

@@ -41,7 +41,7 @@ def test_a_restored_trained_number_goes_the_same_way():
 
 
 def test_targets_move_by_polyak_averaging():
-    module = Loop([0], ["dense"]).run(80).agent.learner.parameters["critic"]
+    module = Loop([0], ["dense"]).run(80).agent.learner.trained["critic"]
     before = module.target.clone()
     module.move_target(0.25)
     torch.testing.assert_close(module.target, before + 0.25 * (module.flat.detach() - before))
@@ -95,7 +95,7 @@ def test_on_a_terminating_task_no_update_runs_before_the_answer():
 
 def test_gradients_are_masked_before_they_are_clipped():
     """An unmasked norm is larger, so clipping by it would shrink the steps of sparse members."""
-    module = Loop([0], ["sst"]).agent.learner.parameters["critic"]
+    module = Loop([0], ["sst"]).agent.learner.trained["critic"]
     gradient = torch.full_like(module.target, 1.0)
     masked_norm = float(module.gradient_norm(gradient)[0])
     module.clip = masked_norm * 0.5

@@ -79,7 +79,7 @@ def test_update_counts_are_equal_across_regimes_and_those_of_the_plan(checked_lo
 
 def test_grown_weights_and_their_moments_are_zero():
     loop = Loop([0], ["dst"])
-    critic = loop.agent.learner.parameters["critic"]
+    critic = loop.agent.learner.trained["critic"]
     while loop.agent.learner.masks["critic"].rewires[0] == 0:
         before = critic.mask.clone()
         loop.step()
@@ -101,7 +101,7 @@ def test_a_seeds_initial_mask_is_the_same_in_every_regime():
 
 
 def test_both_q_networks_have_masks_of_their_own():
-    critic = Loop([0], ["sst"]).agent.learner.parameters["critic"]
+    critic = Loop([0], ["sst"]).agent.learner.trained["critic"]
     mask = critic.layout.views(critic.mask)["q.0.weight"]
     assert not torch.equal(mask[0], mask[1])
 
@@ -122,6 +122,6 @@ def test_masks_are_the_same_in_two_processes():
 
 def test_dense_through_the_mask_machinery_is_dense_without_it():
     plain, masked = Loop([3], ["dense"]), Loop([3], [ALL_KEPT])
-    assert plain.agent.learner.parameters["critic"].mask is None
-    assert masked.agent.learner.parameters["critic"].mask is not None
+    assert plain.agent.learner.trained["critic"].mask is None
+    assert masked.agent.learner.trained["critic"].mask is not None
     assert_same(plain.run(150).member(0), masked.run(150).member(0))

@@ -57,7 +57,7 @@ def test_a_frozen_member_is_not_written_and_the_others_go_on():
 
 def test_members_share_a_clip_only_with_themselves():
     """The clip norm of a critic spans both Q networks of one member, and no other member's."""
-    critic = Loop(range(3), ["dense"] * 3).agent.learner.parameters["critic"]
+    critic = Loop(range(3), ["dense"] * 3).agent.learner.trained["critic"]
     gradient = torch.zeros(critic.layout.size)
     view = critic.layout.views(gradient)["q.0.weight"]
     view[2, 0, 0] = 30.0  # member 1's two networks: norm 50

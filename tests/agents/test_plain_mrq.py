@@ -13,12 +13,11 @@ from helpers.toy import ACTION, OBSERVATION, SMALL, Loop
 def largest_difference(plain, agent, member):
     """Over all parameters of all modules."""
     pairs = [
-        (plain.encoder.named(), agent.learner.parameters["encoder"], 0),
-        (plain.actor.named(), agent.learner.parameters["actor"], 0),
+        (plain.encoder.named(), agent.learner.trained["encoder"], 0),
+        (plain.actor.named(), agent.learner.trained["actor"], 0),
     ]
     pairs += [
-        (q.named(), agent.learner.parameters["critic"], copy)
-        for copy, q in enumerate(plain.critic.q)
+        (q.named(), agent.learner.trained["critic"], copy) for copy, q in enumerate(plain.critic.q)
     ]
     worst = 0.0
     for layers, module, copy in pairs:

@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 
+from harness.entries.entry import write_entry
 from harness.errors import UserError
 from harness.planning import regimes
 from harness.planning.cohorts import partition
@@ -18,6 +19,8 @@ from harness.planning.shorten import shortened
 from harness.planning.sizing import declared_gib
 from harness.seeding import environment_seed, stream_seed
 from harness.suites import shipped
+from leaderboard.formats.keys import one_use_key
+from leaderboard.verification.verify import verify
 
 CLAIMS = "claims=[{claim: mst is better, regime: mst, than: dense}]"
 
@@ -86,6 +89,17 @@ def test_a_signed_entry_keeps_the_name_of_its_suite(tiny_entry, tmp_path):
     (folder / "entry.dsse.json").unlink()
     write_plan(renamed, tmp_path)
     assert read_plan(folder / "plan.json") == renamed
+
+
+def test_an_entry_is_signed_for_the_suite_that_ran(tiny_entry, tmp_path):
+    """Another suite with the same runs was planned into the folder before it was signed."""
+    folder = shutil.copytree(tiny_entry.parent, tmp_path / tiny_entry.parent.name)
+    plan = read_plan(folder / "plan.json")
+    (folder / "entry.dsse.json").unlink()
+    write_plan(dataclasses.replace(plan, suite=dataclasses.replace(plan.suite, name="b")), tmp_path)
+    verdict = verify(write_entry(folder, plan, one_use_key()))
+    assert verdict.accepted
+    assert verdict.documents.suite.name == plan.suite.name
 
 
 def test_an_edited_plan_is_refused(tiny_suite, tmp_path):

@@ -15,7 +15,7 @@ from leaderboard.formats.keys import one_use_key
 def critic(products=None):
     """The critic of two members after 120 agent steps in a precision."""
     loop = Loop([0, 1], ["dense", "mst"], products=products).run(120)
-    return loop.agent.learner.parameters["critic"]
+    return loop.agent.learner.trained["critic"]
 
 
 def test_products_in_bfloat16_learn_alike_with_parameters_in_float32():
@@ -33,7 +33,7 @@ def test_products_in_bfloat16_learn_alike_with_parameters_in_float32():
 def test_an_update_sees_the_parameters_of_the_moment():
     """A cast that is cached would go on with the critic of before its own step."""
     agent = Loop([0], ["dense"], products=torch.bfloat16).run(80).agent
-    module = agent.learner.parameters["critic"]
+    module = agent.learner.trained["critic"]
     zsa = torch.randn(1, 4, agent.algorithm.settings.zsa_dim)
     with torch.no_grad():
         before = agent.algorithm.networks.q_values(zsa, module.parameters)

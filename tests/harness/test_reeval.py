@@ -176,3 +176,12 @@ def test_exit_codes_of_the_command(entry):
     refused = call("reeval", entry, "--json")
     assert refused.returncode == 4
     assert json.loads(refused.stdout)["accepted"] is False
+
+
+def test_files_that_cannot_be_read_are_one_sentence(entry, tmp_path):
+    trust = tmp_path / "trust.json"
+    trust.write_text("{")
+    for arguments in (("absent.dsse.json",), (entry, "--trust", trust)):
+        unreadable = call("reeval", *arguments)
+        assert unreadable.returncode == 2
+        assert len(unreadable.stderr.splitlines()) == 1

@@ -39,7 +39,7 @@ def mistake(tmp_path, text, *overrides):
         (("seeds: 1", "seeds: 0"), ["mine.yaml: seeds", "at least 1"]),
         (("width: 16", "widht: 16"), ["settings.widht", "Did you mean 'width'?"]),
         (("warmup: 40", "warmup: 300"), ["warm-up", "nothing would be learned"]),
-        (("interval: 10", "interval: 25"), ["interval 25", "target_cycle 10"]),
+        (("interval: 10", "interval: 25"), ["interval 25", "not a multiple of 10"]),
         (("interval: 10", "interval: 10, level: 1.2"), ["sparsity is 1.2", "below 1"]),
         (("environments: 2", "environments: 3"), ["environments is 3", "divisor"]),
         (

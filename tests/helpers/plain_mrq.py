@@ -98,11 +98,11 @@ class PlainMRQ:
     def load(self, agent, member):
         """Copy one member's weights, then start the optimisers."""
         pairs = [
-            (self.encoder.named(), agent.learner.parameters["encoder"], 0),
-            (self.actor.named(), agent.learner.parameters["actor"], 0),
+            (self.encoder.named(), agent.learner.trained["encoder"], 0),
+            (self.actor.named(), agent.learner.trained["actor"], 0),
         ]
         pairs += [
-            (q.named(), agent.learner.parameters["critic"], copy_)
+            (q.named(), agent.learner.trained["critic"], copy_)
             for copy_, q in enumerate(self.critic.q)
         ]
         for layers, module, copy_ in pairs:

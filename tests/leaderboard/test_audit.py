@@ -201,6 +201,7 @@ def test_bytes_that_are_no_tensors_are_refused(entry, name, data):
         ),
         (MASKS, lambda t: t.update({k: v.astype(np.float32) for k, v in t.items()}), "bits"),
         (MASKS, lambda t: t.update({k: v[:-1] for k, v in t.items()}), "bits"),
+        (MASKS, lambda t: t.update({k: np.zeros((), np.float32) for k in t}), "bits"),
         (
             "critic.safetensors",
             lambda t: t.update({k: v[0] for k, v in t.items()}),

@@ -167,6 +167,10 @@ def raise_returns(statement):
             "files",
             lambda s: s["subject"].append({"name": "absent.json", "digest": {"sha256": "0" * 64}}),
         ),
+        (
+            "files",
+            lambda s: s["subject"].append({"name": "x" * 299, "digest": {"sha256": "0" * 64}}),
+        ),
         ("files", lambda s: s["subject"].append(s["subject"][0])),
         (
             "files",
