@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from agents.catalog import AGENTS
@@ -26,9 +27,24 @@ def load(name: str, overrides: tuple[str, ...] = ()) -> ResolvedSuite:
             f"{path}: expected a mapping that begins with 'suite:', found"
             f" {type(document).__name__}."
         )
-    suite = build(Suite, apply_overrides(document, overrides), path.name)
+    document = apply_overrides(document, overrides)
+    suite = build(Suite, document, path.name)
+    check_names(suite.tasks, TASKS, f"{path.name}: tasks", "task")
+    if "action_repeat" not in document:
+        suite = replace(suite, action_repeat=_repeat_of(suite.tasks, path.name))
     _check(suite, path.name)
     return resolve(suite, path.name)
+
+
+def _repeat_of(tasks: tuple[str, ...], location: str) -> int:
+    """The action repeat that all tasks have; UserError if they differ."""
+    repeats = {TASKS[task].action_repeat for task in tasks}
+    if len(repeats) > 1:
+        raise UserError(
+            f"{location}: its tasks repeat actions {', '.join(map(str, sorted(repeats)))} times;"
+            " state action_repeat, or one suite for each."
+        )
+    return repeats.pop()
 
 
 def _path(name: str) -> Path:
@@ -51,7 +67,6 @@ def _path(name: str) -> Path:
 
 def _check(suite: Suite, location: str) -> None:
     """The suite names what exists, and counts what is possible."""
-    check_names(suite.tasks, TASKS, f"{location}: tasks", "task")
     check_names(suite.regimes, (*REGIMES, *suite.define), f"{location}: regimes", "regime")
     check_names((suite.agent,), AGENTS, f"{location}: agent", "agent")
     if suite.seeds < 1 or suite.first_seed < 0:

@@ -105,8 +105,9 @@ class Suite:
     """Seed indices are first_seed .. first_seed + seeds - 1."""
     environment_steps: int = 1_000_000
     """Budget of one run: steps of the simulator."""
-    action_repeat: int = 2
-    """Environment steps of one agent step."""
+    action_repeat: int = 0
+    """Environment steps of one agent step. The reader fills in the tasks' own where a file states
+    none."""
     device: Literal["any", "cuda"] = "any"
     """What the suite needs; `--device` overrides."""
     agent: str = "mrq"

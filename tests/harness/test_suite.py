@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from envs.tasks import TASKS
 from harness.config import build, parse_yaml
 from harness.errors import UserError
 from harness.planning.making import make_plan
@@ -125,6 +126,19 @@ def test_a_wrong_own_regime_is_one_sentence(tmp_path, own, words):
     path.write_text(TINY.replace("dst, mst]", "own]") + f"define: {{own: {own}}}\n")
     with pytest.raises(UserError, match=re.escape(words)):
         load(str(path))
+
+
+def test_the_action_repeat_is_the_tasks_unless_a_suite_states_one(tmp_path, monkeypatch):
+    path = tmp_path / "mine.yaml"
+    path.write_text(TINY)
+    assert load(str(path)).suite.action_repeat == 2
+    assert load(str(path), ("action_repeat=4",)).suite.action_repeat == 4
+
+    once = dataclasses.replace(TASKS["cartpole-balance"], action_repeat=1)
+    monkeypatch.setitem(TASKS, "cartpole-balance", once)
+    assert load(str(path), ("tasks=[cartpole-balance]",)).suite.action_repeat == 1
+    with pytest.raises(UserError, match="its tasks repeat actions 1, 2 times; state action_repeat"):
+        load(str(path), ("tasks=[cartpole-balance,cartpole-swingup]",))
 
 
 def test_a_wrong_claim_is_one_sentence(tmp_path):
