@@ -20,6 +20,9 @@ from harness.errors import (
     NO_ROOM,
     OK,
     EndingKind,
+    Incomplete,
+    Interrupted,
+    NonConforming,
     UserError,
 )
 from harness.files import read_json, write_json
@@ -27,6 +30,8 @@ from harness.folder import CohortFolder
 from harness.training.lease import lease
 
 SCHEMA = "urn:mst-bench:ending:v1"
+KINDS = {error.code: error.ending for error in (UserError, Incomplete, NonConforming, Interrupted)}
+"""Exit code -> kind of ending, where the code alone speaks."""
 
 
 @dataclass(frozen=True)
@@ -105,4 +110,7 @@ def ending_of_process(cohort: CohortFolder, code: int) -> Ending:
 
     if code == OK:
         return ending(OK, "finished")
+    if code in KINDS:
+        reason = f"its process ended with exit code {code}, and its output is in {cohort.log}."
+        return ending(code, KINDS[code], reason)
     return ending(code, "internal", f"its process ended with exit code {code}.")

@@ -71,12 +71,35 @@ def test_each_way_to_end_is_read_back_by_the_executor(cohort, error, code, endin
 
 
 def test_a_log_that_lies_changes_nothing(cohort):
-    assert ending_of_process(cohort, 3) == ending(
-        3, "internal", "its process ended with exit code 3."
+    assert ending_of_process(cohort, 1) == ending(
+        1, "internal", "its process ended with exit code 1."
     )
     with recorded(cohort):
         pass
     assert ending_of_process(cohort, 0).kind == "finished"
+
+
+@pytest.mark.parametrize(
+    ("code", "ending_kind"),
+    [(2, "user error"), (3, "incomplete"), (7, "nonconforming"), (130, "interrupted")],
+)
+def test_without_an_ending_the_exit_code_says_what_it_was_and_the_log_why(
+    cohort, code, ending_kind
+):
+    assert ending_of_process(cohort, code) == ending(
+        code,
+        ending_kind,
+        f"its process ended with exit code {code}, and its output is in {cohort.log}.",
+    )
+
+
+def test_a_cohort_that_another_process_took_is_incomplete_not_a_bug(fresh):
+    cohort = Folder(fresh).cohort(0)
+    cohort.path.mkdir(parents=True)
+    with open(cohort.lease, "w") as lease:
+        fcntl.flock(lease, fcntl.LOCK_EX)
+        code = subprocess.run(cohort_command(fresh), stderr=subprocess.DEVNULL).returncode
+    assert ending_of_process(cohort, code).kind == "incomplete"
 
 
 @pytest.mark.parametrize(
@@ -89,8 +112,10 @@ def test_a_log_that_lies_changes_nothing(cohort):
     ],
 )
 def test_an_ending_that_was_edited_is_as_good_as_none(cohort, text):
+    without = ending_of_process(cohort, 3)
     cohort.ending.write_text(text)
-    assert ending_of_process(cohort, 3).kind == "internal"
+    assert ending_of_process(cohort, 3) == without
+    assert without.kind == "incomplete"
 
 
 def test_an_ending_with_another_exit_code_is_not_believed(cohort):
