@@ -11,7 +11,7 @@ from harness.entries.entry import write_entry
 from harness.entries.page import write_report
 from harness.entries.verified import verified
 from harness.errors import NonConforming, UserError
-from harness.files import digest_file, write_json
+from harness.files import digest_file, write_atomic, write_json
 from harness.folder import Folder, RunFolder
 from harness.planning.plan import Plan, Run, check_writable, read_plan, write_plan
 from leaderboard.formats.keys import SigningKey
@@ -168,8 +168,13 @@ def _copy_run(source: RunFolder, target: RunFolder) -> None:
     """Copies a run's folder, unless the same run is there already. A missing run stays missing."""
     if not source.path.exists():
         return
+
+    # The result comes last and whole: a merge that was killed copies this run again.
     if not target.result.exists():
-        shutil.copytree(source.path, target.path, dirs_exist_ok=True)
+        all_but_result = shutil.ignore_patterns(source.result.name)
+        shutil.copytree(source.path, target.path, ignore=all_but_result, dirs_exist_ok=True)
+        if source.result.exists():
+            write_atomic(target.result, source.result.read_bytes())
         return
 
     # Another folder had this run: only its timing may differ.

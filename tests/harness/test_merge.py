@@ -1,5 +1,8 @@
 """Merging entries of one experiment."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from harness.entries.merge import merge
@@ -29,3 +32,31 @@ def test_other_experiments_and_changed_runs_are_not_merged(three_seeds, old, oth
     forge_level(old, 50.0)
     with pytest.raises(UserError, match="one of them was changed"):
         merge([three_seeds, old], tmp_path / "merged", one_use_key())
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nobody handles it."""
+
+
+@pytest.mark.parametrize("files", [5, 6])
+def test_a_merge_that_was_killed_is_given_again(
+    three_seeds, later_seeds, tmp_path, monkeypatch, files
+):
+    """Killed in the last or the last but one file of the first run, which has seven."""
+    copied = []
+    copyfile = shutil.copyfile
+
+    def copy_some(source, target, **options):
+        if len(copied) == files:
+            Path(target).write_bytes(b"half")
+            raise Killed
+        copied.append(source)
+        return copyfile(source, target, **options)
+
+    folders = [three_seeds, later_seeds]
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", copy_some)
+        with pytest.raises(Killed):
+            merge(folders, tmp_path, one_use_key())
+    folder = merge(folders, tmp_path, one_use_key())
+    assert verify(folder / "entry.dsse.json", complete=True).accepted
