@@ -31,7 +31,7 @@ from harness.training.faults import Fault, faults, faults_of
 from harness.training.lease import running
 from harness.training.progress import line, read_progress
 from harness.training.results import time_shares
-from harness.training.unit import finished
+from harness.training.unit import clear_leftovers, finished
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.run import Count, Failure, StatedRun
 from leaderboard.formats.run import Run as RunName
@@ -164,33 +164,62 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
     folder = write_plan(plan, request.out)
     device_class = device.partition(":")[0]
     cohorts = frozen_cohorts(folder, plan, device_class, request.members, card_gib(device))
-    open_cohorts = [cohort for cohort in cohorts.cohorts if not finished(folder, cohort)]
+    open_cohorts = _open_cohorts(folder, cohorts)
     reasons: list[str] = []
     executing = bool(open_cohorts) or not Folder(folder).manifest.exists()
     if executing:
         jobs = _jobs(request, plan, open_cohorts, device, chosen.gpus)
         options = replace(request.options, device=device, jobs=jobs)
+        _withdraw(folder)
         reasons = chosen.execute(folder, plan, open_cohorts, options)
         try:
             chosen.seal(folder, plan, started, options)
         except Incomplete as error:
             raise Incomplete(" ".join([*reasons, str(error)])) from None
 
-    # The entry; a one-use key never replaces a signature that is there.
+    # The entry, and what is said of it.
     state = read_state(folder, plan, cohorts)
-    entry = Folder(folder).entry
-    signing = executing or not entry.exists() or not key.one_use
-    if signing:
-        write_entry(folder, plan, key, state.runs)
-
-    # It is judged as anyone would judge it, by its files alone.
-    verdict = verify(entry)
-    if signing and verdict.accepted:
-        write_report(folder, verdict)
+    verdict = _signed(folder, plan, key, state)
     carried_out = CarriedOut(_summary(folder, plan, state), verdict)
     if reasons or not carried_out.summary.complete:
         raise Incomplete(" ".join(reasons or ["some runs have no result."]), RESUME)
     return carried_out
+
+
+def _open_cohorts(folder: Path, cohorts: Cohorts) -> list[Cohort]:
+    """Cohorts with runs that have no result; the others keep no checkpoint."""
+    open_cohorts = list[Cohort]()
+    for cohort in cohorts.cohorts:
+        if finished(folder, cohort):
+            clear_leftovers(folder, cohort)
+        else:
+            open_cohorts.append(cohort)
+    return open_cohorts
+
+
+def _withdraw(folder: Path) -> None:
+    """Remove report, entry and manifest, which know nothing of what is about to be carried out.
+
+    Wherever this session is killed, the next one then seals and signs.
+    """
+    paths = Folder(folder)
+    for path in (paths.report, paths.entry, paths.manifest):
+        path.unlink(missing_ok=True)
+
+
+def _signed(folder: Path, plan: Plan, key: SigningKey, state: State) -> Verdict:
+    """The verdict on a plan folder's entry, which is signed first, with its report."""
+    # A one-use key never replaces a signature that is there.
+    paths = Folder(folder)
+    signing = not paths.entry.exists() or not key.one_use
+    if signing:
+        write_entry(folder, plan, key, state.runs)
+
+    # It is judged as anyone would judge it, by its files alone.
+    verdict = verify(paths.entry)
+    if verdict.accepted and (signing or not paths.report.exists()):
+        write_report(folder, verdict)
+    return verdict
 
 
 def _jobs(request: Request, plan: Plan, cohorts: list[Cohort], device: str, gpus: int = 1) -> int:

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from harness.planning.plan import Plan
 from harness.training import faults
 from harness.training.checkpoint import Checkpoints
 from harness.training.ending import recorded
+from harness.training.lease import lease
 from harness.training.progress import Writer
 
 if TYPE_CHECKING:
@@ -33,6 +34,23 @@ if TYPE_CHECKING:
 def finished(folder: Path, cohort: Cohort) -> bool:
     """Whether every run of the cohort has its result."""
     return all(Folder(folder).run(run).result.exists() for run in cohort.runs)
+
+
+def clear_leftovers(folder: Path, cohort: Cohort) -> None:
+    """Remove the checkpoint of a finished cohort that was killed before it did so itself.
+
+    Whoever holds the cohort does it instead.
+    """
+    cohort_folder = Folder(folder).cohort(cohort.index)
+    if any(cohort_folder.checkpoint.glob("*")):
+        with suppress(Incomplete), lease(cohort_folder.lease):
+            _clear_checkpoint(folder, cohort)
+
+
+def _clear_checkpoint(folder: Path, cohort: Cohort) -> None:
+    """Remove the checkpoint, if there is one, of a cohort that is held and finished."""
+    for path in Folder(folder).cohort(cohort.index).checkpoint.glob("*"):
+        path.unlink()
 
 
 def run_cohort(folder: Path, plan: Plan, cohort: Cohort, options: Options) -> None:
@@ -57,6 +75,7 @@ def train(folder: Path, plan: Plan, cohort: Cohort, options: Options) -> None:
     """
     with _stop_on_signal() as signalled:
         if finished(folder, cohort):
+            _clear_checkpoint(folder, cohort)
             return
 
         # A fault is retried here; any other error ends the attempt.
@@ -98,11 +117,17 @@ def _train_once(
     )
     trace = cohort_folder.trace if options.profile else None
 
-    # A fault of the environments ends this Training, not the cohort.
+    # All members, on one device.
     training = Training(
         plan, cohort, folder, options.device, options.watchdog_seconds, record=not options.eager
     )
     training.drifted = drifted
+
+    # Records are cut to the checkpoint; results that a killed process left must not outlive them.
+    for run in cohort.runs:
+        Folder(folder).run(run).result.unlink(missing_ok=True)
+
+    # A fault of the environments ends this Training, not the cohort.
     try:
         with training:
             training.run(checkpoints, checkpoint, options.checkpoint_seconds, progress, stop, trace)
