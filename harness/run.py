@@ -31,7 +31,7 @@ from harness.training.faults import Fault, faults, faults_of
 from harness.training.lease import running
 from harness.training.progress import line, read_progress
 from harness.training.results import time_shares
-from harness.training.unit import clear_leftovers, finished
+from harness.training.unit import finished, open_of
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.run import Count, Failure, StatedRun
 from leaderboard.formats.run import Run as RunName
@@ -164,7 +164,7 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
     folder = write_plan(plan, request.out)
     device_class = device.partition(":")[0]
     cohorts = frozen_cohorts(folder, plan, device_class, request.members, card_gib(device))
-    open_cohorts = _open_cohorts(folder, cohorts)
+    open_cohorts = open_of(folder, cohorts)
     reasons: list[str] = []
     executing = bool(open_cohorts) or not Folder(folder).manifest.exists()
     if executing:
@@ -184,17 +184,6 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
     if reasons or not carried_out.summary.complete:
         raise Incomplete(" ".join(reasons or ["some runs have no result."]), RESUME)
     return carried_out
-
-
-def _open_cohorts(folder: Path, cohorts: Cohorts) -> list[Cohort]:
-    """Cohorts with runs that have no result; the others keep no checkpoint."""
-    open_cohorts = list[Cohort]()
-    for cohort in cohorts.cohorts:
-        if finished(folder, cohort):
-            clear_leftovers(folder, cohort)
-        else:
-            open_cohorts.append(cohort)
-    return open_cohorts
 
 
 def _withdraw(folder: Path) -> None:

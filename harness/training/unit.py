@@ -19,7 +19,7 @@ from harness.errors import RESUME, Incomplete, Interrupted, RetriesExhausted, Us
 from harness.folder import Folder
 from harness.machine import provenance
 from harness.options import Options
-from harness.planning.cohorts import Cohort
+from harness.planning.cohorts import Cohort, Cohorts
 from harness.planning.plan import Plan
 from harness.training import faults
 from harness.training.checkpoint import Checkpoints
@@ -36,7 +36,18 @@ def finished(folder: Path, cohort: Cohort) -> bool:
     return all(Folder(folder).run(run).result.exists() for run in cohort.runs)
 
 
-def clear_leftovers(folder: Path, cohort: Cohort) -> None:
+def open_of(folder: Path, cohorts: Cohorts) -> list[Cohort]:
+    """Cohorts with runs that have no result; the others keep no checkpoint."""
+    open_cohorts = list[Cohort]()
+    for cohort in cohorts.cohorts:
+        if finished(folder, cohort):
+            _clear_leftovers(folder, cohort)
+        else:
+            open_cohorts.append(cohort)
+    return open_cohorts
+
+
+def _clear_leftovers(folder: Path, cohort: Cohort) -> None:
     """Remove the checkpoint of a finished cohort that was killed before it did so itself.
 
     Whoever holds the cohort does it instead.
