@@ -10,28 +10,6 @@ from helpers.plain_mrq import PlainMRQ
 from helpers.toy import ACTION, OBSERVATION, SMALL, Loop
 
 
-def largest_difference(plain, agent, member):
-    """Over all parameters of all modules."""
-    pairs = [
-        (plain.encoder.named(), agent.learner.trained["encoder"], 0),
-        (plain.actor.named(), agent.learner.trained["actor"], 0),
-    ]
-    pairs += [
-        (q.named(), agent.learner.trained["critic"], copy) for copy, q in enumerate(plain.critic.q)
-    ]
-    worst = 0.0
-    for layers, module, copy in pairs:
-        values = module.member_parameters(member)
-        for name, layer in layers.items():
-            worst = max(
-                worst, float((layer.weight.data.T - values[f"{name}.weight"][copy]).abs().max())
-            )
-            worst = max(
-                worst, float((layer.bias.data - values[f"{name}.bias"][copy, 0]).abs().max())
-            )
-    return worst
-
-
 @pytest.mark.parametrize("lap_q", ["taken", "policy"])
 def test_three_blocks_and_their_rl_updates_equal_the_plain_implementation(lap_q):
     settings = replace(SMALL, lap_q=lap_q)
@@ -41,60 +19,59 @@ def test_three_blocks_and_their_rl_updates_equal_the_plain_implementation(lap_q)
     plains = [PlainMRQ(settings, OBSERVATION, ACTION) for _ in range(3)]
     for member, plain in enumerate(plains):
         plain.load(agent, member)
+
+    # Learn on, both of them.
     follow(agent, plains)
     loop.run(30)
     assert dict(agent.counts()) == {"encoder": 30, "critic": 30, "actor": 30}
     for member, plain in enumerate(plains):
-        assert largest_difference(plain, agent, member) < 1e-10
-        assert float(agent.algorithm.scales.reward[member]) == pytest.approx(
-            plain.reward_scale, rel=1e-12
-        )
+        assert plain.largest_difference(agent, member) < 1e-10
+        scale = float(agent.algorithm.scales.reward[member])
+        assert scale == pytest.approx(plain.reward_scale, rel=1e-12)
 
 
 def follow(agent, plains):
-    """Let every update of the agent be repeated by the plain ones, on the same rows and noise."""
-    s, replay, draws = agent.algorithm.settings, agent.replay, agent.learner.draws
-    learn_encoder, update_priority, start_cycle = (
-        agent.algorithm._learn_encoder,
-        replay.update_priority,
-        agent.algorithm._start_cycle,
-    )
+    """Lets the plain ones repeat every update of the agent, on the same rows and noise.
+
+    It wraps two private steps of the algorithm: the batches of an update are seen nowhere else.
+    """
+    algorithm = agent.algorithm
+    s = algorithm.settings
+    replay, draws = agent.replay, agent.learner.draws
+    start_cycle = algorithm._start_cycle
+    learn_encoder = algorithm._learn_encoder
+    update_priority = replay.update_priority
+
+    def windows(index, horizon):
+        """Windows of all members, the batch before the steps: [P, B, H, ...]."""
+        return (part.transpose(1, 2) for part in replay.windows(index, horizon))
 
     def start():
         for member, plain in enumerate(plains):
             plain.copy_targets()
             plain.target_reward_scale = plain.reward_scale
-            plain.reward_scale = float(replay.rows[member, : replay.size[member], -2].abs().mean())
+            rewards = replay.rows[member, : replay.size[member], -2]
+            plain.reward_scale = float(rewards.abs().mean())
         start_cycle()
 
     def encoder():
         index = replay.sample(draws["replay/encoder"].now)
-        observation, action, reward, not_done = (
-            part.transpose(1, 2) for part in replay.windows(index, s.encoder_horizon)
-        )
-        for m, plain in enumerate(plains):
-            plain.encoder_update(
-                observation[m], action[m], reward[m], not_done[m], bool(replay.terminates[m])
-            )
+        for member, batch in enumerate(zip(*windows(index, s.encoder_horizon), strict=True)):
+            plains[member].encoder_update(*batch, terminates=bool(replay.terminates[member]))
         return learn_encoder()
 
     def rl(index, priority):
-        observation, action, reward, not_done = (
-            part.transpose(1, 2) for part in replay.windows(index, s.q_horizon)
-        )
-        for m, plain in enumerate(plains):
-            ends = observation[m][:, [0, -1]]
-            expected = plain.rl_update(
-                ends, action[m][:, 0], reward[m], not_done[m], draws["target-noise"].now[m]
-            )
-            torch.testing.assert_close(priority[m], expected, rtol=1e-9, atol=1e-9)
+        batches = zip(*windows(index, s.q_horizon), strict=True)
+        for member, (observation, action, reward, not_done) in enumerate(batches):
+            noise = draws["target-noise"].now[member]
+            ends = observation[:, [0, -1]]
+            expected = plains[member].rl_update(ends, action[:, 0], reward, not_done, noise)
+            torch.testing.assert_close(priority[member], expected, rtol=1e-9, atol=1e-9)
         update_priority(index, priority)
 
-    agent.algorithm._learn_encoder, agent.algorithm._start_cycle, replay.update_priority = (
-        encoder,
-        start,
-        rl,
-    )
+    algorithm._start_cycle = start
+    algorithm._learn_encoder = encoder
+    replay.update_priority = rl
 
 
 def test_max_priority_only_grows_and_new_rows_take_it():

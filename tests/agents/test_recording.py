@@ -1,8 +1,9 @@
-"""Captured steps, without a GPU: replayed from a tape they learn the same, to the bit, as when they
-run as written."""
+"""Captured steps, without a GPU: replayed from a tape they learn the same, to the bit."""
 
 import pytest
 import torch
+
+# Private, as PyTorch has no public way to count operations: its documentation names these two.
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from agents.members import recording
@@ -38,9 +39,10 @@ def test_a_recorded_step_learns_what_the_written_one_learns(taped):
     written, played = both(taped)
     rewires = [module.masks.rewires for module in played.agent.modules().values()]
     assert rewires == [module.masks.rewires for module in written.agent.modules().values()]
-    assert max(max(found) for found in rewires) >= 3
-    # All that is learned and written in 190 agent steps, but for each step's first calls and the
-    # one in which it is captured.
+    assert max(max(counts) for counts in rewires) >= 3
+
+    # All that is learned and written in 190 agent steps, but for the first calls of each step and
+    # the one that captures it.
     steps = {"begin": 190, "complete": 190, "act": 130, "encoder": 130, "critic": 130, "actor": 130}
     assert taped() == sum(steps.values()) - len(steps) * (WARM_UP + 1)
 
@@ -77,10 +79,10 @@ def test_a_resumed_agent_records_anew_and_goes_on_the_same(taped):
 class Counting(TorchDispatchMode):
     """How many operations are called that do more than look at a tensor in another way."""
 
-    found = 0
+    count = 0
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
-        self.found += not operation.is_view
+        self.count += not operation.is_view
         return operation(*args, **(kwargs or {}))
 
 
@@ -97,7 +99,7 @@ def test_little_is_left_to_launch_one_by_one(taped, monkeypatch):
     for _ in range(5):
         with Counting() as counting:
             loop.step()
-        assert 10 < counting.found <= 25
+        assert 10 < counting.count <= 25
 
 
 def test_what_is_drawn_ahead_is_what_is_drawn_in_time():
@@ -110,11 +112,12 @@ def test_what_is_drawn_ahead_is_what_is_drawn_in_time():
     for step in range(150):
         assert torch.equal(ahead.next(), in_time.next())
         if step in (10, 100):  # in the first block and in the second
-            again, other = draws(True), draws(False)
+            again = draws(True)
             again.next()  # has drawn ahead by itself
             again.restore(ahead.state())
-            other.restore(ahead.state())
-            assert torch.equal(again.next(), other.next())
+            expected = draws(False)
+            expected.restore(ahead.state())
+            assert torch.equal(again.next(), expected.next())
 
 
 @pytest.mark.parametrize(

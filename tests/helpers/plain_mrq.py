@@ -1,8 +1,7 @@
-"""MR.Q for one network in plain PyTorch modules, written from the paper: the oracle of the
-member-axis implementation.
+"""MR.Q for one network in plain PyTorch modules, written from the paper.
 
-Slow and obvious on purpose: `nn.Linear`, one optimiser a module, loops over the batch where that is
-clearer.
+The oracle of the member-axis implementation, slow and obvious on purpose: `nn.Linear`, one
+optimiser a module, loops over the batch where that is clearer.
 """
 
 import copy
@@ -17,114 +16,141 @@ class Net(nn.Module):
     """Hidden layers act(norm(Wx + b)) with pre-layer residuals, then a linear output."""
 
     def __init__(self, name, sizes, activation, residual):
+        """`sizes`: widths from input to output."""
         super().__init__()
         self.names = [f"{name}.{i}" for i in range(len(sizes) - 2)] + [f"{name}.out"]
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
-        self.activation, self.residual = {"relu": F.relu, "elu": F.elu}[activation], residual
+        self.activation = {"relu": F.relu, "elu": F.elu}[activation]
+        self.residual = residual
 
     def block(self, layer, x):
+        """One hidden layer: norm without gain or bias, activation, residual where widths agree."""
         z = layer(x)
-        y = self.activation(
-            (z - z.mean(-1, keepdim=True))
-            / torch.sqrt(z.var(-1, unbiased=False, keepdim=True) + 1e-5)
-        )
+        deviation = torch.sqrt(z.var(-1, unbiased=False, keepdim=True) + 1e-5)
+        y = self.activation((z - z.mean(-1, keepdim=True)) / deviation)
         return x + y if self.residual and x.shape == y.shape else y
 
     def body(self, x):
+        """All hidden layers."""
         for layer in self.layers[:-1]:
             x = self.block(layer, x)
         return x
 
     def named(self):
+        """Layers by the names of the member-axis implementation."""
         return dict(zip(self.names, self.layers, strict=True))
 
 
 class Encoder(nn.Module):
+    """State embedding, joint embedding, and the linear model on top of it."""
+
     def __init__(self, s, obs, act, residual):
+        """`s`: settings; `obs`, `act`: widths."""
         super().__init__()
-        self.zs_net = Net("zs", [obs, *[s.width] * s.depth, s.zs_dim], "elu", residual)
+        hidden = [s.width] * s.depth
+        self.zs_net = Net("zs", [obs, *hidden, s.zs_dim], "elu", residual)
         self.za = nn.Linear(act, s.za_dim)
-        self.zsa_net = Net(
-            "zsa", [s.zs_dim + s.za_dim, *[s.width] * s.depth, s.zsa_dim], "elu", residual
-        )
+        self.zsa_net = Net("zsa", [s.zs_dim + s.za_dim, *hidden, s.zsa_dim], "elu", residual)
         self.model = nn.Linear(s.zsa_dim, 1 + s.zs_dim + s.reward_bins)
         self.residual = residual
 
     def zs(self, observation):
+        """Embeds a state; the last layer is a block, too."""
         return self.zs_net.block(self.zs_net.layers[-1], self.zs_net.body(observation))
 
     def forward(self, zs, action):
+        """Embeds a state and an action; the last layer has no norm or activation."""
         x = self.zsa_net.body(torch.cat([zs, F.elu(self.za(action))], -1))
         y = self.zsa_net.layers[-1](x)
         return x + y if self.residual and x.shape == y.shape else y
 
     def named(self):
+        """Layers by the names of the member-axis implementation."""
         return {**self.zs_net.named(), "za": self.za, **self.zsa_net.named(), "model": self.model}
 
 
 class Actor(Net):
+    """A policy before its tanh."""
+
     def forward(self, zs):
+        """Pre-activations of the action."""
         return self.layers[-1](self.body(zs))
 
 
 class Critic(nn.Module):
+    """Two Q networks on joint embeddings."""
+
     def __init__(self, s, residual):
+        """`s`: settings."""
         super().__init__()
         sizes = [s.zsa_dim, *[s.width] * (s.depth + 1), 1]
         self.q = nn.ModuleList(Net("q", sizes, "elu", residual) for _ in range(2))
 
     def forward(self, zsa):
+        """Both values: [..., 2]."""
         return torch.cat([q.layers[-1](q.body(zsa)) for q in self.q], -1)
 
 
 class PlainMRQ:
-    """Losses and updates of one agent on batches handed in."""
+    """Losses and updates of one agent on batches handed in, in float64."""
 
     def __init__(self, s, obs, act, residual=True):
+        """`s`: settings; `obs`, `act`: widths."""
         self.s = s
-        self.encoder, self.critic = (
-            Encoder(s, obs, act, residual).double(),
-            Critic(s, residual).double(),
-        )
-        self.actor = Actor(
-            "policy", [s.zs_dim, *[s.width] * s.depth, act], "relu", residual
-        ).double()
-        self.grid = torch.linspace(
-            -s.reward_bound, s.reward_bound, s.reward_bins, dtype=torch.float64
-        )
-        self.bins = torch.sign(self.grid) * torch.expm1(self.grid.abs())
-        self.reward_scale, self.target_reward_scale = 1.0, 0.0
+        self.encoder = Encoder(s, obs, act, residual).double()
+        self.critic = Critic(s, residual).double()
+        sizes = [s.zs_dim, *[s.width] * s.depth, act]
+        self.actor = Actor("policy", sizes, "relu", residual).double()
+
+        # Rewards are predicted as two neighbouring bins on a symmetric exponential grid.
+        bound = s.reward_bound
+        grid = torch.linspace(-bound, bound, s.reward_bins, dtype=torch.float64)
+        self.bins = torch.sign(grid) * torch.expm1(grid.abs())
+        self.reward_scale = 1.0
+        self.target_reward_scale = 0.0
+
+    def pairs(self, agent):
+        """For each network its layers, the agent's module of it, and the copy in that module."""
+        modules = agent.learner.trained
+        critics = [(q.named(), modules["critic"], copied) for copied, q in enumerate(self.critic.q)]
+        return [
+            (self.encoder.named(), modules["encoder"], 0),
+            (self.actor.named(), modules["actor"], 0),
+            *critics,
+        ]
 
     def load(self, agent, member):
-        """Copy one member's weights, then start the optimisers."""
-        pairs = [
-            (self.encoder.named(), agent.learner.trained["encoder"], 0),
-            (self.actor.named(), agent.learner.trained["actor"], 0),
-        ]
-        pairs += [
-            (q.named(), agent.learner.trained["critic"], copy_)
-            for copy_, q in enumerate(self.critic.q)
-        ]
-        for layers, module, copy_ in pairs:
+        """Copies one member's weights, then starts the optimisers."""
+        for layers, module, copied in self.pairs(agent):
             values = module.member_parameters(member)
             for name, layer in layers.items():
-                layer.weight.data.copy_(values[f"{name}.weight"][copy_].T)
-                layer.bias.data.copy_(values[f"{name}.bias"][copy_, 0])
-        s = self.s
+                layer.weight.data.copy_(values[f"{name}.weight"][copied].T)
+                layer.bias.data.copy_(values[f"{name}.bias"][copied, 0])
 
         def adam(module, lr):
-            return torch.optim.AdamW(
-                module.parameters(), lr=lr, weight_decay=s.weight_decay, foreach=False
-            )
+            """The optimiser of a module."""
+            decay = self.s.weight_decay
+            return torch.optim.AdamW(module.parameters(), lr=lr, weight_decay=decay, foreach=False)
 
         self.optimisers = {
-            "encoder": adam(self.encoder, s.encoder_lr),
-            "critic": adam(self.critic, s.critic_lr),
-            "actor": adam(self.actor, s.actor_lr),
+            "encoder": adam(self.encoder, self.s.encoder_lr),
+            "critic": adam(self.critic, self.s.critic_lr),
+            "actor": adam(self.actor, self.s.actor_lr),
         }
         self.copy_targets()
 
+    def largest_difference(self, agent, member):
+        """From a member's weights and biases, over all parameters of all modules."""
+        differences = []
+        for layers, module, copied in self.pairs(agent):
+            values = module.member_parameters(member)
+            for name, layer in layers.items():
+                differences.append(layer.weight.data.T - values[f"{name}.weight"][copied])
+                differences.append(layer.bias.data - values[f"{name}.bias"][copied, 0])
+        return max(float(difference.abs().max()) for difference in differences)
+
     def copy_targets(self):
+        """Targets become what is learned now."""
         self.targets = copy.deepcopy((self.encoder, self.critic, self.actor))
 
     def two_hot_loss(self, logits, rewards):
@@ -137,6 +163,7 @@ class PlainMRQ:
         return torch.stack(losses)
 
     def learn(self, name, module, loss, clip=None):
+        """One optimiser step of a module, its gradient clipped by its norm."""
         self.optimisers[name].zero_grad()
         loss.backward(inputs=list(module.parameters()))
         if clip:
@@ -145,47 +172,68 @@ class PlainMRQ:
 
     def encoder_update(self, observation, action, reward, not_done, terminates):
         """observation [B, H+1, obs], action [B, H, act], reward and not_done [B, H]."""
-        s, total, alive = self.s, 0.0, torch.ones(len(observation), dtype=torch.float64)
+        s = self.s
+        total = 0.0
+        alive = torch.ones(len(observation), dtype=torch.float64)
         with torch.no_grad():
             target = self.targets[0].zs(observation[:, 1:])
+
+        # Unroll the model; what follows an end of the episode counts for nothing.
         zs = self.encoder.zs(observation[:, 0])
         for h in range(s.encoder_horizon):
             head = self.encoder.model(self.encoder(zs, action[:, h]))
-            done, zs, logits = head[:, 0], head[:, 1 : 1 + s.zs_dim], head[:, 1 + s.zs_dim :]
-            total = total + s.dynamics_weight * ((zs - target[:, h]) ** 2 * alive[:, None]).mean()
-            total = (
-                total + s.reward_weight * (self.two_hot_loss(logits, reward[:, h]) * alive).mean()
-            )
+            done = head[:, 0]
+            zs = head[:, 1 : 1 + s.zs_dim]
+            logits = head[:, 1 + s.zs_dim :]
+
+            dynamics = ((zs - target[:, h]) ** 2 * alive[:, None]).mean()
+            rewards = (self.two_hot_loss(logits, reward[:, h]) * alive).mean()
+            total = total + s.dynamics_weight * dynamics + s.reward_weight * rewards
             if terminates:
-                total = total + s.done_weight * ((done - (1 - not_done[:, h])) ** 2 * alive).mean()
+                ends = ((done - (1 - not_done[:, h])) ** 2 * alive).mean()
+                total = total + s.done_weight * ends
             alive = alive * not_done[:, h]
         self.learn("encoder", self.encoder, total)
 
     def rl_update(self, observation, action, reward, not_done, noise):
-        """Returns priorities [B]. observation holds states 0 and n of each n-step window; noise is
-        standard normal."""
-        s, (encoder, critic, actor) = self.s, self.targets
-        total, scale = (
-            torch.zeros(len(action), dtype=torch.float64),
-            torch.ones(len(action), dtype=torch.float64),
-        )
-        for h in range(s.q_horizon):
-            total, scale = total + scale * reward[:, h], scale * s.discount * not_done[:, h]
+        """Updates critic and actor; returns priorities [B].
+
+        observation holds states 0 and n of each n-step window; noise is standard normal.
+        """
+        s = self.s
         with torch.no_grad():
-            next_zs = encoder.zs(observation[:, 1])
-            smooth = (noise * s.target_noise).clamp(-s.target_noise_clip, s.target_noise_clip)
-            next_action = (torch.tanh(actor(next_zs)) + smooth).clamp(-1, 1)
-            next_q = critic(encoder(next_zs, next_action)).min(1).values
-            target = (total + scale * next_q * self.target_reward_scale) / self.reward_scale
+            target = self.q_target(observation[:, 1], reward, not_done, noise)
             zs = self.encoder.zs(observation[:, 0])
             zsa = self.encoder(zs, action)
+
+        # Critic: Huber loss, clipped.
         q = self.critic(zsa)
         error = (q - target[:, None]).abs()
         huber = torch.where(error < 1, 0.5 * error**2, error - 0.5).mean()
         self.learn("critic", self.critic, huber, s.critic_clip)
+
+        # Actor: the new critic's value, and small pre-activations.
         u = self.actor(zs)
         q_policy = self.critic(self.encoder(zs, torch.tanh(u)))
         self.learn("actor", self.actor, -q_policy.mean() + s.pre_activation_weight * (u**2).mean())
+
+        # Priorities (LAP): the larger error of both networks.
         q_used = q if s.lap_q == "taken" else q_policy
         worst = (q_used.detach() - target[:, None]).abs().max(1).values
         return worst.clamp(min=s.min_priority) ** s.priority_exponent
+
+    def q_target(self, after, reward, not_done, noise):
+        """Values [B] to learn: n rewards, then the target networks' smoothed value of `after`."""
+        s = self.s
+        encoder, critic, actor = self.targets
+        total = torch.zeros(len(reward), dtype=torch.float64)
+        scale = torch.ones(len(reward), dtype=torch.float64)
+        for h in range(s.q_horizon):
+            total = total + scale * reward[:, h]
+            scale = scale * s.discount * not_done[:, h]
+
+        zs = encoder.zs(after)
+        smooth = (noise * s.target_noise).clamp(-s.target_noise_clip, s.target_noise_clip)
+        action = (torch.tanh(actor(zs)) + smooth).clamp(-1, 1)
+        q = critic(encoder(zs, action)).min(1).values
+        return (total + scale * q * self.target_reward_scale) / self.reward_scale

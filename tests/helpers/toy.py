@@ -13,7 +13,9 @@ from agents.sparsity.regime import REGIMES, TRIPLES, ModuleRegime
 from agents.spec import TaskShape
 
 torch.set_num_threads(1)
-OBSERVATION, ACTION, EPISODE = 7, 2, 40
+OBSERVATION = 7
+ACTION = 2
+EPISODE = 40
 TASK = TaskShape(OBSERVATION, ACTION, EPISODE, terminates=False)
 MODULES = MRQSpec.MODULES
 SMALL = MRQSpec(
@@ -21,31 +23,35 @@ SMALL = MRQSpec(
 )
 
 
-def triples(name):
-    """The regime of a row of REGIMES, or a row of TRIPLES in every module, at the toy's interval;
-    others as they are given."""
-    if not isinstance(name, str):
-        return name
-    rows = REGIMES[name].of(MODULES) if name in REGIMES else dict.fromkeys(MODULES, name)
+def triples(regime):
+    """Module -> how it is kept sparse, at the toy's interval.
+
+    `regime`: a row of REGIMES; or a row of TRIPLES, for every module; or such a mapping itself.
+    """
+    if not isinstance(regime, str):
+        return regime
+    if regime in REGIMES:
+        rows = REGIMES[regime].of(MODULES)
+    else:
+        rows = dict.fromkeys(MODULES, regime)
     return {module: _triple(row) for module, row in rows.items()}
 
 
 def _triple(row):
-    return (
-        ModuleRegime()
-        if TRIPLES[row].distribution == "dense"
-        else ModuleRegime.of(row, sparsity=0.6, interval=20)
-    )
+    """A row of TRIPLES with the toy's numbers."""
+    if TRIPLES[row].distribution == "dense":
+        return ModuleRegime()
+    return ModuleRegime.of(row, sparsity=0.6, interval=20)
 
 
 HEADLINE = {name: triples(name) for name in ("dense", "sst", "dst", "mst")}
 
 
 def stream(key):
-    """Streams of a member named by `key`: the same name, the same numbers, wherever the member
-    stands."""
+    """Streams of a member named by `key`: equal names give equal numbers, wherever it stands."""
 
     def generator(word):
+        """The stream of a word."""
         digest = hashlib.sha256(f"{key}/{word}".encode()).digest()
         return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
@@ -53,21 +59,23 @@ def stream(key):
 
 
 class World:
-    """A deterministic toy simulator of one member: what it returns depends on its key and its own
-    actions alone."""
+    """A deterministic simulator of one member: its key and its actions decide what it returns."""
 
     def __init__(self, key, episode=EPISODE, terminates=False):
-        self.random = np.random.RandomState(
-            int.from_bytes(hashlib.sha256(f"world{key}".encode()).digest()[:4], "big")
-        )
-        self.state, self.steps = self.random.standard_normal(OBSERVATION), 0
-        self.episode, self.terminates = episode, terminates
+        """`episode`: its length in steps; `terminates`: how it ends."""
+        digest = hashlib.sha256(f"world{key}".encode()).digest()
+        self.random = np.random.RandomState(int.from_bytes(digest[:4], "big"))
+        self.state = self.random.standard_normal(OBSERVATION)
+        self.steps = 0
+        self.episode = episode
+        self.terminates = terminates
 
     def step(self, action):
         """Next observation, reward, terminated, truncated."""
         push = np.resize(action, OBSERVATION)
         after = 0.9 * self.state + 0.3 * push + 0.1 * self.random.standard_normal(OBSERVATION)
         reward = float(np.exp(-np.square(after).mean()))
+
         self.steps += 1
         ended = self.steps % self.episode == 0
         self.state = self.random.standard_normal(OBSERVATION) if ended else after
@@ -88,13 +96,13 @@ class Loop:
         dtype=torch.float32,
         **options,
     ):
-        """`options` go into the agent's Setup."""
+        """`regimes`: one a member, as for `triples`; `options` go into the agent's Setup."""
         streams = [stream(key) for key in keys]
         setup = Setup(
             task=replace(TASK, terminates=terminates),
             agent_steps=steps,
             blocks={"encoder": "T6", "critic": "T6", "actor": "T5"},
-            regimes=[triples(name) for name in regimes],
+            regimes=[triples(regime) for regime in regimes],
             streams=lambda member, word: streams[member](word),
             dtype=dtype,
             **options,
@@ -102,63 +110,69 @@ class Loop:
         self.agent = build(setup, settings)
         self.worlds = [World(key, episode, terminates) for key in keys]
         self.overlap = True
+        """Whether updates may run before the simulators answer."""
 
     def step(self):
-        agent, kind = (
-            self.agent,
-            {"dtype": self.agent.setup.dtype, "device": self.agent.setup.device},
-        )
-        seen = torch.from_numpy(np.stack([world.state for world in self.worlds])).to(**kind)[
-            :, None
-        ]
-        action = agent.act(seen, explore=True)
-        agent.begin(seen, action)
+        """One agent step, in the order of `harness.training.loop`."""
+        agent = self.agent
+        like = {"dtype": agent.setup.dtype, "device": agent.setup.device}
+
+        # Act. Arrays have shape [P, E, ...] with E = 1.
+        states = np.stack([world.state for world in self.worlds])
+        observation = torch.from_numpy(states).to(**like)[:, None]
+        action = agent.act(observation, explore=True)
+        agent.begin(observation, action)
         early = self.overlap and agent.overlaps()
         if early:
             agent.update()
-        actions = action[:, 0].double().cpu().numpy()
-        answers = [
-            world.step(np.nan_to_num(row)) for world, row in zip(self.worlds, actions, strict=True)
-        ]
-        after = torch.from_numpy(np.stack([answer[0] for answer in answers])).to(**kind)[:, None]
-        reward = torch.tensor([[answer[1]] for answer in answers], **kind)
-        terminated = np.array([[answer[2]] for answer in answers])
-        truncated = np.array([[answer[3]] for answer in answers])
-        agent.complete(reward, after, terminated, truncated)
+
+        # The simulators answer.
+        actions = np.nan_to_num(action[:, 0].double().cpu().numpy())
+        steps = [world.step(row) for world, row in zip(self.worlds, actions, strict=True)]
+        following, rewards, terminated, truncated = zip(*steps, strict=True)
+        agent.complete(
+            torch.tensor(rewards, **like)[:, None],
+            torch.from_numpy(np.stack(following)).to(**like)[:, None],
+            np.array(terminated)[:, None],
+            np.array(truncated)[:, None],
+        )
         if not early:
             agent.update()
 
     def run(self, steps):
+        """This many agent steps; returns the loop."""
         for _ in range(steps):
             self.step()
         return self
 
     def member(self, member):
         """Everything of one member that learning changes, by name."""
-        found = {}
+        state = {}
         for name, module in self.agent.modules().items():
-            rows = slice(member * module.parameters.copies, (member + 1) * module.parameters.copies)
-            first, second = module.parameters.moments
+            parameters = module.parameters
+            first, second = parameters.moments
             vectors = {
-                "w": module.parameters.flat,
-                "target": module.parameters.target,
+                "w": parameters.flat,
+                "target": parameters.target,
                 "m": first,
                 "v": second,
             }
-            for kind, flat in vectors.items():
-                for key, view in module.parameters.layout.views(flat.detach()).items():
-                    found[f"{name}/{kind}/{key}"] = view[rows].cpu().clone()
+            rows = slice(member * parameters.copies, (member + 1) * parameters.copies)
+            for vector, flat in vectors.items():
+                for key, view in parameters.layout.views(flat.detach()).items():
+                    state[f"{name}/{vector}/{key}"] = view[rows].cpu().clone()
             for key, mask in module.masks.member_masks(member).items():
-                found[f"{name}/mask/{key}"] = mask
+                state[f"{name}/mask/{key}"] = mask
+
         replay = self.agent.replay
         for key, tensor in {"rows": replay.rows, **replay.lap.state()}.items():
-            found[f"replay/{key}"] = tensor[member].cpu().clone()
-        found["reward_scale"] = self.agent.algorithm.scales.reward[member].cpu().clone()
-        return found
+            state[f"replay/{key}"] = tensor[member].cpu().clone()
+        state["reward_scale"] = self.agent.algorithm.scales.reward[member].cpu().clone()
+        return state
 
 
-def assert_same(one, other):
-    """Bitwise equality of two members."""
-    assert one.keys() == other.keys()
-    for key in one:
-        assert torch.equal(one[key], other[key]), key
+def assert_same(member, expected):
+    """Bitwise equality of two members, as `Loop.member` gives them."""
+    assert member.keys() == expected.keys()
+    for key, tensor in member.items():
+        assert torch.equal(tensor, expected[key]), key
