@@ -16,21 +16,21 @@ LAYERS = [Linear("in", 4, 10), Linear("mid", 10, 10), Linear("out", 10, 1)]
 
 def test_erdos_renyi_of_a_small_network_by_hand():
     # 150 weights at sparsity 0.5: 75 stay. Fans 14, 20, 11. The head's raw density 75/45 * 11/10
-    # passes 1: it is dense, and 65 are shared out by fans 14 and 20: eps = 65/34, densities
-    # 65/34 * 14/40 and 65/34 * 20/100.
+    # passes 1: it is dense, and 65 are shared out by fans 14 and 20. So eps is 65/34, and densities
+    # are 65/34 * 14/40 and 65/34 * 20/100.
     densities = erdos_renyi(LAYERS, 0.5)
     assert densities == pytest.approx([65 / 34 * 14 / 40, 65 / 34 * 20 / 100, 1.0], abs=1e-12)
-    assert exact_counts(LAYERS, densities) == [
-        27,
-        38,
-        10,
-    ]  # 26.76 and 38.24: the larger remainder rounds up
+
+    # 26.76 and 38.24: the larger remainder rounds up.
+    assert exact_counts(LAYERS, densities) == [27, 38, 10]
 
 
 def test_erdos_renyi_densities_of_mrq_are_those_of_the_facts():
-    # dog at 1x, sparsity 0.6: critic hidden layers 0.600 sparse and its head dense
+    # Dog at 1x, sparsity 0.6: critic hidden layers 0.600 sparse and its head dense
     critic = [*(Linear(f"q.{i}", 512, 512) for i in range(3)), Linear("q.out", 512, 1)]
     assert [round(1 - d, 3) for d in erdos_renyi(critic, 0.6)] == [0.6, 0.6, 0.6, 0.0]
+
+    # Its encoder: the action layer is dense.
     encoder = [
         Linear("zs.0", 223, 512),
         Linear("zs.1", 512, 512),
@@ -41,8 +41,10 @@ def test_erdos_renyi_densities_of_mrq_are_those_of_the_facts():
         Linear("zsa.out", 512, 512),
         Linear("model", 512, 578),
     ]
-    found = [round(1 - density, 3) for density in erdos_renyi(encoder, 0.6)]
-    sparsity = dict(zip([layer.name for layer in encoder], found, strict=True))
+    densities = erdos_renyi(encoder, 0.6)
+    sparsity = {
+        layer.name: round(1 - density, 3) for layer, density in zip(encoder, densities, strict=True)
+    }
     assert sparsity["za"] == 0.0
     assert sparsity["zs.0"] == pytest.approx(0.34, abs=0.01)
     assert 0.655 <= sparsity["zsa.0"] <= 0.668
@@ -54,8 +56,7 @@ def test_erdos_renyi_densities_of_mrq_are_those_of_the_facts():
 @pytest.mark.parametrize("sparsity", [0.0, 0.1, 0.5, 0.6, 0.9, 0.98])
 def test_the_modules_total_is_exact(name, sparsity):
     counts = exact_counts(LAYERS, DISTRIBUTIONS[name](LAYERS, sparsity))
-    wanted = 150 if name == "dense" else round((1 - sparsity) * 150)
-    assert sum(counts) == wanted
+    assert sum(counts) == (150 if name == "dense" else round((1 - sparsity) * 150))
     assert all(0 <= count <= layer.size for count, layer in zip(counts, LAYERS, strict=True))
 
 
@@ -97,24 +98,22 @@ def test_rewire_drops_small_weights_and_grows_by_score_with_ties_by_index():
 
 
 def test_a_weight_dropped_a_moment_ago_may_grow_again():
-    weight, mask = torch.tensor([[0.5, 0.1, 0.0]]), torch.tensor([[True, True, False]])
-    new, grown = rewire(
-        weight, mask, torch.tensor([[0.0, 5.0, 1.0]]), torch.tensor([1]), torch.tensor([1])
-    )
+    weight = torch.tensor([[0.5, 0.1, 0.0]])
+    mask = torch.tensor([[True, True, False]])
+    score = torch.tensor([[0.0, 5.0, 1.0]])
+    new, grown = rewire(weight, mask, score, torch.tensor([1]), torch.tensor([1]))
     assert new.tolist() == [[True, True, False]]
     assert grown.tolist() == [[False, True, False]]
 
 
 def test_members_that_are_not_due_keep_their_masks():
     generator = torch.Generator().manual_seed(0)
-    weight, score = (
-        torch.randn(3, 50, generator=generator),
-        torch.randn(3, 50, generator=generator).abs(),
-    )
+    weight = torch.randn(3, 50, generator=generator)
+    score = torch.randn(3, 50, generator=generator).abs()
     mask = torch.rand(3, 50, generator=generator) < 0.4
-    new, grown = rewire(
-        weight * mask, mask, score, torch.tensor([0, 5, 0]), torch.tensor([0, 5, 0])
-    )
+    amounts = torch.tensor([0, 5, 0])
+    new, grown = rewire(weight * mask, mask, score, amounts, amounts)
+
     assert torch.equal(new[[0, 2]], mask[[0, 2]])
     assert not grown[[0, 2]].any()
     assert torch.equal(new.sum(1), mask.sum(1))

@@ -12,30 +12,7 @@ from envs.pool import Pool
 from envs.spec import Action
 from envs.tasks import TASKS
 from envs.worker import Worker
-
-CARTPOLE = TASKS["cartpole-swingup"]
-LQR = dataclasses.replace(TASKS["lqr-lqr_2_1"], action_spec=Action(1, -1000.0, 1000.0))
-"""A task that ends once its bodies stand still at the origin. Actions in [-1, 1] are too weak to
-get there within the time limit; EnvPool itself takes any."""
-LQR_SEEDS = [[0, 4], [2, 1]]
-
-
-def actions(task, steps, shape, seed=0):
-    """A script [steps, P, E, act]."""
-    return np.random.default_rng(seed).uniform(-1, 1, (steps, *shape, task.action))
-
-
-def brake(observation):
-    """Brings LQR to rest: a gain from the Riccati equation, [P, E, obs] -> [P, E, act]."""
-    return -(observation @ np.array([[5.0], [-34.0], [32.0], [-5.0]]))
-
-
-def assert_same(step, expected, of=...):
-    """Every array of `step` equals that of `expected`, whose rows `of` are compared."""
-    for field in dataclasses.fields(step):
-        array = getattr(step, field.name)
-        assert np.array_equal(array, getattr(expected, field.name)[of]), field.name
-
+from helpers.pools import CARTPOLE, LQR, LQR_SEEDS, actions, assert_same, brake
 
 EVERYDAY = ("cartpole-swingup", "dog-run", "humanoid-run", "lqr-lqr_2_1", "quadruped-escape")
 
@@ -187,35 +164,6 @@ def test_an_episode_that_terminates_stops_within_the_repeat_and_the_next_one_beg
     assert not inside.all(), "one ended with the second"
 
 
-def test_the_cursor_restores_a_pool_whose_episodes_terminated():
-    pool = Pool(LQR, LQR_SEEDS)
-    observation, terminations = pool.reset(), np.zeros((2, 2), dtype=int)
-    for _ in range(450):
-        step = pool.step(brake(observation))
-        terminations += step.terminated
-        observation = step.start
-    assert terminations.any()
-
-    restored = Pool(LQR, LQR_SEEDS)
-    assert np.array_equal(restored.restore(pool.cursor), observation)
-    assert restored.cursor.resets == pool.cursor.resets == tuple(1 + terminations.ravel())
-    for _ in range(50):
-        action = brake(observation)
-        step = pool.step(action)
-        assert_same(restored.step(action), step)
-        observation = step.start
-
-
-def test_the_kth_reset_depends_on_the_seed_and_k_alone():
-    humanoid = TASKS["humanoid-run"]
-    stepped, fresh = Pool(humanoid, [[4]]), Pool(humanoid, [[4]])
-    stepped.reset()
-    for action in actions(humanoid, 7, (1, 1)):
-        stepped.step(action)
-    fresh.reset()
-    assert np.array_equal(stepped.reset(), fresh.reset())
-
-
 def test_members_with_their_own_seeds_do_not_see_each_other():
     together, alone = Pool(CARTPOLE, [[7], [8]]), Pool(CARTPOLE, [[8]])
     assert np.array_equal(together.reset()[1:], alone.reset())
@@ -263,20 +211,6 @@ def test_bad_seeds_are_refused(seeds):
 def test_a_repeat_that_does_not_divide_the_episode_is_refused():
     with pytest.raises(ValueError, match="divisor"):
         Pool(CARTPOLE, [[1]], action_repeat=3)
-
-
-def test_the_cursor_restores_a_pool_bitwise():
-    task = TASKS["cheetah-run"]
-    pool = Pool(task, [[1], [2]])
-    pool.skip_resets([[0], [1]])
-    pool.reset()
-    for action in actions(task, 510, (2, 1)):
-        step = pool.step(action)
-    restored = Pool(task, [[1], [2]])
-    assert np.array_equal(restored.restore(pool.cursor), step.start)
-    for action in actions(task, 10, (2, 1), seed=1):
-        assert_same(restored.step(action), pool.step(action))
-    assert restored.cursor.resets == pool.cursor.resets == (2, 3)
 
 
 def test_threads_stay_within_the_cpu_set(monkeypatch):

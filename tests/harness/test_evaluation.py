@@ -1,17 +1,15 @@
 """Which start state an evaluation episode has, where it ends, and that memory changes nothing."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
 
 from envs.pool import Pool
-from envs.spec import Action
 from envs.tasks import TASKS
 from envs.worker import Worker
 from harness.training import evaluation
 from harness.training.evaluation import Evaluator
+from helpers.pools import LQR, LQR_SEEDS, brake
 from helpers.toy import Loop
 
 TASK = TASKS["cartpole-swingup"]
@@ -61,10 +59,9 @@ def test_how_many_are_measured_at_a_time_changes_nothing(worker, monkeypatch):
     assert np.array_equal(together(bang_bang, 3), one_by_one(bang_bang, 3))
 
 
-def brake(observation):
-    """Brings lqr to rest, where its episodes end, in float64 and for each environment alone."""
-    gain = np.array([5.0, -34.0, 32.0, -5.0])
-    return torch.from_numpy(-(observation.numpy().astype(float) * gain).sum(-1, keepdims=True))
+def braking(observation):
+    """Brings LQR to rest, where its episodes end."""
+    return torch.from_numpy(brake(observation.numpy()))
 
 
 def until_termination(task, seed, resets):
@@ -73,7 +70,7 @@ def until_termination(task, seed, resets):
     pool.skip_resets(resets)
     observation, rewards = pool.reset(), []
     while True:
-        step = pool.step(brake(torch.from_numpy(observation)).numpy())
+        step = pool.step(brake(observation))
         rewards.append(float(step.reward[0, 0]))
         observation = step.observation
         if step.terminated.all() or step.truncated.all():
@@ -82,24 +79,22 @@ def until_termination(task, seed, resets):
 
 def test_the_return_of_an_episode_ends_where_it_terminates(worker, monkeypatch):
     """No second episode is added, and episodes that end earlier wait for the others."""
-    lqr = TASKS["lqr-lqr_2_1"]
-    task = dataclasses.replace(lqr, action_spec=Action(1, -1000.0, 1000.0))
-    seeds = [[0, 4], [2, 1]]
-    expected, lengths = np.zeros((2, 4)), np.zeros((2, 4), dtype=int)
-    for member, slots in enumerate(seeds):
+    expected = np.zeros((2, 4))
+    lengths = np.zeros((2, 4), dtype=int)
+    for member, slots in enumerate(LQR_SEEDS):
         for episode in range(4):
-            expected[member, episode], lengths[member, episode] = until_termination(
-                task, slots[episode % 2], 2 + episode // 2
-            )
+            total, length = until_termination(LQR, slots[episode % 2], 2 + episode // 2)
+            expected[member, episode] = total
+            lengths[member, episode] = length
     assert (lengths < 500).any(), "some terminate"
     assert len(set(lengths.ravel())) > 2, "at steps of their own"
 
-    together = Evaluator(worker, task, seeds, episodes=4, action_repeat=2)
-    assert np.array_equal(together(brake, 1), expected)
+    together = Evaluator(worker, LQR, LQR_SEEDS, episodes=4, action_repeat=2)
+    assert np.array_equal(together(braking, 1), expected)
     monkeypatch.setattr(evaluation, "MEMORY_MIB", 1)
-    one_by_one = Evaluator(worker, task, seeds, episodes=4, action_repeat=2)
+    one_by_one = Evaluator(worker, LQR, LQR_SEEDS, episodes=4, action_repeat=2)
     assert (len(together.groups), len(one_by_one.groups)) == (1, 2)
-    assert np.array_equal(one_by_one(brake, 1), expected)
+    assert np.array_equal(one_by_one(braking, 1), expected)
 
 
 def test_on_a_task_that_may_terminate_and_does_not_episodes_last_until_their_time_limit(worker):

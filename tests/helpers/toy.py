@@ -30,10 +30,8 @@ def triples(regime):
     """
     if not isinstance(regime, str):
         return regime
-    if regime in REGIMES:
-        rows = REGIMES[regime].of(MODULES)
-    else:
-        rows = dict.fromkeys(MODULES, regime)
+    named = REGIMES.get(regime)
+    rows = named.of(MODULES) if named else dict.fromkeys(MODULES, regime)
     return {module: _triple(row) for module, row in rows.items()}
 
 

@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save
 
 from harness.files import digest_bytes, dump_json
-from helpers.forge import failed, resign
+from helpers.forge import failed, redigest, resign
 from leaderboard.formats.layout import MASKS, tensor_files, weights_file
 from leaderboard.verification.tensors import mask_digest
 from leaderboard.verification.verify import verify
@@ -22,6 +22,7 @@ class Run:
     """The files of one run, to be changed and written back by whoever signs a lie."""
 
     def __init__(self, entry, regime):
+        """Reads the run of a regime."""
         self.name = f"runs/cartpole-swingup/{regime}/0"
         self.entry, self.folder = entry, entry.parent / self.name
         self.result = json.loads((self.folder / "result.json").read_bytes())
@@ -30,65 +31,62 @@ class Run:
             self.chains = json.loads(file.metadata()["digests"])
 
     def mask(self, when, module, layer):
+        """The packed bits of a mask, `first` or `last`."""
         return self.tensors[MASKS][f"{when}/{module}/{layer}.weight"]
 
     def weight(self, module, layer):
+        """The final weights of a layer."""
         return self.tensors[weights_file(module)][f"{layer}.weight"]
 
     def rechain(self, module):
-        """Let the digests follow the masks, as the liar's program would."""
+        """Lets the digests follow the masks, as the liar's program would."""
         own = self.tensors[weights_file(module)]
         weights = {name: own[name] for name in sorted(own) if name.endswith(".weight")}
         ends = []
         for when in ("first", "last"):
-            bits = {
-                n: np.unpackbits(self.mask(when, module, n.removesuffix(".weight")), count=w.size)
-                for n, w in weights.items()
-            }
-            ends.append(
-                mask_digest({name: bits[name].reshape(weights[name].shape) for name in weights})
-            )
+            masks = {}
+            for name, weight in weights.items():
+                packed = self.mask(when, module, name.removesuffix(".weight"))
+                masks[name] = np.unpackbits(packed, count=weight.size).reshape(weight.shape)
+            ends.append(mask_digest(masks))
+
         self.chains[module][0], self.chains[module][-1] = ends
         self.result["mask_first"][module], self.result["mask_last"][module] = ends
 
     def sign(self):
-        """Write everything back and sign it."""
+        """Writes everything back and signs it; the verdict."""
         files = {name: save(tensors) for name, tensors in self.tensors.items()}
-        files[MASKS] = save(
-            self.tensors[MASKS], metadata={"digests": dump_json(self.chains).decode()}
-        )
+        digests = {"digests": dump_json(self.chains).decode()}
+        files[MASKS] = save(self.tensors[MASKS], metadata=digests)
         return self.sign_files(files)
 
     def sign_files(self, files):
+        """Writes files of the run, where None removes one, and signs; the verdict."""
         files = {**files, "result.json": dump_json(self.result)}
-        for name, data in files.items():
-            if data is None:
+        for name, content in files.items():
+            if content is None:
                 (self.folder / name).unlink()
             else:
-                (self.folder / name).write_bytes(data)
+                (self.folder / name).write_bytes(content)
 
         def change(statement):
+            """States the result and the files as they are now."""
             runs = statement["predicate"]["runs"]
-            runs[[run["regime"] for run in runs].index(self.result["regime"])] = self.result
-            digests = {
-                f"{self.name}/{name}": None if data is None else digest_bytes(data)
-                for name, data in files.items()
-            }
-            kept = [
-                subject
-                for subject in statement["subject"]
-                if digests.get(subject["name"], "") is not None
-            ]
-            for subject in kept:
-                subject["digest"]["sha256"] = digests.get(
-                    subject["name"], subject["digest"]["sha256"]
-                )
-            statement["subject"] = kept
+            regimes = [run["regime"] for run in runs]
+            runs[regimes.index(self.result["regime"])] = self.result
+
+            removed = [f"{self.name}/{name}" for name, content in files.items() if content is None]
+            subjects = statement["subject"]
+            statement["subject"] = [s for s in subjects if s["name"] not in removed]
+            written = {name: content for name, content in files.items() if content is not None}
+            digests = {f"{self.name}/{name}": digest_bytes(written[name]) for name in written}
+            redigest(statement, digests)
 
         return resign(self.entry, change)
 
 
 def refused(verdict, sentence):
+    """The check of tensors refused an entry in these words."""
     assert failed(verdict) == "tensors", verdict.checks[-1]
     assert sentence in verdict.checks[-1].detail
 
@@ -152,11 +150,11 @@ def test_weights_moved_from_one_layer_to_another_are_found(entry):
     for layer, value in (("policy.0", 1), ("policy.1", 0)):
         mask, size = run.mask("last", "actor", layer), run.weight("actor", layer).size
         bits = np.unpackbits(mask)
-        place = np.flatnonzero(bits[:size] != value)[0]
-        bits[place] = value
+        position = np.flatnonzero(bits[:size] != value)[0]
+        bits[position] = value
         mask[:] = np.packbits(bits)
         if value == 0:
-            run.weight("actor", layer).reshape(-1)[place] = 0.0
+            run.weight("actor", layer).reshape(-1)[position] = 0.0
     run.rechain("actor")
     refused(run.sign(), "actor: a layer has another number of active weights")
 
@@ -179,11 +177,12 @@ def test_a_part_of_the_tensors_is_not_enough(entry):
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\xff" * 64, b"\x08\0\0\0\0\0\0\0{}      ", hashlib.sha512(b"").digest()]
+    "content",
+    [b"", b"\xff" * 64, b"\x08\0\0\0\0\0\0\0{}      ", hashlib.sha512(b"").digest()],
 )
 @pytest.mark.parametrize("name", TENSORS)
-def test_bytes_that_are_no_tensors_are_refused(entry, name, data):
-    assert failed(Run(entry, "sst").sign_files({name: data})) == "tensors"
+def test_bytes_that_are_no_tensors_are_refused(entry, name, content):
+    assert failed(Run(entry, "sst").sign_files({name: content})) == "tensors"
 
 
 @pytest.mark.parametrize(

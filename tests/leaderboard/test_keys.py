@@ -14,9 +14,9 @@ from leaderboard.formats.keys import KeyFileError
 
 def test_a_key_is_private_and_never_overwritten(tmp_path):
     path = tmp_path / "key.pem"
-    made = keys.generate(path)
+    key = keys.generate(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert keys.load(path).key_id == made.key_id
+    assert keys.load(path).key_id == key.key_id
     with pytest.raises(KeyFileError, match="never overwritten"):
         keys.generate(path)
 
@@ -31,36 +31,40 @@ def test_a_key_that_others_may_read_is_refused(tmp_path):
 
 def test_a_passphrase_is_needed_where_one_was_set(tmp_path):
     path = tmp_path / "key.pem"
-    made = keys.generate(path, b"correct horse")
-    assert keys.load(path, b"correct horse").key_id == made.key_id
-    for wrong in (None, b"battery staple"):
+    key = keys.generate(path, b"correct horse")
+    assert keys.load(path, b"correct horse").key_id == key.key_id
+    for passphrase in (None, b"battery staple"):
         with pytest.raises(KeyFileError, match="not a readable private key"):
-            keys.load(path, wrong)
+            keys.load(path, passphrase)
 
 
-def write_private(path, data):
+def write_private(path, content):
+    """A file that only its owner may read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
+        file.write(content)
 
 
-def test_an_openssh_ed25519_key_is_taken_and_another_kind_is_not(tmp_path):
+def pem(key, form):
+    """A private key without a passphrase."""
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+
+
+def test_an_openssh_ed25519_key_is_read(tmp_path):
     private = Ed25519PrivateKey.generate()
-    kinds = {
-        "ssh": (private, serialization.PrivateFormat.OpenSSH),
-        "ec": (generate_private_key(SECP256R1()), serialization.PrivateFormat.PKCS8),
-    }
-    for name, (key, form) in kinds.items():
-        write_private(
-            tmp_path / name,
-            key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()),
-        )
-    raw = private.public_key().public_bytes(
+    write_private(tmp_path / "ssh", pem(private, serialization.PrivateFormat.OpenSSH))
+    public = private.public_key().public_bytes(
         serialization.Encoding.Raw, serialization.PublicFormat.Raw
     )
-    assert keys.load(tmp_path / "ssh").public_hex == raw.hex()
+    assert keys.load(tmp_path / "ssh").public_hex == public.hex()
+
+
+def test_a_key_of_another_algorithm_and_a_file_that_is_none_are_refused(tmp_path):
+    elliptic = generate_private_key(SECP256R1())
+    write_private(tmp_path / "ec", pem(elliptic, serialization.PrivateFormat.PKCS8))
     with pytest.raises(KeyFileError, match="expected an Ed25519 key"):
         keys.load(tmp_path / "ec")
+
     write_private(tmp_path / "junk", b"-----BEGIN NOTHING")
     with pytest.raises(KeyFileError, match="not a readable private key"):
         keys.load(tmp_path / "junk")

@@ -15,28 +15,31 @@ A, B = [10.0, 12.0, 14.0, 16.0], [9.0, 9.5, 10.5, 15.0, 6.0]
 
 
 def test_one_task_is_welchs_test():
-    found, expected = stats.difference([A], [B]), scipy_stats.ttest_ind(A, B, equal_var=False)
+    ours = stats.difference([A], [B])
+    expected = scipy_stats.ttest_ind(A, B, equal_var=False)
     interval = expected.confidence_interval(0.95)
-    assert (found.value, found.p) == pytest.approx((3.0, expected.pvalue), abs=1e-12)
-    assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=1e-12)
+    assert (ours.value, ours.p) == pytest.approx((3.0, expected.pvalue), abs=1e-12)
+    assert (ours.low, ours.high) == pytest.approx((interval.low, interval.high), abs=1e-12)
 
 
 def test_two_tasks_by_hand():
-    # Means 13 and 10, 20 and 17: differences 3 and 3, mean 3. Squared errors: 20/3/4, 10.625/5 and
-    # 1/2, 1/2, over 4.
-    found = stats.difference([A, [19.0, 21.0]], [B, [16.0, 18.0]])
+    # Means 13 and 10, 20 and 17: differences 3 and 3, mean 3. The squared error of a mean is its
+    # variance over its seeds; over two tasks, a quarter of it counts.
+    ours = stats.difference([A, [19.0, 21.0]], [B, [16.0, 18.0]])
     terms = [(20 / 3 / 4 / 4, 4), (10.625 / 5 / 4, 5), (1.0 / 4, 2), (1.0 / 4, 2)]
     variance = sum(term for term, _ in terms)
     freedom = variance**2 / sum(term**2 / (n - 1) for term, n in terms)
     half = scipy_stats.t.ppf(0.975, freedom) * math.sqrt(variance)
-    assert (found.value, found.low, found.high) == pytest.approx(
+    assert (ours.value, ours.low, ours.high) == pytest.approx(
         (3.0, 3.0 - half, 3.0 + half), abs=1e-9
     )
 
 
 def test_one_seed_gives_no_interval():
-    found = stats.difference([[1.0]], [[2.0, 3.0]])
-    assert found.value == -1.5 and math.isnan(found.p) and math.isnan(found.low)
+    single = stats.difference([[1.0]], [[2.0, 3.0]])
+    assert single.value == -1.5
+    assert math.isnan(single.p)
+    assert math.isnan(single.low)
     assert math.isnan(stats.suite_mean([[1.0], [2.0, 4.0]]).half_width)
 
 
@@ -47,13 +50,12 @@ def test_equal_scores_differ_by_nothing_surely():
 
 def test_holm_and_benjamini_hochberg_by_hand():
     assert stats.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert stats.holm([0.01, math.nan])[0] == pytest.approx(0.02), (
-        "a test that could not be made counts"
-    )
+    with_nan = stats.holm([0.01, math.nan])
+    assert with_nan[0] == pytest.approx(0.02), "a test that could not be made counts"
+
     values = [0.01, 0.04, 0.03, 0.005]
-    assert stats.benjamini_hochberg(values) == pytest.approx(
-        scipy_stats.false_discovery_control(values)
-    )
+    expected = scipy_stats.false_discovery_control(values)
+    assert stats.benjamini_hochberg(values) == pytest.approx(expected)
 
 
 def test_the_interquartile_mean_is_scipys_trimmed_mean():
@@ -92,18 +94,16 @@ def test_profile_and_collapse_by_hand():
 
 
 def test_the_ratio_of_spreads_is_an_f_test():
-    found = stats.spread_ratio(A, B)
+    ours = stats.spread_ratio(A, B)
     ratio = np.var(A, ddof=1) / np.var(B, ddof=1)
-    assert found.value == pytest.approx(math.sqrt(ratio))
-    assert found.p == pytest.approx(
-        2 * min(scipy_stats.f.cdf(ratio, 3, 4), scipy_stats.f.sf(ratio, 3, 4))
-    )
-    assert found.low == pytest.approx(math.sqrt(ratio / scipy_stats.f.ppf(0.975, 3, 4)))
+    assert ours.value == pytest.approx(math.sqrt(ratio))
+    tails = scipy_stats.f.cdf(ratio, 3, 4), scipy_stats.f.sf(ratio, 3, 4)
+    assert ours.p == pytest.approx(2 * min(tails))
+    assert ours.low == pytest.approx(math.sqrt(ratio / scipy_stats.f.ppf(0.975, 3, 4)))
 
 
 def test_evidence_grows_by_hand():
-    # One pair at half of the scale: (1 + b/2) and (1 - b/2) have mean 1; a second pair of the same
-    # size makes it more.
+    # One pair at half of the scale: (1 + b/2) and (1 - b/2) have mean 1. A second one makes it more.
     assert stats.e_values([0.5], 1.0) == pytest.approx([1.0])
     expected = np.mean([(1 + s * b / 2) ** 2 for s in (1, -1) for b in stats.BETS])
     assert stats.e_values([5.0, 5.0], 10.0)[-1] == pytest.approx(expected)
@@ -117,6 +117,7 @@ def test_looking_after_every_pair_rarely_sees_what_is_not_there():
 
 
 def runs(**scores):
+    """Stated runs: regime -> the scores of its seeds."""
     return [
         stated(regime, seed, float(score))
         for regime, values in scores.items()
@@ -124,9 +125,9 @@ def runs(**scores):
     ]
 
 
-def claim(**other):
-    names = {"claim": "c", "regime": "ours", "than": "theirs", "relation": "above"}
-    return Claim(**{**names, "figure": "score", **other})
+def claim(relation="above", than="theirs", figure="score"):
+    """A claim about `ours`."""
+    return Claim(claim="c", regime="ours", than=than, relation=relation, figure=figure)
 
 
 @pytest.mark.parametrize(
@@ -140,16 +141,16 @@ def claim(**other):
     ],
 )
 def test_a_claim_about_an_order(ours, relation, verdict):
-    (found,) = findings(
-        [claim(relation=relation)], runs(ours=ours, theirs=[10, 11, 12, 10]), {}, 1000
-    )
-    assert found.verdict == verdict, found
+    stated_runs = runs(ours=ours, theirs=[10, 11, 12, 10])
+    (finding,) = findings([claim(relation)], stated_runs, {}, 1000)
+    assert finding.verdict == verdict, finding
 
 
 def test_many_claims_need_more():
     few = runs(ours=[12.5, 13.0, 12.0, 13.5], theirs=[10.0, 12.0, 11.0, 11.5])
     assert findings([claim()], few, {}, 1000)[0].verdict == "supported"
-    assert {found.verdict for found in findings([claim()] * 20, few, {}, 1000)} == {"undecided"}
+    many = findings([claim()] * 20, few, {}, 1000)
+    assert {finding.verdict for finding in many} == {"undecided"}
 
 
 @pytest.mark.parametrize(
@@ -162,8 +163,9 @@ def test_many_claims_need_more():
     ],
 )
 def test_agreement_with_published_figures(scores, budget, verdict):
-    (found,) = findings([claim(than="MR.Q", relation="agrees")], runs(ours=scores), {}, budget)
-    assert found.verdict == verdict, found
+    agrees = claim("agrees", than="MR.Q")
+    (finding,) = findings([agrees], runs(ours=scores), {}, budget)
+    assert finding.verdict == verdict, finding
 
 
 def test_a_claim_about_spread():

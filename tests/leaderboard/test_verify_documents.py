@@ -53,6 +53,7 @@ def every_key(document, path=()):
 
 
 def parent_of(document, path):
+    """What holds the last key of a path."""
     for key in path[:-1]:
         document = document[key]
     return document
@@ -63,6 +64,7 @@ NAMES = {"settings": 2, "blocks": 2, "observations": 3, "regimes": 3, "sizes": 2
 
 
 def is_field(path):
+    """Whether a path of a plan ends in a field, which must be there."""
     depth = 3 if path[:2] == ("budget", "updates") else NAMES.get(path[0], 1)
     return len(path) == 1 or path == ("budget", "updates") or len(path) > depth
 
