@@ -62,10 +62,10 @@ def follow(agent, plains):
 
     def rl(index, priority):
         batches = zip(*windows(index, s.q_horizon), strict=True)
-        for member, (observation, action, reward, not_done) in enumerate(batches):
+        for member, (observation, action, *rewards) in enumerate(batches):
             noise = draws["target-noise"].now[member]
             ends = observation[:, [0, -1]]
-            expected = plains[member].rl_update(ends, action[:, 0], reward, not_done, noise)
+            expected = plains[member].rl_update(ends, action[:, 0], *rewards, noise)
             torch.testing.assert_close(priority[member], expected, rtol=1e-9, atol=1e-9)
         update_priority(index, priority)
 

@@ -14,15 +14,21 @@ class Obvious:
     """One member's buffer as plain lists: which rows may be sampled, by the rules in words."""
 
     def __init__(self, capacity):
-        self.capacity, self.cursor, self.episode, self.samplable = capacity, 0, 0, set()
+        """Empty."""
+        self.capacity = capacity
+        self.cursor = 0
+        self.episode = 0
+        self.samplable = set()
 
     def begin(self):
+        """A row is written: the one a horizon before it is whole now."""
         self.episode += 1
         self.samplable.discard((self.cursor + HORIZON - 1) % self.capacity)
         if self.episode > HORIZON:
             self.samplable.add((self.cursor - HORIZON) % self.capacity)
 
     def complete(self, terminated, truncated):
+        """An end: windows may reach over a termination, and not over a truncation."""
         self.cursor = (self.cursor + 1) % self.capacity
         if terminated or truncated:
             self.samplable.discard((self.cursor + HORIZON - 1) % self.capacity)
@@ -33,28 +39,27 @@ class Obvious:
 
 
 def fill(replay, steps, ends, rng):
-    """Random transitions; `ends(step, member)` -> (terminated, truncated)."""
-    models = [Obvious(replay.capacity) for _ in range(replay.members)]
+    """Random transitions into a replay and its models, which must agree after each of them.
+
+    `ends(step, member)` -> (terminated, truncated).
+    """
+    members = replay.members
+    models = [Obvious(replay.capacity) for _ in range(members)]
     for step in range(steps):
-        replay.begin(
-            torch.full((replay.members, OBS), float(step)), torch.zeros(replay.members, ACT)
-        )
-        flags = np.array([ends(step, member) for member in range(replay.members)], dtype=bool)
-        reward = torch.from_numpy(rng.random(replay.members)).float()
-        for model in models:
-            model.begin()
-        replay.complete(
-            reward, torch.full((replay.members, OBS), step + 0.5), flags[:, 0], flags[:, 1]
-        )
-        for model, (terminated, truncated) in zip(models, flags, strict=True):
-            model.complete(terminated, truncated)
+        # One transition of each member.
+        observation = torch.full((members, OBS), float(step))
+        replay.begin(observation, torch.zeros(members, ACT))
+        flags = np.array([ends(step, member) for member in range(members)], dtype=bool)
+        reward = torch.from_numpy(rng.random(members)).float()
+        replay.complete(reward, observation + 0.5, flags[:, 0], flags[:, 1])
+
+        # What may be sampled now.
         for member, model in enumerate(models):
-            assert set(np.flatnonzero(replay.lap.samplable[member].numpy())) == model.samplable, (
-                step,
-                member,
-            )
+            model.begin()
+            model.complete(*flags[member])
+            samplable = set(np.flatnonzero(replay.lap.samplable[member].numpy()))
+            assert samplable == model.samplable, (step, member)
             assert replay.cursor[member] == model.cursor
-    return models
 
 
 @pytest.mark.parametrize("capacity", [60, 500])
@@ -86,6 +91,7 @@ def test_sampling_is_proportional_to_priority():
     replay.update_priority(rows, torch.tensor([[8.0, 4.0, 2.0], [1.0, 1.0, 16.0]]))
     uniform = (torch.arange(100_000, dtype=torch.float64) + 0.5).expand(2, -1) / 100_000
     drawn = replay.sample(uniform)
+
     for member in range(2):
         assert replay.lap.samplable[member][drawn[member]].all()
         share = torch.bincount(drawn[member], minlength=300).double() / 100_000

@@ -37,6 +37,8 @@ def test_the_content_manifest_finds_what_was_changed_removed_or_added(environmen
     assert (content.variant, content.commit, len(content.files)) == ("cpu", "c" * 40, 3)
     assert content.lock_sha256 == digest_file(environment / "requirements.txt")
     assert image.all_changes(environment) == image.sampled_changes(environment) == []
+
+    # Changed, removed, added.
     (environment / packages / "harness/cli.py").write_text("changed")
     (environment / packages / "other/x.py").unlink()
     (environment / packages / "harness/new.py").write_text("new")
@@ -104,6 +106,7 @@ def test_an_old_driver_has_its_own_sentence(text, version, old, tmp_path, monkey
     if text:
         (tmp_path / "version").write_text(text)
     assert device.driver_version() == version
+
     with pytest.raises(NonConforming) as raised:
         device.choose_device("auto", "cuda", "dmc-hard")
     expected = (

@@ -96,6 +96,7 @@ def test_junit_names_every_gate_and_cell(old, new):
     forge_level(new, 50.0, OTHER_CANARY)
     suite = ET.fromstring(junit(regress.regress(old, new, Limits(), None)))
     assert suite.attrib["failures"] == "3", "the gate and both of its cells"
+
     names = [case.attrib["name"] for case in suite.iter("testcase")]
     assert names == [
         "learning",

@@ -119,6 +119,7 @@ def test_without_a_whole_checkpoint_one_sentence_says_what_to_do(interrupted, da
             state.unlink()
         else:
             note.write_text("{")
+
     with pytest.raises(UserError, match=r"no checkpoint is whole .*Remove this folder") as caught:
         carry_out(interrupted)
     assert "\n" not in str(caught.value)
@@ -130,9 +131,12 @@ def test_records_that_were_changed_or_cut_are_noticed(interrupted):
     path.write_bytes(original.replace(b'"agent_step":0', b'"agent_step":9', 1))
     with pytest.raises(UserError, match="chain of records is broken"):
         carry_out(interrupted)
+
+    # The last one, to which no other record is chained.
     path.write_bytes(original.replace(b'"agent_step":60', b'"agent_step":90', 1))
     with pytest.raises(UserError, match="its last record is another"):
         carry_out(interrupted)
+
     path.write_bytes(original[:-5])
     with pytest.raises(UserError, match="the checkpoint resumes after"):
         carry_out(interrupted)
@@ -146,13 +150,11 @@ def test_changed_code_is_refused_unless_drift_is_allowed(interrupted, monkeypatc
     monkeypatch.setattr(provenance, "identity", lambda: {**before, "torch": "9.9"})
     with pytest.raises(NonConforming, match=r"another torch.*--allow-drift"):
         carry_out(interrupted)
+
+    # Allowed, it is recorded, and nothing of it is ranked.
     carry_out(interrupted, allow_drift=True)
-    assert (
-        json.loads((interrupted / "runs/cartpole-swingup/mst/0/timing.json").read_bytes())[
-            "drifted"
-        ]
-        is True
-    )
+    timing = json.loads((interrupted / "runs/cartpole-swingup/mst/0/timing.json").read_bytes())
+    assert timing["drifted"] is True
     reasons = ranking.unranked_because(read_plan(interrupted / "plan.json"), drifted=True)
     assert "code or libraries changed" in reasons[0]
 
@@ -226,6 +228,7 @@ def test_a_written_state_is_what_it_was(tmp_path):
         "e": {},
         "f": torch.tensor(2.5),
     }
+
     digest = write_state(tmp_path / "state", state)
     assert digest == digest_file(tmp_path / "state")
     restored = read_state(tmp_path / "state")

@@ -14,6 +14,7 @@ from helpers.suites import TINY
 
 
 def mistake(tmp_path, text, *overrides):
+    """The one line that refuses a suite."""
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     with pytest.raises(UserError) as caught:
@@ -56,14 +57,14 @@ def mistake(tmp_path, text, *overrides):
     ],
 )
 def test_a_mistake_names_its_place_and_the_way_out(tmp_path, edit, words):
-    found = mistake(tmp_path, TINY.replace(*edit))
-    assert all(word in found for word in words), found
+    sentence = mistake(tmp_path, TINY.replace(*edit))
+    assert all(word in sentence for word in words), sentence
 
 
 def test_an_own_regime_with_an_unknown_rule_says_so(tmp_path):
     text = TINY.replace("dst, mst]", "own]") + "define: {own: {critic: rgl}}\n"
-    found = mistake(tmp_path, text)
-    assert "define.own.critic: unknown regime 'rgl'. Did you mean 'rigl'?" in found
+    sentence = mistake(tmp_path, text)
+    assert "define.own.critic: unknown regime 'rgl'. Did you mean 'rigl'?" in sentence
 
 
 def test_an_own_regime_may_differ_per_module(tmp_path):
@@ -143,11 +144,11 @@ def test_the_action_repeat_is_the_tasks_unless_a_suite_states_one(tmp_path, monk
 
 def test_a_wrong_claim_is_one_sentence(tmp_path):
     path = tmp_path / "claims.yaml"
-    for wrong, words in (
+    for rest, words in (
         ("than: nobody", "'nobody'"),
         ("than: dense, figure: speed", "unknown figure 'speed'"),
     ):
-        path.write_text(TINY + f"claims: [{{claim: x, regime: mst, {wrong}}}]\n")
+        path.write_text(TINY + f"claims: [{{claim: x, regime: mst, {rest}}}]\n")
         with pytest.raises(UserError, match=words):
             load(str(path))
 

@@ -71,6 +71,7 @@ def test_tasks_are_averaged_and_each_is_shown():
         for seed, offset in enumerate((-1.0, 0.0, 1.0))
     ]
     both = [run for run in runs(means, tasks) if (run.task, run.regime) != (tasks[1], "mst")]
+
     (contrast,) = contrasts([*both, *higher])
     assert contrast.difference.value == pytest.approx((10.0 + 30.0) / 2.0)
     assert [(task, single.value) for task, single, _ in contrast.tasks] == [

@@ -90,6 +90,7 @@ def test_a_changed_release_is_refused(release):
     document = json.loads(path.read_bytes())
     payload = envelope.open_envelope(path.read_bytes()).payload
     forged = envelope.sign(payload.replace(b"c" * 64, b"b" * 64), keys.one_use_key())
+
     changes = (
         {"payload": forged["payload"]},
         {"signatures": forged["signatures"]},

@@ -100,6 +100,7 @@ def test_what_is_lost_is_told_and_counted(stated, folder):
 
 def hostile(stated):
     """The same report, its maker having put markup into every text that is free."""
+    # Where it comes from.
     origin = stated.origin
     hardware = replace(
         origin.hardware, architecture=HOSTILE, cpu=HOSTILE, cpu_flags=(HOSTILE,), gpus=(HOSTILE,)
@@ -112,6 +113,8 @@ def hostile(stated):
         times=replace(origin.times, started=HOSTILE),
         fingerprints={HOSTILE: HOSTILE},
     )
+
+    # The runs, one of them failed.
     runs = [
         replace(run, regime=run.regime + HOSTILE, task=HOSTILE, failure=None) for run in stated.runs
     ]
@@ -119,6 +122,7 @@ def hostile(stated):
     runs[0] = replace(
         runs[0], failure=Failure("agent", HOSTILE, 0), failure_signatures=(signature,)
     )
+
     return replace(
         stated,
         suite=replace(stated.suite, name=HOSTILE, changes=(HOSTILE,)),

@@ -103,7 +103,7 @@ def test_the_ratio_of_spreads_is_an_f_test():
 
 
 def test_evidence_grows_by_hand():
-    # One pair at half of the scale: (1 + b/2) and (1 - b/2) have mean 1. A second one makes it more.
+    # One pair at half of the scale: (1 + b/2) and (1 - b/2) have mean 1. A second adds to it.
     assert stats.e_values([0.5], 1.0) == pytest.approx([1.0])
     expected = np.mean([(1 + s * b / 2) ** 2 for s in (1, -1) for b in stats.BETS])
     assert stats.e_values([5.0, 5.0], 10.0)[-1] == pytest.approx(expected)
