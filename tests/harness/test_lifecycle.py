@@ -1,9 +1,6 @@
 """Killed between training and signature, a run is completed by the same command."""
 
-import base64
 import fcntl
-import json
-import shutil
 from functools import partial
 
 import pytest
@@ -16,14 +13,11 @@ from harness.options import Options
 from harness.planning.plan import read_plan
 from harness.run import Request, execute
 from harness.training import loop
-from helpers.runs import carry_out, promised, promised_of_cohorts, stop_after
+from helpers.forge import statement_of
+from helpers.runs import Killed, carry_out, promised, promised_of_cohorts, stop_after
 from leaderboard.formats import envelope
 from leaderboard.formats.keys import one_use_key
 from leaderboard.verification.verify import verify
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: nobody handles it."""
 
 
 def die(*arguments, **options):
@@ -33,8 +27,7 @@ def die(*arguments, **options):
 
 def signed_statuses(folder):
     """What the entry of a folder states of its runs."""
-    document = json.loads(Folder(folder).entry.read_bytes())
-    statement = json.loads(base64.b64decode(document["payload"]))
+    statement = statement_of(Folder(folder).entry)
     return {run["status"] for run in statement["predicate"]["runs"]}
 
 
@@ -97,9 +90,9 @@ def test_no_result_outlives_its_records(fresh, tiny_entry, monkeypatch):
 
 
 @pytest.fixture
-def with_checkpoint(tiny_entry, tmp_path):
+def with_checkpoint(entry):
     """A finished folder whose process was killed before it cleared the checkpoint."""
-    folder = shutil.copytree(tiny_entry.parent, tmp_path / tiny_entry.parent.name)
+    folder = entry.parent
     checkpoint = Folder(folder).cohort(0).checkpoint
     checkpoint.mkdir(exist_ok=True)
     for name in ("rows-0.bin", "3.json", ".3.safetensors"):

@@ -9,6 +9,7 @@ from harness.entries.merge import merge
 from harness.errors import NonConforming, UserError
 from harness.planning.plan import read_plan
 from helpers.forge import forge_level
+from helpers.runs import Killed
 from leaderboard.formats.keys import one_use_key
 from leaderboard.verification.verify import verify
 
@@ -32,10 +33,6 @@ def test_other_experiments_and_changed_runs_are_not_merged(three_seeds, old, oth
     forge_level(old, 50.0)
     with pytest.raises(UserError, match="one of them was changed"):
         merge([three_seeds, old], tmp_path / "merged", one_use_key())
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: nobody handles it."""
 
 
 @pytest.mark.parametrize("files", [5, 6])

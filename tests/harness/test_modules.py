@@ -19,12 +19,15 @@ class PairSpec(MRQSpec):
     BLOCKS: ClassVar = {"critic": "T6", "actor": "T5"}
 
     def shapes(self, task):
+        """Without the encoder's."""
         return {name: shape for name, shape in super().shapes(task).items() if name != "encoder"}
 
     def flops(self, weights):
+        """As many as there are weights."""
         return float(sum(sum(layers.values()) for layers in weights.values()))
 
     def updates(self, agent_steps):
+        """Without the encoder's."""
         return {name: super(PairSpec, self).updates(agent_steps)[name] for name in self.MODULES}
 
 

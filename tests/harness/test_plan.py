@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import shutil
 
 import pytest
 
@@ -80,24 +79,25 @@ def test_a_plan_survives_its_files(tiny_suite, tmp_path):
     assert read_plan(folder / "plan.json") == plan
 
 
-def test_a_signed_entry_keeps_the_name_of_its_suite(tiny_entry, tmp_path):
+def test_a_signed_entry_keeps_the_name_of_its_suite(entry):
     """Another suite with the same runs would have the same folder."""
-    folder = shutil.copytree(tiny_entry.parent, tmp_path / tiny_entry.parent.name)
+    folder = entry.parent
     plan = read_plan(folder / "plan.json")
     renamed = dataclasses.replace(plan, suite=dataclasses.replace(plan.suite, name="mine"))
     with pytest.raises(UserError, match=r"holds the entry of suite tiny version 1 \(own suite"):
-        write_plan(renamed, tmp_path)
+        write_plan(renamed, folder.parent)
     (folder / "entry.dsse.json").unlink()
-    write_plan(renamed, tmp_path)
+    write_plan(renamed, folder.parent)
     assert read_plan(folder / "plan.json") == renamed
 
 
-def test_an_entry_is_signed_for_the_suite_that_ran(tiny_entry, tmp_path):
+def test_an_entry_is_signed_for_the_suite_that_ran(entry):
     """Another suite with the same runs was planned into the folder before it was signed."""
-    folder = shutil.copytree(tiny_entry.parent, tmp_path / tiny_entry.parent.name)
+    folder = entry.parent
     plan = read_plan(folder / "plan.json")
-    (folder / "entry.dsse.json").unlink()
-    write_plan(dataclasses.replace(plan, suite=dataclasses.replace(plan.suite, name="b")), tmp_path)
+    entry.unlink()
+    renamed = dataclasses.replace(plan.suite, name="b")
+    write_plan(dataclasses.replace(plan, suite=renamed), folder.parent)
     verdict = verify(write_entry(folder, plan, one_use_key()))
     assert verdict.accepted
     assert verdict.documents.suite.name == plan.suite.name

@@ -15,6 +15,10 @@ from helpers.program import command
 from leaderboard.formats.keys import one_use_key
 
 
+class Killed(BaseException):
+    """Stands for SIGKILL inside this process: nobody handles it."""
+
+
 def finished_run(suite, out, *overrides, **request):
     """Carries a suite file out in this process; returns the path of its signed entry."""
     carried_out = execute(
