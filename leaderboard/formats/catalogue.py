@@ -1,0 +1,63 @@
+"""What tasks and algorithms there are, for whoever judges an entry without torch or a simulator.
+
+catalogue.json is written by `make tables` from the tables of envs and agents.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from importlib import resources
+
+from leaderboard.formats.document import parse
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task."""
+
+    observations: dict[str, int]
+    """Observation keys and widths that an agent sees."""
+    returns: tuple[float, ...]
+    """Lowest and highest return of an episode."""
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """An algorithm."""
+
+    modules: tuple[str, ...]
+    """What every run of it trains, in the order of tables and pages."""
+    policy_modules: tuple[str, ...]
+    """The modules that acting needs."""
+    settings: tuple[str, ...]
+    """Names of its settings."""
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """catalogue.json."""
+
+    tasks: dict[str, Task]
+    algorithms: dict[str, Algorithm]
+    rules: tuple[str, ...]
+    """Ways to train one module."""
+    distributions: tuple[str, ...]
+    """How sparsity is spread over the layers of a module."""
+    blocks: tuple[str, ...]
+    """Types of hidden layers."""
+    residuals: tuple[str, ...]
+
+
+@functools.cache
+def catalogue() -> Catalogue:
+    """The catalogue of this version."""
+    content = resources.files("leaderboard.formats").joinpath("catalogue.json").read_bytes()
+    return parse(Catalogue, content, "catalogue.json")
+
+
+def return_range(task: str) -> tuple[float, float]:
+    """Lowest and highest return of an episode of a task of the catalogue. The lowest is the task's
+    floor: what a run without a score counts as."""
+    low, high = catalogue().tasks[task].returns
+    return low, high
