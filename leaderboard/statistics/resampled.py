@@ -52,7 +52,7 @@ def two_sided(differences: Array, returns: Array, claimed: Array, fresh: int) ->
 def _tail(distances: Array, centred: Array, claimed: Array, fresh: int) -> Array:
     """Twice the probability of a D above `distances`."""
     t = _saddlepoint(distances, centred, claimed, fresh)
-    value, _, curvature = _cumulants(t, centred, claimed, fresh)
+    value, _, curvature = cumulants(t, centred, claimed, fresh)
 
     w = np.sqrt(np.maximum(2.0 * (t * distances - value), NEAR**2))
     u = np.maximum(t * np.sqrt(curvature), SMALLEST)
@@ -63,12 +63,12 @@ def _tail(distances: Array, centred: Array, claimed: Array, fresh: int) -> Array
 def _saddlepoint(distances: Array, centred: Array, claimed: Array, fresh: int) -> Array:
     """The t of each group with K'(t) = distance, by Newton's method inside a bracket: [B]."""
     low = np.zeros(len(distances))
-    _, _, curvature = _cumulants(low, centred, claimed, fresh)
+    _, _, curvature = cumulants(low, centred, claimed, fresh)
     high = distances / curvature
 
     # K' rises, so doubling ends above t.
     for _ in range(STEPS):
-        _, slope, _ = _cumulants(high, centred, claimed, fresh)
+        _, slope, _ = cumulants(high, centred, claimed, fresh)
         below = slope < distances
         if not below.any():
             break
@@ -77,7 +77,7 @@ def _saddlepoint(distances: Array, centred: Array, claimed: Array, fresh: int) -
 
     t = high
     for _ in range(STEPS):
-        _, slope, curvature = _cumulants(t, centred, claimed, fresh)
+        _, slope, curvature = cumulants(t, centred, claimed, fresh)
         high = np.where(slope >= distances, t, high)
         low = np.where(slope < distances, t, low)
 
@@ -90,7 +90,7 @@ def _saddlepoint(distances: Array, centred: Array, claimed: Array, fresh: int) -
     return t
 
 
-def _cumulants(t: Array, centred: Array, claimed: Array, fresh: int) -> tuple[Array, Array, Array]:
+def cumulants(t: Array, centred: Array, claimed: Array, fresh: int) -> tuple[Array, Array, Array]:
     """K, K' and K'' of each group at its t: three times [B]."""
     runs = centred.shape[1]
     sums = [np.zeros(len(t)) for _ in range(3)]
