@@ -35,10 +35,11 @@ def register(app: typer.Typer) -> None:
 def compare(a: Folder, b: Folder, as_json: JsonOption = False) -> None:
     """Two finished plan folders side by side: differences with their intervals, no verdict."""
     from harness.entries.regress import sides
-    from leaderboard.pages.table import difference_table, differences
+    from leaderboard.pages.differences import difference_table, differences
+    from leaderboard.statistics.scores import scored
 
     old, new = _judged(lambda: sides(a, b))
-    rows = differences(old.runs, new.runs)
+    rows = differences(scored(old.runs), scored(new.runs))
     if as_json:
         print_json([asdict(row) for row in rows])
         return
