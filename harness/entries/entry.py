@@ -9,14 +9,14 @@ from harness.entries.manifest import read_manifest
 from harness.files import digest_file, dump_json, write_atomic, write_json
 from harness.folder import Folder
 from harness.planning.cohorts import Cohort
-from harness.planning.plan import Plan, Run
+from harness.planning.plan import Plan
 from harness.training.faults import Fault, all_faults
 from harness.training.results import read_results
 from leaderboard.formats import envelope
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.manifest import Manifest
 from leaderboard.formats.plan import Budget
-from leaderboard.formats.run import Failure, StatedRun, results_csv
+from leaderboard.formats.run import Failure, Run, StatedRun, results_csv
 from leaderboard.formats.statement import (
     RUN_TYPE,
     PlanReference,

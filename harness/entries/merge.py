@@ -13,9 +13,10 @@ from harness.entries.verified import verified
 from harness.errors import NonConforming, UserError
 from harness.files import digest_file, write_atomic, write_json
 from harness.folder import Folder, RunFolder
-from harness.planning.plan import Plan, Run, check_writable, read_plan, write_plan
+from harness.planning.plan import Plan, check_writable, read_plan, write_plan
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.manifest import Manifest, Times
+from leaderboard.formats.run import Run
 
 SAME = (
     "schema",

@@ -19,11 +19,12 @@ from envs.tasks import TASKS
 from harness.errors import UNVERIFIED, UserError
 from harness.folder import Folder
 from harness.machine import resources
-from harness.planning.plan import Plan, Run
+from harness.planning.plan import Plan
 from harness.planning.shapes import task_shape
 from harness.planning.sizing import BYTES_PER_PARAMETER
 from harness.seeding import generator
 from harness.training.agents import build_agent
+from leaderboard.formats.run import Run
 
 SLACK = 1 << 20
 """Bytes that a file of tensors may have beyond its tensors."""

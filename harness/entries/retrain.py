@@ -14,11 +14,11 @@ import torch
 from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import Cohort, alike, program
-from harness.planning.plan import Plan, Run, write_plan
+from harness.planning.plan import Plan, write_plan
 from harness.seeding import generator
 from harness.training.results import read_result
 from harness.training.unit import run_cohort
-from leaderboard.formats.run import StatedRun
+from leaderboard.formats.run import Run, StatedRun
 
 FAR = 4.0
 """Standard deviations of a difference of two seeds by which a retrained run may score lower."""

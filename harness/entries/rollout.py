@@ -20,10 +20,10 @@ from envs.tasks import TASKS
 from envs.worker import Worker
 from harness.entries.policies import load_policies
 from harness.planning.cohorts import Program, program
-from harness.planning.plan import Plan, Run
+from harness.planning.plan import Plan
 from harness.seeding import environment_seed
 from harness.training.evaluation import Evaluator
-from leaderboard.formats.run import StatedRun
+from leaderboard.formats.run import Run, StatedRun
 from leaderboard.statistics.inflation import inflated
 
 

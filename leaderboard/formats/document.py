@@ -117,16 +117,19 @@ def convert(hint: Any, value: object, location: str) -> Any:
     origin = typing.get_origin(hint)
     arguments = typing.get_args(hint)
 
-    # X | None
+    # X | None, or None alone
+    if value is None and (hint is type(None) or type(None) in arguments):
+        return None
     if origin in (Union, types.UnionType):
-        if value is None:
-            return None
         some = next(argument for argument in arguments if argument is not type(None))
         return convert(some, value, location)
 
     # Choices, then everything that has parts.
+    if hint is type(None):
+        raise DocumentError(f"{location}: expected null, found {_show(value)}.")
     if origin is Literal:
-        if value not in arguments:
+        # True equals 1, and 1.0 does: the type counts too.
+        if not any(type(value) is type(choice) and value == choice for choice in arguments):
             choices = suggestion(value, map(str, arguments))
             raise DocumentError(f"{location}: {_show(value)} is not a choice.{choices}")
         return value

@@ -17,9 +17,9 @@ from harness.entries.verified import Refused
 from harness.errors import Incomplete, NonConforming, UserError
 from harness.files import digest_bytes, dump_json, write_atomic
 from harness.machine import canary
-from harness.planning.plan import Run
 from helpers.forge import forge_level, redigest, resign, resign_files, table_of
 from helpers.program import call
+from leaderboard.formats.run import Run
 from leaderboard.verification.verify import verify
 
 OTHER_CANARY = {"canary": "0" * 64}
