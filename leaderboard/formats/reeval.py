@@ -66,9 +66,9 @@ class TrainedAgain:
 class Equivalence:
     """Two one-sided tests of the retrained scores against the entry's fresh ones."""
 
-    low: float
-    """Of the 90 percent interval of the mean difference."""
-    high: float
+    low: float | None
+    """Of the 90 percent interval of the mean difference; None below three runs."""
+    high: float | None
     margin: float
     """Differences within it count as none."""
     power: float

@@ -45,6 +45,8 @@ class Documents:
     manifest: Manifest
     files: SignedFiles
     """Reads what else was signed, and nothing else."""
+    content: bytes
+    """The entry's own file."""
     payload_sha256: str
     """What statements about this entry bind to."""
     reeval: Signed[Reevaluation] | None
@@ -118,8 +120,10 @@ class Entry:
     """Whether absent tensors are a failure."""
     reeval: Path | None
 
+    content: bytes = field(init=False)
+    """The entry's own file. Set by the check `envelope`."""
     envelope: Envelope = field(init=False)
-    """Set by the check `envelope`."""
+    """Set by `envelope`."""
     statement: Statement[Predicate] = field(init=False)
     """Set by `statement`, believed from `signature` on."""
     files: SignedFiles = field(init=False)

@@ -16,8 +16,8 @@ LARGEST_ENTRY = 16 << 20
 
 def check_envelope(entry: Entry) -> Judgement:
     """(0) Threat: an entry that two readers read differently."""
-    content = read_limited(entry.path, LARGEST_ENTRY, "the entry")
-    entry.envelope = envelope.open_envelope(content)
+    entry.content = read_limited(entry.path, LARGEST_ENTRY, "the entry")
+    entry.envelope = envelope.open_envelope(entry.content)
     return passed("one signature, canonical form")
 
 

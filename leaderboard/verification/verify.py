@@ -89,6 +89,7 @@ def verify(
         suite=entry.suite,
         manifest=entry.manifest,
         files=entry.files,
+        content=entry.content,
         payload_sha256=entry.envelope.payload_sha256,
         reeval=entry.reevaluation,
     )
