@@ -1,19 +1,16 @@
 """Tests whether the returns that an entry claims agree with fresh ones, too high or too low.
 
-A run claims m episodes with mean c. Its policy then returns f on average over n fresh episodes, on
-streams that nobody knew before. The spread of the claimed episodes is the claimant's to choose, so
-no test looks at it: the variance is that of the fresh episodes, with one imagined episode at each
-end of the task's range of returns. The imagined ones stand for what fresh episodes may have missed,
-such as a fall in one episode of two hundred. A claim that differs from f by chance has the variance
-
-    s^2 (1/m + 1/n),  s^2 = sample variance of (fresh returns, lowest return, highest return).
+A run claims m episodes. Its policy is then rolled out for n fresh episodes, on streams that nobody
+knew before. The spread of the claimed episodes is the claimant's to choose, so no test looks at it.
+What honest claims would be is drawn from the fresh episodes alone, with one imagined episode at
+each end of the task's range of returns: they stand for what fresh episodes may have missed, such as
+a fall in one episode of two hundred. `resampled` says how often claimed and fresh means would
+differ so much if all episodes were drawn from there.
 
 Two families of two-sided tests share the level of an entry, and each shares its part out over its
 tests (Bonferroni). A group of runs, one task and regime, is tested by the mean of its differences:
 differences of other groups cannot cancel them. A single run is tested too, and counts only where it
-differs by more than a tenth of the range, because a policy that rarely falls differs by chance.
-
-`equivalence` compares runs that were trained again on another machine.
+differs by more than a tenth of the range: less is rarely worth a lie in one run alone.
 """
 
 from __future__ import annotations
@@ -23,7 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import gammaincinv, ndtr, stdtr, stdtrit  # scipy.stats is slow to import
+
+from leaderboard.statistics import resampled
 
 LEVEL_GROUPS = 0.004
 """Chance that an honest entry is refused for any of its groups."""
@@ -33,19 +31,10 @@ LEVEL = LEVEL_GROUPS + LEVEL_RUNS
 """Chance that an honest entry is refused."""
 FAR = 0.1
 """Share of the task's range by which a single run must differ to count."""
-SMALLEST = 1e-300
-"""Smallest p that is stated."""
 LARGEST = 1e12
 """Returns are clipped to it: a forger can sign any number."""
 SLACK = 1e-6
 """Share of the range by which a sum of rewards may leave it through rounding."""
-
-FEWEST = 3
-"""Retrained runs below which nothing is tested."""
-MARGIN = 0.1
-"""Difference that an equivalence rules out, as a share of the entry's mean score."""
-EQUIVALENCE_LEVEL = 0.05
-"""Level of each of the two one-sided tests of an equivalence."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +110,14 @@ class Outcome:
 
 
 def compare(runs: Sequence[Episodes]) -> Outcome:
-    """All tests of an entry's finished runs. Every figure of the outcome is finite."""
+    """All tests of an entry's finished runs, each with as many fresh episodes as the others.
+
+    Every figure of the outcome is finite.
+    """
     by_group: dict[str, list[Episodes]] = {}
     for run in runs:
+        if len(run.fresh) != len(runs[0].fresh):
+            raise ValueError(f"{run.run}: {len(run.fresh)} fresh episodes, not as many as others")
         by_group.setdefault(run.group, []).append(run)
 
     # Each test's level is its share of that of its family.
@@ -139,21 +133,18 @@ def _run_outcome(run: Episodes, level: float) -> RunOutcome:
     claimed = mean(run.claimed, run.low)
     fresh = mean(run.fresh, run.low)
     difference = claimed - fresh
-    freedom = len(run.fresh) - 1
-    p = two_sided(difference, math.sqrt(difference_variance(run)), freedom)
+    p = _chance(difference, [run])
 
     # A return that no episode can have needs no test.
     defect = None
-    span = run.high - run.low
     outside = [value for value in run.claimed if not _within(value, run)]
     if outside:
         defect = (
             f"claims an episode that returns {outside[0]:.6g}; the task allows"
             f" {run.low:g} to {run.high:g}"
         )
-    elif p < level and abs(difference) > FAR * span:
-        defect = f"claims {claimed:.1f}{_direction(difference)}, fresh episodes return {fresh:.1f}"
-        defect += f" (p {p:.2g})"
+    elif p < level and abs(difference) > FAR * (run.high - run.low):
+        defect = _sentence("claims", claimed, fresh, p)
     return RunOutcome(run.run, claimed, fresh, p, defect)
 
 
@@ -161,22 +152,28 @@ def _group_outcome(name: str, runs: Sequence[Episodes], level: float) -> GroupOu
     count = len(runs)
     claimed = math.fsum(mean(run.claimed, run.low) for run in runs) / count
     fresh = math.fsum(mean(run.fresh, run.low) for run in runs) / count
-    difference = claimed - fresh
+    p = _chance(claimed - fresh, runs)
 
-    error = math.sqrt(math.fsum(difference_variance(run) for run in runs)) / count
-    freedom = sum(len(run.fresh) - 1 for run in runs)
-    p = two_sided(difference, error, freedom)
-
-    defect = None
-    if p < level:
-        subject = f"its {count} runs claim" if count > 1 else "its run claims"
-        defect = f"{subject} {claimed:.1f} on average{_direction(difference)}, fresh episodes"
-        defect += f" return {fresh:.1f} (p {p:.2g})"
-    return GroupOutcome(name, count, difference, error, p, defect)
+    error = math.sqrt(math.fsum(_difference_variance(run) for run in runs)) / count
+    subject = "its run claims" if count == 1 else f"its {count} runs claim, on average,"
+    defect = _sentence(subject, claimed, fresh, p) if p < level else None
+    return GroupOutcome(name, count, claimed - fresh, error, p, defect)
 
 
-def _direction(difference: float) -> str:
-    return ", too low" if difference < 0.0 else ""
+def _sentence(subject: str, claimed: float, fresh: float, p: float) -> str:
+    """What contradicts a claim, in words."""
+    direction = "too low" if claimed < fresh else "too high"
+    return f"{subject} {claimed:.1f}, {direction}: fresh episodes return {fresh:.1f} (p {p:.2g})"
+
+
+def mean(returns: Sequence[float], low: float) -> float:
+    """Mean return, always finite: an episode that returns no number counts as `low`."""
+    return math.fsum(_finite(returns, low)) / len(returns)
+
+
+def _finite(returns: Sequence[float], low: float) -> list[float]:
+    numbers = [low if math.isnan(value) else value for value in returns]
+    return [max(-LARGEST, min(LARGEST, value)) for value in numbers]
 
 
 def _within(value: float, run: Episodes) -> bool:
@@ -185,100 +182,21 @@ def _within(value: float, run: Episodes) -> bool:
     return run.low - slack <= value <= run.high + slack
 
 
-def mean(returns: Sequence[float], low: float) -> float:
-    """Mean return, always finite: an episode that returns no number counts as `low`."""
-    return math.fsum(_clipped(returns, low)) / len(returns)
+def _chance(difference: float, runs: Sequence[Episodes]) -> float:
+    """Two-sided p value of the mean over runs of claimed less fresh."""
+    # One group of runs. Shape: [1, k, n + 2]
+    returns = np.array([[_with_imagined(run) for run in runs]])
+    claimed = np.array([float(len(run.claimed)) for run in runs])
+    fresh = len(runs[0].fresh)
+    return float(resampled.two_sided(np.array([difference]), returns, claimed, fresh)[0])
 
 
-def _clipped(returns: Sequence[float], low: float) -> list[float]:
-    numbers = [low if math.isnan(value) else value for value in returns]
-    return [max(-LARGEST, min(LARGEST, value)) for value in numbers]
+def _with_imagined(run: Episodes) -> list[float]:
+    """What honest episodes are drawn from; never all the same."""
+    return [*_finite(run.fresh, run.low), run.low, run.high]
 
 
-def difference_variance(run: Episodes) -> float:
-    """Variance of claimed less fresh mean of an honest run, by its fresh episodes alone.
-
-    It is never zero, since the imagined episodes differ.
-    """
-    values = [*_clipped(run.fresh, run.low), run.low, run.high]
-    middle = math.fsum(values) / len(values)
-    variance = math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1)
+def _difference_variance(run: Episodes) -> float:
+    """Variance of claimed less fresh mean of an honest run."""
+    variance = float(np.var(_with_imagined(run), ddof=1))
     return variance * (1.0 / len(run.claimed) + 1.0 / len(run.fresh))
-
-
-def two_sided(difference: float, error: float, freedom: int) -> float:
-    """Two-sided p value by Student's t; one fresh episode counts as one degree of freedom."""
-    p = 2.0 * float(stdtr(max(1, freedom), -abs(difference) / error))
-    return max(SMALLEST, min(1.0, p))
-
-
-# -- runs that were trained again --
-
-
-@dataclass(frozen=True)
-class Equivalence:
-    """Whether runs that were trained again on another machine score the same."""
-
-    runs: int
-    difference: float | None
-    """Mean of retrained less entry; None without a run."""
-    low: float | None
-    """Ends of the 90 percent interval of the difference; None below three runs."""
-    high: float | None
-    margin: float
-    """Difference that must lie outside of the interval on both sides."""
-    power: float
-    """Chance of passing if nothing differs, at the spread that was seen; 0 below three runs."""
-    passed: bool
-
-
-def equivalence(retrained: Sequence[float], entry: Sequence[float]) -> Equivalence:
-    """Two one-sided t tests at 5 percent each, of the differences run by run.
-
-    `retrained`: scores of the retrained runs on fresh episodes; `entry`: fresh scores of the same
-    runs of the entry, in the same order. They pass where the 90 percent interval of the mean
-    difference lies within a tenth of the entry's mean score. Fewer than three never pass.
-    """
-    differences = [ours - theirs for ours, theirs in zip(retrained, entry, strict=True)]
-    count = len(differences)
-    if not count:
-        return Equivalence(0, None, None, None, 0.0, 0.0, passed=False)
-    middle = math.fsum(differences) / count
-    margin = MARGIN * abs(math.fsum(entry) / count)
-    if count < FEWEST:
-        return Equivalence(count, middle, None, None, margin, 0.0, passed=False)
-
-    # The interval at twice the level is the same as both tests.
-    squares = math.fsum((value - middle) ** 2 for value in differences)
-    deviation = math.sqrt(squares / (count - 1))
-    half = float(stdtrit(count - 1, 1.0 - EQUIVALENCE_LEVEL)) * deviation / math.sqrt(count)
-    return Equivalence(
-        runs=count,
-        difference=middle,
-        low=middle - half,
-        high=middle + half,
-        margin=margin,
-        power=equivalence_power(deviation, count, margin),
-        passed=-margin < middle - half and middle + half < margin,
-    )
-
-
-def equivalence_power(deviation: float, count: int, margin: float, points: int = 4000) -> float:
-    """Chance that `count` differences of mean zero and this standard deviation pass.
-
-    Exact but for the midpoint rule: given the sample deviation S, the mean must lie within
-    margin - t S / sqrt(K), which has a normal probability; S^2 (K - 1) / deviation^2 is chi-squared
-    with K - 1 degrees of freedom, over whose quantiles the probability is averaged.
-    """
-    if margin <= 0.0:
-        return 0.0
-    if deviation == 0.0:
-        return 1.0
-    shares = (np.arange(points) + 0.5) / points
-    freedom = count - 1
-    sample = deviation * np.sqrt(2.0 * gammaincinv(freedom / 2.0, shares) / freedom)
-
-    error = deviation / math.sqrt(count)
-    quantile = float(stdtrit(freedom, 1.0 - EQUIVALENCE_LEVEL))
-    room = np.maximum(0.0, margin - quantile * sample / math.sqrt(count)) / error
-    return float(np.mean(2.0 * ndtr(room) - 1.0))
