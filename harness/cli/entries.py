@@ -10,7 +10,6 @@ import typer
 from harness import errors
 from harness.cli.keys import KeyOption, signing_key
 from harness.cli.printing import JsonOption, print_json, print_verdict
-from harness.errors import UserError
 
 TrustOption = Annotated[
     Path | None,
@@ -34,24 +33,22 @@ def sign(
 
     The old entry is verified first.
     """
-    from harness.entries.entry import write_entry
-    from harness.folder import Folder
-    from harness.planning.plan import read_plan
-    from leaderboard.verification.verify import verify
+    from harness.entries.entry import sign_again
+    from harness.entries.page import write_report
+    from harness.entries.verified import Refused, verified
 
     # The key is read first: nobody waits for a verification before hearing of a wrong passphrase.
     signing = signing_key(key)
-    path = Folder(folder).entry
-    if not path.exists():
-        raise UserError(f"{path}: no entry to sign; `mst-bench run` makes one.")
 
-    # A new signature must not cover files that were changed under the old one.
-    verdict = verify(path)
-    if not verdict.accepted:
-        print_verdict(verdict)
-        raise typer.Exit(errors.UNVERIFIED)
-    entry = write_entry(folder, read_plan(Folder(folder).plan), signing)
-    typer.echo(f"{entry}: signed with key {signing.key_id[:16]}")
+    # A new signature covers what was verified under the old one, and nothing else.
+    try:
+        entry = verified(folder)
+    except Refused as refused:
+        print_verdict(refused.verdict)
+        raise typer.Exit(errors.UNVERIFIED) from None
+    sign_again(entry, signing)
+    write_report(folder)
+    typer.echo(f"{entry.path}: signed with key {signing.key_id[:16]}")
 
 
 def verify(

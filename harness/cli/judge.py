@@ -125,15 +125,12 @@ def _carry_out(candidate: Path) -> Confirm:
     candidate's size."""
 
     def confirm(plan: Plan) -> Path:
-        from harness.entries.entry import stated_runs
-        from harness.folder import Folder as PlanFolder
-        from harness.planning.plan import read_plan
+        from harness.entries.verified import verified
         from harness.run import Request, carry_out
         from leaderboard.formats.keys import one_use_key
 
         # Cohorts of the same size round the same way, and their speeds compare.
-        runs = stated_runs(candidate, read_plan(PlanFolder(candidate).plan))
-        members = max(run.members for run in runs)
+        members = max(run.members for run in verified(candidate).runs)
         request = Request(plan.suite.name, candidate.parent, members=members)
         return Path(carry_out(plan, "any", request, one_use_key()).summary.folder)
 
@@ -184,7 +181,7 @@ def reeval(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Roll every submitted policy out again and sign the outcome: L1.
+    """Measure every submitted policy anew and sign the outcome: L1.
 
     Exit 4 if an entry claims what it does not hold.
     """
@@ -192,14 +189,14 @@ def reeval(
 
     signing = signing_key(key)
     outcome = _judged(lambda: reevaluate(entry, signing, to, retrain, trust))
+    stated = outcome.stated
     if as_json:
-        document = asdict(outcome)
-        document |= {"statement": str(outcome.statement), "accepted": outcome.accepted}
-        print_json(document)
+        words = {"level": stated.level, "accepted": stated.accepted}
+        print_json({**asdict(stated), **words, "statement": str(outcome.path)})
     else:
         for line in verdict_lines(outcome):
             typer.echo(line)
-    if not outcome.accepted:
+    if not stated.accepted:
         raise typer.Exit(errors.UNVERIFIED)
 
 

@@ -72,12 +72,11 @@ def _check_memory(plan: Plan, run: Run, members: int) -> None:
     size = 0
     for layers, copies in plan.agent_settings(run).shapes(shape).values():
         size += members * copies * sum(layer.size for layer in layers)
-    needed = (
-        size * BYTES_PER_PARAMETER / 2**30 + plan.evaluation.environments * task.memory_mib / 1024
-    )
+    environments = plan.evaluation.environments
+    needed = size * BYTES_PER_PARAMETER / 2**30 + environments * task.memory_mib / 1024
     if needed > resources.memory_gib():
         raise Unreadable(
-            f"the plan's networks of {size} weights and its {plan.evaluation.environments}"
+            f"the plan's networks of {size} weights and its {environments}"
             f" environments need {needed:.1f} GiB, more than there is memory for here."
         )
 

@@ -35,6 +35,7 @@ from leaderboard.formats.manifest import Hardware
 from leaderboard.formats.reeval import Reevaluation, reeval_document
 from leaderboard.formats.statement import Signer
 from leaderboard.statistics import claimed
+from leaderboard.statistics.equivalence import equivalence
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,6 @@ def _stated(
     defects = tests.defects
     defects += _unrepeated(rolled_out, retrained, differs)
     defects += first_mask_defects(entry.plan, entry.runs)
-    equivalence = _equivalence(rolled_out, retrained)
-
     return Reevaluation(
         signer=Signer.of(key),
         plan=entry.plan.id,
@@ -119,7 +118,7 @@ def _stated(
         retrained=tuple(
             reeval.TrainedAgain(run.run.name, run.repeated, run.fresh) for run in retrained
         ),
-        equivalence=equivalence,
+        equivalence=_equivalence(rolled_out, retrained),
         versions=provenance.versions(),
         hardware=build(Hardware, provenance.hardware(), "hardware"),
         fingerprints=fingerprints,
@@ -163,7 +162,7 @@ def _equivalence(
         episodes = measured[run.run]
         again.append(episodes.low if run.fresh is None else run.fresh)
         entry.append(claimed.mean(episodes.fresh, episodes.low))
-    test = claimed.equivalence(again, entry)
+    test = equivalence(again, entry)
     return reeval.Equivalence(test.low, test.high, test.margin, test.power, test.passed)
 
 

@@ -73,6 +73,10 @@ class Verified:
         except DocumentError as error:
             raise Changed(f"{self.path}: {error}") from None
 
+    def read_if_signed(self, name: str) -> bytes | None:
+        """The same; None for a file that is not among the signed ones."""
+        return self.read(name) if name in self.documents.files.digests else None
+
     def names(self, run: Run) -> list[str]:
         """The signed files of a run."""
         beginning = run_file(run.name, "")

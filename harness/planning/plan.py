@@ -177,9 +177,8 @@ def read_stated(path: Path) -> tuple[Stated, SuiteReference]:
 def plan_of(stated: Stated, suite: SuiteReference) -> Plan:
     """The plan that a document states; UserError if its networks are not those that its settings
     give, which only the algorithm knows."""
-    fields: dict[str, Any] = {
-        field.name: getattr(stated, field.name) for field in dataclasses.fields(stated)
-    }
+    names = [field.name for field in dataclasses.fields(stated)]
+    fields: dict[str, Any] = {name: getattr(stated, name) for name in names}
     regimes = dict[str, dict[str, ModuleRegime]]()
     for name, regime in stated.regimes.items():
         regimes[name] = {module: _module_regime(triple) for module, triple in regime.items()}
@@ -189,9 +188,9 @@ def plan_of(stated: Stated, suite: SuiteReference) -> Plan:
     if plan.agent_settings().updates(plan.budget.agent_steps) != plan.budget.updates:
         raise UserError("plan.json: budget: updates are not those that the settings give.")
     for run in {run.group: run for run in plan.runs}.values():
-        regime = plan.regimes[run.regime]
+        triples = plan.regimes[run.regime]
         repeat = plan.budget.action_repeat
-        counted = count(plan.agent_settings(run), regime, run.task, repeat)
+        counted = count(plan.agent_settings(run), triples, run.task, repeat)
         if counted != (plan.sizes[run.group], plan.networks[run.group]):
             raise UserError(f"plan.json: {run.group}: its layers are not those of its settings.")
     return plan

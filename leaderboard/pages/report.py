@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from leaderboard.formats.manifest import Origin
 from leaderboard.formats.plan import Plan
-from leaderboard.formats.records import EvaluationRecord, LearningCurve, read_evaluations
+from leaderboard.formats.records import EvaluationRecord, LearningCurve, learning_curves
 from leaderboard.formats.run import StatedRun
 from leaderboard.formats.statement import Signer
 from leaderboard.formats.suite import SuiteReference
@@ -98,8 +97,8 @@ class TaskSection:
     diagnostics: list[Drawing]
 
 
-def render(report: ReportInput, folder: Path) -> str:
-    """The page as HTML. Curves come from the records under `folder`."""
+def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
+    """The page as HTML. `read`: gives the records of runs, for their curves (learning_curves)."""
     runs = report.runs
     tasks = list(dict.fromkeys(run.task for run in runs))
     regimes = list(dict.fromkeys(run.regime for run in runs))
@@ -110,7 +109,7 @@ def render(report: ReportInput, folder: Path) -> str:
     last: dict[str, EvaluationRecord] = {}
     for number, task in enumerate(tasks):
         task_runs = [run for run in report.recorded if run.task == task]
-        curves = read_evaluations(folder, task_runs)
+        curves = learning_curves(task_runs, read)
         drawings = _Drawings(number, regimes, report.plan.modules)
         sections.append(drawings.section(task, task_runs, curves))
         last.update(

@@ -136,7 +136,7 @@ def _check_measured(entry: Entry, reeval: Reevaluation) -> None:
     """It measured every finished run of this entry once, against what the entry claims, on as many
     episodes as the suite says, and anyone can repeat it: the policies are signed."""
     finished = {run.name: run for run in entry.predicate.runs if run.finished}
-    if Counter(run.run for run in reeval.runs) != Counter(finished):
+    if Counter(run.run for run in reeval.runs) != Counter(list(finished)):
         raise Defect(f"{entry.reeval}: is not of exactly the finished runs of this entry")
     episodes = entry.plan.evaluation.fresh_episodes
     if reeval.fresh_episodes != episodes or reeval.plan != entry.predicate.plan.id:

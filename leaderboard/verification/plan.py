@@ -1,4 +1,4 @@
-"""Checks (5) and (7): the plan is one that may bear its suite's name, and the files are its runs'."""
+"""Checks (5) and (7): the plan may bear its suite's name, and the files are those of its runs."""
 
 from __future__ import annotations
 

@@ -24,7 +24,6 @@ def name_signer(statement, key):
     """States in a statement who signs it, where it still has a place for that."""
     if isinstance(statement.get("predicate"), dict):
         statement["predicate"]["signer"] = {
-            "key_id": key.key_id,
             "public_key": key.public_hex,
             "one_use": key.one_use,
         }
