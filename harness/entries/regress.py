@@ -17,7 +17,7 @@ from harness.entries.verified import verified
 from harness.errors import Incomplete, NonConforming, UserError
 from harness.files import digest_file
 from harness.folder import Folder
-from harness.planning.plan import Plan, read_plan
+from harness.planning.plan import Plan
 from harness.training.results import read_timings
 from leaderboard.formats.manifest import Manifest
 from leaderboard.formats.run import StatedRun
@@ -133,8 +133,8 @@ def sides(baseline: Path, candidate: Path) -> tuple[Side, Side]:
 
 
 def _side(folder: Path) -> Side:
-    documents = verified(folder).documents
-    runs = documents.statement.predicate.runs
+    entry = verified(folder)
+    runs = entry.runs
     missing = sum(run.missing for run in runs)
     if missing:
         raise Incomplete(
@@ -146,7 +146,7 @@ def _side(folder: Path) -> Side:
         raise UserError(
             f"{folder}: has one seed; a comparison needs two at least, and says little below five."
         )
-    return Side(folder, read_plan(Folder(folder).plan), documents.manifest, runs)
+    return Side(folder, entry.plan, entry.documents.manifest, runs)
 
 
 def _check_comparable(old: Side, new: Side) -> None:

@@ -13,6 +13,10 @@ from harness.errors import UserError, suggestion
 from harness.planning.regimes import ResolvedSuite, resolve
 from harness.planning.suite import Suite
 from harness.suites import shipped
+from leaderboard.formats.names import check_name
+
+LONGEST_SUITE = 60
+"""Most letters of a suite's name."""
 
 
 def load(name: str, overrides: tuple[str, ...] = ()) -> ResolvedSuite:
@@ -65,8 +69,30 @@ def _path(name: str) -> Path:
     )
 
 
+def _check_own_names(suite: Suite, location: str) -> None:
+    """The names that a suite gives become folders and titles; those of shipped regimes are taken.
+
+    UserError names the first that does not do."""
+    named = [("suite", suite.suite), *[("define", name) for name in suite.define]]
+    for key, name in named:
+        try:
+            check_name(name, "name")
+        except ValueError as error:
+            raise UserError(f"{location}: {key}: {error}.") from None
+
+    # A plan that is not the shipped suite's is called `own-` and this name.
+    if len(suite.suite) > LONGEST_SUITE:
+        raise UserError(f"{location}: suite: expected a name of at most {LONGEST_SUITE} letters.")
+    for name in suite.define:
+        if name in REGIMES:
+            raise UserError(
+                f"{location}: define.{name}: is the name of a shipped regime; give yours another."
+            )
+
+
 def _check(suite: Suite, location: str) -> None:
-    """The suite names what exists, and counts what is possible."""
+    """The suite names what exists, counts what is possible, and its own names make folders."""
+    _check_own_names(suite, location)
     check_names(suite.regimes, (*REGIMES, *suite.define), f"{location}: regimes", "regime")
     check_names((suite.agent,), AGENTS, f"{location}: agent", "agent")
     if suite.seeds < 1 or suite.first_seed < 0:
