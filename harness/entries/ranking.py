@@ -9,6 +9,8 @@ from harness.machine import image
 from harness.planning.plan import Plan
 from harness.seeding import SUITE_SOURCE
 
+DRIFTED = "code or libraries changed during a run (--allow-drift)"
+
 
 def unranked_because(
     plan: Plan, drifted: bool = False, simulated: Mapping[str, str] | None = None
@@ -19,7 +21,7 @@ def unranked_because(
     """
     reasons = list[str]()
     if drifted:
-        reasons.append("code or libraries changed during a run (--allow-drift)")
+        reasons.append(DRIFTED)
 
     # The plan
     if plan.suite.changes:
