@@ -82,13 +82,13 @@ def test_the_lease_of_somebody_else_is_judged_by_its_progress(path, tmp_path, mo
     def denied(*arguments):
         raise PermissionError
 
-    path.touch()
-    monkeypatch.setattr(leases.os, "open", denied)
-    assert not running(tmp_path, COHORT)
     progress = path.with_name("progress.json")
     progress.touch()
+    monkeypatch.setattr(leases.os, "open", denied)
     assert running(tmp_path, COHORT)
     os.utime(progress, (0, 0))
+    assert not running(tmp_path, COHORT)
+    progress.unlink()
     assert not running(tmp_path, COHORT)
 
 
