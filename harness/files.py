@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,23 +23,37 @@ def dump_json(document: Any) -> bytes:
     return text.encode() + b"\n"
 
 
+def no_link(path: str, flags: int) -> int:
+    """Opener for `open`. UserError for a path that is a link: what it names may lie anywhere."""
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UserError(
+                f"{path}: is a link, and no link is written through; remove it."
+            ) from None
+        raise
+
+
 def write_atomic(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:
     """Write under a temporary name in the same folder, then rename.
 
-    A reader sees the old file or the new one.
+    A reader sees the old file or the new one. Nobody can know the temporary name before, nor have
+    put anything there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     parts = [data] if isinstance(data, bytes) else data
-    try:
-        with open(temporary, "wb") as file:
+    with open(temporary, "xb", opener=no_link) as file:
+        try:
             for part in parts:
                 file.write(part)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
 
 
 def write_json(path: Path, document: Any) -> None:

@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 def compare(a: Folder, b: Folder, as_json: JsonOption = False) -> None:
     """Two finished plan folders side by side: differences with their intervals, no verdict."""
-    from harness.entries.regress import sides
+    from harness.entries.sides import sides
     from leaderboard.pages.table import difference_table, differences
 
     old, new = _judged(lambda: sides(a, b))
@@ -121,16 +121,12 @@ def _print_outcome(outcome: Outcome, as_json: bool) -> None:
 
 
 def _carry_out(candidate: Path) -> Confirm:
-    """Carries a plan out beside the candidate's folder, with this code, in cohorts of the
-    candidate's size."""
+    """Carries a plan out beside the candidate's folder, with this code."""
 
-    def confirm(plan: Plan) -> Path:
-        from harness.entries.verified import verified
+    def confirm(plan: Plan, members: int) -> Path:
         from harness.run import Request, carry_out
         from leaderboard.formats.keys import one_use_key
 
-        # Cohorts of the same size round the same way, and their speeds compare.
-        members = max(run.members for run in verified(candidate).runs)
         request = Request(plan.suite.name, candidate.parent, members=members)
         return Path(carry_out(plan, "any", request, one_use_key()).summary.folder)
 

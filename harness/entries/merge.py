@@ -18,9 +18,7 @@ from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.layout import RESULT, TIMING
 from leaderboard.formats.manifest import Manifest, Times
 from leaderboard.formats.names import OWN
-from leaderboard.formats.plan import suite_digest
 from leaderboard.formats.run import Run
-from leaderboard.formats.shipped import named
 from leaderboard.formats.suite import SuiteReference
 
 SAME = (
@@ -89,11 +87,9 @@ def _merged_plan(entries: list[Verified]) -> Plan:
     )
 
     # Parts of a shipped suite's plan may make it whole; then it bears its name.
-    name = first.plan.suite.name.removeprefix(OWN)
-    suite = replace(first.plan.suite, name=name, changes=tuple(dict.fromkeys(changes)))
-    changed: dict[str, Any] = {"suite": suite, "runs": tuple(ordered), **tables}
-    merged = replace(first.plan, **changed)
-    return replace(merged, suite=named(suite, suite_digest(merged.canonical())))
+    joined: dict[str, Any] = {"runs": tuple(ordered), **tables}
+    merged = replace(first.plan, **joined)
+    return merged.called(first.plan.suite.name, tuple(dict.fromkeys(changes)))
 
 
 def _different_fields(plan: Plan, first: Plan) -> list[str]:

@@ -12,6 +12,8 @@ from leaderboard.formats.names import OWN
 OWN_SUITE = "not a shipped suite"
 """What the reason of a plan of somebody's own begins with."""
 
+DRIFTED = "code or libraries changed during a run (--allow-drift)"
+
 
 def unranked_because(
     plan: Plan, drifted: bool = False, simulated: Mapping[str, str] | None = None
@@ -22,7 +24,7 @@ def unranked_because(
     """
     reasons = list[str]()
     if drifted:
-        reasons.append("code or libraries changed during a run (--allow-drift)")
+        reasons.append(DRIFTED)
 
     # The plan
     if plan.suite.name.startswith(OWN):

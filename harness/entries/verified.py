@@ -51,7 +51,7 @@ class Verified:
         try:
             return plan_of(self.documents.plan, self.documents.suite)
         except UserError as error:
-            raise self._refused("plan", error.reason) from None
+            raise self.refused("plan", error.reason) from None
 
     @property
     def runs(self) -> tuple[StatedRun, ...]:
@@ -82,8 +82,8 @@ class Verified:
         beginning = run_file(run.name, "")
         return [name for name in self.documents.files.digests if name.startswith(beginning)]
 
-    def _refused(self, check: str, reason: str) -> Refused:
-        """An entry that passed its checks, and shows a defect to whoever knows its algorithm."""
+    def refused(self, check: str, reason: str) -> Refused:
+        """An entry that passed its checks, and shows a defect to whoever knows more of it."""
         checks = [*self.verdict.checks, Check(check, "failed", reason)]
         return Refused(Verdict(self.verdict.entry, checks))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TypeVar
 
 from agents.spec import AgentSpec
@@ -15,9 +15,8 @@ from harness.planning.plan import Plan
 from harness.planning.regimes import ResolvedRegime, ResolvedSuite
 from harness.seeding import SUITE_SOURCE
 from leaderboard.formats.network import Network, Size
-from leaderboard.formats.plan import PLAN_SCHEMA, Budget, Own, suite_digest
+from leaderboard.formats.plan import PLAN_SCHEMA, Budget, Own
 from leaderboard.formats.run import Run
-from leaderboard.formats.shipped import named
 from leaderboard.formats.suite import SUITE_SCHEMA, SuiteReference
 
 T = TypeVar("T")
@@ -70,8 +69,7 @@ def make_plan(resolved: ResolvedSuite, changes: tuple[str, ...] = ()) -> Plan:
         runs=tuple(Run(task, regime, seed) for task, seed, regime in runs),
     )
 
-    # Only the plan of a shipped suite bears its name.
-    return replace(plan, suite=named(plan.suite, suite_digest(plan.canonical())))
+    return plan.called(suite.suite, changes)
 
 
 def _matched(resolved: ResolvedSuite, regime: ResolvedRegime, task: str) -> AgentSpec:

@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import json
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,11 +27,12 @@ from harness.folder import Folder
 from harness.machine import image
 from harness.planning.counting import count
 from leaderboard.formats.document import DocumentError, parse
+from leaderboard.formats.names import OWN
 from leaderboard.formats.network import Network, Size, Triple
 from leaderboard.formats.plan import Budget, Evaluation, Own, parse_plan, suite_digest
 from leaderboard.formats.plan import Plan as Stated
 from leaderboard.formats.run import Run
-from leaderboard.formats.shipped import check_named
+from leaderboard.formats.shipped import check_named, named
 from leaderboard.formats.suite import SuiteReference
 
 
@@ -79,6 +80,12 @@ class Plan:
     def id(self) -> str:
         """First 16 hexadecimal digits of the sha256 of the canonical bytes."""
         return hashlib.sha256(self.canonical()).hexdigest()[:16]
+
+    def called(self, name: str, changes: tuple[str, ...]) -> Plan:
+        """This plan under the name that it may bear: only a shipped suite's plan bears its own
+        (leaderboard/formats/shipped.py); that of any other begins with `own-`."""
+        suite = replace(self.suite, name=name.removeprefix(OWN), changes=changes)
+        return replace(self, suite=named(suite, suite_digest(self.canonical())))
 
     def agent_settings(self, run: Run | None = None) -> AgentSpec:
         """The algorithm's settings, as the suite has them or as a run has them."""

@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from harness.errors import NonConforming, UserError
-from harness.files import digest_file, read_json, write_json
+from harness.files import digest_file, no_link, read_json, write_json
 from harness.training.state_file import read_state, write_state
 
 SCHEMA = "urn:mst-bench:checkpoint:v2"
@@ -130,7 +130,7 @@ class Checkpoints:
     def _append_rows(self, member: int, rows: Tensor) -> None:
         """Behind the rows that count, over whatever a killed process left there."""
         path = self._rows(member)
-        with open(path, "r+b" if path.exists() else "wb") as file:
+        with open(path, "r+b" if path.exists() else "wb", opener=no_link) as file:
             file.seek(self.saved[member] * rows.shape[1] * rows.element_size())
             file.truncate()
             file.write(rows.contiguous().numpy().tobytes())

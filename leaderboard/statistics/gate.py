@@ -33,6 +33,8 @@ MARGIN = 0.2
 """Loss of the mean, as a share of the baseline, that a PASS rules out."""
 MARGIN_LEVEL = 0.05
 """Level of the lower bound that rules it out."""
+DEFAULTS = (TOLERANCE, MARGIN, ALPHA)
+"""The limits that error rates were measured with."""
 MOST_SEEDS = 100
 """Largest number of additional seeds that a verdict proposes."""
 
@@ -73,6 +75,12 @@ class Verdict:
     def more_seeds(self) -> int:
         """Seeds that the candidate would probably need in addition, in every cell."""
         return max((cell.more_seeds for cell in self.cells), default=0)
+
+    def keeps(self, margin: float = MARGIN) -> bool:
+        """Whether the figures bear out that nothing changed: no FAIL, every mean above the margin.
+        A mean of 0 never is."""
+        above = [cell.candidate > (1.0 - margin) * cell.baseline for cell in self.cells]
+        return self.word != "FAIL" and all(above)
 
 
 def scores(runs: Iterable[StatedRun]) -> dict[str, list[float]]:
@@ -190,15 +198,26 @@ def calibration() -> dict[str, Any]:
     return rates
 
 
-def calibration_line() -> str:
-    """The same in one line, printed with each verdict."""
+def calibration_line(suite: str, seeds: Iterable[int], defaults: bool = True) -> str:
+    """How often the gate is wrong, in one line: only where that was measured.
+
+    `suite`: name and version of the baseline's, as calibrated; `seeds`: of every cell of both
+    sides; `defaults`: whether the gate's own limits hold.
+    """
     rates = calibration()
+    measured = f"{rates['suite']}, {rates['baseline_seeds']} against {rates['candidate_seeds']}"
+    sizes = {rates["baseline_seeds"], rates["candidate_seeds"]}
+    if suite != rates["suite"]:
+        return f"the error rates of this suite were not measured, only those of {measured} seeds"
+    if set(seeds) != sizes or not defaults:
+        return f"the error rates were measured with other seeds or limits: on {measured} seeds"
+
     low, high = rates["false_alarm_interval"]
     comparisons = rates["comparisons"]
     return (
-        f"measured on {rates['suite']},"
-        f" {rates['baseline_seeds']} against {rates['candidate_seeds']} seeds:"
+        f"measured on {measured} seeds:"
         f" false alarms {rates['false_alarms']}/{comparisons} (95% CI {low:.1%} to {high:.1%}),"
+        f" {rates['false_alarms_unconfirmed']}/{comparisons} before confirmation,"
         f" inconclusive {rates['inconclusive']}/{comparisons},"
         f" a planted {rates['planted_drop']:.0%} drop found {rates['found']}/{comparisons}"
     )

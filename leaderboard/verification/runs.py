@@ -7,7 +7,7 @@ from collections import Counter
 
 from leaderboard.formats.catalogue import return_range
 from leaderboard.formats.document import DocumentError
-from leaderboard.formats.layout import RECORDS, RESULT, TABLE, run_file, tensor_files
+from leaderboard.formats.layout import RECORDS, RESULT, TABLE, TIMING, run_file, tensor_files
 from leaderboard.formats.network import Size
 from leaderboard.formats.plan import Plan
 from leaderboard.formats.records import Chain, FailureRecord, FinalRecord
@@ -48,7 +48,7 @@ def _check_missing(entry: Entry, run: StatedRun) -> None:
 
 def _check_result(entry: Entry, run: StatedRun) -> None:
     """A run is stated as its own result file states it."""
-    for file in (RESULT, RECORDS):
+    for file in (RESULT, RECORDS, TIMING):
         if not entry.lists(run_file(run.name, file)):
             raise Defect(f"{run_file(run.name, file)}: is not among the signed files")
     if entry.files.result(run) != run:

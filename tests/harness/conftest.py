@@ -34,6 +34,17 @@ def later_seeds(tiny_suite, shared):
 
 
 @pytest.fixture(scope="session")
+def two_seeds(tiny_suite, shared):
+    """The same suite with seeds 0 and 1 alone: as few as a comparison takes."""
+
+    def make():
+        overrides = ("seeds=2", TWO_REGIMES)
+        return finished_run(tiny_suite, shared / "two-seeds", *overrides, members=6).parent
+
+    return made_once(shared, "two-seeds-folder", make)
+
+
+@pytest.fixture(scope="session")
 def other_suite(shared):
     """The folder of a finished run of a suite with another name."""
 
