@@ -11,7 +11,7 @@ from agents.catalog import AGENTS
 from agents.mrq import losses
 from harness.training import canary
 from harness.training.evaluation import Evaluator
-from leaderboard.formats.records import parse_chain, read_evaluations
+from leaderboard.formats.records import learning_curves, parse_chain
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_it_trains_rewires_and_evaluates_as_every_run_does(agent, tmp_path):
     canary.carry_out(plan, tmp_path)
     assert len(list((tmp_path / "cohorts").iterdir())) == 1, "both regimes in one cohort"
 
-    for curve in read_evaluations(tmp_path, plan.runs):
+    for curve in learning_curves(plan.runs, lambda name: (tmp_path / name).read_bytes()):
         learned = [record for record in curve.evaluations if record.agent_step > 0]
         assert len(learned) == 2
         assert max(learned[-1].rewires.values()) > 0

@@ -195,7 +195,7 @@ def test_junit_names_every_gate_and_cell(old, new):
 
 
 def test_what_is_not_comparable_is_never_a_regression(old, other_suite, tiny_entry, tmp_path):
-    with pytest.raises(NonConforming, match="differ in suite"):
+    with pytest.raises(NonConforming, match="differ in budget"):
         regress.regress(old, other_suite, Limits(), None)
     with pytest.raises(UserError, match="one seed"):
         regress.regress(tiny_entry.parent, old, Limits(), None)
@@ -231,7 +231,7 @@ def test_a_baseline_is_accepted_on_purpose_and_remembers_what_it_replaced(old, n
     accept(new, baseline, "slower but right")
     history = json.loads((baseline / "baseline.json").read_bytes())["history"]
     assert [step["reason"] for step in history] == ["first", "slower but right"]
-    assert history[1]["replaces"] == history[0]["entry_sha256"]
+    assert history[1]["replaces"] == history[0]["payload_sha256"]
     assert regress.regress(baseline, new, Limits(), None).word == "PASS"
 
     with pytest.raises(UserError, match="neither empty nor a baseline"):
