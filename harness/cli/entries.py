@@ -8,13 +8,8 @@ from typing import Annotated
 import typer
 
 from harness import errors
-from harness.cli.keys import KeyOption, signing_key
+from harness.cli.keys import KeyOption, TrustOption, signing_key
 from harness.cli.printing import JsonOption, print_json, print_verdict
-
-TrustOption = Annotated[
-    Path | None,
-    typer.Option("--trust", envvar="MST_BENCH_TRUST", help="Trust file: keys that are known."),
-]
 
 
 def register(app: typer.Typer) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from harness import errors
-from harness.cli.keys import KeyOption, signing_key
+from harness.cli.keys import KeyOption, TrustOption, signing_key
 from harness.cli.printing import JsonOption, print_json, print_verdict
 from harness.errors import UserError
 
@@ -32,17 +32,21 @@ def register(app: typer.Typer) -> None:
     app.add_typer(baseline_app, name="baseline")
 
 
-def compare(a: Folder, b: Folder, as_json: JsonOption = False) -> None:
+def compare(a: Folder, b: Folder, trust: TrustOption = None, as_json: JsonOption = False) -> None:
     """Two finished plan folders side by side: differences with their intervals, no verdict."""
     from harness.entries.sides import sides
-    from leaderboard.pages.table import difference_table, differences
+    from leaderboard.pages.differences import difference_table, differences
+    from leaderboard.statistics.scores import scored
 
-    old, new = _judged(lambda: sides(a, b))
-    rows = differences(old.runs, new.runs)
+    old, new = _judged(lambda: sides(a, b, trust))
+    rows = differences(scored(old.runs, old.entry.fresh), scored(new.runs, new.entry.fresh))
     if as_json:
         print_json([asdict(row) for row in rows])
         return
     typer.echo(f"{b} less {a}, suite {old.plan.suite.name}")
+    for side in (old, new):
+        source = "measured anew" if side.entry.fresh else "as claimed"
+        typer.echo(f"{side.folder}: scores {source} ({side.entry.verdict.level})")
     typer.echo(difference_table(rows))
 
 
@@ -172,9 +176,7 @@ def reeval(
         typer.Option("--to", help="Where the statement goes. Default: beside the entry."),
     ] = None,
     key: KeyOption = None,
-    trust: Annotated[
-        Path | None, typer.Option("--trust", envvar="MST_BENCH_TRUST", help="Keys that are known.")
-    ] = None,
+    trust: TrustOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure every submitted policy anew and sign the outcome: L1.

@@ -20,6 +20,10 @@ KeyOption = Annotated[
     Path | None,
     typer.Option("--key", envvar="MST_BENCH_KEY", help="Ed25519 key. Default: a one-use key."),
 ]
+TrustOption = Annotated[
+    Path | None,
+    typer.Option("--trust", envvar="MST_BENCH_TRUST", help="Trust file: keys that are known."),
+]
 PassphraseOption = Annotated[
     Path | None, typer.Option("--passphrase-file", help="File whose first line is the passphrase.")
 ]

@@ -25,9 +25,11 @@ def print_json(document: object) -> None:
 def print_summary(summary: Summary) -> None:
     """The comparison of a plan folder, what failed, and why it is unranked."""
     from leaderboard.pages.table import comparison
+    from leaderboard.statistics.scores import scored
 
     typer.echo(f"plan {summary.plan}, suite {summary.suite}: {summary.folder}")
-    typer.echo(comparison(summary.runs, summary.modules))
+    runs = scored(summary.runs, under_way=summary.entry is None)
+    typer.echo(comparison(runs, summary.modules))
 
     # What went wrong on the way
     for run in summary.runs:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from harness import errors
+from harness.cli.keys import TrustOption
 from harness.cli.printing import (
     JsonOption,
     print_diagnosis,
@@ -80,16 +81,18 @@ def status(
 
 def report(
     folder: Annotated[Path, typer.Argument(help="OUT/<plan id>, or the folder of an entry.")],
+    trust: TrustOption = None,
 ) -> None:
     """Draw report.html of a plan folder: one offline page.
 
-    An entry is verified first; without one, the page shows the figures so far.
+    An entry is verified first; without one, the page shows the figures so far. With --trust, the
+    scores are those of a re-evaluation beside the entry.
     """
     from harness.entries.page import write_report
     from harness.entries.verified import Refused
 
     try:
-        typer.echo(write_report(folder))
+        typer.echo(write_report(folder, trust=trust))
     except Refused as refused:
         print_verdict(refused.verdict)
         raise typer.Exit(errors.UNVERIFIED) from None

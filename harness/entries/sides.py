@@ -72,21 +72,22 @@ class Side:
         return timings
 
 
-def sides(baseline: Path, candidate: Path) -> tuple[Side, Side]:
-    """Two plan folders, verified and comparable.
+def sides(baseline: Path, candidate: Path, trust: Path | None = None) -> tuple[Side, Side]:
+    """Two plan folders, verified and comparable. `trust`: with it, re-evaluations beside their
+    entries count.
 
     Raises Refused for an entry that does not verify, NonConforming if the two are not comparable,
     Incomplete if runs are missing.
     """
-    old = side(baseline)
-    new = side(candidate)
+    old = side(baseline, trust)
+    new = side(candidate, trust)
     _check_comparable(old, new)
     return old, new
 
 
-def side(folder: Path) -> Side:
+def side(folder: Path, trust: Path | None = None) -> Side:
     """A plan folder, verified, with every run; errors as in `sides`."""
-    entry = verified(folder)
+    entry = verified(folder, trust)
     missing = sum(run.missing for run in entry.runs)
     if missing:
         raise Incomplete(

@@ -1,6 +1,6 @@
 """The regression gate: did learning get worse? Compares the scores of two sets of runs.
 
-A cell is one task under one regime, with the scores of its seeds; a failed run scores 0.
+A cell is one task under one regime, with the scores of its seeds; a failed run scores the floor of its task.
 
 FAIL: a cell is significantly below its baseline (one-sided Welch test at ALPHA, Holm over the
 cells), and by more than the tolerance.
@@ -23,6 +23,7 @@ from typing import Any, Literal
 from scipy.special import stdtr, stdtrit
 
 from leaderboard.formats.run import StatedRun
+from leaderboard.statistics.scores import counted
 from leaderboard.statistics.stats import holm, mean_interval
 
 ALPHA = 0.01
@@ -86,11 +87,11 @@ class Verdict:
 def scores(runs: Iterable[StatedRun]) -> dict[str, list[float]]:
     """Cells of the runs that an entry states.
 
-    A failed run scores 0. The caller must refuse entries with missing runs.
+    A failed run scores the floor of its task. The caller must refuse entries with missing runs.
     """
     cells = dict[str, list[float]]()
     for run in runs:
-        cells.setdefault(run.group, []).append(0.0 if run.score is None else run.score)
+        cells.setdefault(run.group, []).append(counted(run))
     return cells
 
 
