@@ -1,6 +1,7 @@
 """The regression gate: did learning get worse? Compares the scores of two sets of runs.
 
-A cell is one task under one regime, with the scores of its seeds; a failed run scores the floor of its task.
+A cell is one task under one regime, with the scores of its seeds; a failed run scores the floor of
+its task.
 
 FAIL: a cell is significantly below its baseline (one-sided Welch test at ALPHA, Holm over the
 cells), and by more than the tolerance.
