@@ -16,6 +16,7 @@ import rfc8785
 from harness.files import digest_bytes, dump_json
 from helpers.forge import signed, statement_of
 from leaderboard.formats import envelope, keys
+from leaderboard.formats.records import CHAIN_START
 from leaderboard.formats.run import CSV_COLUMNS, score
 from leaderboard.verification.verify import verify
 
@@ -40,6 +41,8 @@ class Forgery:
         self.plan = self._read("plan.json")
         self.suite = self._read("suite.json")
         self.manifest = self._read("manifest.json")
+        self.record = lambda run, record: record
+        """Changes a record of a run before the chain is made anew."""
         self.files = {}
         """Bytes of files that are written last, as they are: name -> content."""
         self.unlisted = set()
@@ -92,6 +95,19 @@ class Forgery:
         target.clear()
         target.update(json.loads(json.dumps(source)) | own)
 
+    def same_network(self, source, target):
+        """Every run of the regime `target` has the network of `source`, in the plan too."""
+        for table in (self.plan["networks"], self.plan["sizes"]):
+            for group in list(table):
+                task, _, regime = group.partition("/")
+                if regime == target:
+                    table[group] = json.loads(json.dumps(table[f"{task}/{source}"]))
+
+    def call_suite(self, name, version=1):
+        """Says that the plan is that of a suite, unchanged."""
+        self.suite |= {"name": name, "version": version, "changes": [], "claims": []}
+        return self
+
     def claim(self, run, returns):
         """A run's final policy had these returns."""
         run["final_returns"] = list(returns)
@@ -139,18 +155,34 @@ class Forgery:
         return self
 
     def _run_files(self):
-        """Results and records, with the stated returns in the last of them."""
+        """Results and records, the chain made anew with the stated ending."""
         for run in self.runs:
             if run["status"] == "missing":
                 continue
-            lines = self.path(run, "records.jsonl").read_bytes().splitlines(keepends=True)
-            if run["status"] == "finished":
-                last = json.loads(lines[-1])
-                lines[-1] = dump_json(last | {"returns": run["final_returns"]})
-            run["chain_head"] = digest_bytes(lines[-1])
+            records, run["chain_head"] = self._chained(run)
             name = self.path(run).relative_to(self.folder).as_posix()
-            yield f"{name}/records.jsonl", b"".join(lines)
+            yield f"{name}/records.jsonl", records
             yield f"{name}/result.json", dump_json(run)
+
+    def _chained(self, run):
+        """The records of a run and the digest of the last."""
+        lines = []
+        head = CHAIN_START
+        for line in self.path(run, "records.jsonl").read_bytes().splitlines():
+            record = json.loads(line)
+            if record["kind"] == "final":
+                record = self._ending(run, record)
+            lines.append(dump_json(self.record(run, record) | {"before": head}))
+            head = digest_bytes(lines[-1])
+        return b"".join(lines), head
+
+    def _ending(self, run, final):
+        """The last record of a run, as it is stated to have ended."""
+        if run["status"] == "finished":
+            return final | {"returns": run["final_returns"]}
+        failure = run["failure"] or {"agent_step": 0, "reason": ""}
+        names = ("agent_step", "reason")
+        return {"kind": "failure"} | {name: failure[name] for name in names}
 
     def _tell_alike(self, plan_digest):
         """Statement and manifest name this plan and suite, and one origin."""
@@ -209,7 +241,7 @@ def trust_file(path, roles: Mapping[keys.SigningKey, str]):
     """Writes a trust file: key -> the one role that it has."""
     known = [
         {"name": f"holder {at}", "public_key": key.public_hex, "roles": [role], "revoked": None}
-        for at, (key, role) in enumerate(roles)
+        for at, (key, role) in enumerate(roles.items())
     ]
     path.write_text(json.dumps({"schema": "urn:mst-bench:trust:v2", "keys": known}))
     return path
