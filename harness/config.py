@@ -24,8 +24,10 @@ from leaderboard.formats.document import build as build_document
 T = TypeVar("T")
 
 
-FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.nan")
-"""A float of YAML 1.2's core schema. What YAML 1.1 takes for an integer, as `7`, is tried before."""
+FLOAT = re.compile(
+    r"([-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))\Z"
+)
+"""A float of YAML 1.2's core schema. Integers, as `7`, are tried before it."""
 LARGEST = 2**53 - 1
 """The largest integer that a float, and so a plan (RFC 8785), holds exactly."""
 FILE_BYTES = 2**16
@@ -108,8 +110,7 @@ def _with_numbers_of_yaml_1_2() -> None:
         first: [row for row in rows if row[0] != tag]
         for first, rows in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
-    whole = re.compile(f"(?:{FLOAT.pattern})\\Z")
-    _StrictLoader.add_implicit_resolver(tag, whole, list("-+.0123456789"))
+    _StrictLoader.add_implicit_resolver(tag, FLOAT, list("-+.0123456789"))
     _StrictLoader.add_constructor(tag, _StrictLoader.construct_number)
     _StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_integer)
 
@@ -167,7 +168,8 @@ def blaming(overrides: tuple[str, ...], location: str) -> Iterator[None]:
     except UserError as error:
         for override in overrides:
             path, _, value = override.partition("=")
-            blamed = re.match(rf"{re.escape(location)}: {re.escape(path)}(?![\w-])", str(error))
+            keys = r"(?:\.|: )".join(map(re.escape, path.split(".")))
+            blamed = re.match(rf"{re.escape(location)}: {keys}(?![\w-])", str(error))
             if blamed:
                 sentence = f"--set {path}{str(error)[blamed.end() :]}"
                 if "expected a list" in sentence:

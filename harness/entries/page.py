@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from leaderboard.pages.report import ReportInput
 
 
-def write_report(folder: Path, verdict: Verdict | None = None) -> Path:
-    """Writes report.html into a plan folder, and returns its path.
+def write_report(folder: Path, verdict: Verdict | None = None, to: Path | None = None) -> Path:
+    """Writes report.html into a plan folder, or to `to`, and returns its path.
 
     `verdict`: of the folder's entry, if it was verified a moment ago. Raises Refused if the entry
     does not verify. A folder without an entry is drawn from its plan, records and results, and the
@@ -46,8 +46,9 @@ def write_report(folder: Path, verdict: Verdict | None = None) -> Path:
         contents = report.ReportInput.of(verdict)
     else:
         contents = _so_far(folder)
-    write_atomic(paths.report, report.render(contents, folder).encode())
-    return paths.report
+    page = to or paths.report
+    write_atomic(page, report.render(contents, folder).encode())
+    return page
 
 
 def _so_far(folder: Path) -> ReportInput:

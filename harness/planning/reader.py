@@ -76,9 +76,7 @@ def _check(suite: Suite, location: str) -> None:
     if suite.seeds < 1:
         raise UserError(f"{location}: seeds is {suite.seeds}, expected at least 1.")
     if not 0 <= suite.first_seed < LARGEST - suite.seeds:
-        raise UserError(
-            f"{location}: first_seed is {suite.first_seed}, expected 0 or more, and less than 2**53."
-        )
+        raise UserError(f"{location}: first_seed is {suite.first_seed}, expected 0 to 2**53.")
     runs = len(suite.tasks) * len(suite.regimes) * suite.seeds
     if runs > RUNS:
         raise UserError(
