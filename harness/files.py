@@ -7,11 +7,13 @@ import hashlib
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError
+from harness.errors import NO_ROOM, UserError
 from leaderboard.formats import strict_json
 
 
@@ -39,21 +41,42 @@ def write_atomic(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None
     """Write under a temporary name in the same folder, then rename.
 
     A reader sees the old file or the new one. Nobody can know the temporary name before, nor have
-    put anything there.
+    put anything there. UserError for a path that cannot be written, but the OSError itself for a
+    full disk, which says more (`harness.errors`).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     parts = [data] if isinstance(data, bytes) else data
-    with open(temporary, "xb", opener=no_link) as file:
-        try:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "xb", opener=no_link) as file:
             for part in parts:
                 file.write(part)
             file.flush()
             os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
+        temporary.replace(path)
+    except OSError as error:
+        if error.errno in NO_ROOM:
             raise
+        raise _unwritable(path, error) from None
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def check_can_write(path: Path, advice: str = "") -> None:
+    """UserError if no file can be written at `path`; called before the work that it is for."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error, advice) from None
+
+
+def _unwritable(path: Path, error: OSError, advice: str = "") -> UserError:
+    return UserError(f"{path}: cannot be written ({error.strerror}).", advice)
 
 
 def write_json(path: Path, document: Any) -> None:

@@ -79,9 +79,9 @@ def _merged_plan(entries: list[Verified]) -> Plan:
         runs |= dict.fromkeys(plan.runs)
         changes += plan.suite.changes
 
-    # The order that `make_plan` gives: task by task, seed by seed.
-    tasks = list(tables["observations"])
-    regimes = list(tables["regimes"])
+    # The order that `make_plan` gives: task by task, seed by seed, as the first folder has them.
+    tasks = list(dict.fromkeys(run.task for run in runs))
+    regimes = list(dict.fromkeys(run.regime for run in runs))
     ordered = sorted(
         runs, key=lambda run: (tasks.index(run.task), run.seed, regimes.index(run.regime))
     )

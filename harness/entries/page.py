@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from leaderboard.pages.report import ReportInput
 
 
-def write_report(folder: Path, verdict: Verdict | None = None, trust: Path | None = None) -> Path:
-    """Writes report.html into a plan folder, and returns its path.
+def write_report(
+    folder: Path,
+    verdict: Verdict | None = None,
+    trust: Path | None = None,
+    to: Path | None = None,
+) -> Path:
+    """Writes report.html into a plan folder, or to `to`, and returns its path.
 
     `verdict`: of the folder's entry, if it was verified a moment ago. `trust`: with it, the scores
     of a re-evaluation beside the entry count. Raises Refused if the entry does not verify. A folder
@@ -43,8 +48,9 @@ def write_report(folder: Path, verdict: Verdict | None = None, trust: Path | Non
         page = report.render(report.ReportInput.of(signed.verdict), signed.read_if_signed)
     else:
         page = report.render(_so_far(folder), lambda name: _read_so_far(folder / name))
-    write_atomic(paths.report, page.encode())
-    return paths.report
+    path = to or paths.report
+    write_atomic(path, page.encode())
+    return path
 
 
 def _read_so_far(path: Path) -> bytes | None:

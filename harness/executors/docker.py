@@ -50,7 +50,7 @@ class Docker(Executor):
 
     def execute(
         self, folder: Path, plan: Plan, cohorts: list[Cohort], options: Options
-    ) -> list[str]:
+    ) -> list[UserError]:
         """A container for each cohort, `options.jobs` at a time, spread over `--devices`."""
         with _engine() as engine:
             containers = Containers(engine, folder, plan, self.own, options)

@@ -8,15 +8,19 @@ from pathlib import Path
 from agents.catalog import AGENTS
 from agents.sparsity.regime import REGIMES
 from envs.tasks import TASKS
-from harness.config import apply_overrides, build, check_names, read_yaml
+from harness.config import apply_overrides, blaming, build, check_names, read_yaml
 from harness.errors import UserError, suggestion
 from harness.planning.regimes import ResolvedSuite, resolve
 from harness.planning.suite import Suite
 from harness.suites import shipped
+from leaderboard.formats.document import shown
 from leaderboard.formats.names import check_name
+from leaderboard.formats.plan import MOST_RUNS
 
 LONGEST_SUITE = 60
 """Most letters of a suite's name."""
+LARGEST_SEED = 2**31
+"""Seeds of runs are smaller."""
 
 
 def load(name: str, overrides: tuple[str, ...] = ()) -> ResolvedSuite:
@@ -28,16 +32,16 @@ def load(name: str, overrides: tuple[str, ...] = ()) -> ResolvedSuite:
     document = read_yaml(path)
     if not isinstance(document, dict):
         raise UserError(
-            f"{path}: expected a mapping that begins with 'suite:', found"
-            f" {type(document).__name__}."
+            f"{path}: expected a mapping that begins with 'suite:', found {shown(document)}."
         )
     document = apply_overrides(document, overrides)
-    suite = build(Suite, document, path.name)
-    check_names(suite.tasks, TASKS, f"{path.name}: tasks", "task")
-    if "action_repeat" not in document:
-        suite = replace(suite, action_repeat=_repeat_of(suite.tasks, path.name))
-    _check(suite, path.name)
-    return resolve(suite, path.name)
+    with blaming(overrides, path.name):
+        suite = build(Suite, document, path.name)
+        check_names(suite.tasks, TASKS, f"{path.name}: tasks", "task")
+        if "action_repeat" not in document:
+            suite = replace(suite, action_repeat=_repeat_of(suite.tasks, path.name))
+        _check(suite, path.name)
+        return resolve(suite, path.name)
 
 
 def _repeat_of(tasks: tuple[str, ...], location: str) -> int:
@@ -95,10 +99,18 @@ def _check(suite: Suite, location: str) -> None:
     _check_own_names(suite, location)
     check_names(suite.regimes, (*REGIMES, *suite.define), f"{location}: regimes", "regime")
     check_names((suite.agent,), AGENTS, f"{location}: agent", "agent")
-    if suite.seeds < 1 or suite.first_seed < 0:
+    if suite.seeds < 1:
+        raise UserError(f"{location}: seeds is {suite.seeds}, expected at least 1.")
+    if not 0 <= suite.first_seed <= LARGEST_SEED - suite.seeds:
         raise UserError(
-            f"{location}: seeds is {suite.seeds} and first_seed {suite.first_seed}, expected at"
-            " least 1 and 0."
+            f"{location}: first_seed is {suite.first_seed}, expected at least 0, and every seed"
+            " below 2**31."
+        )
+    runs = len(suite.tasks) * len(suite.regimes) * suite.seeds
+    if runs > MOST_RUNS:
+        raise UserError(
+            f"{location}: seeds is {suite.seeds:,}, which makes {runs:,} runs; a plan has"
+            f" {MOST_RUNS:,} at most."
         )
 
     # Every episode and the budget are whole numbers of agent steps.

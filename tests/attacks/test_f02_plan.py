@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from helpers.forge import failed
-from helpers.forgery import Forgery
 from helpers.program import call
 from helpers.suites import TINY
 from leaderboard.formats.catalogue import catalogue
@@ -25,7 +24,7 @@ def a_million_steps(forgery):
     """4,166 times the budget, told so everywhere."""
     budget = forgery.plan["budget"]
     times = 6000
-    updates = {module: 80 * times for module in MODULES}
+    updates = dict.fromkeys(MODULES, 80 * times)
     budget |= {"environment_steps": 1_000_000, "agent_steps": 500_000, "updates": updates}
     forgery.plan["evaluation"]["every"] = 250_000
     for regime in forgery.plan["regimes"].values():
@@ -158,7 +157,9 @@ def rename_task(forgery, task, observations):
     forgery.plan["observations"] = {task: observations}
     forgery.predicate["fingerprints"] = {task: "ab" * 32}
     for table in ("networks", "sizes"):
-        renamed = {f"{task}/{group.partition('/')[2]}": row for group, row in forgery.plan[table].items()}
+        renamed = {
+            f"{task}/{group.partition('/')[2]}": row for group, row in forgery.plan[table].items()
+        }
         forgery.plan[table] = renamed
 
 

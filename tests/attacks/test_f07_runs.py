@@ -7,9 +7,9 @@ import pytest
 
 from helpers.forge import failed
 from helpers.forgery import table
+from helpers.statements import MODULES
 from leaderboard.formats.document import build
 from leaderboard.formats.run import StatedRun
-from helpers.statements import MODULES
 from leaderboard.pages.table import comparison_rows, headers
 
 FAILURE = {"kind": "agent", "reason": "diverged", "agent_step": 7}
