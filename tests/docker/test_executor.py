@@ -26,12 +26,37 @@ def in_containers(out):
     return ("--out", out, "--executor", "docker", "--image", image(), "-j", "2")
 
 
+LOOK_AROUND = r"""
+touch /out/plan.json /out/cohorts.json /out/new /out/runs/new /etc/new 2>&1 | wc -l
+ls /out /out/cohorts | tr '\n' ' '
+echo $(ls /out/runs/*/* | grep -c .) of its runs
+cd /out/runs/*/*/0 && touch new && rm new && echo writes to its own
+id -u | grep -qx 0 && echo root
+cp /bin/true /tmp/true && ! /tmp/true 2> /dev/null && echo nothing runs from /tmp
+"""
+"""What a cohort's process could do, in words."""
+EXPECTED = """5
+/out: cohorts cohorts.json plan.json runs suite.json  /out/cohorts: 0 2 of its runs
+writes to its own
+nothing runs from /tmp
+"""
+
+
+def looked_around(container):
+    """What LOOK_AROUND says inside a running container, with the number of its cohort as 0."""
+    code, output = container.exec_run(["sh", "-c", LOOK_AROUND])
+    assert code == 0, output
+    return output.decode().replace("/out/cohorts: 1", "/out/cohorts: 0")
+
+
 def test_two_cohorts_in_containers_one_killed_give_what_processes_give(tiny_suite, out, tmp_path):
     local = host(*run_of_two(tiny_suite, "--out", tmp_path / "local"))
     assert local.returncode == 0, local.stderr
 
     checkpoints = ("--checkpoint-seconds", "0")
-    with started(*run_of_two(tiny_suite, *in_containers(out), *checkpoints)) as running:
+    secrets = {"MST_BENCH_PASSPHRASE": "secret", "MST_BENCH_TRUST": "/secret"}
+    arguments = run_of_two(tiny_suite, *in_containers(out), *checkpoints)
+    with started(*arguments, **secrets) as running:
         wait_for_step(out, 100)
         victims = ours(out)
         assert len(victims) == 2
@@ -39,6 +64,9 @@ def test_two_cohorts_in_containers_one_killed_give_what_processes_give(tiny_suit
         assert hardening["ReadonlyRootfs"]
         assert hardening["NetworkMode"] == "none"
         assert hardening["CapDrop"] == ["ALL"]
+        assert hardening["LogConfig"]["Config"] == {"max-size": "16m", "max-file": "2"}
+        assert not any("secret" in value for value in victims[0].attrs["Config"]["Env"])
+        assert looked_around(victims[0]) == EXPECTED
         victims[0].kill()
         _, errors = running.communicate(timeout=300)
 
