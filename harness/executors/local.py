@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from harness.errors import UserError
 from harness.executors import Executor
 from harness.executors.installed import Installed
 from harness.executors.supervise import supervise
@@ -29,7 +30,7 @@ class Local(Installed, Executor):
 
     def execute(
         self, folder: Path, plan: Plan, cohorts: list[Cohort], options: Options
-    ) -> list[str]:
+    ) -> list[UserError]:
         """A process for each cohort, `options.jobs` at a time."""
 
         def start(cohort: Cohort, slot: int, options: Options) -> _Process:
@@ -47,6 +48,18 @@ def stop_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(parent):  # it died before we asked
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _environment() -> dict[str, str]:
+    """This process's environment, but for every variable of ours.
+
+    A cohort runs the agent's code, and has no use for the key and the passphrase of its entry; its
+    options are its arguments.
+    """
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("MST_BENCH_")
+    }
+    return {**inherited, "OMP_NUM_THREADS": "1", PARENT: str(os.getpid())}
 
 
 class _Process:
@@ -67,7 +80,7 @@ class _Process:
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, "OMP_NUM_THREADS": "1", PARENT: str(os.getpid())},
+                env=_environment(),
                 start_new_session=True,
             )
 

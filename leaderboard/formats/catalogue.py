@@ -20,6 +20,8 @@ class Task:
     """Observation keys and widths that an agent sees."""
     returns: tuple[float, ...]
     """Lowest and highest return of an episode."""
+    horizon: int
+    """Environment steps of an episode that runs into its time limit."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Algorithm:
     """The modules that acting needs."""
     settings: tuple[str, ...]
     """Names of its settings."""
+    blocks: tuple[str, ...]
+    """Modules whose hidden layers have a block type."""
 
 
 @dataclass(frozen=True)

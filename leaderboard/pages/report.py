@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from leaderboard.formats.manifest import Origin
 from leaderboard.formats.plan import Plan
-from leaderboard.formats.records import EvaluationRecord, read_evaluations
-from leaderboard.formats.reeval import Level
+from leaderboard.formats.records import EvaluationRecord, learning_curves
+from leaderboard.formats.reeval import Level, Reevaluation
 from leaderboard.formats.run import StatedRun
+from leaderboard.formats.signed import Signed
 from leaderboard.formats.statement import Signer
 from leaderboard.formats.suite import SuiteReference
 from leaderboard.pages import charts
@@ -33,11 +33,22 @@ class Measured:
 
     scores: Mapping[str, float] = field(repr=False)
     """Name of each finished run -> mean return of the fresh episodes."""
+    name: str
+    """Whoever measured them, as the trust file calls the key."""
     key_id: str
-    """Key of whoever measured them."""
     episodes: int
     """Fresh episodes of each run."""
     level: Level
+
+    @classmethod
+    def of(cls, reeval: Signed[Reevaluation]) -> Measured:
+        """What a re-evaluation by a trusted key measured."""
+        stated = reeval.statement.predicate
+        assert reeval.trusted is not None, "nobody relies on a re-evaluation by a stranger"
+        scores = {run.run: run.fresh for run in stated.runs}
+        return cls(
+            scores, reeval.trusted, stated.signer.key_id, stated.fresh_episodes, stated.level
+        )
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,7 @@ class ReportInput:
             faults=documents.manifest.faults,
             signer=predicate.signer,
             verdict=verdict,
+            measured=Measured.of(documents.reeval) if documents.reeval else None,
         )
 
     @property
@@ -103,8 +115,8 @@ class ReportInput:
         return [run for run in self.runs if self.verdict is None or not run.missing]
 
 
-def render(report: ReportInput, folder: Path) -> str:
-    """The page as HTML. Curves come from the records under `folder`."""
+def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
+    """The page as HTML. `read`: gives the records of runs, for their curves (learning_curves)."""
     runs = report.scored
     tasks = list(dict.fromkeys(run.task for run in runs))
     regimes = list(dict.fromkeys(run.regime for run in runs))
@@ -115,7 +127,7 @@ def render(report: ReportInput, folder: Path) -> str:
     last: dict[str, EvaluationRecord] = {}
     for number, task in enumerate(tasks):
         task_runs = [run for run in report.recorded if run.task == task]
-        curves = read_evaluations(folder, task_runs)
+        curves = learning_curves(task_runs, read)
         drawings = TaskDrawings(number, regimes, report.plan.modules)
         seeds = [run for run in runs if run.task == task]
         sections.append(drawings.section(task, seeds, curves))
