@@ -121,20 +121,7 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
     tasks = list(dict.fromkeys(run.task for run in runs))
     regimes = list(dict.fromkeys(run.regime for run in runs))
     budget = report.plan.budget.environment_steps
-
-    # Records are read once, task by task. Claims need the last evaluation of each run.
-    sections = list[TaskSection]()
-    last: dict[str, EvaluationRecord] = {}
-    for number, task in enumerate(tasks):
-        task_runs = [run for run in report.recorded if run.task == task]
-        curves = learning_curves(task_runs, read)
-        drawings = TaskDrawings(number, regimes, report.plan.modules)
-        seeds = [run for run in runs if run.task == task]
-        sections.append(drawings.section(task, seeds, curves))
-        last.update(
-            {curve.run.name: curve.evaluations[-1] for curve in curves if curve.evaluations}
-        )
-    tested = claims.findings(report.suite.claims, runs, last, budget)
+    sections, last = _sections(report, tasks, regimes, read)
 
     # Published figures are for one budget only.
     published = published_rows(tasks) if budget == references.ENVIRONMENT_STEPS else []
@@ -152,7 +139,7 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
         suite_means=_suite_means(runs, regimes, tasks),
         contrasts=contrasts.contrasts(runs),
         profile=profiles({regime: _scores(runs, regime) for regime in regimes}, regimes),
-        claims=tested,
+        claims=claims.findings(report.suite.claims, runs, last, budget),
         published=published,
         tasks=tasks,
         signatures=[
@@ -163,6 +150,26 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
         legend=[(regime, *divmod(number, charts.HUES)) for number, regime in enumerate(regimes)],
         members=sorted({run.members for run in report.runs if run.members}),
     )
+
+
+def _sections(
+    report: ReportInput,
+    tasks: list[str],
+    regimes: list[str],
+    read: Callable[[str], bytes | None],
+) -> tuple[list[TaskSection], dict[str, EvaluationRecord]]:
+    """The drawings of each task, and the last evaluation of each run, which claims need."""
+    sections = list[TaskSection]()
+    last: dict[str, EvaluationRecord] = {}
+    for number, task in enumerate(tasks):
+        # Records are read once, task by task.
+        recorded = [run for run in report.recorded if run.task == task]
+        curves = learning_curves(recorded, read)
+        seeds = [run for run in report.scored if run.task == task]
+        drawings = TaskDrawings(number, regimes, report.plan.modules)
+        sections.append(drawings.section(task, seeds, curves))
+        last |= {curve.run.name: curve.evaluations[-1] for curve in curves if curve.evaluations}
+    return sections, last
 
 
 def _environment() -> Environment:
