@@ -91,7 +91,7 @@ def test_a_plan_that_lacks_any_field_is_refused_by_name(entry):
         (("budget", "bonus_steps"), 1, "budget.bonus_steps: unknown key."),
         (("runs", 0, "score"), 999.0, "runs[0].score: unknown key."),
         (("regimes", "sst", "critic", "secret"), 1, "regimes.sst.critic.secret: unknown key."),
-        (("agent",), 1, "agent: expected text, found int 1."),
+        (("agent",), 1, "agent: expected text, found number 1."),
         (("modules",), ["critic"], "trains other modules than the plan states"),
         (("policy_modules",), ["../key"], "policy_modules: ../key is not among the modules"),
         (("runs", 0, "seed"), -1, "runs[0]: seed is -1, expected at least 0."),
@@ -104,7 +104,7 @@ def test_a_plan_that_lacks_any_field_is_refused_by_name(entry):
         (("regimes", "sst", "value"), {}, "regimes.sst.value: key 'rule' is missing."),
         (("budget", "updates", "critic"), 10**18, "updates are"),
         (("budget", "updates", "critic"), 10**400, "updates are"),
-        (("evaluation", "final_episodes"), None, "expected a whole number, found NoneType None."),
+        (("evaluation", "final_episodes"), None, "expected a whole number, found nothing."),
     ],
 )
 def test_a_plan_with_another_field_is_refused_in_a_sentence(entry, path, value, sentence):
