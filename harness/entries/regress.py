@@ -129,6 +129,8 @@ def sides(baseline: Path, candidate: Path) -> tuple[Side, Side]:
     old = _side(baseline)
     new = _side(candidate)
     _check_comparable(old, new)
+    for side in (old, new):
+        _check_seeds(side)
     return old, new
 
 
@@ -141,12 +143,16 @@ def _side(folder: Path) -> Side:
             f"{folder}: {missing} of {len(runs)} runs are missing; carry them out first."
         )
 
-    # One seed has no spread, and no difference is judged without one.
-    if any(len(scores) < 2 for scores in gate.scores(runs).values()):
-        raise UserError(
-            f"{folder}: has one seed; a comparison needs two at least, and says little below five."
-        )
     return Side(folder, read_plan(Folder(folder).plan), documents.manifest, runs)
+
+
+def _check_seeds(side: Side) -> None:
+    """One seed has no spread, and no difference is judged without one."""
+    if any(len(scores) < 2 for scores in gate.scores(side.runs).values()):
+        raise UserError(
+            f"{side.folder}: has one seed; a comparison needs two at least, and says little below"
+            " five."
+        )
 
 
 def _check_comparable(old: Side, new: Side) -> None:
