@@ -2,11 +2,9 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 
-from harness.planning.plan import read_plan
 from helpers.program import call
 
 
@@ -144,10 +142,3 @@ def test_another_suite_is_not_comparable_however_many_seeds_it_has(entry, old):
     assert done.returncode == 7
     assert "is not comparable" in done.stderr
     assert call("compare", entry, entry.parent).returncode == 2
-
-
-def test_merged_regimes_keep_the_order_of_the_first_folder(three_seeds, later_seeds, tmp_path):
-    done = call("merge", three_seeds, later_seeds, "--out", tmp_path / "merged", "--json")
-    folder = Path(json.loads(done.stdout)["merged"])
-    runs = [run.regime for run in read_plan(folder / "plan.json").runs]
-    assert runs[:2] == ["dense", "mst"]

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.entries.merge import merge
+from harness.entries.merge import _merged_plan, merge
 from harness.errors import NonConforming, UserError
-from harness.planning.plan import read_plan
+from harness.planning.plan import read_plan, write_plan
+from harness.run import Request, plan_of
 from helpers.forge import forge_level
 from helpers.runs import Killed
 from leaderboard.formats.keys import one_use_key
@@ -57,3 +58,19 @@ def test_a_merge_that_was_killed_is_given_again(
             merge(folders, tmp_path, one_use_key())
     folder = merge(folders, tmp_path, one_use_key())
     assert verify(folder / "entry.dsse.json", complete=True).accepted
+
+
+def test_merged_regimes_keep_the_order_of_the_first_folder(tiny_suite, tmp_path):
+    """A plan's file sorts its regimes; the merged plan used to run them in that order."""
+    plans = []
+    for seed in (0, 1):
+        overrides = ("regimes=[mst, dense]", f"first_seed={seed}")
+        _, plan = plan_of(Request(str(tiny_suite), tmp_path, overrides))
+        plans.append(read_plan(write_plan(plan, tmp_path) / "plan.json"))
+    merged = _merged_plan([tmp_path, tmp_path], plans)
+    assert [(run.regime, run.seed) for run in merged.runs] == [
+        ("mst", 0),
+        ("dense", 0),
+        ("mst", 1),
+        ("dense", 1),
+    ]
