@@ -1,13 +1,16 @@
 """Merging entries of one experiment."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from harness.entries import merge as merging
-from harness.entries.merge import merge
+from harness.entries.merge import _merged_plan, merge
 from harness.entries.verified import Changed
 from harness.errors import NonConforming, UserError
 from harness.files import write_atomic
 from harness.planning.plan import read_plan, write_plan
+from harness.run import Request, plan_of
 from helpers.forge import forge_level
 from helpers.runs import Killed
 from leaderboard.formats.keys import one_use_key
@@ -67,5 +70,22 @@ def test_a_file_that_changes_while_it_is_merged_is_not_merged(
         return write_plan(*arguments)
 
     monkeypatch.setattr(merging, "write_plan", change)
-    with pytest.raises(Changed, match="records.jsonl: its bytes are not those that were signed"):
+    with pytest.raises(Changed, match=r"records\.jsonl: its bytes are not those that were signed"):
         merge([old, later_seeds], tmp_path, one_use_key())
+
+
+def test_merged_regimes_keep_the_order_of_the_first_folder(tiny_suite, tmp_path):
+    """A plan's file sorts its regimes; the merged plan used to run them in that order."""
+    plans = []
+    for seed in (0, 1):
+        overrides = ("regimes=[mst, dense]", f"first_seed={seed}")
+        _, plan = plan_of(Request(str(tiny_suite), tmp_path, overrides))
+        plans.append(read_plan(write_plan(plan, tmp_path) / "plan.json"))
+    entries = [SimpleNamespace(plan=plan, path=tmp_path / "entry.dsse.json") for plan in plans]
+    merged = _merged_plan(entries)
+    assert [(run.regime, run.seed) for run in merged.runs] == [
+        ("mst", 0),
+        ("dense", 0),
+        ("mst", 1),
+        ("dense", 1),
+    ]
