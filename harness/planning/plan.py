@@ -233,7 +233,9 @@ def _read_document(path: Path) -> tuple[bytes, object]:
     try:
         content = path.read_bytes()
         return content, strict_json.parse(content)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UserError(f"{path}: not a readable plan ({error.strerror}).") from None
+    except ValueError as error:
         raise UserError(f"{path}: not a readable plan ({error}).") from None
 
 
