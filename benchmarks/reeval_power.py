@@ -41,8 +41,8 @@ CHEATS = (0.01, 0.03, 0.05, 0.1, 0.15)
 CHUNK = 500
 """Groups in memory at once."""
 FILTER = 2.0
-"""Standard errors below which an honest group is not tested exactly: none of them alarms, which the
-output shows."""
+"""Standard errors below which an honest group is not tested: hardly any alarms. The output states
+the lowest alarm: with 50 claimed episodes it is 2.7; with 5, one group in 24,000 is overlooked."""
 
 
 @dataclass(frozen=True)
