@@ -97,7 +97,7 @@ def test_a_plan_that_lacks_any_field_is_refused_by_name(entry):
         (("runs", 0, "seed"), -1, "runs[0]: seed is -1, expected at least 0."),
         (("runs", 0, "regime"), "best", "run cartpole-swingup/best/0: regimes state nothing"),
         (("claims",), [], "claims: unknown key."),
-        (("schema",), "urn:mst-bench:plan:v9", "schema: str 'urn:mst-bench:plan:v9' is not"),
+        (("schema",), "urn:mst-bench:plan:v9", "schema: text 'urn:mst-bench:plan:v9' is not"),
         (("regimes", "sst", "critic", "sparsity"), 1.0, "sparsity is 1.0, expected at least 0"),
         (("regimes", "sst", "critic", "interval"), 0, "interval is 0, expected at least 1"),
         (("regimes", "sst", "critic", "schedule"), "sometimes", "'sometimes' is not a choice."),
