@@ -7,7 +7,15 @@ from collections import Counter
 
 from leaderboard.formats.catalogue import return_range
 from leaderboard.formats.document import DocumentError
-from leaderboard.formats.layout import RECORDS, RESULT, TABLE, TIMING, run_file, tensor_files
+from leaderboard.formats.layout import (
+    RECORDS,
+    RESULT,
+    TABLE,
+    TIMING,
+    run_file,
+    tensor_files,
+    weights_file,
+)
 from leaderboard.formats.network import Size
 from leaderboard.formats.plan import Plan
 from leaderboard.formats.records import Chain, FailureRecord, FinalRecord
@@ -197,4 +205,17 @@ def check_tensors(entry: Entry) -> Judgement:
         raise Defect(f"absent for {len(absent)} of {len(entry.present_runs)} runs")
     if absent:
         return unknown("absent, not checked")
+    _check_copies(entry)
     return passed("densities, masks and rewires recomputed from the tensors")
+
+
+def _check_copies(entry: Entry) -> None:
+    """No seed has the policy of another: the best one cannot be handed in under every seed."""
+    owners = dict[tuple[str, ...], str]()
+    for run in entry.present_runs:
+        if run.finished:
+            files = [run_file(run.name, weights_file(name)) for name in entry.plan.policy_modules]
+            policy = (run.group, *(entry.files.digests[file] for file in files))
+            if policy in owners:
+                raise Defect(f"runs/{run.name}: has the very policy of runs/{owners[policy]}")
+            owners[policy] = run.name
