@@ -299,8 +299,12 @@ def main() -> None:
     print_table(honest, ("noise", "mean", "cv", "claimed", "runs", "lowest alarm"), "refused")
 
     if arguments.json:
-        document = {"cheats": cheats, "honest": honest}
-        arguments.json.write_text(json.dumps(document, indent=1) + "\n")
+        # A line for each row, so that changes can be read.
+        lists = []
+        for name, rows in (("cheats", cheats), ("honest", honest)):
+            lines = ",\n".join(json.dumps(row) for row in rows)
+            lists.append(f'"{name}": [\n{lines}\n]')
+        arguments.json.write_text("{" + ",\n".join(lists) + "}\n")
 
 
 if __name__ == "__main__":
