@@ -22,7 +22,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tally.add(part.result())
     print("\n".join(show(tally)))
     if options.json:
-        options.json.write_text(json.dumps(asdict(tally), indent=1) + "\n")
+        options.json.write_text(json.dumps(vars(tally), indent=1) + "\n")
     return 1 if tally.breaches or tally.tracebacks else 0
 
 

@@ -59,6 +59,8 @@ def a_seed_left_out(forgery):
     for table in ("networks", "sizes"):
         del forgery.plan[table]["cartpole-swingup/dst"]
     del forgery.plan["regimes"]["dst"]
+    for run in forgery.runs:
+        run["members"] = min(run["members"], len(forgery.runs))
 
 
 def sst_that_is_not_sparse(forgery):
