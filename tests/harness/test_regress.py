@@ -112,7 +112,7 @@ def test_what_is_not_comparable_is_never_a_regression(old, other_suite, tiny_ent
     with pytest.raises(NonConforming, match="differ in suite"):
         regress.regress(old, other_suite, Limits(), None)
     with pytest.raises(UserError, match="one seed"):
-        regress.regress(tiny_entry.parent, old, Limits(), None)
+        regress.regress(tiny_entry.parent, tiny_entry.parent, Limits(), None)
     with pytest.raises(UserError, match=r"has no entry\.dsse\.json"):
         regress.regress(tmp_path, old, Limits(), None)
 
