@@ -48,6 +48,13 @@ class Tally:
     breaches: list[str] = field(default_factory=list)
     tracebacks: list[str] = field(default_factory=list)
 
+    def document(self) -> dict[str, object]:
+        """The tally as plain data."""
+        return {
+            name: dict(value) if isinstance(value, Counter) else value
+            for name, value in vars(self).items()
+        }
+
     def add(self, other: Tally) -> None:
         """Counts another tally too."""
         self.made += other.made
