@@ -19,7 +19,7 @@ from leaderboard.formats.layout import (
 from leaderboard.formats.network import Networks, Size
 from leaderboard.formats.plan import Plan
 from leaderboard.formats.records import Chain, FailureRecord, FinalRecord
-from leaderboard.formats.run import Count, StatedRun, results_csv, score
+from leaderboard.formats.run import StatedRun, results_csv, score
 from leaderboard.verification.checks import Defect, Entry, Judgement, passed, unknown
 from leaderboard.verification.tensors import audit
 
@@ -142,7 +142,6 @@ def check_budgets(entry: Entry) -> Judgement:
         if isinstance(last, FinalRecord) and last.agent_step != budget.agent_steps:
             raise Defect(f"runs/{run.name}: its last record is of step {last.agent_step}")
         _check_size(run, entry.plan.sizes[run.group])
-        _check_weights(run, entry.plan.networks[run.group])
         if len(run.final_returns) != episodes:
             measured = len(run.final_returns)
             raise Defect(f"runs/{run.name}: {measured} final episodes, planned {episodes}")
@@ -159,18 +158,6 @@ def _check_size(run: StatedRun, size: Size) -> None:
     flops = {"total": size.flops, "active": size.active_flops}
     if run.flops != flops:
         raise Defect(f"runs/{run.name}: flops {run.flops}, planned {flops}")
-
-
-def _check_weights(run: StatedRun, networks: Networks) -> None:
-    """A run has exactly the planned modules, and each keeps as many weights as planned: densities
-    are shown also where no tensors tell them."""
-    for name in ("weights", "rewires", "mask_first", "mask_last"):
-        if set(getattr(run, name)) != set(networks):
-            raise Defect(f"runs/{run.name}: {name} are not of the planned modules")
-    for module, network in networks.items():
-        planned = Count(network.weights, network.kept)
-        if run.weights[module] != planned:
-            raise Defect(f"runs/{run.name}: {module}: {run.weights[module]}, planned {planned}")
 
 
 def check_scores(entry: Entry) -> Judgement:
@@ -219,10 +206,29 @@ def check_tensors(entry: Entry) -> Judgement:
     # Tensors of some runs alone would hide those of the others.
     if absent and (entry.complete or len(absent) < len(entry.present_runs)):
         raise Defect(f"absent for {len(absent)} of {len(entry.present_runs)} runs")
+    # Densities are shown whether tensors tell them or not.
+    for run in entry.present_runs:
+        if run.finished:
+            _check_weights(run, entry.plan.networks[run.group])
     if absent:
         return unknown("absent, not checked")
     _check_copies(entry)
     return passed("densities, masks and rewires recomputed from the tensors")
+
+
+def _check_weights(run: StatedRun, networks: Networks) -> None:
+    """A run states exactly the planned modules, and each keeps as many weights as planned."""
+    for name in ("weights", "rewires", "mask_first", "mask_last"):
+        if set(getattr(run, name)) != set(networks):
+            raise Defect(f"runs/{run.name}: {name} are not of the planned modules")
+    for module, network in networks.items():
+        stated = run.weights[module]
+        if (stated.total, stated.active) != (network.weights, network.kept):
+            shown = f"{stated.active} weights of {stated.total}"
+            raise Defect(
+                f"runs/{run.name}: {module}: states {shown}, planned {network.kept} of"
+                f" {network.weights}"
+            )
 
 
 def _check_copies(entry: Entry) -> None:
