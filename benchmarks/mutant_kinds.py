@@ -30,6 +30,8 @@ HARMLESS: dict[str, str] = {
     r"records\.jsonl\.\d+\.(diagnostics|updates|rewires)(\..*)?": f"diagnostics: {SELF_REPORTED}",
     r"records\.jsonl\.\d+\.returns\.\d+": f"points of a curve: {SELF_REPORTED}",
     r"timing\.json(\..*)?": "timing: self-reported",
+    r"masks\.safetensors\.metadata\.digests": "digests of masks between the first and the last:"
+    f" {SELF_REPORTED}",
     r"(encoder|critic|actor)\.safetensors\..*": "weights that no mask leaves out: what they are"
     " worth takes a re-evaluation",
 }
