@@ -26,7 +26,7 @@ BUILD_FLAGS = --provenance=false \
 	$(if $(BUILD_NETWORK),--network=$(BUILD_NETWORK))
 , := ,
 
-.PHONY: install quick test test-all check image image-repro lock clean
+.PHONY: install quick tables test test-all check image image-repro lock clean
 
 # The stamp is newer than pyproject.toml once the environment holds what it asks for.
 $(VENV)/installed: pyproject.toml
@@ -38,6 +38,10 @@ install: $(VENV)/installed
 
 quick: install
 	$(BIN)/mst-bench run --suite quick --out $(OUT)
+
+# What verifiers know of suites, tasks and algorithms without loading them.
+tables: install
+	$(BIN)/python -m harness.planning.tables
 
 # The everyday tests. The last lines say what was left out.
 test: install

@@ -6,8 +6,9 @@ leaderboard/statistics/gate-calibration.json.
         [--seeds 80] [--comparisons 1000] [--write]
 
 Each comparison draws two disjoint sets of seeds from all that there are: nothing changed, so a FAIL
-is a false alarm. The same candidate with its scores brought down by 40 percent must FAIL. The
-canary is left out: it would pass everything. Comparisons share seeds with each other where the pool
+is a false alarm. The same candidate with its scores brought down by 40 percent must FAIL. These
+rates are those of the statistics alone (`--no-canary`); what an identical canary changes is counted
+beside them. Comparisons share seeds with each other where the pool
 is smaller than all of them need, which does not bias their mean; the interval of the false alarms
 is Clopper and Pearson's, as if they were independent. A first FAIL is confirmed on seeds that
 neither side has, as `regress` does.
@@ -71,20 +72,28 @@ def main() -> None:
     alarms: Counter[str] = Counter()
     first: Counter[str] = Counter()
     planted: Counter[str] = Counter()
+    kept = 0
+    """Unchanged candidates that pass as identical, if code, versions, plan and canary are."""
+    excused = 0
+    """The same of candidates with a planted loss: none may."""
     n = arguments.seeds
     if len(whole) < 2 * n:
         raise SystemExit(f"{len(whole)} seeds are there, {2 * n} are needed for two disjoint sides")
     for _ in range(arguments.comparisons):
         drawn = generator.permutation(whole).tolist()
         old, new, more = drawn[:n], drawn[n : 2 * n], drawn[2 * n : 3 * n]
-        word = gate.judge(cells(old), cells(new)).word
+        verdict = gate.judge(cells(old), cells(new))
+        kept += verdict.keeps()
+        word = verdict.word
         first[word] += 1
         if word == "FAIL" and len(more) > 1:  # confirmed on fresh seeds, as far as there are any
             again = gate.judge(cells(old), cells(more)).word
             together = gate.judge(cells(old), cells(new + more)).word
             word = "FAIL" if again == "FAIL" else "INCONCLUSIVE" if together == "FAIL" else together
         alarms[word] += 1
-        planted[gate.judge(cells(old), cells(new, 1.0 - DROP)).word] += 1
+        worse = gate.judge(cells(old), cells(new, 1.0 - DROP))
+        excused += worse.keeps()
+        planted[worse.word] += 1
     count, total = alarms["FAIL"], arguments.comparisons
     interval = [
         float(beta.ppf(0.025, count, total - count + 1)) if count else 0.0,
@@ -102,6 +111,8 @@ def main() -> None:
         "inconclusive": alarms["INCONCLUSIVE"],
         "planted_drop": DROP,
         "found": planted["FAIL"],
+        "passed_if_identical": kept,
+        "planted_passed_if_identical": excused,
         "cells": {
             regime: {
                 "mean": float(np.mean([scores[regime, seed] for seed in whole])),

@@ -21,7 +21,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from harness.planning.plan import read_plan
-from leaderboard.formats.records import read_evaluations
+from leaderboard.formats.records import learning_curves
 from leaderboard.formats.run import Run
 from leaderboard.pages.curves import returns_panel
 
@@ -36,7 +36,9 @@ def main() -> int:
     arguments = parser.parse_args()
     plan = read_plan(arguments.folder / "plan.json")
     runs = [Run(run.task, run.regime, run.seed) for run in plan.runs if run.regime == "stock"]
-    panel = returns_panel(read_evaluations(arguments.folder, runs))
+    panel = returns_panel(
+        learning_curves(runs, lambda name: (arguments.folder / name).read_bytes())
+    )
     curves = [dict(zip(curve.steps, curve.values, strict=True)) for curve in panel.curves]
     rows, judged = [], None
     with open(arguments.published, encoding="utf-8") as file:

@@ -70,6 +70,8 @@ class Task:
     """Environment steps of an episode that runs into its time limit."""
     action_repeat: int
     """Environment steps of one agent step, unless a suite says otherwise."""
+    returns: tuple[float, float]
+    """Lowest and highest return of an episode. A run without a score counts as the lowest."""
     memory_mib: int
     """Memory of one environment in MiB, its own copy of the model included."""
     step_ms: float

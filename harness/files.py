@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import secrets
+import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError
+from harness.errors import NO_ROOM, UserError
 from leaderboard.formats import strict_json
 
 
@@ -21,23 +25,60 @@ def dump_json(document: Any) -> bytes:
     return text.encode() + b"\n"
 
 
+def no_link(path: str, flags: int) -> int:
+    """Opener for `open`. UserError for a path that is a link: what it names may lie anywhere."""
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UserError(
+                f"{path}: is a link, and no link is written through; remove it."
+            ) from None
+        raise
+
+
 def write_atomic(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:
     """Write under a temporary name in the same folder, then rename.
 
-    A reader sees the old file or the new one.
+    A reader sees the old file or the new one. Nobody can know the temporary name before, nor have
+    put anything there. UserError for a path that cannot be written, but the OSError itself for a
+    full disk, which says more (`harness.errors`).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     parts = [data] if isinstance(data, bytes) else data
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with open(temporary, "wb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "xb", opener=no_link) as file:
+            try:
+                for part in parts:
+                    file.write(part)
+                file.flush()
+                os.fsync(file.fileno())
+                temporary.replace(path)
+            except BaseException:
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
+        raise _unwritable(path, error) from None
+
+
+def check_can_write(path: Path, advice: str = "") -> None:
+    """UserError if no file can be written at `path`; called before the work that it is for."""
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error, advice) from None
+
+
+def _unwritable(path: Path, error: OSError, advice: str = "") -> UserError:
+    return UserError(f"{path}: cannot be written ({error.strerror}).", advice)
 
 
 def write_json(path: Path, document: Any) -> None:

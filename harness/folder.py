@@ -1,6 +1,7 @@
 """The map of OUT/<plan id>: the one place that spells where each file of a plan lies.
 
-plan.json suite.json cohorts.json manifest.json results.csv entry.dsse.json report.html
+plan.json suite.json cohorts.json manifest.json results.csv entry.dsse.json
+reeval.dsse.json report.html
 runs/<task>/<regime>/<seed>/    records.jsonl, tensors, timing.json, result.json
 cohorts/<i>/                    lease, log.txt, progress.json, faults.json, trace.json,
                                 ending.json, checkpoint/
@@ -112,6 +113,11 @@ class Folder:
     @property
     def entry(self) -> Path:
         return self.path / "entry.dsse.json"
+
+    @property
+    def reeval(self) -> Path:
+        """What a re-evaluation signed, unless it was told to write elsewhere."""
+        return self.path / "reeval.dsse.json"
 
     @property
     def report(self) -> Path:

@@ -21,8 +21,6 @@ class Flag:
     help: str
     minimum: float | None = None
     """Smallest value that is taken."""
-    variable: str | None = None
-    """Environment variable, where it is not MST_BENCH_<COMMAND>_<FIELD>."""
     of_cohort: bool = True
     """Whether `run-cohort` takes it too; False for what only concerns several cohorts."""
 
@@ -31,10 +29,7 @@ class Flag:
 class Options:
     """How cohorts are carried out; none of it changes a number."""
 
-    device: Annotated[
-        str,
-        Flag(("--device",), "auto, cpu, cuda or cuda:<index>.", variable="MST_BENCH_DEVICE"),
-    ] = "auto"
+    device: Annotated[str, Flag(("--device",), "auto, cpu, cuda or cuda:<index>.")] = "auto"
     jobs: Annotated[
         int | None,
         Flag(
@@ -49,7 +44,11 @@ class Options:
     ] = 300.0
     max_wall: Annotated[
         float | None,
-        Flag(("--max-wall",), "Save and stop after this many seconds: exit 3.", minimum=0.0),
+        Flag(
+            ("--max-wall",),
+            "Save and stop after this many seconds: exit 3. Saving comes on top.",
+            minimum=0.0,
+        ),
     ] = None
     allow_drift: Annotated[
         bool, Flag(("--allow-drift",), "Resume although code or libraries changed. Unranked.")

@@ -8,12 +8,12 @@ starts, so their comparison is paired.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import torch
 
-SUITE_SOURCE = "suite"
+SUITE_SOURCE: Literal["suite"] = "suite"
 """Seeds that follow from the suite file alone. They are reproducible, but unranked: a submitter
 could try several."""
 

@@ -30,7 +30,7 @@ def pytest_xdist_auto_num_workers():
 def pytest_collection_modifyitems(items):
     """Without a browser, an image or a GPU their tests do not run, unless they are required to."""
     missing = {}
-    if chromium() is None and os.environ.get("MST_BENCH_BROWSER") != "required":
+    if chromium() is None and os.environ.get("MST_BENCH_TEST_BROWSER") != "required":
         missing["browser"] = "no chromium"
     if image() is None:
         missing["container"] = "no image"

@@ -16,6 +16,8 @@ AT_LEAST_ONE = (
     "q_horizon",
     "encoder_horizon",
 )
+AT_MOST = {"width": 2**20, "zs_dim": 2**20, "za_dim": 2**20, "zsa_dim": 2**20, "depth": 1000}
+"""Sizes beyond these are slips of the pen: counting such a network alone would take hours."""
 POSITIVE = ("encoder_lr", "critic_lr", "actor_lr", "critic_clip", "reward_bound", "min_priority")
 
 
@@ -87,6 +89,9 @@ class MRQSettings:
         for name in AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
+        for name, largest in AT_MOST.items():
+            if getattr(self, name) > largest:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected at most {largest}")
         for name in POSITIVE:
             if getattr(self, name) <= 0.0:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected above 0")

@@ -62,10 +62,9 @@ class Masks:
         views = self.module.layout.views(flat)
         for member, generator in enumerate(generators):
             first, _ = self.counts[member]
-            for layer, count in zip(self.layers, first, strict=True):
-                weight_mask = views[f"{layer.name}.weight"][self._groups(member)]
-                for copy_mask in weight_mask:
-                    copy_mask.copy_(_random_mask(layer, count, generator))
+            masks = initial_masks(self.layers, first, self.module.copies, generator)
+            for name, mask in masks.items():
+                views[name][self._groups(member)].copy_(mask)
         self.module.keep = flat
         self.module.flat.mul_(flat)
 
@@ -196,6 +195,18 @@ class Masks:
         # Clone each state: set_state on a row of a larger tensor crashes torch 2.13.
         for generator, generator_state in zip(self.growth, growth, strict=True):
             generator.set_state(generator_state.clone())
+
+
+def initial_masks(
+    layers: Sequence[Linear], counts: Sequence[int], copies: int, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """The first masks of one member: NAME.weight [copies, in, out] bool, with `counts` active
+    weights in each copy of a layer, drawn layer by layer and copy by copy."""
+    masks = dict[str, Tensor]()
+    for layer, count in zip(layers, counts, strict=True):
+        drawn = [_random_mask(layer, count, generator) for _ in range(copies)]
+        masks[f"{layer.name}.weight"] = torch.stack(drawn)
+    return masks
 
 
 def _random_mask(layer: Linear, count: int, generator: torch.Generator) -> Tensor:

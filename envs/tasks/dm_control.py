@@ -12,6 +12,11 @@ HORIZON = 1000
 """Environment steps of every dm_control episode."""
 ACTION_REPEAT = 2
 """Environment steps of an agent step, as in the papers on dm_control."""
+RETURNS = (0.0, 1000.0)
+"""Rewards lie between 0 and 1, so the return of an episode lies between these."""
+LQR_RETURNS = (-10_000.0, 1000.0)
+"""The reward of `lqr` is 1 less a quadratic cost, which has no bound. This project's choice for the
+lowest return is ten times the horizon below zero; a resting system stays far above it."""
 
 ACROBOT = (("orientations", 4), ("velocity", 2))
 BALL_IN_CUP = (("position", 4), ("velocity", 4))
@@ -202,6 +207,7 @@ def _row(
         terminates=terminates,
         horizon=HORIZON,
         action_repeat=ACTION_REPEAT,
+        returns=LQR_RETURNS if domain == "lqr" else RETURNS,
         memory_mib=memory_mib,
         step_ms=step_ms,
         differs=differs,

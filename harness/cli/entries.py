@@ -8,14 +8,13 @@ from typing import Annotated
 import typer
 
 from harness import errors
-from harness.cli.keys import KeyOption, signing_key
-from harness.cli.printing import JsonOption, print_json, print_verdict
-from harness.errors import UserError
-
-TrustOption = Annotated[
-    Path | None,
-    typer.Option("--trust", envvar="MST_BENCH_TRUST", help="Trust file: keys that are known."),
-]
+from harness.cli.keys import KeyOption, PassphraseOption, TrustOption, signing_key
+from harness.cli.locate import entry_file, plan_folder
+from harness.cli.printing import JsonOption, print_json, print_path, print_verdict
+from harness.errors import Incomplete
+from harness.files import check_can_write
+from harness.folder import Folder
+from harness.words import count
 
 
 def register(app: typer.Typer) -> None:
@@ -25,37 +24,43 @@ def register(app: typer.Typer) -> None:
 
 
 def sign(
-    folder: Annotated[Path, typer.Argument(help="OUT/<plan id>, already carried out.")],
-    key: Annotated[
-        Path, typer.Option("--key", envvar="MST_BENCH_KEY", help="Ed25519 private key.")
-    ],
+    folder: Annotated[Path, typer.Argument(help="OUT/<plan id>, finished, or the entry in it.")],
+    key: Annotated[Path, typer.Option("--key", help="Ed25519 private key.")],
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Sign a plan folder with your key, replacing a one-use signature.
+    """Sign a finished plan folder with your key, replacing a one-use signature.
 
-    The old entry is verified first.
+    The old entry is verified first. The report is drawn again, as it names the key.
     """
-    from harness.entries.entry import write_entry
-    from harness.folder import Folder
-    from harness.planning.plan import read_plan
-    from leaderboard.verification.verify import verify
+    from harness.entries.entry import sign_again
+    from harness.entries.page import write_report
+    from harness.entries.verified import Refused, verified
 
     # The key is read first: nobody waits for a verification before hearing of a wrong passphrase.
-    signing = signing_key(key)
-    path = Folder(folder).entry
-    if not path.exists():
-        raise UserError(f"{path}: no entry to sign; `mst-bench run` makes one.")
+    signing = signing_key(key, passphrase_file)
+    folder = plan_folder(folder)
+    check_can_write(Folder(folder).entry)
 
-    # A new signature must not cover files that were changed under the old one.
-    verdict = verify(path)
-    if not verdict.accepted:
-        print_verdict(verdict)
-        raise typer.Exit(errors.UNVERIFIED)
-    entry = write_entry(folder, read_plan(Folder(folder).plan), signing)
-    typer.echo(f"{entry}: signed with key {signing.key_id[:16]}")
+    # A new signature covers what was verified under the old one, and nothing else.
+    try:
+        entry = verified(folder)
+    except Refused as refused:
+        print_verdict(refused.verdict)
+        raise typer.Exit(errors.UNVERIFIED) from None
+    missing = sum(run.missing for run in entry.runs)
+    if missing:
+        raise Incomplete(
+            f"{folder}: {missing} of {count(len(entry.runs), 'run')} have no result yet. Carry them"
+            " out before you sign: the command that began the plan resumes it."
+        )
+    sign_again(entry, signing)
+    write_report(folder)
+    print_path(entry.path, "entry", as_json, signed_with_key=signing.key_id[:16])
 
 
 def verify(
-    entry: Annotated[Path, typer.Argument(help="entry.dsse.json, its files beside it.")],
+    entry: Annotated[Path, typer.Argument(help="OUT/<plan id>, or the entry in it.")],
     trust: TrustOption = None,
     release: Annotated[
         Path | None,
@@ -72,7 +77,7 @@ def verify(
     """Check an entry, offline: one line a check. Exit 4 if any fails."""
     from harness.entries.verified import judge
 
-    verdict = judge(entry, trust, release, complete, reeval)
+    verdict = judge(entry_file(entry), trust, release, complete, reeval)
     if as_json:
         print_json(verdict.document())
     else:
@@ -89,6 +94,8 @@ def release(
         Path, typer.Option("--out", help="Folder of the statement and of what it binds.")
     ] = Path("release"),
     key: KeyOption = None,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Sign what an image is: its digests, content manifest, commit and lock.
 
@@ -96,4 +103,5 @@ def release(
     """
     from harness.entries.release import write_release
 
-    typer.echo(write_release(image, out, signing_key(key)))
+    signing = signing_key(key, passphrase_file)
+    print_path(write_release(image, out, signing), "release statement", as_json)

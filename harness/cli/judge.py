@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from harness import errors
-from harness.cli.keys import KeyOption, signing_key
-from harness.cli.printing import JsonOption, print_json, print_verdict
+from harness.cli.app import App
+from harness.cli.keys import KeyOption, PassphraseOption, TrustOption, signing_key
+from harness.cli.locate import entry_file, plan_folder
+from harness.cli.printing import (
+    JsonOption,
+    echo,
+    echo_table,
+    print_json,
+    print_path,
+    print_verdict,
+)
 from harness.errors import UserError
+from harness.files import check_can_write
 
 if TYPE_CHECKING:
     from harness.entries.regress import Confirm, Outcome
@@ -20,9 +31,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-baseline_app = typer.Typer(no_args_is_help=True, help="Baselines of the regression gate.")
+baseline_app = App(no_args_is_help=True, help="Baselines of the regression gate.")
 
-Folder = Annotated[Path, typer.Argument(help="OUT/<plan id>, or a baseline.")]
+Folder = Annotated[Path, typer.Argument(help="OUT/<plan id>, the entry in it, or a baseline.")]
+
+
+class Undecided(StrEnum):
+    """What continuous integration makes of INCONCLUSIVE."""
+
+    passes = "pass"
+    fails = "fail"
 
 
 def register(app: typer.Typer) -> None:
@@ -32,18 +50,22 @@ def register(app: typer.Typer) -> None:
     app.add_typer(baseline_app, name="baseline")
 
 
-def compare(a: Folder, b: Folder, as_json: JsonOption = False) -> None:
+def compare(a: Folder, b: Folder, trust: TrustOption = None, as_json: JsonOption = False) -> None:
     """Two finished plan folders side by side: differences with their intervals, no verdict."""
-    from harness.entries.regress import sides
-    from leaderboard.pages.table import difference_table, differences
+    from harness.entries.sides import sides
+    from leaderboard.pages.differences import difference_table, differences
+    from leaderboard.statistics.scores import scored
 
-    old, new = _judged(lambda: sides(a, b))
-    rows = differences(old.runs, new.runs)
+    old, new = _judged(lambda: sides(plan_folder(a), plan_folder(b), trust))
+    rows = differences(scored(old.runs, old.entry.fresh), scored(new.runs, new.entry.fresh))
     if as_json:
         print_json([asdict(row) for row in rows])
         return
-    typer.echo(f"{b} less {a}, suite {old.plan.suite.name}")
-    typer.echo(difference_table(rows))
+    echo(f"suite {old.plan.suite.name}: each figure of {b} minus that of {a}")
+    for side in (old, new):
+        source = "measured anew" if side.entry.fresh else "as claimed"
+        echo(f"{side.folder}: scores {source} ({side.entry.verdict.level})")
+    echo_table(difference_table(rows))
 
 
 def regress(
@@ -58,8 +80,8 @@ def regress(
         typer.Option(min=0.0, max=1.0, help="Loss that a PASS must exclude, as a share."),
     ] = 0.2,
     on_inconclusive: Annotated[
-        str, typer.Option(help="pass: exit 0 with a warning; fail: exit 6.")
-    ] = "pass",
+        Undecided, typer.Option(help="pass: exit 0 with a warning; fail: exit 6.")
+    ] = Undecided.passes,
     confirm: Annotated[
         bool,
         typer.Option("--confirm/--no-confirm", help="Run fresh seeds once before a FAIL counts."),
@@ -84,9 +106,10 @@ def regress(
     from harness.entries.junit import junit as junit_xml
     from harness.files import write_atomic
 
-    if on_inconclusive not in ("pass", "fail"):
-        raise UserError(f"--on-inconclusive {on_inconclusive}: expected pass or fail.")
-
+    baseline = plan_folder(baseline)
+    candidate = plan_folder(candidate)
+    if junit is not None:
+        check_can_write(junit)
     limits = gates.Limits(tolerance, margin, speed=speed_tolerance, memory=memory_tolerance)
     again = _carry_out(candidate) if confirm else None
     outcome = _judged(lambda: gates.regress(baseline, candidate, limits, again, canary))
@@ -96,11 +119,11 @@ def regress(
     raise typer.Exit(_exit_code(outcome, on_inconclusive))
 
 
-def _exit_code(outcome: Outcome, on_inconclusive: str) -> int:
+def _exit_code(outcome: Outcome, on_inconclusive: Undecided) -> int:
     """The exit code of a verdict; continuous integration stops at any but 0."""
     if outcome.word == "FAIL":
         return errors.REGRESSION
-    if outcome.word == "INCONCLUSIVE" and on_inconclusive == "fail":
+    if outcome.word == "INCONCLUSIVE" and on_inconclusive is Undecided.fails:
         return errors.INCONCLUSIVE
     return errors.OK
 
@@ -111,29 +134,22 @@ def _print_outcome(outcome: Outcome, as_json: bool) -> None:
         print_json(asdict(outcome))
         return
     for gate in outcome.gates:
-        typer.echo(f"{gate.name + ':':<10}{gate.word:<14} {gate.detail}")
+        echo(f"{gate.name + ':':<10}{gate.word:<14} {gate.detail}")
 
     # How many seeds are missing for a verdict
     more = ""
     if outcome.more_seeds:
         more = f", about {outcome.more_seeds} more seeds would decide it"
-    typer.echo(f"{outcome.word}{more} ({outcome.calibration})")
+    echo(f"{outcome.word}{more} ({outcome.calibration})")
 
 
 def _carry_out(candidate: Path) -> Confirm:
-    """Carries a plan out beside the candidate's folder, with this code, in cohorts of the
-    candidate's size."""
+    """Carries a plan out beside the candidate's folder, with this code."""
 
-    def confirm(plan: Plan) -> Path:
-        from harness.entries.entry import stated_runs
-        from harness.folder import Folder as PlanFolder
-        from harness.planning.plan import read_plan
+    def confirm(plan: Plan, members: int) -> Path:
         from harness.run import Request, carry_out
         from leaderboard.formats.keys import one_use_key
 
-        # Cohorts of the same size round the same way, and their speeds compare.
-        runs = stated_runs(candidate, read_plan(PlanFolder(candidate).plan))
-        members = max(run.members for run in runs)
         request = Request(plan.suite.name, candidate.parent, members=members)
         return Path(carry_out(plan, "any", request, one_use_key()).summary.folder)
 
@@ -142,22 +158,38 @@ def _carry_out(candidate: Path) -> Confirm:
 
 @baseline_app.command("accept")
 def baseline_accept(
-    folder: Annotated[Path, typer.Argument(help="OUT/<plan id>, finished and verified.")],
+    folder: Annotated[Path, typer.Argument(help="OUT/<plan id>, finished, or the entry in it.")],
     to: Annotated[Path, typer.Option("--to", help="The baseline's folder, as in the repository.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why, for those who look later.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why, for those who look later.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Make a finished run the baseline, and record when and why."""
     from harness.entries.baseline import accept
 
-    typer.echo(_judged(lambda: accept(folder, to, reason)))
+    if not reason.strip():
+        raise UserError("--reason: expected a few words for those who look later.")
+    folder = plan_folder(folder)
+    if to.name in (
+        "",
+        "..",
+    ):  # the new one is put together beside it, under a name made of this one
+        to = to.resolve()
+    check_can_write(to / "baseline.json")
+    check_can_write(to.with_name(f".{to.name}.new") / "baseline.json")
+    print_path(_judged(lambda: accept(folder, to, reason)), "baseline", as_json, reason=reason)
 
 
 def merge(
-    folders: Annotated[list[Path], typer.Argument(help="Finished plan folders of one experiment.")],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(help="Two or more finished plan folders of one experiment, or entries."),
+    ],
     out: Annotated[
         Path, typer.Option("--out", help="Where the merged one goes: OUT/<plan id>/.")
     ] = Path("out"),
     key: KeyOption = None,
+    passphrase_file: PassphraseOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """One plan folder from several of the same experiment, signed anew.
 
@@ -165,12 +197,17 @@ def merge(
     """
     from harness.entries.merge import merge as merged
 
-    signing = signing_key(key)
-    typer.echo(_judged(lambda: merged(folders, out, signing)))
+    signing = signing_key(key, passphrase_file)
+    parts = [plan_folder(folder) for folder in folders]
+    if len({part.resolve() for part in parts}) < max(2, len(parts)):
+        raise UserError(
+            "merge: expected two or more different folders; one was named alone or twice."
+        )
+    print_path(_judged(lambda: merged(parts, out, signing)), "merged", as_json)
 
 
 def reeval(
-    entry: Annotated[Path, typer.Argument(help="entry.dsse.json, its files beside it.")],
+    entry: Annotated[Path, typer.Argument(help="OUT/<plan id>, or the entry in it.")],
     retrain: Annotated[
         int, typer.Option("--retrain", min=0, help="Train so many runs again, drawn by chance: L2.")
     ] = 0,
@@ -179,27 +216,30 @@ def reeval(
         typer.Option("--to", help="Where the statement goes. Default: beside the entry."),
     ] = None,
     key: KeyOption = None,
-    trust: Annotated[
-        Path | None, typer.Option("--trust", envvar="MST_BENCH_TRUST", help="Keys that are known.")
-    ] = None,
+    passphrase_file: PassphraseOption = None,
+    trust: TrustOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Roll every submitted policy out again and sign the outcome: L1.
+    """Measure every submitted policy anew and sign the outcome: L1.
 
     Exit 4 if an entry claims what it does not hold.
     """
     from harness.entries.reeval import reevaluate, verdict_lines
+    from harness.folder import Folder as PlanFolder
 
-    signing = signing_key(key)
+    # What is found out before the rollouts, which take minutes
+    signing = signing_key(key, passphrase_file)
+    entry = entry_file(entry)
+    check_can_write(to or PlanFolder(entry.parent).reeval, "" if to else "Give --to FILE.")
     outcome = _judged(lambda: reevaluate(entry, signing, to, retrain, trust))
+    stated = outcome.stated
     if as_json:
-        document = asdict(outcome)
-        document |= {"statement": str(outcome.statement), "accepted": outcome.accepted}
-        print_json(document)
+        words = {"level": stated.level, "accepted": stated.accepted}
+        print_json({**asdict(stated), **words, "statement": str(outcome.path)})
     else:
         for line in verdict_lines(outcome):
-            typer.echo(line)
-    if not outcome.accepted:
+            echo(line)
+    if not stated.accepted:
         raise typer.Exit(errors.UNVERIFIED)
 
 

@@ -97,7 +97,6 @@ def _parameter(option: Option, panel: str | None) -> Parameter:
         *flag.names,
         help=flag.help,
         min=flag.minimum,
-        envvar=flag.variable,
         rich_help_panel=panel,
     )
     return Parameter(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,26 +11,36 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness import errors
-from harness.cli.keys import KeyOption, signing_key
+from harness.cli.keys import KeyOption, PassphraseOption, signing_key
 from harness.cli.options import CommandOptions, with_cohort_options, with_options
-from harness.cli.printing import JsonOption, print_json, print_summary, print_verdict, sizes_table
+from harness.cli.printing import (
+    JsonOption,
+    echo,
+    echo_table,
+    print_json,
+    print_summary,
+    print_verdict,
+    sizes_table,
+)
 from harness.errors import UserError
 from harness.folder import Folder
+from harness.words import count, duration, gib, one_line
 
 if TYPE_CHECKING:
     from harness.planning.cohorts import Cohorts
     from harness.planning.estimate import Estimate
     from harness.planning.plan import Plan
+    from leaderboard.verification.checks import Verdict
 
 SuiteOption = Annotated[
     str, typer.Option("--suite", help="A shipped suite's name, or the path of a suite file.")
 ]
-OutOption = Annotated[
-    Path, typer.Option("--out", envvar="MST_BENCH_OUT", help="Where results go: OUT/<plan id>/.")
-]
+OutOption = Annotated[Path, typer.Option("--out", help="Where results go: OUT/<plan id>/.")]
 SetOption = Annotated[
     list[str],
-    typer.Option("--set", help="Override a suite's key, as evaluation.episodes=5. Unranked."),
+    typer.Option(
+        "--set", help="Override a suite's key, as evaluation.episodes=5; once a key. Unranked."
+    ),
 ]
 ScaleOption = Annotated[
     float, typer.Option("--budget-scale", min=1e-6, max=1.0, help="Share of the budget. Unranked.")
@@ -58,6 +70,7 @@ def run(
     members: MembersOption = None,
     options: CommandOptions,
     key: KeyOption = None,
+    passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Carry a suite out: plan, train, sign, verify, compare.
@@ -76,7 +89,7 @@ def run(
         options.general,
         options.own,
     )
-    carried_out = execute(request, signing_key(key))
+    carried_out = execute(request, signing_key(key, passphrase_file))
     verdict = carried_out.verdict
     if as_json:
         print_json({**asdict(carried_out.summary), "accepted": verdict.accepted})
@@ -84,7 +97,19 @@ def run(
         print_summary(carried_out.summary)
         print_verdict(verdict)
     if not verdict.accepted:
+        print(f"mst-bench: {one_line(_mend(verdict))}", file=sys.stderr)
         raise typer.Exit(errors.UNVERIFIED)
+
+
+def _mend(verdict: Verdict) -> str:
+    """What to do about an entry that does not verify right after a run: something was edited."""
+    entry = Path(verdict.entry)
+    detail = next((check.detail for check in verdict.checks if check.status == "failed"), "")
+    run_folder = re.match(r"(runs/[^/\s]+/[^/\s]+/[^/\s]+)/", detail)
+    if run_folder:
+        folder = entry.parent / run_folder[1]
+        return f"Put back what was changed, or remove {folder}: the same command trains it again."
+    return f"Put back what was changed, or remove {entry}: the same command signs it anew."
 
 
 def plan(
@@ -110,14 +135,14 @@ def plan(
             f"--device {device}: unknown device class.{errors.suggestion(device, GAINS)}"
         )
 
-    _, suite_plan = plan_of(Request(suite, out, tuple(overrides), budget_scale))
+    suite_read, suite_plan = plan_of(Request(suite, out, tuple(overrides), budget_scale))
     folder = write_plan(suite_plan, out)
     cohorts = partition(suite_plan, device, members)
     needs = estimate(suite_plan, cohorts.cohorts)
     if as_json:
         print_json(_plan_document(suite_plan, folder, cohorts, needs))
     else:
-        _print_plan(suite_plan, folder, cohorts, needs)
+        _print_plan(suite_plan, folder, cohorts, needs, suite_read.device)
 
 
 def _plan_document(
@@ -135,27 +160,30 @@ def _plan_document(
     }
 
 
-def _print_plan(plan: Plan, folder: Path, cohorts: Cohorts, needs: Estimate) -> None:
+def _print_plan(plan: Plan, folder: Path, cohorts: Cohorts, needs: Estimate, need: str) -> None:
     # How many runs, and in how large cohorts.
     sizes = [len(cohort.runs) for cohort in cohorts.cohorts]
-    span = str(min(sizes))
+    span = count(max(sizes), "member")
     if min(sizes) < max(sizes):
-        span = f"{min(sizes)} to {max(sizes)}"
-    total = f"{len(plan.runs)} runs in {len(sizes)} cohorts of {span} members"
-    typer.echo(f"plan {plan.id}: {total}, written to {Folder(folder).plan}")
+        span = f"{min(sizes)} to {span}"
+    total = f"{count(len(plan.runs), 'run')} in {count(len(sizes), 'cohort')} of {span}"
+    echo(f"plan {plan.id}: {total}, written to {Folder(folder).plan}")
 
     # What each run does.
     budget = plan.budget
-    steps = f"{budget.environment_steps} environment steps = {budget.agent_steps} agent steps"
-    updates = ", ".join(f"{count} {module}" for module, count in budget.updates.items())
-    typer.echo(f"each run: {steps}; updates: {updates}")
-    typer.echo(sizes_table(plan))
+    steps = f"{budget.environment_steps:,} environment steps = {budget.agent_steps:,} agent steps"
+    updates = ", ".join(f"{updates:,} {module}" for module, updates in budget.updates.items())
+    echo(f"each run: {steps}; updates: {updates}")
+    echo_table(sizes_table(plan))
 
     # What the machine must have.
-    typer.echo(
-        f"needs about {needs.memory_gib:.1f} GiB of memory a cohort, {needs.disk_gib:.2f} GiB of"
-        f" disk, {needs.core_hours:.1f} CPU core hours in all (estimate, good to a factor of two)"
+    hours = duration(needs.core_hours * 3600.0)
+    echo(
+        f"needs about {gib(needs.memory_gib)} of memory a cohort, {gib(needs.disk_gib)} of disk,"
+        f" and {hours} of one CPU core in all (estimate, good to a factor of two)"
     )
+    if need == "cuda":
+        echo("the suite is made for a GPU, where time is not estimated: docs/gpu.md")
 
 
 def run_cohort(

@@ -10,16 +10,23 @@ from typing import Annotated
 import typer
 
 from harness import errors
+from harness.cli.keys import TrustOption
+from harness.cli.locate import is_plan, plan_folder, plans_under
 from harness.cli.printing import (
     JsonOption,
+    echo,
+    echo_table,
     print_diagnosis,
     print_json,
+    print_path,
     print_summary,
     print_verdict,
 )
 from harness.cli.run import OutOption
+from harness.files import check_can_write
 from harness.folder import Folder
 from harness.suites import shipped
+from leaderboard.formats.document import printable
 
 
 class Listed(StrEnum):
@@ -53,46 +60,94 @@ def list_(
     if as_json:
         print_json([dict(zip(headers, row, strict=True)) for row in table])
     else:
-        typer.echo(tabulate(table, headers=headers))
+        echo_table(tabulate(table, headers=headers))
 
 
 def status(
-    folder: Annotated[Path, typer.Argument(help="OUT/<plan id>.")], as_json: JsonOption = False
+    folder: Annotated[
+        Path,
+        typer.Argument(help="OUT/<plan id>, also cut short, or the entry in it. OUT lists plans."),
+    ],
+    trust: TrustOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """The runs of a plan folder, how far unfinished ones are, and the comparison so far.
 
-    Exit 3 while some have no result.
+    An entry is verified first; with --trust, a re-evaluation beside it counts. Exit 3 while some
+    have no result.
     """
+    from harness.entries.verified import Refused, verified
     from harness.planning.plan import read_plan
-    from harness.run import summary, unfinished
+    from harness.summary import signed_summary, summary, unfinished
 
-    overview = summary(folder, read_plan(Folder(folder).plan))
+    if folder.is_dir() and not is_plan(folder) and plans_under(folder):
+        _list_plans(folder, as_json)
+        return
+
+    folder = plan_folder(folder)
+    paths = Folder(folder)
+    try:
+        if paths.entry.exists():
+            overview = signed_summary(verified(folder, trust))
+        else:
+            overview = summary(folder, read_plan(paths.plan))
+    except Refused as refused:
+        print_verdict(refused.verdict)
+        raise typer.Exit(errors.UNVERIFIED) from None
     cohorts = unfinished(folder)
     if as_json:
         print_json({**asdict(overview), "unfinished": cohorts})
     else:
         print_summary(overview)
         for cohort in cohorts:
-            typer.echo(cohort["line"])
+            echo(cohort["line"])
     if not overview.complete:
         raise typer.Exit(errors.INCOMPLETE)
 
 
+def _list_plans(out: Path, as_json: bool) -> None:
+    """A row for each plan right below a folder."""
+    from tabulate import tabulate
+
+    from harness.summary import plan_row
+
+    rows = [plan_row(folder) for folder in plans_under(out)]
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    table = [
+        [row.plan, printable(row.suite), f"{row.finished:,}/{row.runs:,}", row.state]
+        for row in rows
+    ]
+    headers = ["plan", "suite", "runs with a result", "now"]
+    echo_table(tabulate(table, headers=headers, disable_numparse=True))
+
+
 def report(
-    folder: Annotated[Path, typer.Argument(help="OUT/<plan id>, or the folder of an entry.")],
+    folder: Annotated[Path, typer.Argument(help="OUT/<plan id>, or the entry in it.")],
+    trust: TrustOption = None,
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="The page's file. Default: report.html in the folder."),
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Draw report.html of a plan folder: one offline page.
 
-    An entry is verified first; without one, the page shows the figures so far.
+    An entry is verified first; without one, the page shows the figures so far. With --trust, the
+    scores are those of a re-evaluation beside the entry.
     """
     from harness.entries.page import write_report
     from harness.entries.verified import Refused
 
+    folder = plan_folder(folder)
+    check_can_write(to or Folder(folder).report, "" if to else "Give --to FILE.")
     try:
-        typer.echo(write_report(folder))
+        page = write_report(folder, trust=trust, to=to)
     except Refused as refused:
         print_verdict(refused.verdict)
         raise typer.Exit(errors.UNVERIFIED) from None
+    print_path(page, "report", as_json)
 
 
 def doctor(

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from harness.entries.verified import verified
 from harness.errors import UserError
-from harness.files import digest_file, read_json, write_json
+from harness.files import read_json, write_atomic, write_json
 from harness.folder import Folder
+from leaderboard.formats.envelope import EnvelopeError, open_envelope
 
-SCHEMA = "urn:mst-bench:baseline:v1"
+SCHEMA = "urn:mst-bench:baseline:v2"
 FILE = "baseline.json"
 
 
@@ -30,22 +31,22 @@ def accept(folder: Path, to: Path, reason: str) -> Path:
 
     # Only an empty folder or a baseline is overwritten, never a folder of something else.
     old = Folder(to).entry
-    replaced = digest_file(old) if old.exists() else None
+    replaced = _payload_sha256(old) if old.exists() else None
     if replaced is None and to.exists() and any(to.iterdir()):
         raise UserError(f"--to {to}: is neither empty nor a baseline; choose another folder.")
 
     # The copy is whole before the old baseline goes.
     fresh = to.with_name(f".{to.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    for name in (old.name, *(subject.name for subject in statement.subject)):
-        (fresh / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / name, fresh / name)
+    for subject in statement.subject:
+        write_atomic(fresh / subject.name, entry.read(subject.name))
+    write_atomic(fresh / old.name, entry.documents.content)
 
     # The history of all baselines in this folder, the new one last.
     history = read_json(to / FILE)["history"] if (to / FILE).exists() else []
     step = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "entry_sha256": digest_file(entry.path),
+        "payload_sha256": entry.documents.payload_sha256,
         "replaces": replaced,
         "reason": reason,
     }
@@ -54,3 +55,11 @@ def accept(folder: Path, to: Path, reason: str) -> Path:
         shutil.rmtree(to)
     fresh.replace(to)
     return to
+
+
+def _payload_sha256(entry: Path) -> str:
+    """What the old baseline's entry is called in the history."""
+    try:
+        return open_envelope(entry.read_bytes()).payload_sha256
+    except EnvelopeError as error:
+        raise UserError(f"{entry}: {error}; choose another folder than {entry.parent}.") from None

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from harness.entries.manifest import read_manifest
+from harness.entries.verified import Verified
 from harness.files import digest_file, dump_json, write_atomic, write_json
 from harness.folder import Folder
 from harness.planning.cohorts import Cohort
-from harness.planning.plan import Plan, Run
+from harness.planning.plan import Plan
 from harness.training.faults import Fault, all_faults
 from harness.training.results import read_results
 from leaderboard.formats import envelope
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.manifest import Manifest
 from leaderboard.formats.plan import Budget
-from leaderboard.formats.run import Failure, StatedRun, results_csv
+from leaderboard.formats.run import Failure, Run, StatedRun, results_csv
 from leaderboard.formats.statement import (
     RUN_TYPE,
     PlanReference,
@@ -107,6 +108,15 @@ def write_entry(
     return paths.entry
 
 
+def sign_again(entry: Verified, key: SigningKey) -> None:
+    """Signs what an entry states with another key. Nothing is read but the verified statement."""
+    statement = entry.documents.statement
+    subjects = {subject.name: subject.digest.sha256 for subject in statement.subject}
+    predicate = replace(statement.predicate, signer=Signer.of(key))
+    document = dump_json(statement_document(RUN_TYPE, subjects, predicate))
+    write_atomic(entry.path, dump_json(envelope.sign(document, key)))
+
+
 def _predicate(
     plan: Plan,
     plan_sha256: str,
@@ -135,7 +145,7 @@ def _predicate(
             budget.environment_steps, budget.agent_steps, budget.action_repeat, budget.updates
         ),
         # Results, and who says so
-        ranked=not manifest.unranked_because,
+        ranked=False,
         runs=runs,
         signer=Signer.of(key),
     )

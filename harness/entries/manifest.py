@@ -16,9 +16,9 @@ from harness.errors import Incomplete
 from harness.files import read_json, write_json
 from harness.folder import Folder
 from harness.machine import provenance
-from harness.machine.canary import canary
 from harness.options import Options
 from harness.planning.plan import Plan
+from harness.training.canary import canary
 from harness.training.faults import all_faults
 from harness.training.results import read_timings
 from leaderboard.formats.manifest import (

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from harness.entries.entry import write_entry
 from harness.entries.page import write_report
-from harness.entries.verified import verified
+from harness.entries.ranking import OWN_SUITE
+from harness.entries.verified import Verified, verified
 from harness.errors import NonConforming, UserError
-from harness.files import digest_file, write_atomic, write_json
-from harness.folder import Folder, RunFolder
-from harness.planning.plan import Plan, Run, check_writable, read_plan, write_plan
+from harness.files import write_atomic, write_json
+from harness.folder import Folder
+from harness.planning.plan import Plan, check_writable, write_plan
 from leaderboard.formats.keys import SigningKey
+from leaderboard.formats.layout import RESULT, TIMING
 from leaderboard.formats.manifest import Manifest, Times
+from leaderboard.formats.names import OWN
+from leaderboard.formats.run import Run
+from leaderboard.formats.suite import SuiteReference
 
 SAME = (
     "schema",
@@ -30,12 +34,8 @@ SAME = (
     "evaluation",
 )
 """Fields in which plans must agree."""
-TABLES = ("own", "regimes", "sizes", "observations")
+TABLES = ("own", "regimes", "sizes", "networks", "observations")
 """Fields that are joined: a row that two plans have must be the same in both."""
-SEEDS = ("--set seeds=", "--set first_seed=", "--set regimes=", "--set tasks=")
-"""Changes that only say which runs a plan has."""
-CHANGED = "the suite was changed"
-"""Reason why an entry is unranked; the merged plan states its own."""
 
 
 def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
@@ -46,61 +46,63 @@ def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
     """
     # Everything is checked to fit together before anything is written.
     check_writable(out)
-    plans = list[Plan]()
-    manifests = list[Manifest]()
-    for folder in folders:
-        manifests.append(verified(folder).documents.manifest)
-        plans.append(read_plan(Folder(folder).plan))
-    plan = _merged_plan(folders, plans)
-    manifest = _merged_manifest(folders, manifests, plan)
+    entries = [verified(folder) for folder in folders]
+    plan = _merged_plan(entries)
+    manifest = _merged_manifest(entries, plan)
 
-    # Runs are copied as they are; only the manifest and the entry are new.
+    # Runs are copied as they were signed; only the manifest and the entry are new.
     target = write_plan(plan, out)
-    for folder, single in zip(folders, plans, strict=True):
-        for run in single.runs:
-            _copy_run(Folder(folder).run(run), Folder(target).run(run))
+    for entry in entries:
+        for run in entry.plan.runs:
+            _copy_run(entry, run, target)
     write_json(Folder(target).manifest, asdict(manifest))
     write_entry(target, plan, key)
     write_report(target)
     return target
 
 
-def _merged_plan(folders: list[Path], plans: list[Plan]) -> Plan:
+def _merged_plan(entries: list[Verified]) -> Plan:
     """The runs of all plans, in the order of a plan's runs. NonConforming if they differ in what
     decides numbers."""
-    first = plans[0]
+    first = entries[0]
     tables: dict[str, dict[str, object]] = {name: {} for name in TABLES}
     runs = dict[Run, None]()
     changes = list[str]()
-    for folder, plan in zip(folders, plans, strict=True):
-        different = [*_different_fields(plan, first), *_joined(tables, plan)]
+    for entry in entries:
+        plan = entry.plan
+        different = [*_different_fields(plan, first.plan), *_joined(tables, plan)]
         if different:
             raise NonConforming(
-                f"{folder}: differs from {folders[0]} in {', '.join(different)}; only the same"
-                " experiment is merged."
+                f"{entry.path.parent}: differs from {first.path.parent} in"
+                f" {', '.join(different)}; only the same experiment is merged."
             )
         runs |= dict.fromkeys(plan.runs)
-        changes += [change for change in plan.suite.changes if not change.startswith(SEEDS)]
+        changes += plan.suite.changes
 
-    # The order that `make_plan` gives: task by task, seed by seed.
-    tasks = list(tables["observations"])
-    regimes = list(tables["regimes"])
+    # The order that `make_plan` gives: task by task, seed by seed, as the first folder has them.
+    tasks = list(dict.fromkeys(run.task for run in runs))
+    regimes = list(dict.fromkeys(run.regime for run in runs))
     ordered = sorted(
         runs, key=lambda run: (tasks.index(run.task), run.seed, regimes.index(run.regime))
     )
 
-    # Changes that several folders share are named once.
-    suite = replace(first.suite, changes=tuple(dict.fromkeys(changes)))
-    changed: dict[str, Any] = {"suite": suite, "runs": tuple(ordered), **tables}
-    return replace(first, **changed)
+    # Parts of a shipped suite's plan may make it whole; then it bears its name.
+    joined: dict[str, Any] = {"runs": tuple(ordered), **tables}
+    merged = replace(first.plan, **joined)
+    return merged.called(first.plan.suite.name, tuple(dict.fromkeys(changes)))
 
 
 def _different_fields(plan: Plan, first: Plan) -> list[str]:
     """Fields that keep two plans from being one experiment."""
     different = [name for name in SAME if getattr(plan, name) != getattr(first, name)]
-    if (plan.suite.name, plan.suite.version) != (first.suite.name, first.suite.version):
+    if _origin(plan.suite) != _origin(first.suite):
         different.append("suite")
     return different
+
+
+def _origin(suite: SuiteReference) -> tuple[str, int, object]:
+    """The suite that a plan was made from, whether it bears its name or not."""
+    return suite.name.removeprefix(OWN), suite.version, suite.claims
 
 
 def _joined(tables: dict[str, dict[str, object]], plan: Plan) -> list[str]:
@@ -113,31 +115,34 @@ def _joined(tables: dict[str, dict[str, object]], plan: Plan) -> list[str]:
     return different
 
 
-def _merged_manifest(folders: list[Path], manifests: list[Manifest], plan: Plan) -> Manifest:
+def _merged_manifest(entries: list[Verified], plan: Plan) -> Manifest:
     """One manifest of all executions. NonConforming if they used other code or libraries."""
     # Runs of other code or libraries are another experiment.
+    manifests = [entry.documents.manifest for entry in entries]
     first = manifests[0]
-    for folder, manifest in zip(folders, manifests, strict=True):
+    for entry, manifest in zip(entries, manifests, strict=True):
         different = _different_origin(manifest, first)
         if different:
             raise NonConforming(
-                f"{folder}: was carried out with another {', '.join(different)} than {folders[0]}."
+                f"{entry.path.parent}: was carried out with another {', '.join(different)} than"
+                f" {entries[0].path.parent}."
             )
 
-    # Why the merged entry is unranked: its own changes, and every reason that a part of it has.
+    # Why the merged entry is unranked: its own plan, and every reason that a part of it has.
     reasons = list[str]()
-    if plan.suite.changes:
-        reasons.append(f"{CHANGED}: {' '.join(plan.suite.changes)}")
     fingerprints = dict[str, str]()
     for manifest in manifests:
-        reasons += [why for why in manifest.unranked_because if not why.startswith(CHANGED)]
+        reasons += [why for why in manifest.unranked_because if not why.startswith(OWN_SUITE)]
         fingerprints |= manifest.fingerprints
+    if plan.suite.name.startswith(OWN):
+        reasons.append(f"{OWN_SUITE}: {' '.join(plan.suite.changes)}")
+    folders = [str(entry.path.parent) for entry in entries]
 
     # One execution, from the first start to the last end
     return replace(
         first,
         plan=plan.id,
-        command=f"mst-bench merge {' '.join(map(str, folders))}",
+        command=f"mst-bench merge {' '.join(folders)}",
         times=Times(
             started=min(manifest.times.started for manifest in manifests),
             ended=max(manifest.times.ended for manifest in manifests),
@@ -164,25 +169,24 @@ def _different_origin(manifest: Manifest, first: Manifest) -> list[str]:
     return different
 
 
-def _copy_run(source: RunFolder, target: RunFolder) -> None:
-    """Copies a run's folder, unless the same run is there already. A missing run stays missing."""
-    if not source.path.exists():
-        return
+def _copy_run(entry: Verified, run: Run, folder: Path) -> None:
+    """Copies the signed files of a run, unless the same run is there already. A missing run has
+    none, and stays missing."""
+    result = Folder(folder).run(run).result
+    names = sorted(entry.names(run), key=lambda name: name.endswith(RESULT))
 
-    # The result comes last and whole: a merge that was killed copies this run again.
-    if not target.result.exists():
-        all_but_result = shutil.ignore_patterns(source.result.name)
-        shutil.copytree(source.path, target.path, ignore=all_but_result, dirs_exist_ok=True)
-        if source.result.exists():
-            write_atomic(target.result, source.result.read_bytes())
+    # The result comes last: a merge that was killed copies this run again.
+    if not result.exists():
+        for name in names:
+            write_atomic(folder / name, entry.read(name))
         return
 
     # Another folder had this run: only its timing may differ.
-    for path in source.path.iterdir():
-        copy = target.path / path.name
-        same = copy.exists() and digest_file(copy) == digest_file(path)
-        if path != source.timing and not same:
+    for name in names:
+        copy = folder / name
+        same = copy.exists() and copy.read_bytes() == entry.read(name)
+        if not name.endswith(TIMING) and not same:
             raise UserError(
-                f"{path}: is not what {copy} is, though both are the same run; one of them was"
-                " changed."
+                f"{entry.path.parent / name}: is not what {copy} is, though both are the same run;"
+                " one of them was changed."
             )

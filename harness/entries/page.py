@@ -5,30 +5,32 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.config import build
 from harness.entries import ranking
 from harness.entries.entry import stated_runs
 from harness.entries.manifest import read_manifest
-from harness.entries.verified import accepted
+from harness.entries.verified import accepted, verified
 from harness.errors import UserError
-from harness.files import digest_file, read_json, write_atomic
+from harness.files import digest_file, write_atomic
 from harness.folder import Folder
-from harness.planning.plan import read_plan
-from leaderboard.formats.plan import Plan
-from leaderboard.formats.suite import SuiteReference
+from harness.planning.plan import plan_of, read_stated
 from leaderboard.verification.checks import Verdict
-from leaderboard.verification.verify import verify
 
 if TYPE_CHECKING:
     from leaderboard.pages.report import ReportInput
 
 
-def write_report(folder: Path, verdict: Verdict | None = None) -> Path:
-    """Writes report.html into a plan folder, and returns its path.
+def write_report(
+    folder: Path,
+    verdict: Verdict | None = None,
+    trust: Path | None = None,
+    to: Path | None = None,
+) -> Path:
+    """Writes report.html into a plan folder, or to `to`, and returns its path.
 
-    `verdict`: of the folder's entry, if it was verified a moment ago. Raises Refused if the entry
-    does not verify. A folder without an entry is drawn from its plan, records and results, and the
-    page says so; nothing is simulated or trained for it.
+    `verdict`: of the folder's entry, if it was verified a moment ago. `trust`: with it, the scores
+    of a re-evaluation beside the entry count. Raises Refused if the entry does not verify. A folder
+    without an entry is drawn from its plan, records and results, and the page says so; nothing is
+    simulated or trained for it.
     """
     # matplotlib is slow to import, and only needed where a page is drawn.
     from leaderboard.pages import report
@@ -42,12 +44,18 @@ def write_report(folder: Path, verdict: Verdict | None = None) -> Path:
     paths = Folder(folder)
     entry = paths.entry
     if entry.exists():
-        verdict = accepted(entry, verdict or verify(entry)).verdict
-        contents = report.ReportInput.of(verdict)
+        signed = verified(folder, trust) if verdict is None else accepted(entry, verdict)
+        page = report.render(report.ReportInput.of(signed.verdict), signed.read_if_signed)
     else:
-        contents = _so_far(folder)
-    write_atomic(paths.report, report.render(contents, folder).encode())
-    return paths.report
+        page = report.render(_so_far(folder), lambda name: _read_so_far(folder / name))
+    path = to or paths.report
+    write_atomic(path, page.encode())
+    return path
+
+
+def _read_so_far(path: Path) -> bytes | None:
+    """A file of a plan that is still being carried out; None before it is there."""
+    return path.read_bytes() if path.exists() else None
 
 
 def _so_far(folder: Path) -> ReportInput:
@@ -55,8 +63,8 @@ def _so_far(folder: Path) -> ReportInput:
     from leaderboard.pages.report import ReportInput
 
     paths = Folder(folder)
-    path = paths.plan
-    plan = read_plan(path)
+    stated, suite = read_stated(paths.plan)
+    plan = plan_of(stated, suite)
     manifest = read_manifest(folder) if paths.manifest.exists() else None
 
     # Before there is a manifest, the plan alone says why it is not ranked.
@@ -64,9 +72,9 @@ def _so_far(folder: Path) -> ReportInput:
     if manifest is not None:
         reasons = manifest.unranked_because
     return ReportInput(
-        plan=build(Plan, read_json(path), str(path)),
-        suite=build(SuiteReference, read_json(paths.suite), str(paths.suite)),
-        plan_sha256=digest_file(path),
+        plan=stated,
+        suite=suite,
+        plan_sha256=digest_file(paths.plan),
         runs=stated_runs(folder, plan),
         ranked=not reasons,
         unranked_because=reasons,

@@ -6,27 +6,28 @@ its plan ask for.
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 
 from agents.members.module import Module
 from agents.protocol import Agent
 from agents.sparsity.regime import ModuleRegime
 from envs.tasks import TASKS
 from harness.errors import UNVERIFIED, UserError
-from harness.folder import Folder
 from harness.machine import resources
-from harness.planning.plan import Plan, Run
+from harness.planning.plan import Plan
 from harness.planning.shapes import task_shape
 from harness.planning.sizing import BYTES_PER_PARAMETER
 from harness.seeding import generator
 from harness.training.agents import build_agent
+from leaderboard.formats.layout import run_file, weights_file
+from leaderboard.formats.run import Run
 
-SLACK = 1 << 20
-"""Bytes that a file of tensors may have beyond its tensors."""
+Read = Callable[[str], bytes]
+"""Name of a file, seen from the entry's folder -> its bytes."""
 
 
 class Unreadable(UserError):
@@ -35,14 +36,14 @@ class Unreadable(UserError):
     code = UNVERIFIED
 
 
-def load_policies(folder: Path, plan: Plan, runs: list[Run], members: int) -> Agent:
+def load_policies(read: Read, plan: Plan, runs: list[Run], members: int) -> Agent:
     """An agent of `members` members that have the tensors of these runs, in turns.
 
     Raises Unreadable for tensors that do not fit.
     """
     run = runs[0]
     settings = plan.agent_settings(run)
-    _check_memory(folder, plan, run, members)
+    _check_memory(plan, run, members)
 
     # Masks do nothing here: the tensors have their zeros.
     dense = dict.fromkeys(settings.MODULES, ModuleRegime())
@@ -56,45 +57,45 @@ def load_policies(folder: Path, plan: Plan, runs: list[Run], members: int) -> Ag
 
     # Acting needs the policy's modules alone.
     for member in range(members):
-        run_folder = Folder(folder).run(runs[member % len(runs)])
+        name = runs[member % len(runs)].name
         for module in plan.policy_modules:
-            _load(run_folder.tensors(module), agent.modules()[module].parameters, member)
+            file = run_file(name, weights_file(module))
+            _load(read(file), file, agent.modules()[module].parameters, member)
     return agent
 
 
-def _check_memory(folder: Path, plan: Plan, run: Run, members: int) -> None:
-    """Unreadable if the networks that a stranger's plan asks for would fill the memory."""
-    task = task_shape(TASKS[run.task], plan.budget.action_repeat)
+def _check_memory(plan: Plan, run: Run, members: int) -> None:
+    """Unreadable if networks and environments that a stranger's plan asks for would fill the
+    memory."""
+    task = TASKS[run.task]
+    shape = task_shape(task, plan.budget.action_repeat)
     size = 0
-    for layers, copies in plan.agent_settings(run).shapes(task).values():
+    for layers, copies in plan.agent_settings(run).shapes(shape).values():
         size += members * copies * sum(layer.size for layer in layers)
-    if size * BYTES_PER_PARAMETER / 2**30 > resources.memory_gib():
+    environments = plan.evaluation.environments
+    needed = size * BYTES_PER_PARAMETER / 2**30 + environments * task.memory_mib / 1024
+    if needed > resources.memory_gib():
         raise Unreadable(
-            f"{folder}: the plan's networks have {size} weights, more than there is memory for"
-            " here."
+            f"the plan's networks of {size} weights and its {environments}"
+            f" environments need {needed:.1f} GiB, more than there is memory for here."
         )
 
 
 @torch.no_grad()
-def _load(path: Path, module: Module, member: int) -> None:
+def _load(content: bytes, name: str, module: Module, member: int) -> None:
     """Copies a module's tensors into a member, if they are exactly those that it has."""
     # The copies of a member lie side by side. Shape: [P * copies, ...] -> [copies, ...]
     rows = slice(member * module.copies, (member + 1) * module.copies)
     own = {name: tensor.detach()[rows] for name, tensor in module.parameters.items()}
-
-    # A file that is larger than its tensors can be is not even read.
-    largest = sum(tensor.nbytes for tensor in own.values()) + SLACK
     try:
-        if path.stat().st_size > largest:
-            raise ValueError(f"has {path.stat().st_size} bytes, at most {largest} are read")
-        submitted = load_file(path)
-        if _forms(submitted) != _forms(own):
-            raise ValueError("does not hold the tensors of the plan's networks")
-    except (OSError, ValueError, SafetensorError) as error:
-        raise Unreadable(f"{path}: {error}") from None
+        submitted = load(content)
+    except SafetensorError as error:
+        raise Unreadable(f"{name}: {error}") from None
+    if _forms(submitted) != _forms(own):
+        raise Unreadable(f"{name}: does not hold the tensors of the plan's networks")
 
-    for name, tensor in own.items():
-        tensor.copy_(submitted[name])
+    for tensor_name, tensor in own.items():
+        tensor.copy_(submitted[tensor_name])
 
 
 def _forms(tensors: dict[str, torch.Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:

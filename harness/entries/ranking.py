@@ -7,7 +7,12 @@ from collections.abc import Mapping
 from envs.fingerprint import reference
 from harness.machine import image
 from harness.planning.plan import Plan
-from harness.seeding import SUITE_SOURCE
+from leaderboard.formats.names import OWN
+
+OWN_SUITE = "not a shipped suite"
+"""What the reason of a plan of somebody's own begins with."""
+
+DRIFTED = "code or libraries changed during a run (--allow-drift)"
 
 
 def unranked_because(
@@ -19,13 +24,12 @@ def unranked_because(
     """
     reasons = list[str]()
     if drifted:
-        reasons.append("code or libraries changed during a run (--allow-drift)")
+        reasons.append(DRIFTED)
 
     # The plan
-    if plan.suite.changes:
-        reasons.append(f"the suite was changed: {' '.join(plan.suite.changes)}")
-    if plan.seed_source == SUITE_SOURCE:
-        reasons.append("seeds come from the suite, not from the log")
+    if plan.suite.name.startswith(OWN):
+        reasons.append(f"{OWN_SUITE}: {' '.join(plan.suite.changes)}")
+    reasons.append("seeds come from the suite: there is no log yet that gives out others")
 
     # The machine
     reasons += [

@@ -1,4 +1,4 @@
-"""`reeval`: rolls out every policy of an entry again, and signs what that says of the entry.
+"""`reeval`: measures every policy of an entry anew, and signs what that says of the entry.
 
 No code of a submission runs: networks are rebuilt from the plan's settings, and tensors come from
 safetensors whose shapes are known beforehand (policies.py). `--retrain` trains some runs again too.
@@ -6,7 +6,6 @@ safetensors whose shapes are known beforehand (policies.py). `--retrain` trains 
 
 from __future__ import annotations
 
-import math
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,46 +18,32 @@ from envs.fingerprint import fingerprint
 from envs.tasks import TASKS
 from envs.worker import EnvironmentFault, Worker
 from harness.config import build
+from harness.entries.first_masks import first_mask_defects
+from harness.entries.platform import differences
 from harness.entries.retrain import Retrained, train_again
-from harness.entries.rollout import RunCheck, Trial, roll_out
-from harness.entries.verified import accepted, judge
-from harness.errors import Incomplete
-from harness.files import digest_file, dump_json, write_atomic
+from harness.entries.rollout import RolledOut, Trial, roll_out
+from harness.entries.verified import Verified, accepted, judge
+from harness.errors import Incomplete, UserError
+from harness.files import dump_json, write_atomic
 from harness.folder import Folder
 from harness.machine import provenance
 from harness.options import Options
-from harness.planning.plan import Plan, read_plan
 from harness.training.precision import prepare
-from leaderboard.formats import envelope
+from leaderboard.formats import envelope, reeval
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.manifest import Hardware
-from leaderboard.formats.reeval import Level, RolledOut, TrainedAgain, reeval_document
-from leaderboard.formats.reeval import Reevaluation as Stated
-from leaderboard.formats.statement import Predicate, Signer
-from leaderboard.statistics.inflation import LEVEL, pooled
-
-FILE = "reeval.dsse.json"
+from leaderboard.formats.reeval import Reevaluation, reeval_document
+from leaderboard.formats.statement import Signer
+from leaderboard.statistics import claimed
+from leaderboard.statistics.equivalence import equivalence
 
 
 @dataclass(frozen=True)
-class Reevaluation:
-    """The outcome of a re-evaluation."""
+class Outcome:
+    """A re-evaluation, and the file that it was signed into."""
 
-    statement: Path
-    """The file of the signed statement."""
-    level: Level
-    same_platform: bool
-    """Whether bits had to come out again."""
-    pooled_z: float | None
-    """Of the claims of all runs together being too high; None without a finished run."""
-    runs: list[RunCheck]
-    retrained: list[Retrained]
-    defects: list[str]
-
-    @property
-    def accepted(self) -> bool:
-        """Whether nothing contradicts the entry."""
-        return not self.defects
+    path: Path
+    stated: Reevaluation
 
 
 def reevaluate(
@@ -67,114 +52,75 @@ def reevaluate(
     to: Path | None = None,
     retrain: int = 0,
     trust: Path | None = None,
-) -> Reevaluation:
-    """Checks an entry's policies, trains `retrain` runs of it again, and signs the outcome, beside
-    the entry or to `to`.
+) -> Outcome:
+    """Measures an entry's policies, trains `retrain` runs of it again, and signs the outcome,
+    beside the entry or to `to`.
 
-    Raises Refused if the entry does not verify, Incomplete if environments break.
+    Raises Refused if the entry does not verify, Unreadable if its policies cannot be rolled out,
+    Incomplete if environments break.
     """
-    predicate = accepted(entry, judge(entry, trust)).documents.statement.predicate
-    folder = entry.parent
-    plan = read_plan(Folder(folder).plan)
-    nonce = secrets.token_hex(16)
+    verified = accepted(entry, judge(entry, trust))
+    if key.public_hex == verified.documents.statement.predicate.signer.public_key:
+        raise UserError(
+            f"{entry}: is signed with this very key; an entry is re-evaluated with another's."
+        )
+    if not any(run.finished for run in verified.runs):
+        raise UserError(f"{entry}: no run finished; there is no policy to measure.")
+    plan = verified.plan
     torch.set_num_threads(1)
-    prepare(plan.precision, "cpu", deterministic=False)
 
-    # Roll out every policy, on streams that nobody could know before this nonce.
+    # A GPU's tf32 products are float32 ones here: they only round less.
+    prepare("float32" if plan.precision == "tf32" else plan.precision, "cpu", deterministic=False)
+
     try:
         with Worker(Options.watchdog_seconds) as worker:
             fingerprints = {task: fingerprint(TASKS[task], worker) for task in plan.observations}
-            same = _same_platform(predicate, fingerprints)
-            trial = Trial(folder, plan, worker, nonce, same, LEVEL)
-            checks = roll_out(trial, predicate.runs)
+            trial = Trial(plan, worker, nonce=secrets.token_hex(16))
+            rolled_out = roll_out(trial, verified.read, verified.runs)
+            retrained = train_again(verified, trial, retrain) if retrain else []
     except EnvironmentFault as fault:
         raise Incomplete(f"{fault}. Nothing was signed; the same command begins again.") from None
 
-    # Train some runs again.
-    again = list[Retrained]()
-    if retrain:
-        again = train_again(folder, plan, predicate.runs, retrain, nonce, same)
-
     # Sign the outcome, a refusal too.
-    reevaluation = _outcome(to or folder / FILE, same, checks, again)
-    stated = _stated(reevaluation, plan, nonce, fingerprints, key)
-    document = dump_json(reeval_document(digest_file(entry), stated))
-    write_atomic(reevaluation.statement, dump_json(envelope.sign(document, key)))
-    return reevaluation
-
-
-def _outcome(
-    statement: Path, same: bool, checks: list[RunCheck], again: list[Retrained]
-) -> Reevaluation:
-    """What rollouts and trainings say of an entry, one by one and together."""
-    z = math.nan
-    p = 1.0
-    if checks:
-        z, p = pooled([check.z for check in checks])
-    defects = _defects(checks, again, z, p)
-    return Reevaluation(
-        statement=statement,
-        level=_level(defects, again),
-        same_platform=same,
-        pooled_z=None if math.isnan(z) else z,
-        runs=checks,
-        retrained=again,
-        defects=defects,
-    )
-
-
-def _level(defects: list[str], again: list[Retrained]) -> Level:
-    if defects:
-        return "L0"
-    return "L2" if again else "L1"
-
-
-def _defects(checks: list[RunCheck], again: list[Retrained], z: float, p: float) -> list[str]:
-    """What contradicts the entry, in words. `z`, `p`: of all runs together."""
-    defects = [f"{check.run.name}: {check.defect}" for check in checks if check.defect]
-    defects += [f"{run.run.name}: {run.defect}" for run in again if run.defect]
-
-    # A small exaggeration in every run shows only in all of them together.
-    if p < LEVEL and not defects:
-        defects.append(
-            f"all runs together: their returns are claimed too high (z {z:.1f}, p {p:.2g})"
-        )
-    if not checks:
-        defects.append("no finished run has a policy: nothing could be re-evaluated")
-    return defects
+    stated = _stated(verified, trial.nonce, fingerprints, rolled_out, retrained, key)
+    path = to or Folder(entry.parent).reeval
+    document = dump_json(reeval_document(verified.documents.payload_sha256, stated))
+    write_atomic(path, dump_json(envelope.sign(document, key)))
+    return Outcome(path, stated)
 
 
 def _stated(
-    reevaluation: Reevaluation,
-    plan: Plan,
+    entry: Verified,
     nonce: str,
     fingerprints: dict[str, str],
+    rolled_out: list[RolledOut],
+    retrained: list[Retrained],
     key: SigningKey,
-) -> Stated:
-    """The outcome as it is signed."""
-    runs = [
-        RolledOut(
-            check.run.name, check.repeated, check.claimed, check.observed, check.p, check.defect
-        )
-        for check in reevaluation.runs
-    ]
-    retrained = [
-        TrainedAgain(run.run.name, run.repeated, run.claimed, run.observed, run.defect)
-        for run in reevaluation.retrained
-    ]
+) -> Reevaluation:
+    """What the rollouts say of an entry, as it is signed."""
+    differs = differences(entry.documents.statement.predicate, fingerprints)
+    tests = claimed.compare([run.episodes() for run in rolled_out])
 
-    return Stated(
+    # What contradicts the entry: the claims, the bits, the masks, the training.
+    defects = tests.defects
+    defects += _unrepeated(rolled_out, retrained, differs)
+    defects += first_mask_defects(entry.plan, entry.runs)
+    return Reevaluation(
         signer=Signer.of(key),
-        # Outcome
-        plan=plan.id,
-        level=reevaluation.level,
-        accepted=reevaluation.accepted,
+        plan=entry.plan.id,
         nonce=nonce,
-        same_platform=reevaluation.same_platform,
-        pooled_z=reevaluation.pooled_z,
-        runs=tuple(runs),
-        retrained=tuple(retrained),
-        # Where and when it came out
+        fresh_episodes=entry.plan.evaluation.fresh_episodes,
+        differs=tuple(differs),
+        defects=tuple(defects),
+        runs=tuple(
+            reeval.RolledOut(test.run, rolled.repeated, test.claimed, test.fresh, test.p)
+            for rolled, test in zip(rolled_out, tests.runs, strict=True)
+        ),
+        cells=tuple(reeval.Cell(test.group, test.difference, test.p) for test in tests.groups),
+        retrained=tuple(
+            reeval.TrainedAgain(run.run.name, run.repeated, run.fresh) for run in retrained
+        ),
+        equivalence=_equivalence(rolled_out, retrained),
         versions=provenance.versions(),
         hardware=build(Hardware, provenance.hardware(), "hardware"),
         fingerprints=fingerprints,
@@ -182,36 +128,72 @@ def _stated(
     )
 
 
-def _same_platform(predicate: Predicate, fingerprints: dict[str, str]) -> bool:
-    """Whether every bit of the entry must come out again here: it states a CPU like this one, these
-    versions and this simulation."""
-    mine = build(Hardware, provenance.hardware(), "hardware")
-    theirs = predicate.hardware
-    same_cpu = (mine.architecture, mine.cpu, mine.cpu_flags) == (
-        theirs.architecture,
-        theirs.cpu,
-        theirs.cpu_flags,
-    )
+def _unrepeated(
+    rolled_out: list[RolledOut], retrained: list[Retrained], differs: list[str]
+) -> list[str]:
+    """Bits that did not come out again although nothing that the entry states explains it."""
+    if differs:
+        return []
+    defects = [
+        f"{run.run.name}: its policy returns other bits on the claimed episodes, on a machine like"
+        " the one that the entry names"
+        for run in rolled_out
+        if not run.repeated
+    ]
+    defects += [
+        f"{run.run.name}: trained again, its records are other ones, on a machine like the one"
+        " that the entry names"
+        for run in retrained
+        if not run.repeated
+    ]
+    return defects
 
-    # A GPU sums in another order than this CPU.
-    same_versions = predicate.versions == provenance.versions()
-    same_simulation = predicate.fingerprints == fingerprints
-    return same_cpu and not theirs.gpus and same_versions and same_simulation
+
+def _equivalence(
+    rolled_out: list[RolledOut], retrained: list[Retrained]
+) -> reeval.Equivalence | None:
+    """The test of retrained scores on another machine, where their records cannot be compared."""
+    if all(run.repeated for run in retrained):
+        return None
+
+    # A retrained run that failed scores the lowest return of its task.
+    measured = {run.run: run.episodes() for run in rolled_out}
+    again = list[float]()
+    entry = list[float]()
+    for run in retrained:
+        episodes = measured[run.run]
+        again.append(episodes.low if run.fresh is None else run.fresh)
+        entry.append(claimed.mean(episodes.fresh, episodes.low))
+    test = equivalence(again, entry)
+    return reeval.Equivalence(test.low, test.high, test.margin, test.power, test.passed)
 
 
-def verdict_lines(reevaluation: Reevaluation) -> Iterator[str]:
+def verdict_lines(outcome: Outcome) -> Iterator[str]:
     """The outcome in words, a line for each run."""
-    for check in reevaluation.runs:
-        repeated = "repeated to the bit" if check.repeated else "not repeated to the bit"
-        scores = f"claimed {check.claimed:.1f}, fresh episodes {check.observed:.1f}"
-        yield f"{check.run.name}: {scores} (p {check.p:.2g}); {repeated}"
-    for again in reevaluation.retrained:
-        outcome = "the same records" if again.repeated else f"scores {again.observed}"
-        yield f"{again.run.name}: trained again: {outcome}"
+    stated = outcome.stated
+    for run in stated.runs:
+        repeated = "repeated to the bit" if run.repeated else "not repeated to the bit"
+        scores = f"claimed {run.claimed:.1f}, fresh episodes {run.fresh:.1f}"
+        yield f"{run.run}: {scores} (p {run.p:.2g}); {repeated}"
+    if not all(run.repeated for run in stated.runs):
+        why = "; ".join(stated.differs) or "nothing that the entry states explains it"
+        yield f"bits did not repeat: {why}"
 
-    # All runs together, and the verdict last.
-    if reevaluation.pooled_z is not None:
-        yield f"pooled over runs: z {reevaluation.pooled_z:.2f}"
-    yield from (f"REFUSED: {defect}" for defect in reevaluation.defects)
-    verdict = "accepted" if reevaluation.accepted else "REFUSED"
-    yield f"{reevaluation.statement}: {reevaluation.level}, {verdict}"
+    for again in stated.retrained:
+        came_out = "the same records" if again.repeated else f"fresh episodes {again.fresh}"
+        yield f"{again.run}: trained again: {came_out}"
+    if stated.equivalence is not None:
+        yield _in_words(stated.equivalence)
+
+    yield from (f"REFUSED: {defect}" for defect in stated.defects)
+    verdict = "accepted" if stated.accepted else "REFUSED"
+    yield f"{outcome.path}: {stated.level}, {verdict}"
+
+
+def _in_words(test: reeval.Equivalence) -> str:
+    """The test of retrained scores, with what it could have found."""
+    word = "equivalent" if test.equivalent else "not shown to be equivalent, so not L2"
+    interval = "too few runs to compare"
+    if test.low is not None and test.high is not None:
+        interval = f"90% interval of the difference {test.low:.1f} to {test.high:.1f}"
+    return f"retrained scores: {word}; {interval}, margin {test.margin:.1f}, power {test.power:.0%}"

@@ -1,8 +1,8 @@
 """`regress`: did a change break learning?
 
-The learning gate asks in turn whether two folders are comparable, whether nothing changed to the
-bit, and what statistics say of the scores; fresh seeds confirm a FAIL. Speed and memory have gates
-of their own.
+The learning gate asks in turn whether two folders are comparable, whether they are identical, and
+what statistics say of the scores; fresh seeds confirm a FAIL. Speed and memory have gates of their
+own.
 """
 
 from __future__ import annotations
@@ -10,40 +10,13 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from harness.entries.verified import verified
-from harness.errors import Incomplete, NonConforming, UserError
-from harness.files import digest_file
-from harness.folder import Folder
-from harness.planning.plan import Plan, read_plan
-from harness.training.results import read_timings
-from leaderboard.formats.manifest import Manifest
+from harness.entries.sides import Side, changed, same_results, side, sides
+from harness.planning.plan import Plan
 from leaderboard.formats.run import StatedRun
 from leaderboard.statistics import gate
-
-SAME = (
-    "precision",
-    "agent",
-    "settings",
-    "blocks",
-    "own",
-    "regimes",
-    "budget",
-    "evaluation",
-)
-"""Fields in which two plans must agree to be comparable."""
-
-
-@dataclass(frozen=True)
-class Side:
-    """A verified plan folder."""
-
-    folder: Path
-    plan: Plan
-    manifest: Manifest
-    runs: tuple[StatedRun, ...]
 
 
 @dataclass(frozen=True)
@@ -79,11 +52,12 @@ class Outcome:
     """Of the learning gate, one for each task and regime."""
     more_seeds: int
     """Seeds that would decide an INCONCLUSIVE, about; otherwise 0."""
-    calibration: str = field(default_factory=gate.calibration_line)
+    calibration: str
+    """How often the gate is wrong on this suite, or that nobody measured it."""
 
 
-Confirm = Callable[[Plan], Path]
-"""Called with a plan: carries it out and returns its folder."""
+Confirm = Callable[[Plan, int], Path]
+"""Called with a plan and the members of a cohort: carries it out and returns its folder."""
 
 
 @dataclass(frozen=True)
@@ -100,20 +74,17 @@ def regress(
 ) -> Outcome:
     """The verdict on two plan folders, or on a baseline and a plan folder.
 
-    `confirm` carries a plan with fresh seeds out, once, before a FAIL counts. `canary`: whether
-    bit-identical behaviour passes without statistics.
+    `confirm` carries a plan with fresh seeds out, once, before a FAIL counts. `canary`: whether an
+    identical candidate passes where statistics do not decide.
 
     Raises Refused for an entry that does not verify, NonConforming if the two are not comparable,
     Incomplete if runs are missing.
     """
     old, new = sides(baseline, candidate)
-    identical = _identical(old, new) if canary else ""
-    if identical:
-        learning = _Learning(Gate("learning", "PASS", f"bit-identical: {identical}"))
-    else:
-        learning = _judged(old, new, limits, confirm)
+    learning = _learning(old, new, limits, confirm, canary)
     gates = [learning.verdict, _speed(old, new, limits.speed), _memory(old, new, limits.memory)]
-    return Outcome(_worst(gates), gates, learning.cells, learning.more_seeds)
+    rates = _error_rates(old, new, limits)
+    return Outcome(_worst(gates), gates, learning.cells, learning.more_seeds, rates)
 
 
 def _worst(gates: list[Gate]) -> gate.Word:
@@ -124,62 +95,24 @@ def _worst(gates: list[Gate]) -> gate.Word:
     return "INCONCLUSIVE" if "INCONCLUSIVE" in words else "PASS"
 
 
-def sides(baseline: Path, candidate: Path) -> tuple[Side, Side]:
-    """Two plan folders, verified and comparable; errors as in `regress`."""
-    old = _side(baseline)
-    new = _side(candidate)
-    _check_comparable(old, new)
-    return old, new
+def _learning(
+    old: Side, new: Side, limits: Limits, confirm: Confirm | None, canary: bool
+) -> _Learning:
+    """Identical, or else what statistics say: a FAIL of theirs stands whatever is identical."""
+    if not canary:
+        return _judged(old, new, limits, confirm)
+    if same_results(old, new):
+        return _Learning(Gate("learning", "PASS", "identical: the same runs gave the same results"))
 
-
-def _side(folder: Path) -> Side:
-    documents = verified(folder).documents
-    runs = documents.statement.predicate.runs
-    missing = sum(run.missing for run in runs)
-    if missing:
-        raise Incomplete(
-            f"{folder}: {missing} of {len(runs)} runs are missing; carry them out first."
+    # Equal code cannot have become worse, unless figures say so.
+    verdict = _verdict(old, new.runs, limits)
+    if verdict.keeps(limits.margin) and not changed(old, new):
+        detail = (
+            "identical: code, versions, plan, simulation and canary are the baseline's, and no"
+            f" mean is lower by {limits.margin:.0%}; {_in_words(verdict)}"
         )
-
-    # One seed has no spread, and no difference is judged without one.
-    if any(len(scores) < 2 for scores in gate.scores(runs).values()):
-        raise UserError(
-            f"{folder}: has one seed; a comparison needs two at least, and says little below five."
-        )
-    return Side(folder, read_plan(Folder(folder).plan), documents.manifest, runs)
-
-
-def _check_comparable(old: Side, new: Side) -> None:
-    """Both sides trained the same agents on the same simulation, for as long."""
-    different = [name for name in SAME if getattr(old.plan, name) != getattr(new.plan, name)]
-    suites = [(side.plan.suite.name, side.plan.suite.version) for side in (old, new)]
-    if suites[0] != suites[1]:
-        different.append("suite")
-
-    # Machines with other bits simulate other physics.
-    simulated = new.manifest.fingerprints
-    for task, fingerprint in old.manifest.fingerprints.items():
-        if simulated.get(task) != fingerprint:
-            different.append(f"simulation of {task}")
-    if different:
-        raise NonConforming(
-            f"{new.folder}: is not comparable with {old.folder}: they differ in"
-            f" {', '.join(different)}."
-        )
-
-
-def _identical(old: Side, new: Side) -> str:
-    """Why nothing changed, in words; empty if something may have."""
-    # The same runs speak for themselves, whatever the canary says.
-    if old.plan.runs == new.plan.runs:
-        results = [digest_file(Folder(side.folder).results) for side in (old, new)]
-        return "the same runs gave the same results" if results[0] == results[1] else ""
-
-    # With other seeds, the canary must agree: a short training by the code of either side.
-    same_canary = old.manifest.canary == new.manifest.canary
-    if same_canary and old.manifest.versions == new.manifest.versions:
-        return f"canary {new.manifest.canary[:16]} is the baseline's, and so are all versions"
-    return ""
+        return _Learning(Gate("learning", "PASS", detail), verdict.cells)
+    return _judged(old, new, limits, confirm)
 
 
 def _judged(old: Side, new: Side, limits: Limits, confirm: Confirm | None) -> _Learning:
@@ -188,7 +121,10 @@ def _judged(old: Side, new: Side, limits: Limits, confirm: Confirm | None) -> _L
 
     # A FAIL may be chance: it counts once fresh seeds fail too.
     if verdict.word == "FAIL" and confirm is not None:
-        return _confirmed(old, new, limits, confirm(_fresh_seeds(old.plan, new.plan)))
+        # Cohorts of the same size round the same way, and their speeds compare.
+        members = max(run.members for run in new.runs)
+        folder = confirm(_fresh_seeds(old.plan, new.plan), members)
+        return _confirmed(old, new, limits, folder)
     learning = Gate("learning", verdict.word, _in_words(verdict))
     return _Learning(learning, verdict.cells, verdict.more_seeds)
 
@@ -196,7 +132,7 @@ def _judged(old: Side, new: Side, limits: Limits, confirm: Confirm | None) -> _L
 def _verdict(old: Side, runs: Iterable[StatedRun], limits: Limits) -> gate.Verdict:
     """The gate's verdict on runs beside those of the baseline."""
     return gate.judge(
-        gate.scores(old.runs),
+        old.cells,
         gate.scores(tuple(runs)),
         limits.tolerance,
         limits.margin,
@@ -219,13 +155,13 @@ def _fresh_seeds(old: Plan, new: Plan) -> Plan:
     least = min(run.seed for run in new.runs)
     runs = tuple(replace(run, seed=run.seed - least + first) for run in new.runs)
     changes = (*new.suite.changes, f"confirmation on seeds from {first}")
-    return replace(new, runs=runs, suite=replace(new.suite, changes=changes))
+    return replace(new, runs=runs).called(new.suite.name, changes)
 
 
 def _confirmed(old: Side, new: Side, limits: Limits, folder: Path) -> _Learning:
     """A FAIL counts if fresh seeds fail too. If only the seeds of both attempts together fail, the
     outcome is INCONCLUSIVE."""
-    again = _side(folder)
+    again = side(folder)
     fresh = _verdict(old, again.runs, limits)
     both = _verdict(old, (*new.runs, *again.runs), limits)
     if fresh.word == "FAIL":
@@ -240,10 +176,21 @@ def _confirmed(old: Side, new: Side, limits: Limits, folder: Path) -> _Learning:
     return _Learning(Gate("learning", word, detail), both.cells, both.more_seeds)
 
 
+def _error_rates(old: Side, new: Side, limits: Limits) -> str:
+    """How often the gate is wrong on this suite with these seeds, as far as it was measured."""
+    suite = old.stated.suite
+    name = f"{suite.name} version {suite.version}"
+    if suite.changes:
+        name += ", changed"
+    seeds = [len(scores) for each in (old, new) for scores in each.cells.values()]
+    own = (limits.tolerance, limits.margin, limits.alpha)
+    return gate.calibration_line(name, seeds, own == gate.DEFAULTS)
+
+
 def _speed(old: Side, new: Side, limit: float | None) -> Gate:
     """Agent steps a second of training and simulating, median over the runs; only on the same
     hardware and with cohorts of the same sizes."""
-    if old.manifest.hardware != new.manifest.hardware:
+    if old.stated.hardware != new.stated.hardware:
         return Gate("speed", "not compared", "other hardware")
 
     # A larger cohort steps slower and trains more members a step.
@@ -269,7 +216,7 @@ def _rate(side: Side) -> float:
     """Agent steps a second of a side's cohorts."""
     seconds = [
         timing.seconds.get("train", 0.0) + timing.seconds.get("env", 0.0)
-        for timing in read_timings(side.folder, side.plan.runs)
+        for timing in side.timings()
     ]
     return side.plan.budget.agent_steps / max(1e-9, statistics.median(seconds))
 
@@ -285,4 +232,4 @@ def _memory(old: Side, new: Side, limit: float | None) -> Gate:
 
 def _peak_mib(side: Side) -> float:
     """Largest resident memory of a side's cohorts."""
-    return max(timing.peak_memory_mib for timing in read_timings(side.folder, side.plan.runs))
+    return max(timing.peak_memory_mib for timing in side.timings())

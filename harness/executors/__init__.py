@@ -37,12 +37,19 @@ class Executor(Protocol):
         """
         ...
 
+    def check(self, folder: Path, cohorts: list[Cohort], options: Options) -> None:
+        """Raise NonConforming for what no attempt could get over, before anything is begun.
+
+        What is not known here is nothing: an attempt then finds out.
+        """
+
     def execute(
         self, folder: Path, plan: Plan, cohorts: list[Cohort], options: Options
-    ) -> list[str]:
-        """Carry the cohorts out; returns a sentence for each that was left incomplete.
+    ) -> list[UserError]:
+        """Carry the cohorts out; returns an error for each that has no results.
 
-        Raises Interrupted, with everything saved.
+        An Incomplete is one that the same command resumes. Raises Interrupted, which says what is
+        saved.
         """
         ...
 

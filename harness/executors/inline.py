@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from harness.errors import Incomplete
+from harness.errors import BY_ENDING, Incomplete, Interrupted, UserError
 from harness.executors import Executor
 from harness.executors.installed import Installed
 from harness.executors.supervise import out_of_time, wall_left
@@ -21,18 +21,24 @@ class Inline(Installed, Executor):
 
     def execute(
         self, folder: Path, plan: Plan, cohorts: list[Cohort], options: Options
-    ) -> list[str]:
-        """Carry the cohorts out; after one that is left incomplete, the next ones go ahead."""
+    ) -> list[UserError]:
+        """Carry the cohorts out; after one that has no results, the next ones go ahead."""
         begin = time.monotonic()
-        reasons: list[str] = []
+        errors: list[UserError] = []
         for position, cohort in enumerate(cohorts):
             left = wall_left(options, begin)
             if left == 0.0:
-                reasons.append(out_of_time(len(cohorts) - position))
+                errors.append(Incomplete(out_of_time(len(cohorts) - position)))
                 break
 
             try:
                 run_cohort(folder, plan, cohort, replace(options, max_wall=left))
-            except Incomplete as error:
-                reasons.append(f"cohort {cohort.index}: {error.reason}")
-        return reasons
+            except Interrupted:
+                raise
+            except UserError as error:
+                errors.append(BY_ENDING.get(error.ending, Incomplete)(_of(cohort, error)))
+        return errors
+
+
+def _of(cohort: Cohort, error: UserError) -> str:
+    return f"cohort {cohort.index}: {error.reason}"

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.entries.manifest import write_manifest
-from harness.machine import device
-from harness.machine.provenance import command_line
+from harness.folder import Folder
+from harness.machine import device, provenance
 from harness.options import ExecutorOptions, Options
+from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
+from harness.training.checkpoint import check_identity
 
 
 class Installed:
@@ -23,6 +25,14 @@ class Installed:
         """The torch device of this machine."""
         return device.choose_device(options.device, need, suite)
 
+    def check(self, folder: Path, cohorts: list[Cohort], options: Options) -> None:
+        """NonConforming if other code or libraries wrote a checkpoint, unless that is allowed."""
+        if options.allow_drift:
+            return
+        identity = provenance.identity()
+        for cohort in cohorts:
+            check_identity(Folder(folder).cohort(cohort.index).checkpoint, identity)
+
     def seal(self, folder: Path, plan: Plan, started: float, options: Options) -> None:
         """The manifest of a plan folder: this machine, this code."""
-        write_manifest(folder, plan, started, command_line())
+        write_manifest(folder, plan, started, provenance.command_line())

@@ -9,9 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from harness.errors import UserError
 from harness.executors import Executor
 from harness.executors.installed import Installed
 from harness.executors.supervise import supervise
+from harness.files import no_link
 from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import Cohort
@@ -29,7 +31,7 @@ class Local(Installed, Executor):
 
     def execute(
         self, folder: Path, plan: Plan, cohorts: list[Cohort], options: Options
-    ) -> list[str]:
+    ) -> list[UserError]:
         """A process for each cohort, `options.jobs` at a time."""
 
         def start(cohort: Cohort, slot: int, options: Options) -> _Process:
@@ -49,6 +51,18 @@ def stop_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _environment() -> dict[str, str]:
+    """This process's environment, but for every variable of ours.
+
+    A cohort runs the agent's code, and has no use for the key and the passphrase of its entry; its
+    options are its arguments.
+    """
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("MST_BENCH_")
+    }
+    return {**inherited, "OMP_NUM_THREADS": "1", PARENT: str(os.getpid())}
+
+
 class _Process:
     """A cohort's process.
 
@@ -61,13 +75,13 @@ class _Process:
         command += ["--plan", str(Folder(folder).plan), "--index", str(cohort.index)]
         command += options.arguments()
 
-        with open(self.cohort.log, "ab") as log:
+        with open(self.cohort.log, "ab", opener=no_link) as log:
             self.process = subprocess.Popen(
                 command,
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, "OMP_NUM_THREADS": "1", PARENT: str(os.getpid())},
+                env=_environment(),
                 start_new_session=True,
             )
 

@@ -9,13 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from harness.errors import OK, RESUME, Incomplete, Interrupted
+from harness.errors import OK, RESUME, Incomplete, Interrupted, UserError
 from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.training import faults
-from harness.training.ending import Ending, forget
-from harness.training.progress import Display
+from harness.training.checkpoint import saved_step
+from harness.training.ending import Ending, error_of, forget
+from harness.training.interruption import kept, saving
+from harness.training.progress import Display, Progress, read_progress
+from harness.training.unit import finished
 
 POLL = 0.2
 """Seconds between looks at what runs."""
@@ -44,20 +47,21 @@ Start = Callable[[Cohort, int, Options], Carrier]
 is left of it."""
 
 
-def supervise(folder: Path, cohorts: list[Cohort], options: Options, start: Start) -> list[str]:
-    """Keep `options.jobs` slots busy until every cohort ended; returns a sentence for each failure.
+def supervise(
+    folder: Path, cohorts: list[Cohort], options: Options, start: Start
+) -> list[UserError]:
+    """Keep `options.jobs` slots busy until every cohort ended; returns an error for each failure.
 
     What is ended from outside is an infrastructure fault: it is started again, `options.retries`
     times. No cohort is begun after `options.max_wall`. SIGINT (or SIGTERM) is passed on once, so
-    that cohorts save; a second one kills them. Raises Interrupted then.
+    that cohorts save; a second one kills them. Raises Interrupted then, which says what is saved.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     supervisor = _Supervisor(folder, cohorts, options, start)
     try:
         return supervisor.run()
     except KeyboardInterrupt:
-        supervisor.ask_and_wait()
-        raise Interrupted(f"stopped; everything is saved under {folder}.", RESUME) from None
+        raise Interrupted(supervisor.interrupt(), RESUME) from None
     finally:
         supervisor.close()
 
@@ -75,22 +79,27 @@ class _Supervisor:
         self.running: dict[int, tuple[Cohort, Carrier]] = {}
         """By slot."""
         self.retries_left = {cohort.index: options.retries for cohort in cohorts}
-        self.reasons: list[str] = []
+        self.earlier: dict[int, Progress | None] = {}
+        """What earlier attempts at the running cohorts said last, by cohort."""
+        self.errors: list[UserError] = []
 
-    def run(self) -> list[str]:
-        """Returns the reasons of cohorts that were left incomplete, once nothing runs any more."""
+    def run(self) -> list[UserError]:
+        """Returns the errors of cohorts that have no results, once nothing runs any more."""
         while self.waiting or self.running:
             self._fill_slots()
             time.sleep(POLL)
-            self.display.refresh([cohort.index for cohort, _ in self.running.values()])
+            self._refresh()
             self._collect()
-        return self.reasons
+        return self.errors
+
+    def _refresh(self) -> None:
+        self.display.refresh([cohort.index for cohort, _ in self.running.values()])
 
     def _fill_slots(self) -> None:
         """Start waiting cohorts in free slots, while there is time."""
         left = wall_left(self.options, self.begin)
         if left == 0.0 and self.waiting:
-            self.reasons.append(out_of_time(len(self.waiting)))
+            self.errors.append(Incomplete(out_of_time(len(self.waiting))))
             self.waiting.clear()
 
         # The ending of an earlier attempt goes first: it must not be taken for the new one's.
@@ -100,8 +109,9 @@ class _Supervisor:
                 try:
                     forget(Folder(self.folder).cohort(cohort.index))
                 except Incomplete as error:  # another process has it
-                    self._give_up(cohort, error.reason)
+                    self._give_up(Incomplete(f"cohort {cohort.index}: {error.reason}"))
                 else:
+                    self.earlier[cohort.index] = read_progress(self.folder, cohort.index)
                     carrier = self.start(cohort, slot, replace(self.options, max_wall=left))
                     self.running[slot] = (cohort, carrier)
 
@@ -122,25 +132,58 @@ class _Supervisor:
                 self.retries_left[cohort.index] -= 1
                 self.waiting.insert(0, cohort)
             elif ending.code != OK:
-                self._give_up(cohort, ending.reason, internal=ending.kind == "internal")
+                self._give_up(error_of(ending, self._sentence(cohort, ending)))
 
-    def _give_up(self, cohort: Cohort, reason: str, internal: bool = False) -> None:
-        """`internal`: the output holds a traceback, or the only words that there are."""
-        sentence = f"cohort {cohort.index}: {reason}"
-        if internal:
+    def _sentence(self, cohort: Cohort, ending: Ending) -> str:
+        """What a cohort's ending says. After a bug, its output holds the traceback."""
+        sentence = f"cohort {cohort.index}: {ending.reason}"
+        if ending.kind == "internal":
             sentence += f" Its output is in {Folder(self.folder).cohort(cohort.index).log}."
-        self.reasons.append(sentence)
+        return sentence
 
-    def ask_and_wait(self) -> None:
-        """Ask all to save; an impatient second Ctrl-C falls through to the kill in `close`."""
-        carriers = [carrier for _, carrier in self.running.values()]
-        for carrier in carriers:
+    def _give_up(self, error: UserError) -> None:
+        """Said at once if other cohorts go on, perhaps for days."""
+        self.errors.append(error)
+        if self.running or self.waiting:
+            self.display.say(error.reason)
+
+    def interrupt(self) -> str:
+        """Ask all to save, which a second Ctrl-C cuts short; returns what is saved, in words."""
+        cohorts = {cohort.index: carrier for cohort, carrier in self.running.values()}
+        self.display.say(f"mst-bench: {saving([self._unsaved(index) for index in cohorts])}")
+        for carrier in cohorts.values():
             carrier.ask()
         try:
-            while any(carrier.ending() is None for carrier in carriers):
+            while any(carrier.ending() is None for carrier in cohorts.values()):
                 time.sleep(POLL)
+                self._refresh()
         except KeyboardInterrupt:
-            return
+            for carrier in cohorts.values():
+                carrier.kill()
+
+        # Read from the disk: a checkpoint may have become whole in the last moment.
+        lost = [self._kept(index) for index in cohorts if self._unsaved(index)]
+        if lost:
+            return f"stopped; not everything is saved. {' '.join(lost)}"
+        return f"stopped; everything is saved under {self.folder}."
+
+    def _unsaved(self, index: int) -> int:
+        """Agent steps of this attempt at a cohort that no checkpoint holds; 0 once it finished."""
+        progress = read_progress(self.folder, index)
+        if progress is None or progress == self.earlier[index] or self._finished(index):
+            return 0
+        return max(0, progress.step - self._saved(index))
+
+    def _kept(self, index: int) -> str:
+        progress = read_progress(self.folder, index)
+        total = progress.total if progress else 0
+        return f"Cohort {index}: {kept(self._saved(index), self._unsaved(index), total)}."
+
+    def _saved(self, index: int) -> int:
+        return saved_step(Folder(self.folder).cohort(index).checkpoint)
+
+    def _finished(self, index: int) -> bool:
+        return finished(self.folder, self.display.cohorts[index])
 
     def close(self) -> None:
         """Leave nothing that runs, and the terminal as it was."""

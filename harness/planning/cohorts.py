@@ -15,8 +15,9 @@ from harness.config import build
 from harness.errors import UserError
 from harness.files import read_json, write_json
 from harness.folder import Folder
-from harness.planning.plan import Plan, Run
+from harness.planning.plan import Plan
 from harness.planning.sizing import cohort_size, declared_gib
+from leaderboard.formats.run import Run
 
 SCHEMA = "urn:mst-bench:cohorts:v1"
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from envs.tasks import TASKS
 from harness.planning.cohorts import Cohort
-from harness.planning.plan import Plan, Run
+from harness.planning.plan import Plan
 from harness.planning.sizing import cohort_gib, run_memory
+from leaderboard.formats.run import Run
 
 STATE_BYTES = 16
 """Of a parameter in a checkpoint: weight, target and two moments in float32."""

@@ -7,91 +7,43 @@ what is claimed of it.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import rfc8785
 
 from agents.catalog import AGENTS, agent_spec
-from agents.sparsity.counting import Size
 from agents.sparsity.regime import ModuleRegime
 from agents.spec import AgentSpec
-from envs.tasks import TASKS
 from harness.config import build
 from harness.errors import UserError, suggestion
 from harness.files import write_atomic, write_json
 from harness.folder import Folder
 from harness.machine import image
-from harness.planning.suite import Claim, Evaluation
-from leaderboard.formats import strict_json
-
-SCHEMA: Literal["urn:mst-bench:plan:v2"] = "urn:mst-bench:plan:v2"
-SUITE_SCHEMA: Literal["urn:mst-bench:suite:v1"] = "urn:mst-bench:suite:v1"
-
-
-@dataclass(frozen=True)
-class Run:
-    """What one learning curve comes from."""
-
-    task: str
-    regime: str
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """`task/regime/seed`, also its folder under runs/."""
-        return f"{self.task}/{self.regime}/{self.seed}"
-
-    @property
-    def group(self) -> str:
-        """`task/regime`: runs that differ in their seed alone."""
-        return f"{self.task}/{self.regime}"
-
-
-@dataclass(frozen=True)
-class Own:
-    """Settings and blocks in which a regime's network differs from the suite's."""
-
-    settings: dict[str, object]
-    blocks: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How much every run does; results are checked against it by equality."""
-
-    environment_steps: int
-    agent_steps: int
-    action_repeat: int
-    updates: dict[str, int]
-    """Of each module."""
-
-
-@dataclass(frozen=True)
-class SuiteReference:
-    """suite.json: the suite that a plan was made from."""
-
-    schema: Literal["urn:mst-bench:suite:v1"]
-    name: str
-    version: int
-    changes: tuple[str, ...]
-    """How the plan differs from the shipped suite of that name: a changed plan cannot be ranked."""
-    claims: tuple[Claim, ...]
-    """What a study tests."""
+from harness.planning.counting import count
+from leaderboard.formats.document import DocumentError, parse
+from leaderboard.formats.names import OWN
+from leaderboard.formats.network import Network, Size, Triple
+from leaderboard.formats.plan import Budget, Evaluation, Own, parse_plan, suite_digest
+from leaderboard.formats.plan import Plan as Stated
+from leaderboard.formats.run import Run
+from leaderboard.formats.shipped import check_named, named
+from leaderboard.formats.suite import SuiteReference
 
 
 @dataclass(frozen=True)
 class Plan:
     """plan.json, and the suite it was made from."""
 
-    schema: Literal["urn:mst-bench:plan:v2"]
+    schema: Literal["urn:mst-bench:plan:v3"]
     suite: SuiteReference
     """suite.json; it is no part of plan.json, nor of the id."""
-    seed_source: str
+    seed_source: Literal["suite"]
     precision: Literal["float32", "tf32", "bfloat16"]
     agent: str
     modules: tuple[str, ...]
@@ -106,6 +58,8 @@ class Plan:
     regimes: dict[str, dict[str, ModuleRegime]]
     sizes: dict[str, Size]
     """`task/regime` -> parameters and operations, dense and active."""
+    networks: dict[str, dict[str, Network]]
+    """`task/regime` -> its modules, layer by layer."""
     budget: Budget
     evaluation: Evaluation
     observations: dict[str, dict[str, int]]
@@ -126,6 +80,12 @@ class Plan:
     def id(self) -> str:
         """First 16 hexadecimal digits of the sha256 of the canonical bytes."""
         return hashlib.sha256(self.canonical()).hexdigest()[:16]
+
+    def called(self, name: str, changes: tuple[str, ...]) -> Plan:
+        """This plan under the name that it may bear: only a shipped suite's plan bears its own
+        (leaderboard/formats/shipped.py); that of any other begins with `own-`."""
+        suite = replace(self.suite, name=name.removeprefix(OWN), changes=changes)
+        return replace(self, suite=named(suite, suite_digest(self.canonical())))
 
     def agent_settings(self, run: Run | None = None) -> AgentSpec:
         """The algorithm's settings, as the suite has them or as a run has them."""
@@ -203,70 +163,57 @@ def _changes(suite: SuiteReference) -> str:
 
 
 def read_plan(path: Path) -> Plan:
-    """The plan in a file, and the suite beside it, checked as strictly as a suite's own file."""
-    content, document = _read_document(path)
+    """The plan in a file, and the suite beside it; UserError says what is wrong with either."""
+    return plan_of(*read_stated(path))
 
-    # The suite stands in its own file, so that it can change and the id stays.
-    if isinstance(document, dict):
-        if "suite" in document:
-            raise UserError(f"{path}: suite: unknown key; the suite stands in suite.json.")
-        suite = _read_suite(Folder(path.parent).suite)
-        document = {**document, "suite": asdict(suite)}
-    plan = build(Plan, document, "plan.json")
-    _check_runs(plan, path)
-    _check_modules(plan, path)
 
-    # Equal plans have equal bytes, and so equal ids. RFC 8785 cannot hold every number.
+def read_stated(path: Path) -> tuple[Stated, SuiteReference]:
+    """A plan as its file states it, and the suite beside it, checked as `verify` checks them."""
     try:
-        canonical = plan.canonical() == content
-    except ValueError:
-        canonical = False
-    if not canonical:
-        raise UserError(
-            f"{path}: is not in canonical form; it was edited. Make it anew with `mst-bench plan`."
-        )
+        content = path.read_bytes()
+        stated = parse_plan(content, str(path))
+        suite = _read_suite(Folder(path.parent).suite)
+        check_named(suite, suite_digest(content))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    except DocumentError as error:
+        sentence = str(error).rstrip(".")
+        raise UserError(f"{sentence}. Make it anew with `mst-bench plan`.") from None
+    except ValueError as error:
+        raise UserError(f"{path}: {error}. Make it anew with `mst-bench plan`.") from None
+    return stated, suite
+
+
+def plan_of(stated: Stated, suite: SuiteReference) -> Plan:
+    """The plan that a document states; UserError if its networks are not those that its settings
+    give, which only the algorithm knows."""
+    names = [field.name for field in dataclasses.fields(stated)]
+    fields: dict[str, Any] = {name: getattr(stated, name) for name in names}
+    regimes = dict[str, dict[str, ModuleRegime]]()
+    for name, regime in stated.regimes.items():
+        regimes[name] = {module: _module_regime(triple) for module, triple in regime.items()}
+    plan = Plan(**{**fields, "suite": suite, "regimes": regimes})
+
+    # Updates, sizes and layers follow from the settings.
+    if plan.agent_settings().updates(plan.budget.agent_steps) != plan.budget.updates:
+        raise UserError("plan.json: budget: updates are not those that the settings give.")
+    for run in {run.group: run for run in plan.runs}.values():
+        triples = plan.regimes[run.regime]
+        repeat = plan.budget.action_repeat
+        counted = count(plan.agent_settings(run), triples, run.task, repeat)
+        if counted != (plan.sizes[run.group], plan.networks[run.group]):
+            raise UserError(f"plan.json: {run.group}: its layers are not those of its settings.")
     return plan
 
 
-def _read_document(path: Path) -> tuple[bytes, object]:
-    """Bytes and content of a file that this program wrote."""
-    try:
-        content = path.read_bytes()
-        return content, strict_json.parse(content)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not a readable plan ({error}).") from None
+def _module_regime(triple: Triple) -> ModuleRegime:
+    return ModuleRegime(**asdict(triple))
 
 
 def _read_suite(path: Path) -> SuiteReference:
-    _, document = _read_document(path)
-    return build(SuiteReference, document, "suite.json")
-
-
-def _check_runs(plan: Plan, path: Path) -> None:
-    """Every run has a task, a regime, a size and settings; UserError names the first without."""
-    plan.agent_settings()
-    for task in plan.observations:
-        if task not in TASKS:
-            raise UserError(f"{path}: observations: unknown task '{task}'.")
-    for run in plan.runs:
-        if run.task not in TASKS or run.regime not in plan.regimes or run.seed < 0:
-            raise UserError(f"{path}: run {run.name} names an unknown task or regime.")
-        if run.group not in plan.sizes:
-            raise UserError(f"{path}: sizes: states none of {run.group}.")
-        plan.agent_settings(run)
-
-
-def _check_modules(plan: Plan, path: Path) -> None:
-    """The modules are the agent's, and every regime states each of them."""
-    spec = agent_spec(plan.agent)
-    if (plan.modules, plan.policy_modules) != (spec.MODULES, spec.POLICY_MODULES):
-        raise UserError(
-            f"{path}: modules are {', '.join(plan.modules)} and {', '.join(plan.policy_modules)},"
-            f" agent {plan.agent} has {', '.join(spec.MODULES)} and"
-            f" {', '.join(spec.POLICY_MODULES)}."
-        )
-
-    # Every regime must have a triple for every module.
-    for name, regime in plan.regimes.items():
-        if set(regime) != set(plan.modules):
-            raise UserError(f"{path}: regime {name} must state {', '.join(plan.modules)}.")
+    try:
+        return parse(SuiteReference, path.read_bytes(), str(path))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    except DocumentError as error:
+        raise UserError(str(error)) from None

@@ -8,11 +8,19 @@ from pathlib import Path
 from agents.catalog import AGENTS
 from agents.sparsity.regime import REGIMES
 from envs.tasks import TASKS
-from harness.config import apply_overrides, build, check_names, read_yaml
+from harness.config import apply_overrides, blaming, build, check_names, read_yaml
 from harness.errors import UserError, suggestion
 from harness.planning.regimes import ResolvedSuite, resolve
 from harness.planning.suite import Suite
 from harness.suites import shipped
+from leaderboard.formats.document import shown
+from leaderboard.formats.names import check_name
+from leaderboard.formats.plan import MOST_RUNS
+
+LONGEST_SUITE = 60
+"""Most letters of a suite's name."""
+LARGEST_SEED = 2**31
+"""Seeds of runs are smaller."""
 
 
 def load(name: str, overrides: tuple[str, ...] = ()) -> ResolvedSuite:
@@ -24,16 +32,16 @@ def load(name: str, overrides: tuple[str, ...] = ()) -> ResolvedSuite:
     document = read_yaml(path)
     if not isinstance(document, dict):
         raise UserError(
-            f"{path}: expected a mapping that begins with 'suite:', found"
-            f" {type(document).__name__}."
+            f"{path}: expected a mapping that begins with 'suite:', found {shown(document)}."
         )
     document = apply_overrides(document, overrides)
-    suite = build(Suite, document, path.name)
-    check_names(suite.tasks, TASKS, f"{path.name}: tasks", "task")
-    if "action_repeat" not in document:
-        suite = replace(suite, action_repeat=_repeat_of(suite.tasks, path.name))
-    _check(suite, path.name)
-    return resolve(suite, path.name)
+    with blaming(overrides, path.name):
+        suite = build(Suite, document, path.name)
+        check_names(suite.tasks, TASKS, f"{path.name}: tasks", "task")
+        if "action_repeat" not in document:
+            suite = replace(suite, action_repeat=_repeat_of(suite.tasks, path.name))
+        _check(suite, path.name)
+        return resolve(suite, path.name)
 
 
 def _repeat_of(tasks: tuple[str, ...], location: str) -> int:
@@ -65,14 +73,44 @@ def _path(name: str) -> Path:
     )
 
 
+def _check_own_names(suite: Suite, location: str) -> None:
+    """The names that a suite gives become folders and titles; those of shipped regimes are taken.
+
+    UserError names the first that does not do."""
+    named = [("suite", suite.suite), *[("define", name) for name in suite.define]]
+    for key, name in named:
+        try:
+            check_name(name, "name")
+        except ValueError as error:
+            raise UserError(f"{location}: {key}: {error}.") from None
+
+    # A plan that is not the shipped suite's is called `own-` and this name.
+    if len(suite.suite) > LONGEST_SUITE:
+        raise UserError(f"{location}: suite: expected a name of at most {LONGEST_SUITE} letters.")
+    for name in suite.define:
+        if name in REGIMES:
+            raise UserError(
+                f"{location}: define.{name}: is the name of a shipped regime; give yours another."
+            )
+
+
 def _check(suite: Suite, location: str) -> None:
-    """The suite names what exists, and counts what is possible."""
+    """The suite names what exists, counts what is possible, and its own names make folders."""
+    _check_own_names(suite, location)
     check_names(suite.regimes, (*REGIMES, *suite.define), f"{location}: regimes", "regime")
     check_names((suite.agent,), AGENTS, f"{location}: agent", "agent")
-    if suite.seeds < 1 or suite.first_seed < 0:
+    if suite.seeds < 1:
+        raise UserError(f"{location}: seeds is {suite.seeds}, expected at least 1.")
+    if not 0 <= suite.first_seed <= LARGEST_SEED - suite.seeds:
         raise UserError(
-            f"{location}: seeds is {suite.seeds} and first_seed {suite.first_seed}, expected at"
-            " least 1 and 0."
+            f"{location}: first_seed is {suite.first_seed}, expected at least 0, and every seed"
+            " below 2**31."
+        )
+    runs = len(suite.tasks) * len(suite.regimes) * suite.seeds
+    if runs > MOST_RUNS:
+        raise UserError(
+            f"{location}: seeds is {suite.seeds:,}, which makes {runs:,} runs; a plan has"
+            f" {MOST_RUNS:,} at most."
         )
 
     # Every episode and the budget are whole numbers of agent steps.

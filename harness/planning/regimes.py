@@ -62,7 +62,7 @@ def resolve(suite: Suite, location: str) -> ResolvedSuite:
     """Fills in every default; UserError for what no run of the suite could be trained with."""
     spec = agent_spec(suite.agent)
     settings = build(spec, suite.settings, f"{location}: settings")
-    settings = settings.scaled(suite.scale.width, suite.scale.depth)
+    settings = _scaled(settings, suite.scale, f"{location}: scale")
     blocks = _blocks({**spec.BLOCKS, "residual": RESIDUALS[0]}, suite.blocks, f"{location}: blocks")
     regimes = {name: _regime(suite, name, settings, blocks, location) for name in suite.regimes}
 
@@ -84,6 +84,14 @@ def resolve(suite: Suite, location: str) -> ResolvedSuite:
         _check_regime(resolved, name, regime)
     _check_claims(resolved)
     return resolved
+
+
+def _scaled(settings: AgentSpec, scale: Scale, location: str) -> AgentSpec:
+    """Larger networks; UserError for networks that the algorithm does not allow."""
+    try:
+        return settings.scaled(scale.width, scale.depth)
+    except ValueError as error:
+        raise UserError(f"{location}: {error}.") from None
 
 
 def _blocks(
@@ -145,7 +153,7 @@ def _defined(suite: Suite, name: str, blocks: Mapping[str, str], location: str) 
     # Its masks: every other key is a module.
     stated = {key: value for key, value in own.items() if key not in OWN_NETWORK}
     modules, left_out = _modules(suite, stated, location)
-    settings = unscaled.scaled(scale.width, scale.depth)
+    settings = _scaled(unscaled, scale, f"{location}.scale")
     return ResolvedRegime(settings, own_blocks, modules, match, left_out)
 
 

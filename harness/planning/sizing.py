@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from agents.spec import Memory
 from envs.tasks import TASKS
-from harness.planning.plan import Plan, Run
+from harness.planning.plan import Plan
 from harness.planning.shapes import task_shape
+from leaderboard.formats.run import Run
 
 ENOUGH = 0.9
 """Share of the best gain that a smaller cohort must reach to be preferred."""

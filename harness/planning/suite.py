@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from leaderboard.formats.plan import Evaluation
+from leaderboard.formats.suite import Claim
+
 
 @dataclass(frozen=True)
 class Sparsity:
@@ -20,6 +23,17 @@ class Sparsity:
     """Share of the run before the first change; None: as the rule's row of TRIPLES says."""
     end: float | None = None
     """Share of the run after which masks stay; None: as the rule's row says."""
+
+
+@dataclass(frozen=True)
+class Protocol(Evaluation):
+    """The evaluation of a suite: a file states where it differs from these numbers."""
+
+    every: int = 5000
+    episodes: int = 10
+    final_episodes: int = 50
+    fresh_episodes: int = 200
+    environments: int = 10
 
 
 RESIDUALS = ("pre", "post")
@@ -44,53 +58,11 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Claim:
-    """What a study tests; the report works out its verdict (leaderboard/statistics/claims.py)."""
-
-    claim: str
-    """In words, with its source."""
-    regime: str
-    """The regime that the claim is about."""
-    than: str
-    """The regime it is compared with, or a method of the reference rows."""
-    relation: Literal["above", "below", "agrees"] = "above"
-    """What is claimed of the regime's figure; `agrees`: a narrow interval around it holds a
-    published mean."""
-    figure: str = "score"
-    """`score`, `last` (the last scheduled evaluation's mean return), `spread` (standard deviation
-    of the score over seeds), or MODULE.DIAGNOSTIC at the last evaluation."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """When and how a policy is measured; its steps are counted apart from the budget."""
-
-    every: int = 5000
-    """Agent steps between evaluations."""
-    episodes: int = 10
-    """Episodes of each evaluation."""
-    final_episodes: int = 50
-    """Episodes of the final policy, whose mean is the run's score."""
-    environments: int = 10
-    """Evaluation environments of each run (`eval_envs`); divides both episode counts."""
-
-    def __post_init__(self) -> None:
-        for name in ("every", "episodes", "final_episodes", "environments"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected at least 1")
-
-        # Every environment plays the same number of episodes.
-        if self.episodes % self.environments or self.final_episodes % self.environments:
-            counts = f"episodes ({self.episodes}) and final_episodes ({self.final_episodes})"
-            raise ValueError(f"environments is {self.environments}, expected a divisor of {counts}")
-
-
-@dataclass(frozen=True)
 class Suite:
     """A suite file, as read."""
 
     suite: str
-    """Its name."""
+    """Its name. A suite that is not shipped, or was changed, is called `own-` and this name."""
     version: int
     """Raised whenever a number that decides results changes."""
     description: str
@@ -120,7 +92,7 @@ class Suite:
     """Defaults of sparse modules."""
     scale: Scale = field(default_factory=Scale)
     """Size of the networks, as factors of the settings."""
-    evaluation: Evaluation = field(default_factory=Evaluation)
+    evaluation: Protocol = field(default_factory=Protocol)
     """Evaluation protocol."""
     claims: tuple[Claim, ...] = ()
     """What the suite tests, for a study."""

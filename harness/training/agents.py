@@ -9,9 +9,10 @@ from agents.protocol import Agent, Setup, Streams
 from agents.sparsity.regime import Regime
 from agents.spec import AgentSpec
 from envs.tasks import TASKS
-from harness.planning.plan import Plan, Run
+from harness.planning.plan import Plan
 from harness.planning.shapes import task_shape
 from harness.training.precision import product_type
+from leaderboard.formats.run import Run
 
 
 def build_agent(

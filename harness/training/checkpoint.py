@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from harness.errors import NonConforming, UserError
-from harness.files import digest_file, read_json, write_json
+from harness.files import digest_file, no_link, read_json, write_json
 from harness.training.state_file import read_state, write_state
 
 SCHEMA = "urn:mst-bench:checkpoint:v2"
@@ -61,6 +62,8 @@ class Checkpoints:
         self.folder = folder
         self.identity = identity
         self.number = 0
+        self.step = 0
+        """Agent steps that the newest one holds."""
         self.saved = [0] * members
         """Replay rows on disk, by member."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -86,6 +89,7 @@ class Checkpoints:
         }
         write_json(self._path(number, "json"), note)
         self.number = number
+        self.step = step
         self.saved = lengths
 
         # One older checkpoint stays, for a state that is found broken.
@@ -110,8 +114,9 @@ class Checkpoints:
 
             drifted = note["identity"] != self.identity
             if drifted and not allow_drift:
-                raise self._drift(note["identity"])
+                raise _drift(self.folder, self.identity, note["identity"])
             self.number = number
+            self.step = checkpoint.step
             self.saved = list(note["rows"])
             return checkpoint, drifted
 
@@ -130,7 +135,7 @@ class Checkpoints:
     def _append_rows(self, member: int, rows: Tensor) -> None:
         """Behind the rows that count, over whatever a killed process left there."""
         path = self._rows(member)
-        with open(path, "r+b" if path.exists() else "wb") as file:
+        with open(path, "r+b" if path.exists() else "wb", opener=no_link) as file:
             file.seek(self.saved[member] * rows.shape[1] * rows.element_size())
             file.truncate()
             file.write(rows.contiguous().numpy().tobytes())
@@ -165,19 +170,51 @@ class Checkpoints:
             raise ValueError(f"{self._rows(member).name} is shorter than it was")
         return torch.frombuffer(raw, dtype=dtype).view(length, width)
 
-    def _drift(self, identity: dict[str, str]) -> NonConforming:
-        changed = [name for name in self.identity if self.identity[name] != identity.get(name)]
-        return NonConforming(
-            f"{self.folder}: was written with another {', '.join(changed)}. Resume with what wrote"
-            " it, give --allow-drift (the entry is then unranked), or choose another --out."
-        )
-
     def _numbers(self) -> list[int]:
-        matches = [re.fullmatch(r"(\d+)\.json", path.name) for path in self.folder.iterdir()]
-        return [int(match.group(1)) for match in matches if match]
+        return _numbers(self.folder)
 
     def _path(self, number: int, suffix: str) -> Path:
         return self.folder / f"{number}.{suffix}"
 
     def _rows(self, member: int) -> Path:
         return self.folder / f"rows-{member}.bin"
+
+
+# -- what other processes ask of a folder of checkpoints --
+
+
+def saved_step(folder: Path) -> int:
+    """Agent steps that the newest checkpoint holds; 0 without one."""
+    note = _newest_note(folder)
+    return int(note["step"]) if note else 0
+
+
+def check_identity(folder: Path, identity: dict[str, str]) -> None:
+    """NonConforming if other code or libraries wrote the newest checkpoint, as `read` has it."""
+    note = _newest_note(folder)
+    if note and note["identity"] != identity:
+        raise _drift(folder, identity, note["identity"])
+
+
+def _newest_note(folder: Path) -> dict[str, Any] | None:
+    """The newest note that can be read, whether its state is whole or not."""
+    for number in sorted(_numbers(folder), reverse=True):
+        with suppress(*UNREADABLE):
+            note = read_json(folder / f"{number}.json")
+            if {"step", "identity"} <= set(note):
+                return dict(note)
+    return None
+
+
+def _numbers(folder: Path) -> list[int]:
+    """Numbers of the checkpoints in a folder, which need not be there."""
+    matches = [re.fullmatch(r"(\d+)\.json", path.name) for path in folder.glob("*.json")]
+    return [int(match.group(1)) for match in matches if match]
+
+
+def _drift(folder: Path, identity: dict[str, str], written: dict[str, str]) -> NonConforming:
+    changed = [name for name in identity if identity[name] != written.get(name)]
+    return NonConforming(
+        f"{folder}: was written with another {', '.join(changed)}. Resume with what wrote it, give"
+        " --allow-drift (the entry is then unranked), or choose another --out."
+    )

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 
 from harness.config import build
 from harness.errors import (
+    BY_ENDING,
     INCOMPLETE,
     INTERNAL,
     INTERRUPTED,
@@ -98,6 +99,11 @@ def read_ending(cohort: CohortFolder) -> Ending | None:
     if stated.schema != SCHEMA:
         raise UserError(f"{cohort.ending}: schema is {stated.schema}, expected {SCHEMA}.")
     return stated
+
+
+def error_of(ending: Ending, sentence: str) -> UserError:
+    """The command's error for a cohort that ended in this way; `sentence` says which, and why."""
+    return BY_ENDING.get(ending.kind, Incomplete)(sentence)
 
 
 def ending_of_process(cohort: CohortFolder, code: int) -> Ending:

@@ -101,8 +101,8 @@ class Training:
         stop: Stop,
         trace: Path | None = None,
     ) -> None:
-        """Begins, or resumes from a checkpoint; trains to the end of the budget and writes every
-        run's result.
+        """Begins, or resumes from a checkpoint, whose `step` is this one's already; trains to the
+        end of the budget and writes every run's result.
 
         Writes a checkpoint every `every` seconds, and when `stop` returns an error, which is then
         raised. `trace`: where a trace of some agent steps goes.

@@ -14,12 +14,8 @@ def prepare(precision: str, device: str, deterministic: bool) -> None:
 
     Raises NonConforming where the device has no such precision.
     """
+    check(precision, device)
     on_cuda = device.startswith("cuda")
-    if precision == "tf32" and not on_cuda:
-        raise NonConforming(
-            "precision tf32 needs a CUDA device: a CPU has no such products. Use float32 or"
-            " bfloat16."
-        )
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
 
     if deterministic and on_cuda:
@@ -27,6 +23,15 @@ def prepare(precision: str, device: str, deterministic: bool) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def check(precision: str, device: str) -> None:
+    """NonConforming where the device has no such precision."""
+    if precision == "tf32" and not device.startswith("cuda"):
+        raise NonConforming(
+            "precision tf32 needs a CUDA device: a CPU has no such products. Use float32 or"
+            " bfloat16."
+        )
 
 
 def product_type(precision: str) -> torch.dtype | None:

@@ -18,6 +18,7 @@ from harness.config import build
 from harness.files import read_json, write_json
 from harness.folder import Folder
 from harness.planning.cohorts import Cohort
+from harness.words import count, duration, one_line
 
 SCHEMA = "urn:mst-bench:progress:v1"
 WRITE_EVERY = 1.0
@@ -79,8 +80,10 @@ class Writer:
         # Acting and learning have rates of their own. Counted from before the step, because the
         # first one that learns may do the work of many (MR.Q trains its encoder for a cycle).
         learning = step > self.warmup
-        if self._since is None or self._since[2] != learning or step == 0:
-            self._since = (max(0, step - 1), before if step else now, learning)
+        if self._since is None or step <= self._since[0]:
+            self._since = (step, now, learning)
+        elif self._since[2] != learning:
+            self._since = (step - 1, before, learning)
         if now - self._written < WRITE_EVERY and step < self.total:
             return
 
@@ -114,9 +117,9 @@ class Display:
 
         if self.console.is_terminal:
             self.bars = Bars(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
-                TextColumn("{task.completed}/{task.total} {task.fields[rate]}"),
+                TextColumn("{task.completed:,.0f}/{task.total:,.0f} {task.fields[rate]}"),
                 console=self.console,
             )
             self.bars.start()
@@ -136,7 +139,11 @@ class Display:
             self._last_line = time.monotonic()
             for index in by_index:
                 text = line(self.folder, self.cohorts[index], running=True)
-                self.console.print(text, soft_wrap=True)
+                self.say(text)
+
+    def say(self, text: str) -> None:
+        """A line above the bars; a terminal obeys nothing that stands in it."""
+        self.console.print(one_line(text), soft_wrap=True, highlight=False, markup=False)
 
     def step(self, index: int) -> int:
         """Agent steps that a cohort had done when it last said so."""
@@ -153,8 +160,7 @@ class Display:
         for signature in failure_signatures:
             if signature not in self._shown_signatures:
                 self._shown_signatures.add(signature)
-                text = f"failure signature: {signature}"
-                self.console.print(text, soft_wrap=True, highlight=False, markup=False)
+                self.say(f"failure signature: {signature}")
 
     def _draw_bar(self, bars: Bars, index: int, progress: Progress) -> None:
         if index not in self._tasks:
@@ -169,18 +175,20 @@ def line(folder: Path, cohort: Cohort, running: bool) -> str:
     if progress is None:
         return f"{_name(cohort)}: not begun"
 
-    parts = [f"{_name(cohort)}: {progress.step}/{progress.total} agent steps"]
+    parts = [f"{_name(cohort)}: {progress.step:,}/{progress.total:,} agent steps"]
     if progress.failure_signatures:
-        parts.append(f"{len(progress.failure_signatures)} failure signatures")
+        parts.append(count(len(progress.failure_signatures), "failure signature"))
     parts.append(_rate(progress) if running else "not running")
     return ", ".join(parts)
 
 
 def _name(cohort: Cohort) -> str:
-    return f"cohort {cohort.index} ({cohort.task}, {len(cohort.runs)} runs)"
+    return f"cohort {cohort.index} ({cohort.task}, {count(len(cohort.runs), 'run')})"
 
 
 def _rate(progress: Progress) -> str:
+    if progress.step == progress.total:
+        return "evaluating the final policies"
     if progress.rate == 0.0:
         return "measuring its rate"
     left = "unknown time"
@@ -191,12 +199,3 @@ def _rate(progress: Progress) -> str:
     if progress.learning:
         return f"{rate}, {left} left"
     return f"{rate} (random actions, before learning), about {left} in all (estimate)"
-
-
-def duration(seconds: float) -> str:
-    """A length of time for people: 41 s, 3.2 min, 5.0 h."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.1f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.files import dump_json
+from harness.files import dump_json, no_link
 from leaderboard.formats.records import CHAIN_START
 
 Record = dict[str, Any]
@@ -23,7 +23,8 @@ class Records:
     def __init__(self, path: Path) -> None:
         """Starts an empty file."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(path, "w+b")  # noqa: SIM115 - open as long as the run lasts
+        # Open as long as the run lasts.
+        self._file = open(path, "w+b", opener=no_link)  # noqa: SIM115
         self.head = CHAIN_START
         self.length = 0
 
@@ -35,7 +36,7 @@ class Records:
         """
         records = cls.__new__(cls)
         try:
-            records._file = open(path, "r+b")  # noqa: SIM115
+            records._file = open(path, "r+b", opener=no_link)  # noqa: SIM115
         except FileNotFoundError:
             raise UserError(
                 f"{path}: is gone, and the checkpoint resumes after {length} bytes of it."

@@ -15,18 +15,18 @@ from safetensors.torch import save
 from torch import Tensor
 
 from agents.protocol import Agent
-from agents.sparsity.counting import Size
 from harness.config import build
 from harness.errors import UserError
 from harness.files import dump_json, read_json, write_atomic, write_json
 from harness.folder import Folder, RunFolder
-from harness.planning.plan import Run
 from harness.training.clock import Clock
 from leaderboard.formats.document import DocumentError
+from leaderboard.formats.network import Size
 from leaderboard.formats.run import (
     Count,
     Failure,
     FailureSignature,
+    Run,
     StatedRun,
     parse_result,
     score,

@@ -6,13 +6,13 @@ Every executor ends up here: `inline` calls `run_cohort`, the others start `mst-
 from __future__ import annotations
 
 import math
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import torch
 
 from envs.worker import EnvironmentFault
 from harness.errors import RESUME, Incomplete, Interrupted, RetriesExhausted, UserError
@@ -24,7 +24,9 @@ from harness.planning.plan import Plan
 from harness.training import faults
 from harness.training.checkpoint import Checkpoints
 from harness.training.ending import recorded
+from harness.training.interruption import Interruption, at_once, nothing
 from harness.training.lease import lease
+from harness.training.precision import prepare
 from harness.training.progress import Writer
 
 if TYPE_CHECKING:
@@ -81,51 +83,54 @@ def attempt(folder: Path, index: int) -> AbstractContextManager[None]:
 def train(folder: Path, plan: Plan, cohort: Cohort, options: Options) -> None:
     """Begin a cohort, resume it, or do nothing if its results are there. To be held by `attempt`.
 
-    Raises Interrupted after a signal and Incomplete after `max_wall`, both with everything saved;
-    RetriesExhausted if the environments broke once more after `retries` restarts.
+    Raises Interrupted after a signal and Incomplete after `max_wall`, both with everything saved,
+    and Interrupted with what is lost after a second Ctrl-C; RetriesExhausted if the environments
+    broke once more after `retries` restarts.
     """
-    with _stop_on_signal() as signalled:
+    with Interruption() as interruption:
         if finished(folder, cohort):
             _clear_checkpoint(folder, cohort)
             return
 
         # A fault is retried here; any other error ends the attempt.
-        stop = _stop(signalled, options.max_wall)
+        stop = _stop(interruption, options.max_wall)
         for _ in range(options.retries + 1):
-            fault = _train_once(folder, plan, cohort, options, stop)
+            fault = _train_once(folder, plan, cohort, options, stop, interruption)
+            interruption.unsaved = nothing
             if fault is None:
-                return
-        raise RetriesExhausted(
-            f"{fault}; gave up after {options.retries} retries. What was saved is whole.", RESUME
-        )
+                break
+        else:
+            raise RetriesExhausted(
+                f"{fault}; gave up after {options.retries} retries. What was saved is whole.",
+                RESUME,
+            )
+
+        # Asked while the results were being written: no other cohort is begun.
+        if interruption.asked:
+            raise Interrupted("stopped; this cohort had just finished.", RESUME)
 
 
 def _train_once(
-    folder: Path, plan: Plan, cohort: Cohort, options: Options, stop: Stop
+    folder: Path,
+    plan: Plan,
+    cohort: Cohort,
+    options: Options,
+    stop: Stop,
+    interruption: Interruption,
 ) -> str | None:
     """Train from the last checkpoint to the results; returns the recorded fault that ended it.
 
-    Returns the message, not the exception: its traceback would keep this Training in memory during
-    the retry.
+    The message, not the exception: a traceback would keep this Training in memory meanwhile.
     """
-    import torch
-
     from harness.training.loop import Training
-    from harness.training.precision import prepare
 
     torch.set_num_threads(1)
     prepare(plan.precision, options.device, options.deterministic)
 
-    # What was saved, and the file that says how far the cohort is.
+    # What was saved
     cohort_folder = Folder(folder).cohort(cohort.index)
     checkpoints = Checkpoints(cohort_folder.checkpoint, len(cohort.runs), provenance.identity())
     checkpoint, drifted = checkpoints.read(options.allow_drift) or (None, False)
-    progress = Writer(
-        cohort_folder.progress,
-        plan.budget.agent_steps,
-        plan.agent_settings().learning_starts,
-        _seconds(plan, cohort),
-    )
     trace = cohort_folder.trace if options.profile else None
 
     # All members, on one device.
@@ -133,65 +138,54 @@ def _train_once(
         plan, cohort, folder, options.device, options.watchdog_seconds, record=not options.eager
     )
     training.drifted = drifted
+    training.step = checkpoints.step
+    interruption.unsaved = lambda: training.step - checkpoints.step
 
-    # Records are cut to the checkpoint; results that a killed process left must not outlive them.
-    for run in cohort.runs:
-        Folder(folder).run(run).result.unlink(missing_ok=True)
+    _remove_results(folder, cohort)
 
-    # A fault of the environments ends this Training, not the cohort.
+    # A fault of the environments ends this Training, not the cohort
     try:
         with training:
-            training.run(checkpoints, checkpoint, options.checkpoint_seconds, progress, stop, trace)
+            report = _writer(folder, plan, cohort)
+            training.run(checkpoints, checkpoint, options.checkpoint_seconds, report, stop, trace)
     except EnvironmentFault as fault:
         faults.record(folder, cohort, training.step, str(fault))
         print(f"agent step {training.step}: {fault}", file=sys.stderr)
         return str(fault)
+    except KeyboardInterrupt:
+        raise at_once(checkpoints.step, interruption.unsaved(), plan.budget.agent_steps) from None
 
     checkpoints.clear()
     return None
 
 
-def _seconds(plan: Plan, cohort: Cohort) -> float:
-    """Estimate for the whole cohort on one core."""
+def _remove_results(folder: Path, cohort: Cohort) -> None:
+    """Results that a killed process left must not outlive their records."""
+    for run in cohort.runs:
+        Folder(folder).run(run).result.unlink(missing_ok=True)
+
+
+def _writer(folder: Path, plan: Plan, cohort: Cohort) -> Writer:
+    """Writes how far a cohort is, with an estimate for all of it on one core."""
     from harness.planning.estimate import estimate
 
-    return estimate(plan, [cohort]).core_hours * 3600.0
+    return Writer(
+        Folder(folder).cohort(cohort.index).progress,
+        plan.budget.agent_steps,
+        plan.agent_settings().learning_starts,
+        estimate(plan, [cohort]).core_hours * 3600.0,
+    )
 
 
-def _stop(signalled: Callable[[], bool], max_wall: float | None) -> Stop:
+def _stop(interruption: Interruption, max_wall: float | None) -> Stop:
     """Stops once a signal came or `max_wall` seconds are over."""
     deadline = math.inf if max_wall is None else time.monotonic() + max_wall
 
     def stop() -> UserError | None:
-        if signalled():
+        if interruption.asked:
             return Interrupted("stopped; everything is saved.", RESUME)
         if time.monotonic() > deadline:
             return Incomplete("--max-wall is over; everything is saved.", RESUME)
         return None
 
     return stop
-
-
-@contextmanager
-def _stop_on_signal() -> Iterator[Callable[[], bool]]:
-    """SIGINT or SIGTERM asks to stop after the current step; a second SIGINT acts as usual.
-
-    SIGTERM may come more than once: Linux sends it for each thread of a dying parent in turn.
-    """
-    signalled = False
-
-    # The first signal asks; a second SIGINT gets the handler of before, and interrupts.
-    def ask(number: int, frame: object) -> None:
-        nonlocal signalled
-        signalled = True
-        if number == signal.SIGINT:
-            signal.signal(signal.SIGINT, before[signal.SIGINT])
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in before:
-        signal.signal(number, ask)
-    try:
-        yield lambda: signalled
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

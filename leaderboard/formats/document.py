@@ -13,6 +13,7 @@ import dataclasses
 import difflib
 import functools
 import math
+import reprlib
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -29,6 +30,13 @@ SCALARS: dict[object, str] = {
     bool: "true or false",
 }
 """Plain type -> what a sentence calls it."""
+
+
+KINDS = {int: "number", float: "number", str: "text", list: "list", dict: "mapping"}
+"""Type of a value -> what a sentence calls it."""
+_BRIEF = reprlib.Repr()
+_BRIEF.maxlevel = 3
+_BRIEF.maxstring = 60
 
 
 class DocumentError(ValueError):
@@ -76,7 +84,7 @@ def build(cls: type[T], document: object, location: str) -> T:
     Raises DocumentError, also for the ValueError of a `__post_init__`.
     """
     if not isinstance(document, Mapping):
-        raise DocumentError(f"{location}: expected a mapping of settings, found {_show(document)}.")
+        raise DocumentError(f"{location}: expected a mapping of settings, found {shown(document)}.")
     hints, required = _fields(typing.cast(type, cls))
 
     # Unknown keys come first: a misspelt key is both unknown and missing.
@@ -117,18 +125,21 @@ def convert(hint: Any, value: object, location: str) -> Any:
     origin = typing.get_origin(hint)
     arguments = typing.get_args(hint)
 
-    # X | None
+    # X | None, or None alone
+    if value is None and (hint is type(None) or type(None) in arguments):
+        return None
     if origin in (Union, types.UnionType):
-        if value is None:
-            return None
         some = next(argument for argument in arguments if argument is not type(None))
         return convert(some, value, location)
 
     # Choices, then everything that has parts.
+    if hint is type(None):
+        raise DocumentError(f"{location}: expected null, found {shown(value)}.")
     if origin is Literal:
-        if value not in arguments:
+        # True equals 1, and 1.0 does: the type counts too.
+        if not any(type(value) is type(choice) and value == choice for choice in arguments):
             choices = suggestion(value, map(str, arguments))
-            raise DocumentError(f"{location}: {_show(value)} is not a choice.{choices}")
+            raise DocumentError(f"{location}: {shown(value)} is not a choice.{choices}")
         return value
     if origin is tuple:
         return _list(arguments[0], value, location)
@@ -145,7 +156,7 @@ def convert(hint: Any, value: object, location: str) -> Any:
 
 def _list(hint: Any, value: object, location: str) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        raise DocumentError(f"{location}: expected a list, found {_show(value)}.")
+        raise DocumentError(f"{location}: expected a list, found {shown(value)}.")
     return tuple(
         convert(hint, element, f"{location}[{index}]") for index, element in enumerate(value)
     )
@@ -153,7 +164,7 @@ def _list(hint: Any, value: object, location: str) -> tuple[Any, ...]:
 
 def _mapping(hint: Any, value: object, location: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
-        raise DocumentError(f"{location}: expected a mapping, found {_show(value)}.")
+        raise DocumentError(f"{location}: expected a mapping, found {shown(value)}.")
     return {
         _scalar(str, key, location): convert(hint, element, _below(location, key))
         for key, element in value.items()
@@ -168,7 +179,7 @@ def _scalar(hint: object, value: object, location: str) -> Any:
         except OverflowError:
             pass  # a whole number of more than 308 digits: refused below
     if type(value) is not hint or (isinstance(value, float) and not math.isfinite(value)):
-        raise DocumentError(f"{location}: expected {SCALARS[hint]}, found {_show(value)}.")
+        raise DocumentError(f"{location}: expected {SCALARS[hint]}, found {shown(value)}.")
     return value
 
 
@@ -177,8 +188,16 @@ def _below(location: str, key: object) -> str:
     return f"{location}.{key}" if ": " in location else f"{location}: {key}"
 
 
-def _show(value: object) -> str:
-    """Type and beginning of a value."""
-    text = repr(value)
-    shown = text if len(text) <= 60 else text[:57] + "..."
-    return f"{type(value).__name__} {shown}"
+def shown(value: object) -> str:
+    """The kind of a value in a reader's words, and its beginning.
+
+    No more than the beginning is looked at: a stranger may have written much of it.
+    """
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    try:
+        return f"{KINDS.get(type(value), type(value).__name__)} {_BRIEF.repr(value)}"
+    except ValueError:  # an integer of more digits than Python prints
+        return "a number of thousands of digits"

@@ -1,14 +1,15 @@
 """A DSSE v1 envelope around an in-toto Statement, with stricter rules than the format's own.
 
-An envelope has one signature, by Ed25519. Its keys are exact and its base64 is canonical, so no
-byte of a file can change unseen. The key id is recomputed from the key, and the payload that is
-parsed is the one that was verified.
+An envelope has one signature, by Ed25519. Its keys are exact and its base64 is canonical. The key
+id is recomputed from the key, and the payload that is parsed is the one that was verified. White
+space and the order of keys are free: what is bound elsewhere is bound by the payload's digest.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from dataclasses import dataclass
 
 from securesystemslib import dsse
@@ -34,6 +35,11 @@ class Envelope:
     key_id: str
     """Of the key that the envelope names as its signer's."""
     signature: bytes
+
+    @property
+    def payload_sha256(self) -> str:
+        """What other documents bind to: it names the payload, however the file is written."""
+        return hashlib.sha256(self.payload).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -87,10 +93,11 @@ def check_signature(envelope: Envelope, public_hex: str) -> None:
     """EnvelopeError unless the envelope's signature is by this key, under this key's id."""
     # An id is the digest of its key, so two keys cannot share one.
     try:
-        key_id = keys.key_id(public_hex)
-        key = keys.public_key(public_hex)
-    except (ValueError, TypeError):
-        raise EnvelopeError("the payload's public key is not 64 hexadecimal digits") from None
+        keys.check_public_key(public_hex)
+    except ValueError as error:
+        raise EnvelopeError(str(error)) from None
+    key_id = keys.key_id(public_hex)
+    key = keys.public_key(public_hex)
     if envelope.key_id != key_id:
         named = envelope.key_id[:16]
         raise EnvelopeError(f"key id {named}.. is not the digest of the public key in the payload")

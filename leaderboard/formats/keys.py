@@ -1,4 +1,4 @@
-"""Ed25519 keys, named by the digest of their public half, and the files that hold them."""
+"""Ed25519 keys, named by the digest of their public half, and the files that hold private ones."""
 
 from __future__ import annotations
 
@@ -7,41 +7,24 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from leaderboard.formats.document import DocumentError, parse
-
-TRUST_SCHEMA = "urn:mst-bench:trust:v1"
-PUBLIC_KEY = re.compile(r"[0-9a-fA-F]{64}")
+PUBLIC_KEY = re.compile(r"[0-9a-f]{64}")
+PRIME = 2**255 - 19
+"""Of the field that Ed25519's coordinates lie in."""
+ORDER_EIGHT = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+"""y of a point whose order is 8."""
+SMALL_ORDER = (0, 1, PRIME - 1, ORDER_EIGHT, PRIME - ORDER_EIGHT)
+"""y of the eight points whose order divides 8. Under such a key anybody can write signatures that
+hold, so it names nobody."""
 
 
 class KeyFileError(ValueError):
-    """A key or trust file cannot be used; the text says why and what to do."""
-
-
-@dataclass(frozen=True)
-class TrustedKey:
-    """A public key, and whose it is."""
-
-    name: str
-    public_key: str
-
-    def __post_init__(self) -> None:
-        if not PUBLIC_KEY.fullmatch(self.public_key):
-            raise ValueError("public_key: expected 64 hexadecimal digits")
-
-
-@dataclass(frozen=True)
-class Trust:
-    """A trust file."""
-
-    schema: Literal["urn:mst-bench:trust:v1"]
-    keys: tuple[TrustedKey, ...]
+    """A file of keys cannot be used; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +51,23 @@ class SigningKey:
     def signer(self) -> CryptoSigner:
         """The key as securesystemslib signs with it, under our key id."""
         return CryptoSigner(self.private, public_key(self.public_hex))
+
+
+def check_public_key(public_hex: str) -> None:
+    """ValueError unless this is a public key, spelled in the one way that it can be.
+
+    64 hexadecimal digits in small letters; a canonical encoding; not a point of small order.
+    """
+    if not PUBLIC_KEY.fullmatch(public_hex):
+        raise ValueError("public_key: expected 64 hexadecimal digits in small letters")
+
+    # RFC 8032, 5.1.2: the encoding is y, whose top bit holds the sign of x.
+    encoded = int.from_bytes(bytes.fromhex(public_hex), "little")
+    y = encoded & (2**255 - 1)
+    if y >= PRIME:
+        raise ValueError("public_key: is not the canonical encoding of a point")
+    if y in SMALL_ORDER:
+        raise ValueError("public_key: is a point of small order, under which anybody can sign")
 
 
 def key_id(public_hex: str) -> str:
@@ -131,14 +131,3 @@ def load(path: Path, passphrase: bytes | None = None) -> SigningKey:
     if not isinstance(private, Ed25519PrivateKey):
         raise KeyFileError(f"{path}: expected an Ed25519 key, found {type(private).__name__}.")
     return SigningKey(private, one_use=False)
-
-
-def load_trust(path: Path) -> dict[str, str]:
-    """Key id -> name from a trust file; KeyFileError says what is wrong with the file."""
-    try:
-        trust = parse(Trust, path.read_bytes(), str(path))
-    except OSError as error:
-        raise KeyFileError(f"{path}: cannot be read ({error.strerror}).") from None
-    except DocumentError as error:
-        raise KeyFileError(f"{error} It is no trust file.") from None
-    return {key_id(key.public_key): key.name for key in trust.keys}

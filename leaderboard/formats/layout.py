@@ -14,6 +14,7 @@ TABLE = "results.csv"
 
 RESULT = "result.json"
 RECORDS = "records.jsonl"
+TIMING = "timing.json"
 MASKS = "masks.safetensors"
 """First and last mask of every module."""
 

@@ -64,7 +64,7 @@ class Origin:
     fingerprints: dict[str, str]
     """Task -> fingerprint of its simulation on this machine."""
     canary: str
-    """Digest of a short training by this code on this CPU."""
+    """Digest of a short run of the plan's algorithm by this code on this CPU."""
     unranked_because: tuple[str, ...]
 
 

@@ -5,54 +5,27 @@ The harness has a type of its own (harness/planning/plan.py), which makes plans 
 
 from __future__ import annotations
 
-import re
+import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
+import rfc8785
+
+from leaderboard.formats.catalogue import Algorithm, catalogue
+from leaderboard.formats.document import DocumentError, build, parse_json, suggestion
+from leaderboard.formats.names import check_module, check_name
+from leaderboard.formats.network import Network, Regime, Size
 from leaderboard.formats.run import Run
 
-MODULE = r"[a-z][a-z0-9_]{0,39}"
-"""Pattern of a module's name: its file of weights is named after it, so it must be no path."""
+PLAN_SCHEMA: Literal["urn:mst-bench:plan:v3"] = "urn:mst-bench:plan:v3"
 MOST = 10**12
 """Largest plausible number of steps or updates of a run."""
-
-Schedule = Literal["never", "exchange", "prune", "grow"]
-"""When masks change: never; exchange (as many grow as are dropped); prune; grow."""
-
-
-@dataclass(frozen=True)
-class Triple:
-    """How one module is trained: how much of it, when masks change, which weights."""
-
-    rule: str
-    distribution: str
-    """How much per layer; `dense` leaves every weight."""
-    schedule: Schedule
-    sparsity: float
-    """Fraction of zeros in the sparse parts, in the first masks; for `prune`, in the last."""
-    interval: int
-    """Updates between rewires."""
-    drop_fraction: float
-    start: float
-    """Share of the updates before the first change."""
-    end: float
-    """Share of the updates after which masks stay."""
-    parts: tuple[str, ...]
-    """Sparse parts, by the first word of their layers' names; none: all."""
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.sparsity < 1.0:
-            raise ValueError(f"sparsity is {self.sparsity}, expected at least 0 and below 1")
-        if self.interval < 1:
-            raise ValueError(f"interval is {self.interval}, expected at least 1")
-        if not 0.0 <= self.start < self.end <= 1.0:
-            raise ValueError(
-                f"start is {self.start} and end {self.end}, expected 0 <= start < end <= 1"
-            )
-
-
-Regime = dict[str, Triple]
-"""Module -> how it is trained."""
+MOST_RUNS = 20_000
+MOST_EPISODES = 10_000
+"""Of one measurement of a policy."""
+MOST_ENVIRONMENTS = 1000
+"""Of the evaluation of one run."""
 
 
 @dataclass(frozen=True)
@@ -69,19 +42,45 @@ class Budget:
         steps = (self.environment_steps, self.agent_steps, self.action_repeat)
         if not all(1 <= count <= MOST for count in steps):
             raise ValueError(f"steps are {steps}, expected 1 to {MOST} each")
+        if self.environment_steps != self.agent_steps * self.action_repeat:
+            raise ValueError(
+                f"{self.environment_steps} environment steps are not {self.agent_steps} agent"
+                f" steps of {self.action_repeat}"
+            )
         if not all(0 <= count <= MOST for count in self.updates.values()):
             raise ValueError(f"updates are {self.updates}, expected 0 to {MOST} each")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """When and how a policy is measured."""
+    """When and how a policy is measured; its steps are counted apart from the budget."""
 
     every: int
     """Agent steps between evaluations."""
     episodes: int
+    """Episodes of each evaluation."""
     final_episodes: int
+    """Episodes of the final policy, whose mean is the score that a run claims."""
+    fresh_episodes: int
+    """Episodes of a re-evaluation, on a stream that nobody knew before: their mean is the score
+    from L1 on."""
     environments: int
+    """Evaluation environments of each run (`eval_envs`); divides all episode counts."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.every <= MOST:
+            raise ValueError(f"every is {self.every}, expected at least 1")
+        for name in ("episodes", "final_episodes", "fresh_episodes"):
+            count = getattr(self, name)
+            if not 1 <= count <= MOST_EPISODES:
+                raise ValueError(f"{name} is {count}, expected 1 to {MOST_EPISODES}")
+
+            # Every environment plays the same number of episodes.
+            if not 1 <= self.environments <= MOST_ENVIRONMENTS or count % self.environments:
+                raise ValueError(
+                    f"environments is {self.environments}, expected a divisor of {name} ({count}),"
+                    f" at most {MOST_ENVIRONMENTS}"
+                )
 
 
 @dataclass(frozen=True)
@@ -93,22 +92,12 @@ class Own:
 
 
 @dataclass(frozen=True)
-class Size:
-    """Trained parameters of one run, and operations of the learning of one agent step."""
-
-    parameters: int
-    active: int
-    flops: float
-    active_flops: float
-
-
-@dataclass(frozen=True)
 class Plan:
     """plan.json."""
 
-    schema: Literal["urn:mst-bench:plan:v2"]
-    seed_source: str
-    """`suite`, or the log whose root decides the seeds."""
+    schema: Literal["urn:mst-bench:plan:v3"]
+    seed_source: Literal["suite"]
+    """Seeds follow from the suite alone; there is no log yet that gives out others."""
     precision: Literal["float32", "tf32", "bfloat16"]
     agent: str
     modules: tuple[str, ...]
@@ -123,6 +112,8 @@ class Plan:
     regimes: dict[str, Regime]
     sizes: dict[str, Size]
     """`task/regime` -> how large its network is."""
+    networks: dict[str, dict[str, Network]]
+    """`task/regime` -> its modules, layer by layer."""
     budget: Budget
     evaluation: Evaluation
     observations: dict[str, dict[str, int]]
@@ -130,37 +121,131 @@ class Plan:
     runs: tuple[Run, ...]
 
     def __post_init__(self) -> None:
-        self._check_modules()
-
-        # Whatever judges a run looks up its task, its regime and its size.
-        for run in self.runs:
-            if run.task not in self.observations:
-                raise ValueError(f"run {run.name}: observations state nothing of its task")
-            if run.regime not in self.regimes:
-                raise ValueError(f"run {run.name}: regimes state nothing of its regime")
-            if run.group not in self.sizes:
-                raise ValueError(f"run {run.name}: sizes state nothing of {run.group}")
-
-    def _check_modules(self) -> None:
-        """Every regime trains the plan's modules, and the budget counts their updates."""
-        # Regimes are compared module by module.
-        for name, regime in self.regimes.items():
-            if set(regime) != set(self.modules):
-                raise ValueError(f"regime {name}: trains other modules than the plan states")
-
-        # Files are named after modules, and results are checked against their updates.
-        for module in self.modules:
-            if not re.fullmatch(MODULE, module) or module == "masks":
-                raise ValueError(f"module {module!r}: expected a word of small letters, not masks")
-            if module not in self.budget.updates:
-                raise ValueError(f"budget: states no updates of module {module}")
-
-        # A re-evaluation loads these, and acts with them alone.
-        for module in self.policy_modules:
-            if module not in self.modules:
-                raise ValueError(f"policy_modules: {module} is not among the modules")
+        if self.agent not in catalogue().algorithms:
+            known = suggestion(self.agent, catalogue().algorithms)
+            raise ValueError(f"agent: unknown algorithm {self.agent!r}.{known}")
+        self._check_algorithm(catalogue().algorithms[self.agent])
+        self._check_tasks()
+        self._check_runs()
+        self._check_regimes()
+        self._check_networks()
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """In the plan's order."""
         return tuple(self.observations)
+
+    def _check_algorithm(self, algorithm: Algorithm) -> None:
+        """Modules, settings and blocks are the algorithm's."""
+        if (self.modules, self.policy_modules) != (algorithm.modules, algorithm.policy_modules):
+            raise ValueError(
+                f"modules are {', '.join(self.modules)} and {', '.join(self.policy_modules)}, agent"
+                f" {self.agent} has {', '.join(algorithm.modules)} and"
+                f" {', '.join(algorithm.policy_modules)}"
+            )
+        for module in self.modules:
+            check_module(module)
+        if set(self.budget.updates) != set(self.modules):
+            raise ValueError("budget: states updates of other modules than the plan's")
+
+        # Settings and blocks by name; what they may be is known to whoever trains.
+        if set(self.settings) != set(algorithm.settings):
+            raise ValueError(f"settings: are not those of agent {self.agent}")
+        if set(self.blocks) != {*algorithm.blocks, "residual"}:
+            raise ValueError(f"blocks: are not those of agent {self.agent}")
+        self._check_blocks("blocks", self.blocks)
+        for group, own in self.own.items():
+            if not set(own.settings) <= set(algorithm.settings):
+                raise ValueError(f"own.{group}: has settings that agent {self.agent} has not")
+            self._check_blocks(f"own.{group}", own.blocks)
+
+    def _check_blocks(self, location: str, blocks: dict[str, str]) -> None:
+        for key, name in blocks.items():
+            known = catalogue().residuals if key == "residual" else catalogue().blocks
+            if key not in (*self.modules, "residual") or name not in known:
+                raise ValueError(f"{location}: {key} {name!r} is no block of this algorithm")
+
+    def _check_tasks(self) -> None:
+        """Tasks and what is seen of them are the catalogue's."""
+        tasks = catalogue().tasks
+        for task, observation in self.observations.items():
+            if task not in tasks:
+                raise ValueError(f"observations: unknown task {task!r}.{suggestion(task, tasks)}")
+            if observation != tasks[task].observations:
+                raise ValueError(f"observations: {task} is observed otherwise than the catalogue's")
+            if tasks[task].horizon % self.budget.action_repeat:
+                raise ValueError(
+                    f"budget: action_repeat is {self.budget.action_repeat}, expected a divisor of"
+                    f" {tasks[task].horizon}"
+                )
+
+    def _check_runs(self) -> None:
+        """Every run is planned once, and everything that the plan states is of a run."""
+        if not 1 <= len(self.runs) <= MOST_RUNS:
+            raise ValueError(f"has {len(self.runs)} runs, expected 1 to {MOST_RUNS}")
+        ((run, times),) = Counter(self.runs).most_common(1)
+        if times > 1:
+            raise ValueError(f"run {run.name}: is planned {times} times")
+
+        # Whatever judges a run looks up its task, its regime, its size and its networks.
+        planned = {
+            "observations": (set(self.observations), {run.task for run in self.runs}),
+            "regimes": (set(self.regimes), {run.regime for run in self.runs}),
+            "sizes": (set(self.sizes), {run.group for run in self.runs}),
+            "networks": (set(self.networks), {run.group for run in self.runs}),
+        }
+        for table, (stated, needed) in planned.items():
+            for name in sorted(stated ^ needed):
+                what = "no run has" if name in stated else "states nothing of"
+                raise ValueError(f"{table}: {what} {name!r}")
+        for group in self.own:
+            if group not in self.sizes:
+                raise ValueError(f"own: no run has {group!r}")
+
+    def _check_regimes(self) -> None:
+        """Every regime trains the plan's modules."""
+        for name, regime in self.regimes.items():
+            check_name(name, "regime")
+            if set(regime) != set(self.modules):
+                raise ValueError(f"regime {name}: trains other modules than the plan states")
+
+    def _check_networks(self) -> None:
+        """Every network has the plan's modules, keeps what its regime keeps, and is counted."""
+        for group, networks in self.networks.items():
+            if set(networks) != set(self.modules):
+                raise ValueError(f"networks.{group}: has other modules than the plan states")
+            regime = self.regimes[group.partition("/")[2]]
+            try:
+                for module, network in networks.items():
+                    network.check_kept(regime[module])
+                self.sizes[group].check(networks)
+            except ValueError as error:
+                raise ValueError(f"{group}: {error}") from None
+
+
+def parse_plan(content: bytes, location: str) -> Plan:
+    """The plan in the bytes of a plan.json; DocumentError says what is wrong with them."""
+    document = parse_json(content, location)
+
+    # Before anything that takes time for each of them.
+    runs = document.get("runs") if isinstance(document, dict) else None
+    if isinstance(runs, list) and len(runs) > MOST_RUNS:
+        raise DocumentError(f"{location}: has {len(runs)} runs, expected at most {MOST_RUNS}")
+
+    # Equal plans have equal bytes, and so equal ids. RFC 8785 cannot hold every number.
+    try:
+        canonical = rfc8785.dumps(document) == content  # type: ignore[arg-type]
+    except (ValueError, RecursionError):
+        canonical = False
+    if not canonical:
+        raise DocumentError(f"{location}: is not in canonical form; it was edited")
+    return build(Plan, document, location)
+
+
+def suite_digest(content: bytes) -> str:
+    """What names a suite's plan: sha256 of the canonical bytes of plan.json without its seed
+    source."""
+    document = parse_json(content, "plan.json")
+    assert isinstance(document, dict), "a plan is a mapping"
+    rest = {key: value for key, value in document.items() if key != "seed_source"}
+    return hashlib.sha256(rfc8785.dumps(rest)).hexdigest()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from leaderboard.formats.document import DocumentError, build, parse_json
 from leaderboard.formats.layout import RECORDS, run_file
-from leaderboard.formats.run import Run
+from leaderboard.formats.run import FailureSignature, Run
 
 CHAIN_START = "0" * 64
 """What the first record has in place of a digest."""
@@ -111,6 +110,26 @@ def parse_record(line: bytes, location: str) -> Record:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """What a chain keeps of a scheduled evaluation: enough to compare it with the plan."""
+
+    number: int
+    agent_step: int
+    environment_step: int
+    episodes: int
+    lowest: float
+    """Lowest and highest return."""
+    highest: float
+
+    @classmethod
+    def of(cls, record: EvaluationRecord) -> Measured:
+        """Of a whole record."""
+        returns = record.returns
+        steps = (record.number, record.agent_step, record.environment_step)
+        return cls(*steps, len(returns), min(returns), max(returns))
+
+
+@dataclass(frozen=True)
 class Chain:
     """All records of a run; none of them can have been changed or taken out alone."""
 
@@ -118,6 +137,8 @@ class Chain:
     head: str
     """Digest of the last line."""
     last: Record | None
+    evaluations: tuple[Measured, ...]
+    signatures: tuple[FailureSignature, ...]
 
 
 def parse_chain(content: bytes, location: str) -> Chain:
@@ -125,6 +146,8 @@ def parse_chain(content: bytes, location: str) -> Chain:
     record, or does not follow from the line before it."""
     head = CHAIN_START
     record = None
+    evaluations = list[Measured]()
+    signatures = list[FailureSignature]()
     lines = content.splitlines(keepends=True)
 
     # Each line holds the digest of the one before, byte for byte.
@@ -133,25 +156,30 @@ def parse_chain(content: bytes, location: str) -> Chain:
         if record.before != head:
             raise DocumentError(f"{location}:{number}: the chain of records is broken")
         head = hashlib.sha256(line).hexdigest()
-    return Chain(len(lines), head, record)
+
+        if isinstance(record, EvaluationRecord):
+            evaluations.append(Measured.of(record))
+        elif isinstance(record, FailureSignatureRecord):
+            signature = FailureSignature(record.name, record.agent_step, record.value)
+            signatures.append(signature)
+    return Chain(len(lines), head, record, tuple(evaluations), tuple(signatures))
 
 
-def read_evaluations(folder: Path, runs: Sequence[Run]) -> list[LearningCurve]:
-    """The scheduled evaluations that runs of a plan folder recorded."""
+def learning_curves(
+    runs: Iterable[Run], read: Callable[[str], bytes | None]
+) -> list[LearningCurve]:
+    """The scheduled evaluations that runs recorded. `read`: name in the plan's folder -> bytes, or
+    None while there is no such file: a run that has not begun has no records."""
     curves = []
     for run in runs:
-        # A run that has not begun has no records yet.
-        path = folder / run_file(run.name, RECORDS)
-        lines = list[bytes]()
-        if path.exists():
-            lines = path.read_bytes().splitlines()
-        curves.append(LearningCurve(run, tuple(_evaluations(lines))))
+        content = read(run_file(run.name, RECORDS)) or b""
+        curves.append(LearningCurve(run, tuple(_evaluations(content.splitlines()))))
     return curves
 
 
 def _evaluations(lines: Iterable[bytes]) -> Iterator[EvaluationRecord]:
-    """The evaluations among lines of records; a line that is none is skipped, since a run under way
-    may be writing one."""
+    """The evaluations among lines of records."""
+    # A line that is no record is skipped: a run under way may be writing one.
     for line in lines:
         try:
             record = parse_record(line, RECORDS)

@@ -1,5 +1,4 @@
-"""The statement of a re-evaluation: which policies of an entry were rolled out again, and how they
-did."""
+"""The statement of a re-evaluation: what a stranger measured of an entry's policies."""
 
 from __future__ import annotations
 
@@ -9,31 +8,46 @@ from typing import Literal
 
 from leaderboard.formats.layout import ENTRY
 from leaderboard.formats.manifest import Hardware
-from leaderboard.formats.signed import SignedError, SignedPredicate, read_signed
+from leaderboard.formats.signed import Signed, SignedError, SignedPredicate, read_signed
 from leaderboard.formats.statement import statement_document
 
-REEVAL_TYPE = "urn:mst-bench:reeval:v1"
-REEVAL_SCHEMA = "reeval.v1.json"
+REEVAL_TYPE = "urn:mst-bench:reeval:v2"
+REEVAL_SCHEMA = "reeval.v2.json"
 
 Level = Literal["L0", "L1", "L2"]
-"""How far an entry was checked: L0 signed and consistent, L1 every policy rolled out again, L2 some
-runs trained again."""
+"""How far an entry was checked.
+
+L0: one key signed these bytes, and the figures agree with each other and with the plan.
+L1: someone else rolled out every policy; the scores are what that person measured.
+L2: someone else also trained runs again that chance drew, and they came out the same.
+"""
 
 
 @dataclass(frozen=True)
 class RolledOut:
-    """One policy, rolled out again."""
+    """One policy, rolled out on episodes that nobody knew before."""
 
     run: str
     """`task/regime/seed`"""
     repeated: bool
-    """Whether the claimed returns came out again, to the bit."""
+    """Whether the claimed returns came out again, to the bit, on the claimed episodes."""
     claimed: float
-    observed: float
-    """Mean return on the fresh stream."""
+    """The score that the entry states."""
+    fresh: float
+    """Mean return of the fresh episodes: the score from L1 on."""
     p: float
-    """Probability of a claim as high if it is honest."""
-    defect: str | None
+    """Probability of a claim as far from it, if the claim is honest."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The runs of one task and regime together."""
+
+    cell: str
+    """`task/regime`"""
+    difference: float
+    """Mean claim less mean fresh score."""
+    p: float
 
 
 @dataclass(frozen=True)
@@ -44,9 +58,22 @@ class TrainedAgain:
     """`task/regime/seed`"""
     repeated: bool
     """Whether its records came out again, to the byte."""
-    claimed: float | None
-    observed: float | None
-    defect: str | None
+    fresh: float | None
+    """Mean return of the retrained policy on the run's fresh episodes; None if it failed."""
+
+
+@dataclass(frozen=True)
+class Equivalence:
+    """Two one-sided tests of the retrained scores against the entry's fresh ones."""
+
+    low: float | None
+    """Of the 90 percent interval of the mean difference; None below three runs."""
+    high: float | None
+    margin: float
+    """Differences within it count as none."""
+    power: float
+    """Probability of the tests to pass if nothing differs."""
+    equivalent: bool
 
 
 @dataclass(frozen=True)
@@ -55,31 +82,52 @@ class Reevaluation(SignedPredicate):
 
     plan: str
     """Id of the entry's plan."""
-    level: Level
-    accepted: bool
     nonce: str
-    same_platform: bool
-    """Whether bits had to come out again."""
-    pooled_z: float | None
+    """Names the fresh streams; it was drawn after the entry was signed."""
+    fresh_episodes: int
+    """Of each policy."""
+    differs: tuple[str, ...]
+    """How this machine differs from the one that the entry names; without any difference, every bit
+    must come out again."""
+    defects: tuple[str, ...]
+    """What contradicts the entry."""
     runs: tuple[RolledOut, ...]
+    cells: tuple[Cell, ...]
     retrained: tuple[TrainedAgain, ...]
+    equivalence: Equivalence | None
+    """None if no run was trained again, or every one came out the same to the byte."""
     versions: dict[str, str]
     hardware: Hardware
     fingerprints: dict[str, str]
     time: str
 
+    @property
+    def accepted(self) -> bool:
+        """Whether nothing contradicts the entry."""
+        return not self.defects
 
-def reeval_document(entry_sha256: str, reevaluation: Reevaluation) -> dict[str, object]:
-    """The statement about an entry, to be signed."""
-    return statement_document(REEVAL_TYPE, {ENTRY: entry_sha256}, reevaluation)
+    @property
+    def level(self) -> Level:
+        """What follows from it; it is not stated."""
+        if not self.accepted:
+            return "L0"
+        repeated = all(run.repeated for run in self.retrained)
+        equivalent = self.equivalence is not None and self.equivalence.equivalent
+        return "L2" if self.retrained and (repeated or equivalent) else "L1"
 
 
-def read_reeval(path: Path, entry_sha256: str, trust: Path | None) -> Reevaluation:
+def reeval_document(payload_sha256: str, reevaluation: Reevaluation) -> dict[str, object]:
+    """The statement about the entry whose payload has this digest, to be signed."""
+    return statement_document(REEVAL_TYPE, {ENTRY: payload_sha256}, reevaluation)
+
+
+def read_reeval(path: Path, payload_sha256: str, trust: Path | None) -> Signed[Reevaluation]:
     """A re-evaluation of this very entry that accepted it; SignedError if it is none."""
     # A statement may be copied beside another entry: the digest says whose it is.
-    statement = read_signed(path, REEVAL_SCHEMA, Reevaluation, trust)
-    if statement.subject[0].digest.sha256 != entry_sha256:
+    signed = read_signed(path, REEVAL_SCHEMA, Reevaluation, trust, "reevaluator")
+    if signed.statement.subject[0].digest.sha256 != payload_sha256:
         raise SignedError(f"{path}: is about another entry")
-    if not statement.predicate.accepted:
-        raise SignedError(f"{path}: refused this entry")
-    return statement.predicate
+    defects = signed.statement.predicate.defects
+    if defects:
+        raise SignedError(f"{path}: refused this entry: {defects[0]}")
+    return signed

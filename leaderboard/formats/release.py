@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from leaderboard.formats.signed import SignedPredicate, read_signed
+from leaderboard.formats.signed import Signed, SignedPredicate, read_signed
 from leaderboard.formats.statement import statement_document
 
-RELEASE_TYPE = "urn:mst-bench:release:v1"
-RELEASE_SCHEMA = "release.v1.json"
+RELEASE_TYPE = "urn:mst-bench:release:v2"
+RELEASE_SCHEMA = "release.v2.json"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def release_document(subjects: Mapping[str, str], release: Release) -> dict[str,
     return statement_document(RELEASE_TYPE, subjects, release)
 
 
-def read_release(path: Path, trust: Path | None) -> Release:
-    """The release in a file; SignedError if its signature does not hold or its key is not
-    trusted."""
-    return read_signed(path, RELEASE_SCHEMA, Release, trust).predicate
+def read_release(path: Path, trust: Path | None) -> Signed[Release]:
+    """The release in a file; SignedError if its signature does not hold or its key may not sign
+    releases."""
+    return read_signed(path, RELEASE_SCHEMA, Release, trust, "release")

@@ -10,9 +10,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from leaderboard.formats.document import DocumentError, build, parse_json
+from leaderboard.formats.names import check_name
 from leaderboard.formats.schema import run_defects
 
 RESULT_SCHEMA: Literal["urn:mst-bench:result:v2"] = "urn:mst-bench:result:v2"
+MOST_MEMBERS = 4096
+"""Runs of one cohort."""
+MOST_SIGNATURES = 100
+"""Failure signatures of one run."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +29,10 @@ class Run:
     seed: int
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            raise ValueError(f"seed is {self.seed}, expected at least 0")
+        check_name(self.task, "task")
+        check_name(self.regime, "regime")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"seed is {self.seed}, expected at least 0 and below 2^31")
 
     @property
     def name(self) -> str:
@@ -39,7 +46,7 @@ class Run:
 
     @property
     def identity(self) -> tuple[str, str, int]:
-        """The same as `name` for comparisons: names with slashes cannot imitate each other."""
+        """The same as `name`, for comparisons of runs of whatever type."""
         return self.task, self.regime, self.seed
 
 
@@ -50,6 +57,10 @@ class Failure:
     kind: Literal["agent", "infrastructure"]
     reason: str
     agent_step: int
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise ValueError("a failure has a reason")
 
 
 @dataclass(frozen=True)
@@ -113,13 +124,35 @@ class StatedRun(Run):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.members < 1 and not self.missing:
-            raise ValueError(f"members is {self.members}, expected at least 1")
+        if not (0 if self.missing else 1) <= self.members <= MOST_MEMBERS:
+            raise ValueError(f"members is {self.members}, expected 1 to {MOST_MEMBERS}")
+        if len(self.failure_signatures) > MOST_SIGNATURES:
+            raise ValueError(f"failure_signatures: expected at most {MOST_SIGNATURES}")
+        self._check_status()
+
+    def _check_status(self) -> None:
+        """A finished run has a score and no failure; a failed one has a failure of its agent and no
+        score; a missing one states nothing but, at most, a fault of the infrastructure."""
+        measured = self.score is not None and bool(self.final_returns)
+        unmeasured = self.score is None and not self.final_returns
+        kind = self.failure.kind if self.failure is not None else None
+        if self.finished and not (measured and kind is None):
+            raise ValueError("is finished, which takes a score with its episodes, and no failure")
+        if self.failed and not (unmeasured and kind == "agent"):
+            raise ValueError("is failed, which takes a failure of the agent, and no score")
+        nothing = not self.environment_steps and not self.weights and self.chain_head is None
+        if self.missing and not (unmeasured and nothing and kind in (None, "infrastructure")):
+            raise ValueError("is missing, and states a result or a failure of the agent")
 
     @property
     def finished(self) -> bool:
         """Whether it was trained to its end."""
         return self.status == "finished"
+
+    @property
+    def failed(self) -> bool:
+        """Whether its agent failed before the end."""
+        return self.status == "failed"
 
     @property
     def missing(self) -> bool:

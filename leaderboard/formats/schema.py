@@ -8,7 +8,7 @@ from importlib import resources
 
 from jsonschema import Draft202012Validator
 
-RUN_SCHEMA = "run.v2.json"
+RUN_SCHEMA = "run.v3.json"
 """The statement of an entry; its `run` definition is also what result.json holds."""
 
 

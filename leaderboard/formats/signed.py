@@ -1,16 +1,19 @@
 """Reads the signed statements that accompany an entry (release, re-evaluation): form, schema,
-signature, trust."""
+signature, and whether their key may sign them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-from leaderboard.formats import envelope, keys, strict_json
+from leaderboard.formats import envelope, strict_json
+from leaderboard.formats.keys import KeyFileError
+from leaderboard.formats.reading import read_limited
 from leaderboard.formats.statement import Signer, Statement, read_statement
+from leaderboard.formats.trust import Role, load_trust
 
-LARGEST = 64 << 20
+LARGEST = 16 << 20
 """Bytes of a statement that are read."""
 
 
@@ -28,27 +31,37 @@ class SignedPredicate:
 S = TypeVar("S", bound=SignedPredicate)
 
 
-def read_signed(path: Path, schema: str, predicate: type[S], trust: Path | None) -> Statement[S]:
-    """The statement in a file: its form, schema and signature hold, and its key is in the trust
-    file, where one is named.
+@dataclass(frozen=True)
+class Signed(Generic[S]):
+    """A statement whose signature holds."""
+
+    statement: Statement[S]
+    trusted: str | None
+    """Whose key signed it; None without a trust file: then it says nothing, as anyone can sign."""
+
+
+def read_signed(
+    path: Path, schema: str, predicate: type[S], trust: Path | None, role: Role
+) -> Signed[S]:
+    """The statement in a file: its form, schema and signature hold, and where a trust file is
+    named, its key may sign in this role.
 
     Raises SignedError otherwise, OSError if the file cannot be read, and KeyFileError for a bad
     trust file.
     """
-    content = path.read_bytes()
-    if len(content) > LARGEST:
-        raise SignedError(f"{path}: has {len(content)} bytes, at most {LARGEST} are read")
-
     # The payload that is parsed is the one whose signature is checked.
     try:
-        opened = envelope.open_envelope(content)
+        opened = envelope.open_envelope(read_limited(path, LARGEST, "it"))
         statement = read_statement(strict_json.parse(opened.payload), schema, predicate)
-        envelope.check_signature(opened, statement.predicate.signer.public_key)
+        signer = statement.predicate.signer
+        envelope.check_signature(opened, signer.public_key)
+
+        # Anybody can sign; the trust file says whose the key is.
+        name = None
+        if trust is not None:
+            name = load_trust(trust).name_of(signer.public_key, role)
+    except KeyFileError:
+        raise  # the trust file's mistake, not the statement's
     except ValueError as error:
         raise SignedError(f"{path}: {error}") from None
-
-    # Anybody can sign; the trust file says whose the key is.
-    key_id = statement.predicate.signer.key_id
-    if trust is not None and key_id not in keys.load_trust(trust):
-        raise SignedError(f"{path}: key {key_id[:16]} is not in {trust}")
-    return statement
+    return Signed(statement, name)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from leaderboard.formats.document import DocumentError, build, convert
-from leaderboard.formats.keys import SigningKey
+from leaderboard.formats.keys import SigningKey, key_id
 from leaderboard.formats.manifest import Origin
 from leaderboard.formats.plan import Budget
 from leaderboard.formats.run import StatedRun
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
-RUN_TYPE = "urn:mst-bench:run:v2"
+RUN_TYPE = "urn:mst-bench:run:v3"
 
 P = TypeVar("P")
 
@@ -40,9 +40,8 @@ class Subject:
 
 @dataclass(frozen=True)
 class Signer:
-    """The signer, as the statement itself names it."""
+    """The signer, as the statement itself names it. Its id is the digest of its key."""
 
-    key_id: str
     public_key: str
     """64 hexadecimal digits."""
     one_use: bool
@@ -52,7 +51,12 @@ class Signer:
     @classmethod
     def of(cls, key: SigningKey) -> Signer:
         """The signer that holds a key."""
-        return cls(key.key_id, key.public_hex, key.one_use)
+        return cls(key.public_hex, key.one_use)
+
+    @property
+    def key_id(self) -> str:
+        """Computed from the key, never stated: nobody can name another's."""
+        return key_id(self.public_key)
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class SuiteVersion:
     """The suite that an entry's plan was made from."""
 
     name: str
+    """A shipped suite's, or one that begins with `own-`."""
     version: int
     changes: tuple[str, ...]
 
@@ -79,8 +84,8 @@ class PlanReference:
     id: str
     """First 16 hexadecimal digits of its digest."""
     sha256: str
-    log_index: int | None
-    """Its place in the log of plans; None: it was not logged."""
+    log_index: None
+    """Its place in the log of plans. There is no log yet."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,8 @@ class Predicate(Origin):
 
     suite: SuiteVersion
     plan: PlanReference
-    ranked: bool
+    ranked: Literal[False]
+    """Nothing is ranked until there is a log that gives out seeds."""
     budget: Budget
     runs: tuple[StatedRun, ...]
     signer: Signer

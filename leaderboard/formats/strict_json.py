@@ -1,4 +1,5 @@
-"""Strict JSON, for documents of strangers: one UTF-8 document, no doubled key, NaN or Infinity."""
+"""Strict JSON, for documents of strangers: one UTF-8 document, no doubled key, NaN or Infinity, and
+no more of anything than a reader can hold."""
 
 from __future__ import annotations
 
@@ -8,6 +9,10 @@ from collections import Counter
 
 DEEPEST = 64
 """Most levels of lists and mappings in a document."""
+MOST_VALUES = 1_000_000
+"""Most values in a document, about: a value takes some hundred bytes of memory once it is read."""
+LARGEST_NUMBER = 2**63
+"""Whole numbers are smaller."""
 
 
 def parse(content: bytes) -> object:
@@ -17,17 +22,25 @@ def parse(content: bytes) -> object:
     except UnicodeDecodeError as error:
         raise ValueError(f"not UTF-8 ({error.reason} at byte {error.start})") from None
 
+    # Every value but the first of its list or mapping follows a comma, or opens a bracket.
+    brackets = text.count("[") + text.count("{")
+    if brackets + text.count(",") > MOST_VALUES:
+        raise ValueError(f"has more than {MOST_VALUES} values")
+
     # Python's json takes NaN, doubled keys and infinite numbers: each hook refuses one of them.
     try:
         document: object = json.loads(
-            text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_refuse,
+            parse_float=_finite,
+            parse_int=_whole,
         )
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
     # Code that shows or compares a document recurses too, and may start deeper in the stack than
     # the parser did: a document that was just read could end it. Few brackets cannot be deep.
-    brackets = text.count("[") + text.count("{")
     if brackets > DEEPEST and _deeper(document, DEEPEST):
         raise ValueError("nested too deeply")
     return document
@@ -64,6 +77,13 @@ def _finite(digits: str) -> float:
     if math.isinf(value):
         raise ValueError(f"{digits[:40]} is too large for a number")
     return value
+
+
+def _whole(digits: str) -> int:
+    """A whole number, of no more digits than code that shows or adds it can take."""
+    if len(digits) > 20 or abs(int(digits)) >= LARGEST_NUMBER:
+        raise ValueError(f"{digits[:40]} is too large for a number")
+    return int(digits)
 
 
 def _refuse(constant: str) -> object:

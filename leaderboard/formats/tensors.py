@@ -17,10 +17,22 @@ TYPES: dict[str, type[np.generic]] = {
     "F64": np.float64,
 }
 """Element types that files of tensors may have."""
+LARGEST_HEADER = 16 << 20
+"""Bytes of a header that are read."""
 
 
 def parse_tensors(content: bytes, location: str) -> tuple[dict[str, Array], dict[str, str]]:
     """Tensors and metadata in the bytes of a safetensors file; DocumentError if it is none."""
+    # safetensors checks the header against the tensors, but gives metadata of files on disk only.
+    # So the header is read here first; its length stands in the first eight bytes.
+    length = int.from_bytes(content[:8], "little")
+    if length > LARGEST_HEADER:
+        raise DocumentError(f"{location}: its header has {length} bytes, at most {LARGEST_HEADER}")
+    header = parse_json(content[8 : 8 + length], location)
+    if not isinstance(header, dict):
+        raise DocumentError(f"{location}: its header is not a mapping")
+    metadata = convert(dict[str, str], header.get("__metadata__", {}), f"{location}: metadata")
+
     try:
         parts = deserialize(content)  # type: ignore[no-untyped-call]
     except SafetensorError as error:
@@ -36,11 +48,4 @@ def parse_tensors(content: bytes, location: str) -> tuple[dict[str, Array], dict
             )
         array = np.frombuffer(part["data"], dtype=TYPES[part["dtype"]])
         tensors[name] = array.reshape(part["shape"])
-
-    # safetensors checks the header against the tensors, but gives metadata of files on disk only.
-    # So the header is read once more here; its length stands in the first eight bytes.
-    length = int.from_bytes(content[:8], "little")
-    header = parse_json(content[8 : 8 + length], location)
-    assert isinstance(header, dict), "safetensors has read it"
-    metadata = convert(dict[str, str], header.get("__metadata__", {}), f"{location}: metadata")
     return tensors, metadata

@@ -9,16 +9,12 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator
-
-from leaderboard.formats.run import StatedRun
 from leaderboard.pages.curves import Band, Panel
+from leaderboard.pages.mpl import Axes, EngFormatter, Figure, MaxNLocator, style
+from leaderboard.statistics.scores import Scored, counting
 from leaderboard.statistics.stats import mean_interval, profile
 
 if TYPE_CHECKING:
@@ -105,38 +101,41 @@ def _draw_band(axes: Axes, band: Band, order: list[str], banded: bool) -> None:
     )
 
 
-def scores(runs: Sequence[StatedRun], order: list[str], ident: str) -> str:
-    """Final scores of one task: a dot for each seed, mean and 95 percent t interval for each
-    regime."""
+def scores(runs: Sequence[Scored], order: list[str], ident: str) -> str:
+    """Final scores of one task: a dot for each seed, a cross for one that counts as the floor, mean
+    and 95 percent t interval for each regime."""
 
     def draw(axes: Axes) -> None:
         for row, regime in enumerate(reversed(order)):
-            points = _points(run for run in runs if run.regime == regime)
-            if points:
-                _draw_scores(axes, points, row, _hue(order, regime))
+            seeds = [run for run in runs if run.regime == regime]
+            if counting(seeds):
+                _draw_scores(axes, seeds, row, _hue(order, regime))
 
         # One row a regime, the first on top, and room on both sides.
         axes.set_yticks(range(len(order)), list(reversed(order)))
         axes.set_ylim(-0.6, len(order) - 0.4)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("score")
-        axes.set_xlim(*_room(_points(runs)))
+        axes.set_xlim(*_room(counting(runs)))
 
     return _svg(draw, ident, (4.2, 0.9 + 0.42 * len(order)))
 
 
-def _points(runs: Iterable[StatedRun]) -> list[float]:
-    return [run.score for run in runs if run.score is not None]
-
-
-def _draw_scores(axes: Axes, points: list[float], row: int, colour: str) -> None:
+def _draw_scores(axes: Axes, runs: Sequence[Scored], row: int, colour: str) -> None:
     """One regime's row: its seeds, and a little below them their mean and interval."""
-    # Faint dots, so that seeds with the same score show as a darker one.
-    rows = [row] * len(points)
-    axes.plot(points, rows, "o", color=colour, markersize=5, alpha=0.55, markeredgewidth=0)
+    # Faint, so that seeds with the same score show as a darker one.
+    for marker, points in (
+        ("o", counting(run for run in runs if not run.lost)),
+        ("x", counting(run for run in runs if run.lost)),
+    ):
+        edge = 0 if marker == "o" else 1.5
+        rows = [row] * len(points)
+        axes.plot(
+            points, rows, marker, color=colour, markersize=5, alpha=0.55, markeredgewidth=edge
+        )
 
     # One seed has no interval.
-    mean = mean_interval(points)
+    mean = mean_interval(counting(runs))
     below = row - 0.22
     axes.plot([mean.mean], [below], "D", color=colour, markersize=5)
     if mean.n > 1:
@@ -191,7 +190,7 @@ def _dash(order: list[str], regime: str) -> Dash:
 def _svg(draw: Callable[[Axes], None], ident: str, size: tuple[float, float]) -> str:
     """What `draw` draws, `size` inches large, as an SVG element whose ids begin with `ident`."""
     # A fixed salt, and no date: the same drawing has the same bytes.
-    with mpl.rc_context({**STYLE, "svg.hashsalt": ident}):
+    with style({**STYLE, "svg.hashsalt": ident}):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
         axes.xaxis.set_major_locator(MaxNLocator(5))

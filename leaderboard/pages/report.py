@@ -4,24 +4,51 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from leaderboard.formats.manifest import Origin
 from leaderboard.formats.plan import Plan
-from leaderboard.formats.records import EvaluationRecord, LearningCurve, read_evaluations
+from leaderboard.formats.records import EvaluationRecord, learning_curves
+from leaderboard.formats.reeval import Level, Reevaluation
 from leaderboard.formats.run import StatedRun
+from leaderboard.formats.signed import Signed
 from leaderboard.formats.statement import Signer
 from leaderboard.formats.suite import SuiteReference
 from leaderboard.pages import charts
-from leaderboard.pages.curves import Panel, diagnostics_panels, returns_panel
-from leaderboard.pages.table import comparison_rows, headers
+from leaderboard.pages.drawings import TaskDrawings, TaskSection, profiles
+from leaderboard.pages.table import comparison_columns, rows_of
 from leaderboard.statistics import claims, contrasts, references
+from leaderboard.statistics.scores import Scored, counting, finished, scored
 from leaderboard.statistics.stats import FEW, iqm_interval, pooled_iqm, suite_mean
 from leaderboard.verification.checks import Verdict
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Scores that somebody measured anew."""
+
+    scores: Mapping[str, float] = field(repr=False)
+    """Name of each finished run -> mean return of the fresh episodes."""
+    name: str
+    """Whoever measured them, as the trust file calls the key."""
+    key_id: str
+    episodes: int
+    """Fresh episodes of each run."""
+    level: Level
+
+    @classmethod
+    def of(cls, reeval: Signed[Reevaluation]) -> Measured:
+        """What a re-evaluation by a trusted key measured."""
+        stated = reeval.statement.predicate
+        assert reeval.trusted is not None, "nobody relies on a re-evaluation by a stranger"
+        scores = {run.run: run.fresh for run in stated.runs}
+        return cls(
+            scores, reeval.trusted, stated.signer.key_id, stated.fresh_episodes, stated.level
+        )
 
 
 @dataclass(frozen=True)
@@ -44,6 +71,8 @@ class ReportInput:
     signer: Signer | None = None
     verdict: Verdict | None = None
     """None: nothing is signed yet, and the page says so."""
+    measured: Measured | None = None
+    """None: scores are those that the entry claims."""
 
     @classmethod
     def of(cls, verdict: Verdict) -> ReportInput:
@@ -65,12 +94,19 @@ class ReportInput:
             faults=documents.manifest.faults,
             signer=predicate.signer,
             verdict=verdict,
+            measured=Measured.of(documents.reeval) if documents.reeval else None,
         )
 
     @property
     def plan_id(self) -> str:
         """First 16 hexadecimal digits of the plan's digest."""
         return self.plan_sha256[:16]
+
+    @cached_property
+    def scored(self) -> list[Scored]:
+        """Every planned run and what it counts as."""
+        fresh = self.measured.scores if self.measured else None
+        return scored(self.runs, fresh, under_way=self.verdict is None)
 
     @property
     def recorded(self) -> list[StatedRun]:
@@ -79,67 +115,61 @@ class ReportInput:
         return [run for run in self.runs if self.verdict is None or not run.missing]
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """A chart and what it says to those who do not see it."""
-
-    svg: str
-    caption: str
-
-
-@dataclass(frozen=True)
-class TaskSection:
-    """The drawings of one task."""
-
-    name: str
-    scores: Drawing
-    overview: Drawing | None
-    regimes: list[Drawing]
-    diagnostics: list[Drawing]
-
-
-def render(report: ReportInput, folder: Path) -> str:
-    """The page as HTML. Curves come from the records under `folder`."""
-    runs = report.runs
+def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
+    """The page as HTML. `read`: gives the records of runs, for their curves (learning_curves)."""
+    runs = report.scored
     tasks = list(dict.fromkeys(run.task for run in runs))
     regimes = list(dict.fromkeys(run.regime for run in runs))
     budget = report.plan.budget.environment_steps
-
-    # Records are read once, task by task. Claims need the last evaluation of each run.
-    sections = list[TaskSection]()
-    last: dict[str, EvaluationRecord] = {}
-    for number, task in enumerate(tasks):
-        task_runs = [run for run in report.recorded if run.task == task]
-        curves = read_evaluations(folder, task_runs)
-        drawings = _Drawings(number, regimes, report.plan.modules)
-        sections.append(drawings.section(task, task_runs, curves))
-        last.update(
-            {curve.run.name: curve.evaluations[-1] for curve in curves if curve.evaluations}
-        )
-    tested = claims.findings(report.suite.claims, report.recorded, last, budget)
+    sections, last = _sections(report, tasks, regimes, read)
 
     # Published figures are for one budget only.
     published = published_rows(tasks) if budget == references.ENVIRONMENT_STEPS else []
     template = _environment().get_template("report.html")
+    columns = comparison_columns(runs, report.plan.modules)
     return template.render(
         report=report,
-        headers=headers(report.plan.modules),
-        rows=comparison_rows(runs, report.plan.modules),
+        headers=[column.title for column in columns],
+        rows=rows_of(columns),
         modules=report.plan.modules,
         counts=Counter(run.status for run in runs),
+        lost=any(run.lost for run in runs),
+        missing=any(run.missing for run in runs),
         few=_few(runs),
         suite_means=_suite_means(runs, regimes, tasks),
         contrasts=contrasts.contrasts(runs),
-        profile=_profile(runs, regimes),
-        claims=tested,
+        profile=profiles({regime: _scores(runs, regime) for regime in regimes}, regimes),
+        claims=claims.findings(report.suite.claims, runs, last, budget),
         published=published,
         tasks=tasks,
-        signatures=[(run, signature) for run in runs for signature in run.failure_signatures],
-        failures=[run for run in runs if run.failure],
+        signatures=[
+            (run, signature) for run in report.runs for signature in run.failure_signatures
+        ],
+        failures=[run for run in report.runs if run.failure],
         sections=sections,
         legend=[(regime, *divmod(number, charts.HUES)) for number, regime in enumerate(regimes)],
-        members=sorted({run.members for run in runs if run.members}),
+        members=sorted({run.members for run in report.runs if run.members}),
     )
+
+
+def _sections(
+    report: ReportInput,
+    tasks: list[str],
+    regimes: list[str],
+    read: Callable[[str], bytes | None],
+) -> tuple[list[TaskSection], dict[str, EvaluationRecord]]:
+    """The drawings of each task, and the last evaluation of each run, which claims need."""
+    sections = list[TaskSection]()
+    last: dict[str, EvaluationRecord] = {}
+    for number, task in enumerate(tasks):
+        # Records are read once, task by task.
+        recorded = [run for run in report.recorded if run.task == task]
+        curves = learning_curves(recorded, read)
+        seeds = [run for run in report.scored if run.task == task]
+        drawings = TaskDrawings(number, regimes, report.plan.modules)
+        sections.append(drawings.section(task, seeds, curves))
+        last |= {curve.run.name: curve.evaluations[-1] for curve in curves if curve.evaluations}
+    return sections, last
 
 
 def _environment() -> Environment:
@@ -165,40 +195,30 @@ def published_rows(tasks: list[str]) -> list[tuple[str, references.Method, list[
     return rows
 
 
-def _profile(runs: Sequence[StatedRun], regimes: list[str]) -> Drawing | None:
-    """Performance profiles; None before two regimes have a score on every task."""
-    scores = {regime: _scores(runs, regime) for regime in regimes}
-    complete = {regime: cells for regime, cells in scores.items() if cells and all(cells)}
-
-    # One profile alone compares nothing.
-    if len(complete) < 2:
-        return None
-    return Drawing(
-        charts.profiles(complete, regimes, "profile"),
-        "Performance profiles: share of runs that score above a threshold, every task weighing the"
-        " same",
-    )
+def _scores(runs: Sequence[Scored], regime: str) -> list[list[float]]:
+    """What a regime's seeds count as, task by task; a task without any has an empty list."""
+    return [counting(seeds) for seeds in _cells(runs, regime)]
 
 
-def _scores(runs: Sequence[StatedRun], regime: str) -> list[list[float]]:
-    """Scores of a regime's seeds, task by task; a task without any has an empty list."""
-    cells: dict[str, list[float]] = {run.task: [] for run in runs}
+def _cells(runs: Sequence[Scored], regime: str) -> list[list[Scored]]:
+    """The seeds of a regime, task by task."""
+    cells: dict[str, list[Scored]] = {run.task: [] for run in runs}
     for run in runs:
-        if run.regime == regime and run.score is not None:
-            cells[run.task].append(run.score)
+        if run.regime == regime:
+            cells[run.task].append(run)
     return list(cells.values())
 
 
-def _few(runs: Sequence[StatedRun]) -> bool:
+def _few(runs: Sequence[Scored]) -> bool:
     """Whether some task and regime has too few seeds for a ranking."""
     return min(Counter(run.group for run in runs).values()) < FEW
 
 
 def _suite_means(
-    runs: Sequence[StatedRun], regimes: list[str], tasks: list[str]
-) -> list[tuple[str, str, str]]:
-    """For each regime the mean over tasks and the pooled IQM, with their intervals; only where
-    there are several tasks."""
+    runs: Sequence[Scored], regimes: list[str], tasks: list[str]
+) -> list[tuple[str, str, str, str]]:
+    """For each regime the mean over tasks, the same of finished runs where any was lost, and the
+    pooled IQM, with their intervals; only where there are several tasks."""
     if len(tasks) < 2:
         return []
 
@@ -207,68 +227,22 @@ def _suite_means(
     for regime in regimes:
         cells = _scores(runs, regime)
         if all(cells):
-            mean = suite_mean(cells)
-            half = "" if math.isnan(mean.half_width) else f" +- {mean.half_width:.1f}"
             low, high = iqm_interval(cells)
             iqm = f"{pooled_iqm(cells):.1f} ({low:.1f} to {high:.1f})"
-            rows.append((regime, f"{mean.mean:.1f}{half}", iqm))
+            rows.append((regime, _mean(cells), _finished_mean(_cells(runs, regime)), iqm))
     return rows
 
 
-@dataclass(frozen=True)
-class _Drawings:
-    """Draws one task."""
-
-    number: int
-    """Of the task: ids of its drawings begin with it."""
-    regimes: list[str]
-    """In the order of their colours."""
-    modules: tuple[str, ...]
-
-    def section(
-        self, task: str, runs: Sequence[StatedRun], curves: Sequence[LearningCurve]
-    ) -> TaskSection:
-        """Everything that is drawn of the task."""
-        scores = Drawing(
-            charts.scores(runs, self.regimes, f"s{self.number}"),
-            "Scores of the seeds (dots), mean and 95% t interval (diamond, bar; it may reach out of"
-            " the chart)",
-        )
-
-        # Curves come from the records, as far as there are any.
-        returns = returns_panel(curves)
-        diagnostics = list[Drawing]()
-        for index, panel in enumerate(diagnostics_panels(curves, self.modules)):
-            diagnostics.append(Drawing(self._lines(panel, f"d{self.number}n{index}"), panel.title))
-
-        overview = self._overview(returns)
-        return TaskSection(task, scores, overview, self._single(returns), diagnostics)
-
-    def _overview(self, returns: Panel) -> Drawing | None:
-        """All regimes in one chart; None before anything is recorded."""
-        if not returns.curves:
-            return None
-        svg = self._lines(returns, f"c{self.number}")
-        return Drawing(svg, "All regimes: mean return over the seeds")
-
-    def _single(self, returns: Panel) -> list[Drawing]:
-        """Each regime alone, with its seeds."""
-        drawn = {band.regime for band in returns.bands}
-        drawings = list[Drawing]()
-        for index, regime in enumerate(self.regimes):
-            # Its number stays the same when another regime has nothing to draw.
-            if regime in drawn:
-                svg = self._lines(returns, f"c{self.number}r{index}", regime)
-                drawings.append(Drawing(svg, _seeds(returns, regime)))
-        return drawings
-
-    def _lines(self, panel: Panel, ident: str, only: str | None = None) -> str:
-        return charts.lines(panel, self.regimes, ident, only)
+def _mean(cells: list[list[float]]) -> str:
+    """The mean over tasks with its interval."""
+    mean = suite_mean(cells)
+    half = "" if math.isnan(mean.half_width) else f" +- {mean.half_width:.1f}"
+    return f"{mean.mean:.1f}{half}"
 
 
-def _seeds(panel: Panel, regime: str) -> str:
-    """The caption of one regime's drawing."""
-    count = sum(curve.regime == regime for curve in panel.curves)
-    if count == 1:
-        return f"{regime}: one seed"
-    return f"{regime}: {count} seeds, their mean, its 95% t interval"
+def _finished_mean(cells: list[list[Scored]]) -> str:
+    """The mean over tasks of finished runs; empty where none was lost."""
+    if not any(run.lost for seeds in cells for run in seeds):
+        return ""
+    scores = [finished(seeds) for seeds in cells]
+    return _mean(scores) if all(scores) else "-"

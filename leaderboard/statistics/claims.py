@@ -4,6 +4,8 @@ The claims of a suite are one family: p values are adjusted by Holm, and nothing
 above 0.05. A claim about an order needs a difference on its side; a difference on the other side
 refutes it. That a figure agrees with a published one is supported where the interval of the
 difference holds zero and is no wider than a fifth of the published mean on either side.
+
+A failed run counts as its task's floor. Nothing is decided of a regime that lacks a run.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ from dataclasses import dataclass
 from scipy.special import stdtrit
 
 from leaderboard.formats.records import EvaluationRecord
-from leaderboard.formats.run import StatedRun
 from leaderboard.formats.suite import Claim
 from leaderboard.statistics.references import ENVIRONMENT_STEPS, METHODS
+from leaderboard.statistics.scores import Scored
 from leaderboard.statistics.stats import (
+    NOTHING,
     Difference,
     difference,
     holm,
@@ -37,9 +40,6 @@ Figures = Mapping[tuple[str, str], Sequence[float]]
 Evaluations = Mapping[str, EvaluationRecord]
 """Name of a run -> its last evaluation, if it has one."""
 
-UNDECIDABLE = Difference(math.nan, math.nan, math.nan, math.nan)
-"""The test of a claim that the runs say nothing about."""
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -54,32 +54,44 @@ class Finding:
 
 
 def findings(
-    claims: Sequence[Claim], runs: Sequence[StatedRun], last: Evaluations, budget: int
+    claims: Sequence[Claim], runs: Sequence[Scored], last: Evaluations, budget: int
 ) -> list[Finding]:
-    """The claims of a plan, tested on the runs of its entry and their last evaluations; `budget`:
+    """The claims of a plan, tested on its planned runs and their last evaluations; `budget`:
     environment steps of a run."""
     tasks = list(dict.fromkeys(run.task for run in runs))
     figures = {claim.figure: _figures(claim.figure, runs, last) for claim in claims}
-    tests = [_test(claim, figures[claim.figure], tasks, budget) for claim in claims]
+    lacking = [_lacking(claim, runs) for claim in claims]
+    tests = [
+        NOTHING if lacks else _test(claim, figures[claim.figure], tasks, budget)
+        for claim, lacks in zip(claims, lacking, strict=True)
+    ]
     adjusted = holm([test.p for test in tests])
 
     tested = []
-    for claim, test, p in zip(claims, tests, adjusted, strict=True):
+    for claim, lacks, test, p in zip(claims, lacking, tests, adjusted, strict=True):
         compared = f"{claim.figure} of {claim.regime} {claim.relation} {claim.than}"
         verdict = _verdict(claim, test, p, _published_mean(claim, tasks))
-        tested.append(Finding(claim.claim, compared, _statistic(claim, test, p), verdict))
+        statistic = f"runs of {lacks} are missing" if lacks else _statistic(claim, test, p)
+        tested.append(Finding(claim.claim, compared, statistic, verdict))
     return tested
 
 
+def _lacking(claim: Claim, runs: Sequence[Scored]) -> str:
+    """The regimes of a claim that lack a run, in words; empty: none does."""
+    incomplete = {run.regime for run in runs if run.missing}
+    return " and ".join(name for name in (claim.regime, claim.than) if name in incomplete)
+
+
 def _figures(
-    name: str, runs: Sequence[StatedRun], last: Evaluations
+    name: str, runs: Sequence[Scored], last: Evaluations
 ) -> dict[tuple[str, str], list[float]]:
-    """One figure of each run that has it."""
+    """One figure of each run that has it; lost returns count as the floor."""
     figures: dict[tuple[str, str], list[float]] = {}
     for run in runs:
         evaluation = last.get(run.name)
-        value = run.score
-        if name not in ("score", "spread"):
+        if name in ("score", "spread") or (name == "last" and run.lost):
+            value = run.counted
+        else:
             value = _last_figure(name, evaluation) if evaluation else None
         if value is not None:
             figures.setdefault((run.task, run.regime), []).append(value)
@@ -101,7 +113,7 @@ def _test(claim: Claim, figures: Figures, tasks: list[str], budget: int) -> Diff
         return _against_published(claim.than, ours, tasks, budget)
     theirs = [figures.get((task, claim.than), []) for task in tasks]
     if not all(len(cell) > 1 for cell in (*ours, *theirs)):
-        return UNDECIDABLE
+        return NOTHING
 
     # Spreads are of scores about their task's mean, so that tasks can be pooled.
     if claim.figure == "spread":
@@ -126,7 +138,7 @@ def _against_published(
     same_budget = budget == ENVIRONMENT_STEPS
     same_tasks = all(task in published.returns for task in tasks)
     if not same_budget or not same_tasks or not all(len(cell) > 1 for cell in ours):
-        return UNDECIDABLE
+        return NOTHING
 
     cells = [mean_interval(cell) for cell in ours]
     theirs = [published.returns[task] for task in tasks]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leaderboard.formats.run import StatedRun
+from leaderboard.statistics.scores import Scored
 from leaderboard.statistics.stats import (
+    NOTHING,
     Difference,
     benjamini_hochberg,
     difference,
@@ -48,25 +49,31 @@ class Contrast:
     """Each task's difference and its p value, adjusted by Benjamini and Hochberg: exploratory."""
 
 
-def contrasts(runs: Sequence[StatedRun]) -> list[Contrast]:
-    """Every declared contrast that the runs of an entry allow.
+def contrasts(runs: Sequence[Scored]) -> list[Contrast]:
+    """Every declared contrast that the runs of an entry allow; failed runs count as the floor.
 
-    It needs at least two seeds of both regimes on every task.
+    It needs at least two seeds of both regimes on every task, and none of their runs missing.
     """
     tasks = list(dict.fromkeys(run.task for run in runs))
-    scores = {run.identity: run.score for run in runs if run.score is not None}
-    if not _enough(scores, tasks, OURS):
+    scores = {run.identity: run.counted for run in runs if run.counted is not None}
+    incomplete = {run.regime for run in runs if run.missing}
+    if OURS in incomplete or not _enough(scores, tasks, OURS):
         return []
 
-    # Each family by itself: only the regimes that are there count for Holm.
+    # Each family by itself: only the regimes that are there count for Holm. A regime with a
+    # missing run is there, though nothing is said of it.
     declared = list[Contrast]()
     ours = _cells(scores, tasks, OURS)
     for family, regimes in FAMILIES.items():
         present = [name for name in regimes if _enough(scores, tasks, name)]
-        tests = [difference(ours, _cells(scores, tasks, name)) for name in present]
+        tests = [
+            NOTHING if name in incomplete else difference(ours, _cells(scores, tasks, name))
+            for name in present
+        ]
         adjusted = holm([test.p for test in tests])
         for name, test, p in zip(present, tests, adjusted, strict=True):
-            declared.append(_contrast(family, name, test, p, scores, tasks))
+            if name not in incomplete:
+                declared.append(_contrast(family, name, test, p, scores, tasks))
     return declared
 
 

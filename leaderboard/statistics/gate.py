@@ -1,6 +1,7 @@
 """The regression gate: did learning get worse? Compares the scores of two sets of runs.
 
-A cell is one task under one regime, with the scores of its seeds; a failed run scores 0.
+A cell is one task under one regime, with the scores of its seeds; a failed run scores the floor of
+its task.
 
 FAIL: a cell is significantly below its baseline (one-sided Welch test at ALPHA, Holm over the
 cells), and by more than the tolerance.
@@ -23,6 +24,7 @@ from typing import Any, Literal
 from scipy.special import stdtr, stdtrit
 
 from leaderboard.formats.run import StatedRun
+from leaderboard.statistics.scores import counted
 from leaderboard.statistics.stats import holm, mean_interval
 
 ALPHA = 0.01
@@ -33,6 +35,8 @@ MARGIN = 0.2
 """Loss of the mean, as a share of the baseline, that a PASS rules out."""
 MARGIN_LEVEL = 0.05
 """Level of the lower bound that rules it out."""
+DEFAULTS = (TOLERANCE, MARGIN, ALPHA)
+"""The limits that error rates were measured with."""
 MOST_SEEDS = 100
 """Largest number of additional seeds that a verdict proposes."""
 
@@ -74,15 +78,21 @@ class Verdict:
         """Seeds that the candidate would probably need in addition, in every cell."""
         return max((cell.more_seeds for cell in self.cells), default=0)
 
+    def keeps(self, margin: float = MARGIN) -> bool:
+        """Whether the figures bear out that nothing changed: no FAIL, every mean above the margin.
+        A mean of 0 never is."""
+        above = [cell.candidate > (1.0 - margin) * cell.baseline for cell in self.cells]
+        return self.word != "FAIL" and all(above)
+
 
 def scores(runs: Iterable[StatedRun]) -> dict[str, list[float]]:
     """Cells of the runs that an entry states.
 
-    A failed run scores 0. The caller must refuse entries with missing runs.
+    A failed run scores the floor of its task. The caller must refuse entries with missing runs.
     """
     cells = dict[str, list[float]]()
     for run in runs:
-        cells.setdefault(run.group, []).append(0.0 if run.score is None else run.score)
+        cells.setdefault(run.group, []).append(counted(run))
     return cells
 
 
@@ -190,15 +200,26 @@ def calibration() -> dict[str, Any]:
     return rates
 
 
-def calibration_line() -> str:
-    """The same in one line, printed with each verdict."""
+def calibration_line(suite: str, seeds: Iterable[int], defaults: bool = True) -> str:
+    """How often the gate is wrong, in one line: only where that was measured.
+
+    `suite`: name and version of the baseline's, as calibrated; `seeds`: of every cell of both
+    sides; `defaults`: whether the gate's own limits hold.
+    """
     rates = calibration()
+    measured = f"{rates['suite']}, {rates['baseline_seeds']} against {rates['candidate_seeds']}"
+    sizes = {rates["baseline_seeds"], rates["candidate_seeds"]}
+    if suite != rates["suite"]:
+        return f"the error rates of this suite were not measured, only those of {measured} seeds"
+    if set(seeds) != sizes or not defaults:
+        return f"the error rates were measured with other seeds or limits: on {measured} seeds"
+
     low, high = rates["false_alarm_interval"]
     comparisons = rates["comparisons"]
     return (
-        f"measured on {rates['suite']},"
-        f" {rates['baseline_seeds']} against {rates['candidate_seeds']} seeds:"
+        f"measured on {measured} seeds:"
         f" false alarms {rates['false_alarms']}/{comparisons} (95% CI {low:.1%} to {high:.1%}),"
+        f" {rates['false_alarms_unconfirmed']}/{comparisons} before confirmation,"
         f" inconclusive {rates['inconclusive']}/{comparisons},"
         f" a planted {rates['planted_drop']:.0%} drop found {rates['found']}/{comparisons}"
     )

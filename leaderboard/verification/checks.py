@@ -9,8 +9,9 @@ from typing import Literal
 from leaderboard.formats.envelope import Envelope
 from leaderboard.formats.manifest import Manifest
 from leaderboard.formats.plan import Plan
-from leaderboard.formats.reeval import Level
+from leaderboard.formats.reeval import Level, Reevaluation
 from leaderboard.formats.run import StatedRun
+from leaderboard.formats.signed import Signed
 from leaderboard.formats.statement import Predicate, Statement
 from leaderboard.formats.suite import SuiteReference
 from leaderboard.verification.files import SignedFiles
@@ -42,6 +43,14 @@ class Documents:
     plan: Plan
     suite: SuiteReference
     manifest: Manifest
+    files: SignedFiles
+    """Reads what else was signed, and nothing else."""
+    content: bytes
+    """The entry's own file."""
+    payload_sha256: str
+    """What statements about this entry bind to."""
+    reeval: Signed[Reevaluation] | None
+    """What a trusted stranger measured; None where none did."""
 
 
 @dataclass
@@ -61,8 +70,7 @@ class Verdict:
 
     @property
     def level(self) -> Level:
-        """How far an accepted entry was checked: L0 signed and consistent, L1 every policy rolled
-        out again, L2 some runs trained again."""
+        """How far an accepted entry was checked (leaderboard/formats/reeval.py)."""
         for check in self.checks:
             if check.status == "passed" and check.level is not None:
                 return check.level
@@ -112,18 +120,22 @@ class Entry:
     """Whether absent tensors are a failure."""
     reeval: Path | None
 
-    sha256: str = field(init=False)
-    """Of the entry's own file; set by the check `envelope`."""
+    content: bytes = field(init=False)
+    """The entry's own file. Set by the check `envelope`."""
     envelope: Envelope = field(init=False)
     """Set by `envelope`."""
     statement: Statement[Predicate] = field(init=False)
     """Set by `statement`, believed from `signature` on."""
     files: SignedFiles = field(init=False)
-    """Set by `files`."""
+    """Set by `documents`; the runs' files by `files`."""
     plan: Plan = field(init=False)
     """Set by `plan`."""
     suite: SuiteReference = field(init=False)
     """Set by `plan`."""
+    manifest: Manifest = field(init=False)
+    """Set by `manifest`."""
+    reevaluation: Signed[Reevaluation] | None = field(init=False, default=None)
+    """Set by `reeval`, if its key is trusted."""
 
     @property
     def folder(self) -> Path:

@@ -1,45 +1,53 @@
 """Reads every signed file once: the bytes that are digested are the bytes that are parsed.
 
 Nobody who can write to the folder can swap a file between the two. What is large is measured while
-it is in memory, one run at a time, and then let go.
+it is in memory, one run at a time, and then let go; who needs it again reads it with `SignedFiles`,
+which compares its digest again.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from leaderboard.formats.document import DocumentError, parse
+from leaderboard.formats.document import DocumentError
 from leaderboard.formats.layout import (
     MANIFEST,
+    MASKS,
     PLAN,
     RECORDS,
     RESULT,
     SUITE,
     TABLE,
-    run_folder,
+    TIMING,
+    run_file,
     tensor_files,
+    weights_file,
 )
-from leaderboard.formats.manifest import Manifest
 from leaderboard.formats.plan import Plan
+from leaderboard.formats.reading import read_limited
 from leaderboard.formats.records import Chain, parse_chain
-from leaderboard.formats.run import Run, StatedRun, parse_result
+from leaderboard.formats.run import MOST_SIGNATURES, Run, StatedRun, parse_result
 from leaderboard.formats.statement import Subject
-from leaderboard.formats.suite import SuiteReference
 from leaderboard.verification.tensors import ModuleTensors, measure
 
-NEEDED = (PLAN, SUITE, MANIFEST, TABLE)
+DOCUMENTS = (PLAN, SUITE, MANIFEST, TABLE)
 """Files without which there is no entry."""
 LONGEST_NAME = 255
 """Bytes of one part of a path."""
-LARGEST = 256 << 20
+LARGEST = 16 << 20
 """Bytes of a document that are read."""
-LARGEST_TENSORS = 8 << 30
-"""Bytes of a file of tensors that are read."""
+LARGEST_RECORD = 1 << 16
+"""Bytes of a record, without its returns."""
+LARGEST_RETURN = 32
+"""Bytes of a return, as JSON writes it."""
+LARGEST_TENSORS = 2 << 30
+"""Bytes of a file of tensors that are read, however large a plan's networks are."""
+SLACK = 1 << 20
+"""Bytes that a file of tensors may have beside its tensors."""
 
 T = TypeVar("T")
 
@@ -54,11 +62,6 @@ class Reading(Generic[T]):
             self._content = read()
         except DocumentError as error:
             self._defect = error
-
-    @property
-    def readable(self) -> bool:
-        """Whether there is a content."""
-        return self._defect is None
 
     def get(self) -> T:
         """The content; DocumentError if there is none."""
@@ -82,27 +85,38 @@ class RunFiles:
 class SignedFiles:
     """All signed files of an entry."""
 
-    plan: Reading[Plan]
-    suite: Reading[SuiteReference]
-    manifest: Reading[Manifest]
-    table: bytes
-    """results.csv"""
+    folder: Path
     digests: dict[str, str]
     """Name -> sha256 of every signed file."""
-    folders: dict[str, RunFiles] = field(default_factory=dict)
-    """By the folder of the run, `runs/task/regime/seed`."""
+    documents: dict[str, bytes]
+    """Plan, suite, manifest and table, as they were signed."""
+    limits: dict[str, int] = field(default_factory=dict)
+    """Name -> most bytes of a file of a run."""
+    runs: dict[str, RunFiles] = field(default_factory=dict)
+    """By the name of the run, `task/regime/seed`."""
 
     def result(self, run: Run) -> StatedRun:
         """result.json of a run that has one among the signed files."""
-        return _content(self.folders[run_folder(run.name)].result)
+        return _content(self.runs[run.name].result)
 
     def chain(self, run: Run) -> Chain:
         """records.jsonl of a run that has one among the signed files."""
-        return _content(self.folders[run_folder(run.name)].records)
+        return _content(self.runs[run.name].records)
 
     def tensors(self, run: Run) -> dict[str, ModuleTensors]:
         """By module, of a run that has all files of tensors among the signed files."""
-        return _content(self.folders[run_folder(run.name)].tensors)
+        return _content(self.runs[run.name].tensors)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of a signed file, the very ones that were signed.
+
+        DocumentError if it is not among them, cannot be read, or was changed since.
+        """
+        if name in self.documents:
+            return self.documents[name]
+        if name not in self.digests:
+            raise DocumentError(f"{name}: is not among the signed files")
+        return _read(self.folder, name, self.digests[name], self.limits[name])
 
 
 def _content(reading: Reading[T] | None) -> T:
@@ -110,96 +124,115 @@ def _content(reading: Reading[T] | None) -> T:
     return reading.get()
 
 
-def read_files(folder: Path, subjects: Iterable[Subject]) -> SignedFiles:
-    """Read the files of a statement. DocumentError names a file that is not as it was signed; what
-    is wrong inside one is said by its Reading."""
-    digests = _listed(folder, subjects)
-    folders: dict[str, list[str]] = {}
-    for name in digests:
-        folders.setdefault(name.rpartition("/")[0], []).append(name)
-
-    # The entry's own documents come first: the plan says which modules a run has tensors of.
-    contents = _read_folder(folder, folders.pop(""), digests)
-    files = SignedFiles(
-        plan=Reading(lambda: parse(Plan, contents[PLAN], PLAN)),
-        suite=Reading(lambda: parse(SuiteReference, contents[SUITE], SUITE)),
-        manifest=Reading(lambda: parse(Manifest, contents[MANIFEST], MANIFEST)),
-        table=contents[TABLE],
-        digests=digests,
-    )
-    for location, names in folders.items():
-        files.folders[location] = _read_run(folder, location, names, files)
-    return files
+# -- the entry's own documents --
 
 
-def _listed(folder: Path, subjects: Iterable[Subject]) -> dict[str, str]:
-    """Name -> sha256 of the listed files, each of which is in the folder, and listed once."""
-    root = folder.resolve()
+def read_documents(folder: Path, subjects: Iterable[Subject]) -> SignedFiles:
+    """Read the documents of a statement; the files of its runs follow (`read_runs`).
+
+    DocumentError names one that is missing, or not as it was signed.
+    """
     digests: dict[str, str] = {}
     for subject in subjects:
-        name = subject.name
-        if name in digests:
-            raise DocumentError(f"{name}: is listed twice")
-
-        # A name that no file system holds is missing as well, but asking for it is an error.
-        if any(len(part.encode()) > LONGEST_NAME for part in name.split("/")):
-            raise DocumentError(f"{name[:100]}..: is longer than a file's name can be")
-
-        # A name or a link that leads out of the folder would read any file of whoever verifies.
-        path = folder / name
-        if ".." in name.split("/") or not path.resolve().is_relative_to(root):
-            raise DocumentError(f"{name}: points outside the entry's folder")
-        if not path.is_file():
-            raise DocumentError(f"{name}: is missing")
-        digests[name] = subject.digest.sha256
-
-    for name in NEEDED:
+        if subject.name in digests:
+            raise DocumentError(f"{subject.name}: is listed twice")
+        digests[subject.name] = subject.digest.sha256
+    for name in DOCUMENTS:
         if name not in digests:
             raise DocumentError(f"{name}: is not among the signed files")
-    return digests
+
+    documents = {name: _read(folder, name, digests[name], LARGEST) for name in DOCUMENTS}
+    return SignedFiles(folder, digests, documents)
 
 
-def _read_folder(folder: Path, names: list[str], digests: dict[str, str]) -> dict[str, bytes]:
-    """The files of one folder by their last name, digests checked; empty bytes for those that
-    nothing is read from."""
-    contents: dict[str, bytes] = {}
-    for name in names:
-        content, sha256 = _read_once(folder / name, name)
-        if sha256 != digests[name]:
-            raise DocumentError(f"{name}: its bytes are not those that were signed")
-        contents[name.rpartition("/")[2]] = content
-    return contents
+def _read(folder: Path, name: str, sha256: str, limit: int) -> bytes:
+    """The bytes of a listed file, at most `limit`, if they are those that were signed."""
+    path = _path(folder, name)
+    try:
+        content = read_limited(path, limit, name)
+    except FileNotFoundError:
+        raise DocumentError(f"{name}: is missing") from None
+    except OSError as error:
+        raise DocumentError(f"{name}: cannot be read ({error.strerror})") from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise DocumentError(f"{name}: its bytes are not those that were signed")
+    return content
 
 
-def _read_once(path: Path, name: str) -> tuple[bytes, str]:
-    """Bytes and sha256 of a file. A file that nothing is read from is digested piece by piece."""
-    is_tensors = path.suffix == ".safetensors"
-    is_document = path.name in (*NEEDED, RESULT, RECORDS)
-    with open(path, "rb") as file:
-        # A file that nobody parses may be as large as it likes.
-        if not is_tensors and not is_document:
-            return b"", hashlib.file_digest(file, "sha256").hexdigest()
-
-        # One that is parsed must fit into memory.
-        size = os.fstat(file.fileno()).st_size
-        limit = LARGEST_TENSORS if is_tensors else LARGEST
-        if size > limit:
-            raise DocumentError(f"{name}: has {size} bytes, at most {limit} are read")
-        content = file.read()
-    return content, hashlib.sha256(content).hexdigest()
+def _path(folder: Path, name: str) -> Path:
+    """Where a listed file lies. A name or a link that leads out of the folder would read any file
+    of whoever verifies."""
+    parts = name.split("/")
+    if any(len(part.encode(errors="replace")) > LONGEST_NAME for part in parts):
+        raise DocumentError(f"{name[:100]}..: is longer than a file's name can be")
+    path = folder / name
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):
+        raise DocumentError(f"{name}: is a link that leads nowhere") from None
+    if not inside or any(part in ("", ".", "..") for part in parts):
+        raise DocumentError(f"{name}: points outside the entry's folder")
+    return path
 
 
-def _read_run(folder: Path, location: str, names: list[str], files: SignedFiles) -> RunFiles:
+# -- the files of its runs --
+
+
+def read_runs(files: SignedFiles, plan: Plan) -> None:
+    """Read the files of every run. DocumentError names a file that no run has, or that is not as it
+    was signed; what is wrong inside one is said by its Reading."""
+    for run in plan.runs:
+        files.limits |= {run_file(run.name, file): size for file, size in _limits(plan, run)}
+    for name in files.digests:
+        if name not in files.limits and name not in DOCUMENTS:
+            raise DocumentError(f"{name}: is no file of an entry of this plan")
+    for run in plan.runs:
+        files.runs[run.name] = _read_run(files, plan, run)
+
+
+def _limits(plan: Plan, run: Run) -> Iterable[tuple[str, int]]:
+    """The files that a run may have, and the most bytes of each."""
+    evaluation = plan.evaluation
+    evaluations = plan.budget.agent_steps // evaluation.every + 1
+    records = evaluations + MOST_SIGNATURES + 2
+    returns = evaluations * evaluation.episodes + evaluation.final_episodes
+    yield RESULT, LARGEST_RECORD + LARGEST_RETURN * evaluation.final_episodes
+    yield RECORDS, min(LARGEST, records * LARGEST_RECORD + LARGEST_RETURN * returns)
+    yield TIMING, LARGEST_RECORD
+
+    # Weights are float32; of masks there are two, eight to a byte, and a digest for each rewire.
+    masks = SLACK
+    for module, network in plan.networks[run.group].items():
+        weights = network.weights
+        yield weights_file(module), _tensors(4 * (weights + network.biases))
+        masks += weights // 4 + 100 * (plan.budget.updates[module] + 1)
+    yield MASKS, _tensors(masks)
+
+
+def _tensors(size: int) -> int:
+    """Most bytes of a file of tensors of this size."""
+    return min(LARGEST_TENSORS, size + SLACK)
+
+
+def _read_run(files: SignedFiles, plan: Plan, run: Run) -> RunFiles:
     """The files of one run, whose bytes are let go when this returns."""
-    contents = _read_folder(folder, names, files.digests)
-    result = records = tensors = None
-    if RESULT in contents:
-        result = Reading(lambda: parse_result(contents[RESULT], f"{location}/{RESULT}"))
-    if RECORDS in contents:
-        records = Reading(lambda: parse_chain(contents[RECORDS], f"{location}/{RECORDS}"))
+    contents: dict[str, bytes] = {}
+    for file, limit in _limits(plan, run):
+        name = run_file(run.name, file)
+        if name in files.digests:
+            contents[file] = _read(files.folder, name, files.digests[name], limit)
+    return _parsed(contents, plan, run)
 
-    # Without a plan the check `plan` fails, and nobody asks for tensors.
-    modules = files.plan.get().modules if files.plan.readable else ()
-    if modules and all(file in contents for file in tensor_files(modules)):
-        tensors = Reading(lambda: measure(contents, modules, location))
+
+def _parsed(contents: Mapping[str, bytes], plan: Plan, run: Run) -> RunFiles:
+    """What the files of one run hold."""
+    result = records = tensors = None
+    location = run_file(run.name, "")
+    if RESULT in contents:
+        result = Reading(lambda: parse_result(contents[RESULT], f"{location}{RESULT}"))
+    if RECORDS in contents:
+        records = Reading(lambda: parse_chain(contents[RECORDS], f"{location}{RECORDS}"))
+    if all(file in contents for file in tensor_files(plan.modules)):
+        networks = plan.networks[run.group]
+        tensors = Reading(lambda: measure(contents, networks, location.rstrip("/")))
     return RunFiles(result, records, tensors)

@@ -1,23 +1,61 @@
-"""Checks (6), (11) and (13): what others say: the image's release, the recorded simulation, a
-re-evaluation."""
+"""Checks (6), (8), (13) and (15): where the runs come from, and what others say of them: the
+image's release, the recorded simulation, a re-evaluation."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 
-from leaderboard.formats.layout import run_file, weights_file
-from leaderboard.formats.reeval import read_reeval
+from leaderboard.formats.catalogue import is_possible
+from leaderboard.formats.document import parse
+from leaderboard.formats.layout import MANIFEST, run_file, weights_file
+from leaderboard.formats.manifest import Manifest, Origin
+from leaderboard.formats.reeval import Reevaluation, read_reeval
 from leaderboard.formats.release import read_release
 from leaderboard.verification.checks import Defect, Entry, Judgement, passed, unknown
 
+CLOCKS = timedelta(days=1)
+"""How far a clock may be ahead of ours."""
+
+
+def check_manifest(entry: Entry) -> Judgement:
+    """(6) Threat: a manifest that tells another origin than the statement, of which pages and
+    comparisons read one or the other. The origin itself is the submitter's word."""
+    manifest = parse(Manifest, entry.files.documents[MANIFEST], MANIFEST)
+    if manifest.plan != entry.predicate.plan.id:
+        raise Defect(f"{MANIFEST}: is of plan {manifest.plan}")
+    for field in dataclasses.fields(Origin):
+        if getattr(manifest, field.name) != getattr(entry.predicate, field.name):
+            raise Defect(f"{MANIFEST}: {field.name} is not what the entry states")
+
+    # A clock may be wrong by some hours, not by years.
+    started, ended = (_moment(time) for time in (manifest.times.started, manifest.times.ended))
+    if not started <= ended <= datetime.now(UTC) + CLOCKS:
+        raise Defect(f"{MANIFEST}: began at {started} and ended at {ended}, which is not possible")
+    entry.manifest = manifest
+    return passed("as the entry states it; self-reported")
+
+
+def _moment(text: str) -> datetime:
+    """A time in UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Defect(f"{MANIFEST}: {text[:40]!r} is no time") from None
+    if moment.tzinfo is None:
+        raise Defect(f"{MANIFEST}: {text[:40]!r} names no time zone")
+    return moment
+
 
 def check_image(entry: Entry) -> Judgement:
-    """(6) Threat: a modified harness. The image's content is the submitter's word: who lies about
+    """(8) Threat: a modified harness. The image's content is the submitter's word: who lies about
     it is found by a re-evaluation."""
     image = entry.predicate.image
     if image is None:
-        if entry.predicate.ranked or entry.release is not None:
+        if entry.release is not None:
             raise Defect("the entry does not come from a reference image")
         return unknown("not from a reference image")
 
@@ -27,19 +65,23 @@ def check_image(entry: Entry) -> Judgement:
         content = f"{image.variant} image of content {digest[:16]}"
         return unknown(f"{content}, no --release file was given")
 
-    # With one, it must be the entry's.
-    release = read_release(entry.release, entry.trust)
+    # With one, it must be the entry's, and by someone who may release images.
+    signed = read_release(entry.release, entry.trust)
+    release = signed.statement.predicate
     if (release.content_sha256, release.variant) != (digest, image.variant):
         raise Defect(
             f"{entry.release}: is the release of another image than the entry's, content"
             f" {digest[:16]}"
         )
-    return passed(f"release {release.version} ({release.variant}), commit {release.commit[:12]}")
+    if signed.trusted is None:
+        return unknown(f"released by key {release.signer.key_id[:16]}, no --trust file was given")
+    text = f"release {release.version} ({release.variant}), commit {release.commit[:12]}"
+    return passed(f"{text}, by {signed.trusted}")
 
 
 def check_simulation(entry: Entry) -> Judgement:
-    """(11) Threat: changed physics. A CPU of another kind simulates with other bits too, so these
-    are recorded for each instruction set, and forbid no more than a rank."""
+    """(13) Threat: changed physics. A CPU of another kind simulates with other bits too, so these
+    are recorded for each instruction set. Which bits an entry states is the submitter's word."""
     stated = entry.predicate.fingerprints
     tasks = entry.plan.tasks
     if set(stated) != set(tasks):
@@ -52,8 +94,6 @@ def check_simulation(entry: Entry) -> Judgement:
     deviating = [task for task in tasks if recorded.get(task) not in (None, stated[task])]
     if deviating:
         sentence = f"{', '.join(deviating)} was simulated with other bits than recorded for"
-        if entry.predicate.ranked:
-            raise Defect(f"calls itself ranked, but {sentence} {architecture}")
         return unknown(f"{sentence} {architecture}")
 
     # Where none are recorded, nobody can say.
@@ -72,17 +112,48 @@ def _recorded(architecture: str) -> dict[str, str]:
 
 
 def check_reeval(entry: Entry) -> Judgement:
-    """(13) Threat: fabricated returns, and policies that do not earn what they claim. Nothing of
+    """(15) Threat: fabricated returns, and policies that do not earn what they claim. Nothing of
     the training before the final policy is seen, unless the re-evaluation trained again."""
     if entry.reeval is None:
         return unknown("no --reeval file was given")
-    reeval = read_reeval(entry.reeval, entry.sha256, entry.trust)
+    signed = read_reeval(entry.reeval, entry.envelope.payload_sha256, entry.trust)
+    reeval = signed.statement.predicate
+    if reeval.signer.public_key == entry.predicate.signer.public_key:
+        raise Defect(f"{entry.reeval}: is signed with the entry's own key")
+    _check_measured(entry, reeval)
+    _check_retrained(entry, reeval)
 
-    # A re-evaluation vouches for policies: without them in the entry, nobody can repeat it.
-    files = [weights_file(module) for module in entry.plan.policy_modules]
-    policies = [run_file(run.name, file) for run in entry.present_runs for file in files]
-    complete = all(entry.lists(policy) for policy in policies)
-    level = reeval.level if complete else "L0"
-    repeated = sum(run.repeated for run in reeval.runs)
-    outcome = f"{repeated} of {len(reeval.runs)} policies repeated to the bit"
-    return passed(f"{level}, {outcome}, key {reeval.signer.key_id[:16]}", level)
+    # Anybody can sign: without a trust file, it shows no level.
+    outcome = f"{reeval.level}, {reeval.fresh_episodes} fresh episodes of {len(reeval.runs)} runs"
+    if signed.trusted is None:
+        key = reeval.signer.key_id[:16]
+        return unknown(f"{outcome}, by key {key}, no --trust file was given")
+    entry.reevaluation = signed
+    return passed(f"{outcome}, by {signed.trusted}", reeval.level)
+
+
+def _check_measured(entry: Entry, reeval: Reevaluation) -> None:
+    """It measured every finished run of this entry once, against what the entry claims, on as many
+    episodes as the suite says, and anyone can repeat it: the policies are signed."""
+    finished = {run.name: run for run in entry.predicate.runs if run.finished}
+    if Counter(run.run for run in reeval.runs) != Counter(list(finished)):
+        raise Defect(f"{entry.reeval}: is not of exactly the finished runs of this entry")
+    episodes = entry.plan.evaluation.fresh_episodes
+    if reeval.fresh_episodes != episodes or reeval.plan != entry.predicate.plan.id:
+        raise Defect(f"{entry.reeval}: is of another plan, or not of {episodes} fresh episodes")
+
+    for measured in reeval.runs:
+        run = finished[measured.run]
+        if measured.claimed != run.score or not is_possible(run.task, measured.fresh):
+            raise Defect(f"{entry.reeval}: {run.name}: states another claim, or no possible score")
+        for module in entry.plan.policy_modules:
+            if not entry.lists(run_file(run.name, weights_file(module))):
+                raise Defect(f"{run.name}: its policy is not among the signed files")
+
+
+def _check_retrained(entry: Entry, reeval: Reevaluation) -> None:
+    """Runs that were trained again are finished runs of the entry, each once."""
+    finished = {run.name for run in entry.predicate.runs if run.finished}
+    names = [run.run for run in reeval.retrained]
+    if len(set(names)) != len(names) or not set(names) <= finished:
+        raise Defect(f"{entry.reeval}: trained runs again that are no finished runs of this entry")

@@ -2,13 +2,13 @@
 without torch.
 
 What lies between the first and the last mask of a module is a chain of digests: self-reported, but
-its ends and its length are not, since the plan says how often a regime rewires.
+its ends and its length are not, since the plan says how often a regime rewires. Whether the first
+masks are those that the seed gives is for a re-evaluation to say, which draws them again.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from leaderboard.formats.document import DocumentError, convert, parse_json
 from leaderboard.formats.layout import MASKS, weights_file
-from leaderboard.formats.plan import Regime, Triple
+from leaderboard.formats.network import Network, Networks, Regime, Triple
 from leaderboard.formats.run import Count, StatedRun
 from leaderboard.formats.tensors import Array, parse_tensors
 
@@ -36,80 +36,82 @@ class ModuleTensors:
     digest_first: str
     digest_last: str
     """Of the masks themselves."""
-    sizes: dict[str, int]
-    """Weights of one copy of each layer."""
     first: dict[str, tuple[int, ...]]
     """Weights that the first masks keep, of each layer and copy."""
     last: dict[str, tuple[int, ...]]
     """The same of the last masks."""
     undead: dict[str, int]
     """Weights of each layer that are not zero although the last mask leaves them out."""
-
-    @property
-    def copies(self) -> int:
-        """Networks of the module."""
-        return len(next(iter(self.last.values())))
+    finite: bool
+    """Whether every weight and bias is a finite number."""
 
 
 # -- measure: what the files hold --
 
 
 def measure(
-    contents: Mapping[str, bytes], modules: tuple[str, ...], location: str
+    contents: Mapping[str, bytes], networks: Networks, location: str
 ) -> dict[str, ModuleTensors]:
     """What the tensors of one run show, by module. `contents`: its files of tensors by name.
 
-    DocumentError if they are not the weights, and the first and last masks, of these modules.
+    DocumentError if they are not the tensors of these networks, and their first and last masks.
     """
-    weights = {module: _weights(contents, module, location) for module in modules}
     packed, metadata = parse_tensors(contents[MASKS], f"{location}/{MASKS}")
-    _check_names(set(packed), weights, location)
+    _check_names(set(packed), networks, location)
 
-    # The metadata hold a list of digests for each module.
-    digests = parse_json(metadata.get("digests", "").encode(), f"{location}/{MASKS}: digests")
+    # The metadata hold a list of digests for each module, and nothing else.
+    if set(metadata) != {"digests"}:
+        raise DocumentError(f"{location}/{MASKS}: its metadata are not the digests alone")
+    digests = parse_json(metadata["digests"].encode(), f"{location}/{MASKS}: digests")
     chains = convert(dict[str, tuple[str, ...]], digests, f"{location}/{MASKS}: digests")
+    if set(chains) != set(networks):
+        raise DocumentError(f"{location}/{MASKS}: digests: are of other modules than the plan's")
 
     measured = {}
-    for module, layers in weights.items():
-        first = _unpack(packed, f"first/{module}", layers, location)
-        last = _unpack(packed, f"last/{module}", layers, location)
+    for module, network in networks.items():
+        tensors = _tensors(contents, module, network, location)
+        weights = {
+            f"{layer}.weight": tensors[f"{layer}.weight"] for layer in sorted(network.layers)
+        }
+        first = _unpack(packed, f"first/{module}", weights, location)
+        last = _unpack(packed, f"last/{module}", weights, location)
         measured[module] = ModuleTensors(
-            chain=chains.get(module, ()),
+            chain=chains[module],
             digest_first=mask_digest(first),
             digest_last=mask_digest(last),
-            sizes={name: mask[0].size for name, mask in last.items()},
             first=_kept(first),
             last=_kept(last),
             undead={
-                name: int(np.count_nonzero(layers[name][mask == 0])) for name, mask in last.items()
+                name: int(np.count_nonzero(weights[name][mask == 0])) for name, mask in last.items()
             },
+            finite=all(bool(np.isfinite(array).all()) for array in tensors.values()),
         )
     return measured
 
 
-def _weights(contents: Mapping[str, bytes], module: str, location: str) -> Weights:
-    """Weights of a module's Linear layers, sorted by name."""
+def _tensors(
+    contents: Mapping[str, bytes], module: str, network: Network, location: str
+) -> dict[str, Array]:
+    """Weights and biases of a module by name. Its file holds exactly the network's tensors: a
+    tensor more could hide a second network, one less leaves a layer unchecked."""
     file = weights_file(module)
-    tensors, _ = parse_tensors(contents[file], f"{location}/{file}")
-    weights = {name: tensors[name] for name in sorted(tensors) if name.endswith(".weight")}
-
-    # The copies of a module are one axis, so every layer has as many; none of them is empty.
-    shapes = [array.shape for array in weights.values()]
-    floats = all(array.dtype.kind == "f" for array in weights.values())
-    whole = all(len(shape) == 3 and math.prod(shape) > 0 for shape in shapes)
-    if not weights or not floats or not whole or len({shape[0] for shape in shapes}) > 1:
+    tensors, metadata = parse_tensors(contents[file], f"{location}/{file}")
+    shapes = {name: array.shape for name, array in tensors.items()}
+    floats = all(array.dtype == np.float32 for array in tensors.values())
+    if shapes != network.tensors() or not floats or metadata:
         raise DocumentError(
-            f"{location}/{file}: does not hold the {module}'s weights [copies, in, out]"
+            f"{location}/{file}: does not hold exactly the {module}'s tensors, by name, shape and"
+            " type"
         )
-    return weights
+    return tensors
 
 
-def _check_names(names: set[str], weights: Mapping[str, Weights], location: str) -> None:
+def _check_names(names: set[str], networks: Networks, location: str) -> None:
     """The file of masks has the first and the last mask of every layer, and nothing else."""
     expected = set[str]()
-    for module, layers in weights.items():
-        for layer in layers:
-            expected |= {f"first/{module}/{layer}", f"last/{module}/{layer}"}
+    for module, network in networks.items():
+        for layer in network.layers:
+            expected |= {f"first/{module}/{layer}.weight", f"last/{module}/{layer}.weight"}
     if names != expected:
         raise DocumentError(
             f"{location}/{MASKS}: does not hold the first and last mask of every layer,"
@@ -155,17 +157,20 @@ def mask_digest(masks: Masks) -> str:
 # -- audit: what the run states and its regime asks for --
 
 
-def audit(measured: Mapping[str, ModuleTensors], run: StatedRun, regime: Regime) -> None:
+def audit(
+    measured: Mapping[str, ModuleTensors], run: StatedRun, networks: Networks, regime: Regime
+) -> None:
     """Compare a run's tensors with what it states and what the plan asks of each module.
 
     DocumentError names a deviation.
     """
-    for module in measured:
+    for module, network in networks.items():
         tensors = measured[module]
         triple = regime[module]
         _check_chain(module, tensors, run)
-        _check_stated_weights(module, tensors, run.weights.get(module))
-        _check_density(module, tensors, triple, run.finished)
+        _check_still(module, tensors, triple)
+        _check_stated_weights(module, tensors, network, run.weights.get(module))
+        _check_counts(module, tensors, network, run.finished)
 
         # A failed run stopped early, and its weights may be NaN.
         if run.finished:
@@ -187,9 +192,17 @@ def _check_chain(module: str, tensors: ModuleTensors, run: StatedRun) -> None:
         raise DocumentError(f"{module}: states {stated} rewires, its chain has {len(chain) - 1}")
 
 
-def _check_stated_weights(module: str, tensors: ModuleTensors, stated: Count | None) -> None:
-    """The run states as many weights as its last masks have, and as they keep."""
-    total = tensors.copies * sum(tensors.sizes.values())
+def _check_still(module: str, tensors: ModuleTensors, triple: Triple) -> None:
+    """A mask that never changes has not, whether the run finished or failed."""
+    if triple.schedule == "never" and len(tensors.chain) > 1:
+        raise DocumentError(f"{module}: its masks changed, which its regime never does")
+
+
+def _check_stated_weights(
+    module: str, tensors: ModuleTensors, network: Network, stated: Count | None
+) -> None:
+    """The run states as many weights as the network has, and as its last masks keep."""
+    total = network.weights
     active = sum(sum(kept) for kept in tensors.last.values())
     if stated != Count(total, active):
         shown = "no weights" if stated is None else f"{stated.active} weights of {stated.total}"
@@ -198,46 +211,23 @@ def _check_stated_weights(module: str, tensors: ModuleTensors, stated: Count | N
         )
 
 
-def _check_density(module: str, tensors: ModuleTensors, triple: Triple, finished: bool) -> None:
-    """Each copy keeps exactly as many weights as the regime does, before and after."""
-    begins, ends = _kept_by_regime(tensors, triple)
+def _check_counts(module: str, tensors: ModuleTensors, network: Network, finished: bool) -> None:
+    """Each copy of each layer keeps exactly as many weights as the plan says, before and after."""
+    for name, layer in network.layers.items():
+        _check_layer(module, f"{name}.weight", "first", tensors.first, layer.first)
 
-    # A failed run that prunes or grows may have stopped anywhere on its way.
-    _check_copies(module, "first", tensors.first, begins)
-    if begins == ends or finished:
-        _check_copies(module, "last", tensors.last, ends)
-    # Without pruning or growing, no layer gives weights to another.
-    moved = any(sum(tensors.first[name]) != sum(tensors.last[name]) for name in tensors.last)
-    if begins == ends and moved:
-        raise DocumentError(
-            f"{module}: a layer has another number of active weights at the end than at the"
-            " beginning"
-        )
+        # A failed run that prunes or grows may have stopped anywhere on its way.
+        if finished or layer.first == layer.last:
+            _check_layer(module, f"{name}.weight", "last", tensors.last, layer.last)
 
 
-def _kept_by_regime(tensors: ModuleTensors, triple: Triple) -> tuple[int, int]:
-    """Weights of one copy that a regime's first and last masks keep."""
-    dense = sum(tensors.sizes.values())
-    chosen = sum(
-        size
-        for name, size in tensors.sizes.items()
-        if not triple.parts or name.partition(".")[0] in triple.parts
-    )
-    sparsity = 0.0 if triple.distribution == "dense" else triple.sparsity
-    sparse = dense - chosen + round((1.0 - sparsity) * chosen)
-    begins = dense if triple.schedule == "prune" else sparse
-    ends = dense if triple.schedule == "grow" else sparse
-    return begins, ends
-
-
-def _check_copies(
-    module: str, when: str, masks: Mapping[str, tuple[int, ...]], expected: int
+def _check_layer(
+    module: str, layer: str, when: str, kept: Mapping[str, tuple[int, ...]], expected: int
 ) -> None:
-    counts = [sum(kept) for kept in zip(*masks.values(), strict=True)]
-    if any(count != expected for count in counts):
+    if any(count != expected for count in kept[layer]):
         raise DocumentError(
-            f"{module}: its {when} masks keep {counts} weights, its regime keeps {expected} in each"
-            " network"
+            f"{module}: the {when} masks of {layer} keep {list(kept[layer])} weights, planned"
+            f" {expected} in each network"
         )
 
 
@@ -260,7 +250,9 @@ def _check_rewires(module: str, rewires: int, updates: int, triple: Triple) -> N
 
 
 def _check_dead(module: str, tensors: ModuleTensors) -> None:
-    """Every weight that the last mask leaves out is zero."""
+    """Every weight that the last mask leaves out is zero, and every other one a number."""
+    if not tensors.finite:
+        raise DocumentError(f"{module}: has weights that are not finite, and its run finished")
     for layer, undead in tensors.undead.items():
         if undead:
             raise DocumentError(

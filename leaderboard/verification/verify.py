@@ -12,8 +12,9 @@ from pathlib import Path
 
 from leaderboard.formats.document import DocumentError, printable
 from leaderboard.formats.envelope import EnvelopeError
+from leaderboard.formats.keys import KeyFileError
 from leaderboard.formats.signed import SignedError
-from leaderboard.verification import origin, runs, signature
+from leaderboard.verification import origin, plan, runs, signature
 from leaderboard.verification.checks import Check, Defect, Documents, Entry, Judgement, Verdict
 
 # The procedure. Each step relies on those before it, and the first that fails is the last:
@@ -21,28 +22,32 @@ from leaderboard.verification.checks import Check, Defect, Documents, Entry, Jud
 #  (0) envelope    the file is one DSSE envelope with one signature, written in the one way
 #  (1) statement   its payload is an in-toto Statement that fits the schema of a run statement
 #  (2) signature   Ed25519 over that payload, by the key that it names
-#  (3) key         the key is in the trust file
-#  (4) files       every listed file is read, once, and has the digest that was signed
-#  (5) plan        the plan's id is its digest; suite, changes and budget are the plan's
-#  (6) image       the image that the runs ran in is the released one
-#  (7) runs        exactly the planned runs, each as its result file states it
-#  (8) records     every run's records are an unbroken chain that ends in the stated returns
-#  (9) budgets     steps, updates, parameters, operations and episodes are the planned ones
-# (10) scores      scores and results.csv follow from the episodes' returns
-# (11) simulation  the tasks were simulated with the recorded bits
-# (12) tensors     densities, masks and rewires follow from the tensors
-# (13) reeval      someone rolled the policies out again and accepted the entry
+#  (3) key         the key is in the trust file, as a submitter's
+#  (4) documents   plan, suite, manifest and table are read, once, and have the digests signed
+#  (5) plan        the plan's id is its digest, and its suite's name is one that it may bear
+#  (6) manifest    the manifest tells the same origin as the statement
+#  (7) files       the files of the planned runs are read, once, and there are no others
+#  (8) image       the image that the runs ran in is the released one
+#  (9) runs        exactly the planned runs, each as its result file states it
+# (10) records     every run's records are an unbroken chain of the planned evaluations
+# (11) budgets     counts of steps, updates, parameters and episodes are the planned ones
+# (12) scores      scores and results.csv follow from the episodes' returns, which are possible
+# (13) simulation  the tasks were simulated with the recorded bits
+# (14) tensors     densities, masks and rewires follow from the tensors
+# (15) reeval      someone else measured the policies and found the claims true
 #
-# Until (2) nothing that the payload says is believed, from (4) on nothing is read from the folder.
-# (3), (6), (11), (12) and (13) are `unknown` where what they compare with was not handed in.
+# Until (2) nothing that the payload says is believed, from (7) on nothing is read from the folder.
+# (3), (8), (13), (14) and (15) are `unknown` where what they compare with was not handed in.
 
 CHECKS: dict[str, Callable[[Entry], Judgement]] = {
     "envelope": signature.check_envelope,
     "statement": signature.check_statement,
     "signature": signature.check_signature,
     "key": signature.check_key,
-    "files": signature.check_files,
-    "plan": runs.check_plan,
+    "documents": signature.check_documents,
+    "plan": plan.check_plan,
+    "manifest": origin.check_manifest,
+    "files": plan.check_files,
     "image": origin.check_image,
     "runs": runs.check_runs,
     "records": runs.check_records,
@@ -73,15 +78,35 @@ def verify(
     entry = Entry(path, trust, release, complete, reeval)
     verdict = Verdict(str(path))
     for name, check in CHECKS.items():
-        # Strangers wrote parts of the sentences, so control characters are spelled out in them.
-        try:
-            judgement = check(entry)
-        except (Defect, DocumentError, EnvelopeError, SignedError) as error:
-            verdict.checks.append(Check(name, "failed", printable(str(error))))
+        outcome = _outcome(name, check, entry)
+        verdict.checks.append(outcome)
+        if outcome.status == "failed":
             return verdict
-        detail = printable(judgement.detail)
-        verdict.checks.append(Check(name, judgement.status, detail, judgement.level))
 
-    manifest = entry.files.manifest.get()
-    verdict.documents = Documents(entry.statement, entry.plan, entry.suite, manifest)
+    verdict.documents = Documents(
+        statement=entry.statement,
+        plan=entry.plan,
+        suite=entry.suite,
+        manifest=entry.manifest,
+        files=entry.files,
+        content=entry.content,
+        payload_sha256=entry.envelope.payload_sha256,
+        reeval=entry.reevaluation,
+    )
     return verdict
+
+
+def _outcome(name: str, check: Callable[[Entry], Judgement], entry: Entry) -> Check:
+    """How a check went. This is the one place that turns whatever a hostile file brings about into
+    a failed check."""
+    # Strangers wrote parts of the sentences, so control characters are spelled out in them.
+    try:
+        judgement = check(entry)
+    except (Defect, DocumentError, EnvelopeError, SignedError) as error:
+        return Check(name, "failed", printable(str(error)))
+    except (OSError, KeyFileError):
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        return Check(name, "failed", printable(f"cannot be judged: {kind}: {str(error)[:200]}"))
+    return Check(name, judgement.status, printable(judgement.detail), judgement.level)

@@ -40,11 +40,18 @@ def test_it_trains_for_any_user_without_network_or_rights_and_the_entry_verifies
     assert manifest.command == "docker run --rm -v ./out:/out mst-bench --suite /tiny.yaml"
     assert "environment: not the reference image" not in manifest.unranked_because
 
-    # A release statement of the image vouches for the entry.
-    released = host("release", "--image", image(), "--out", tmp_path / "release")
+    # A release statement of the image by a known key vouches for the entry.
+    key = tmp_path / "release.pem"
+    public_key = json.loads(host("keys", "generate", key, "--json").stdout)["public_key"]
+    released = host("release", "--image", image(), "--out", tmp_path / "release", "--key", key)
     assert released.returncode == 0, released.stderr
     statement = tmp_path / "release/release.dsse.json"
-    verdict = host("verify", entry, "--release", statement, "--json")
+    signer = json.loads(open_envelope(entry.read_bytes()).payload)["predicate"]["signer"]
+    trusted = [("us", public_key, "release"), ("it", signer["public_key"], "submitter")]
+    names = [{"name": a, "public_key": b, "roles": [c]} for a, b, c in trusted]
+    trust = tmp_path / "trust.json"
+    trust.write_text(json.dumps({"schema": "urn:mst-bench:trust:v2", "keys": names}))
+    verdict = host("verify", entry, "--release", statement, "--trust", trust, "--json")
     checks = {check["name"]: check["status"] for check in json.loads(verdict.stdout)["checks"]}
     assert (verdict.returncode, checks["image"]) == (0, "passed")
     subjects = json.loads(open_envelope(statement.read_bytes()).payload)["subject"]
@@ -102,6 +109,32 @@ def test_every_file_is_as_it_was_built():
     python = ("--entrypoint", "python", image(), "-P", "-c", COUNT_CHANGES)
     done = docker("run", "--rm", *HARDENED, *python)
     assert re.fullmatch(r"\d{4,} \[\]\n", done.stdout), done
+
+
+LIST_ROMS = """
+cd /opt/mst-bench/lib/python3.11/site-packages/envpool_assets/atari/roms || exit
+ls -A
+exec 2> /dev/null
+find / -xdev -type f \\( -path '*/roms/*' -o -iname '*.a26' -o -iname '*.rom' \\) ! -name '*.py*'
+true
+"""
+
+
+def test_it_carries_no_rom():
+    """104 of them come with a default dependency; EnvPool lists their folder when imported."""
+    done = docker("run", "--rm", *HARDENED, "--entrypoint", "sh", image(), "-c", LIST_ROMS)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_neither_variables_nor_the_working_folder_decide_what_is_imported(tmp_path):
+    folder = tmp_path / "stranger"
+    folder.mkdir()
+    for name in ("typer.py", "sitecustomize.py", "numpy.py", "matplotlibrc"):
+        (folder / name).write_text("raise SystemExit('a module of the stranger ran')\n")
+    there = ("-v", f"{folder}:/stranger:ro", "--workdir", "/stranger", "-e", "PYTHONPATH=/stranger")
+    done = container("list", "suites", options=there)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "dmc-hard" in done.stdout
 
 
 def test_a_changed_file_is_noticed():

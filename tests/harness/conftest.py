@@ -34,13 +34,25 @@ def later_seeds(tiny_suite, shared):
 
 
 @pytest.fixture(scope="session")
+def two_seeds(tiny_suite, shared):
+    """The same suite with seeds 0 and 1 alone: as few as a comparison takes."""
+
+    def make():
+        overrides = ("seeds=2", TWO_REGIMES)
+        return finished_run(tiny_suite, shared / "two-seeds", *overrides, members=6).parent
+
+    return made_once(shared, "two-seeds-folder", make)
+
+
+@pytest.fixture(scope="session")
 def other_suite(shared):
-    """The folder of a finished run of a suite with another name."""
+    """The folder of a finished run of another suite, whose runs are longer."""
 
     def make():
         path = shared / "other.yaml"
         renamed = TINY.replace("suite: tiny", "suite: other").replace("sst, dst, ", "")
-        path.write_text(renamed.replace("seeds: 1", "seeds: 2"))
+        longer = renamed.replace("environment_steps: 240", "environment_steps: 280")
+        path.write_text(longer.replace("seeds: 1", "seeds: 2"))
         return finished_run(path, shared / "other-suite").parent
 
     return made_once(shared, "other-suite-folder", make)

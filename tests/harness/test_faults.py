@@ -32,7 +32,7 @@ from helpers.runs import carry_out, newest_checkpoint, promised, promised_of_coh
 from leaderboard.verification.verify import verify
 
 TASK = TASKS["cartpole-swingup"]
-TIMES = int(os.environ.get("MST_BENCH_FAULTS", "1"))
+TIMES = int(os.environ.get("MST_BENCH_TEST_FAULTS", "1"))
 """How often all faults are injected into a run; at random moments from the second run on."""
 FAULTS = {
     "segfault": (

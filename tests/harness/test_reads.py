@@ -1,6 +1,6 @@
 """What one `run` reads and verifies: everything once."""
 
-from harness import run
+from harness import run, summary
 from harness.entries import entry as entries
 from harness.run import Request, execute
 from leaderboard.formats.keys import one_use_key
@@ -21,7 +21,7 @@ def test_a_finished_plan_is_read_once_and_verified_once(tiny_suite, entry, monke
 
     counted(entries, "read_results")
     counted(run, "verify")
-    counted(run, "faults_of")
+    counted(summary, "faults_of")
     execute(Request(str(tiny_suite), entry.parents[1], executor="inline"), one_use_key())
     assert sorted(calls) == ["faults_of", "read_results", "verify"]
     assert (entry.parent / "report.html").exists()

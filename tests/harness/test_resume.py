@@ -34,7 +34,7 @@ from helpers.runs import (
 )
 from helpers.suites import TINY
 
-KILLS = int(os.environ.get("MST_BENCH_KILLS", "1"))
+KILLS = int(os.environ.get("MST_BENCH_TEST_KILLS", "1"))
 """Moments of death that the kill test tries; set the variable for a longer hunt."""
 
 

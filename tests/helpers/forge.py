@@ -24,7 +24,6 @@ def name_signer(statement, key):
     """States in a statement who signs it, where it still has a place for that."""
     if isinstance(statement.get("predicate"), dict):
         statement["predicate"]["signer"] = {
-            "key_id": key.key_id,
             "public_key": key.public_hex,
             "one_use": key.one_use,
         }
@@ -63,6 +62,12 @@ def failed(verdict):
     """The name of the check that refused an entry."""
     assert not verdict.accepted
     return verdict.checks[-1].name
+
+
+def check_of(verdict, name):
+    """The check of a name."""
+    (check,) = (check for check in verdict.checks if check.name == name)
+    return check
 
 
 def forge_returns(folder, change_returns, manifest=None):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.errors import UserError
 
-EXAMPLES = int(os.environ.get("MST_BENCH_FUZZ", "0"))
+EXAMPLES = int(os.environ.get("MST_BENCH_TEST_FUZZ", "0"))
 """Inputs of each test: 120 and the same every day, or for a hunt as many random ones as this."""
 FUZZ = settings(
     max_examples=EXAMPLES or 120,

@@ -1,11 +1,13 @@
 """Statements made by hand: of runs, of an image's release, of a re-evaluation."""
 
+from dataclasses import replace
+
 from harness.files import dump_json
 from leaderboard.formats import envelope
 from leaderboard.formats.manifest import Hardware
-from leaderboard.formats.reeval import Reevaluation, reeval_document
+from leaderboard.formats.reeval import Reevaluation, RolledOut, reeval_document
 from leaderboard.formats.release import Release, release_document
-from leaderboard.formats.run import Count, StatedRun
+from leaderboard.formats.run import Count, Failure, StatedRun
 from leaderboard.formats.statement import Signer
 
 MODULES = ("encoder", "critic", "actor")
@@ -21,12 +23,12 @@ def stated(regime, seed, score, *, task="dog-run", status="finished"):
         regime=regime,
         seed=seed,
         status=status,
-        failure=None,
+        failure=Failure("agent", "diverged", 1) if status == "failed" else None,
         score=score,
         final_returns=() if score is None else (score,),
         environment_steps=0,
         updates={},
-        members=1,
+        members=0 if status == "missing" else 1,
         weights=weights,
         parameters={},
         flops={},
@@ -54,22 +56,23 @@ def release_bytes(key, **changes):
     return dump_json(envelope.sign(dump_json(document), key))
 
 
-def reeval_bytes(key, entry_sha256):
-    """A signed re-evaluation that accepted an entry."""
+def reeval_bytes(key, payload_sha256, **changes):
+    """A signed re-evaluation of an entry; `changes`: other fields than stand here."""
     reevaluation = Reevaluation(
         signer=Signer.of(key),
         plan="0" * 16,
-        level="L1",
-        accepted=True,
         nonce="0" * 32,
-        same_platform=True,
-        pooled_z=0.0,
-        runs=(),
+        fresh_episodes=4,
+        differs=(),
+        defects=(),
+        runs=(RolledOut("cartpole-swingup/dense/0", True, 1.0, 1.0, 1.0),),
+        cells=(),
         retrained=(),
+        equivalence=None,
         versions={},
         hardware=Hardware("x86_64", "a CPU", (), 2, ()),
         fingerprints={},
         time="2026-01-01T00:00:00+00:00",
     )
-    document = reeval_document(entry_sha256, reevaluation)
+    document = reeval_document(payload_sha256, replace(reevaluation, **changes))
     return dump_json(envelope.sign(dump_json(document), key))

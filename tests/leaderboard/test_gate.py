@@ -44,15 +44,51 @@ def test_as_many_seeds_as_were_asked_for_usually_decide():
     assert sum(decided) >= 10
 
 
+def test_figures_contradict_what_is_called_identical():
+    open_ = gate.judge(cells(100.0, sd=60.0), cells(95.0, sd=60.0, seed=1))
+    assert open_.word == "INCONCLUSIVE" and open_.keeps()
+    assert not gate.judge(cells(100.0, sd=60.0), cells(60.0, sd=60.0, seed=1)).keeps()
+    assert not gate.judge(cells(100.0), cells(92.0, sd=1.0)).keeps(), "a FAIL within the margin"
+
+    # Nothing at all is borne out by no figures, whatever the margin.
+    nothing = {"dog-run/mst": [0.0, 0.0]}
+    for baseline in ({"dog-run/mst": [90.0, 110.0]}, nothing):
+        verdict = gate.judge(baseline, nothing)
+        assert verdict.word != "PASS"
+        assert not verdict.keeps(margin=1.0)
+
+
 def test_a_failed_run_scores_nothing():
-    runs = [stated("r", seed, score, task="t") for seed, score in enumerate((10.0, None, 12.0))]
-    assert gate.scores(runs) == {"t/r": [10.0, 0.0, 12.0]}
+    runs = [stated("mst", 0, 10.0), stated("mst", 1, None, status="failed"), stated("mst", 2, 12.0)]
+    assert gate.scores(runs) == {"dog-run/mst": [10.0, 0.0, 12.0]}
 
 
-def test_the_calibration_is_printed():
-    assert "false alarms" in gate.calibration_line()
+def test_the_gate_was_calibrated():
     measured = gate.calibration()
     assert measured["comparisons"] >= 300
     assert measured["false_alarms"] / measured["comparisons"] <= 0.01
     assert measured["inconclusive"] / measured["comparisons"] <= 0.20
     assert measured["found"] / measured["comparisons"] >= 0.90
+    assert measured["planted_passed_if_identical"] == 0
+
+
+def test_error_rates_are_stated_for_what_they_were_measured_on():
+    line = gate.calibration_line("ci-tiny version 1", [80, 80, 80, 80])
+    assert line.startswith("measured on ci-tiny version 1, 80 against 80 seeds: false alarms ")
+
+
+def test_error_rates_of_anything_else_were_not_measured():
+    """Two seeds of a suite of one's own once came with the rates of 80 seeds of ci-tiny."""
+    unmeasured = "the error rates of this suite were not measured"
+    for suite in ("own version 1", "ci-tiny version 2", "ci-tiny version 1, changed"):
+        line = gate.calibration_line(suite, [80, 80])
+        assert line.startswith(unmeasured)
+        assert "false alarms" not in line
+
+    # The same suite, but not as it was measured.
+    for line in (
+        gate.calibration_line("ci-tiny version 1", [80, 40]),
+        gate.calibration_line("ci-tiny version 1", [80, 80], defaults=False),
+    ):
+        assert line.startswith("the error rates were measured with other seeds or limits")
+        assert "false alarms" not in line
