@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -35,7 +34,7 @@ from harness.suites import shipped
 from harness.summary import State, Summary, read_state, summary
 from harness.training import precision
 from harness.training.unit import open_of
-from harness.words import count, duration, gib, one_line
+from harness.words import count, duration, gib, say
 from leaderboard.formats.keys import SigningKey
 from leaderboard.verification.checks import Verdict
 from leaderboard.verification.verify import verify
@@ -78,7 +77,7 @@ def plan_of(request: Request) -> tuple[Suite, Plan]:
     for name, regime in resolved.regimes.items():
         if regime.left_out:
             modules = ", ".join(regime.left_out)
-            _say(
+            say(
                 f"regime {name}: agent {resolved.suite.agent} has no {modules}; what the suite"
                 " says of it is left out"
             )
@@ -114,7 +113,7 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
     device = chosen.choose_device(request.options, need, plan.suite.name)
     precision.check(plan.precision, device)
     if advice := image.unkept(request.out):
-        _say(advice)
+        say(advice)
 
     # Training, unless every result and the manifest are there.
     folder = write_plan(plan, request.out)
@@ -127,7 +126,7 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
         jobs = _jobs(request, plan, open_cohorts, device, chosen.gpus)
         options = replace(request.options, device=device, jobs=jobs)
         chosen.check(folder, open_cohorts, options)
-        _say(_beginning(plan, folder, open_cohorts, options))
+        say(_beginning(plan, folder, open_cohorts, options))
         _withdraw(folder)
         errors = chosen.execute(folder, plan, open_cohorts, options)
 
@@ -140,7 +139,7 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
             raise together([*errors, error]) from None
     else:
         runs = count(len(plan.runs), "run")
-        _say(f"plan {plan.id} in {folder}: nothing is left to do, every one of {runs} is there.")
+        say(f"plan {plan.id} in {folder}: nothing is left to do, every one of {runs} is there.")
 
     # The entry, and what is said of it.
     state = read_state(folder, plan, cohorts)
@@ -151,11 +150,6 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
     if not carried_out.summary.complete:
         raise Incomplete("some runs have no result.", RESUME)
     return carried_out
-
-
-def _say(sentence: str) -> None:
-    """A line for whoever watches; results go to stdout."""
-    print(f"mst-bench: {one_line(sentence)}", file=sys.stderr, flush=True)
 
 
 def _beginning(plan: Plan, folder: Path, cohorts: list[Cohort], options: Options) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 
 from leaderboard.formats.document import printable
 
@@ -18,6 +19,11 @@ def one_line(text: str) -> str:
     if line.lstrip().startswith("::"):
         line = line.replace("::", ": :", 1)
     return line
+
+
+def say(sentence: str) -> None:
+    """A line for whoever watches; results go to stdout."""
+    print(f"mst-bench: {one_line(sentence)}", file=sys.stderr, flush=True)
 
 
 def count(number: int, noun: str) -> str:

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from helpers.forge import resign
 from helpers.hosts import chromium, image
 from helpers.runs import finished_run, made_once, planned_copy
 from helpers.suites import TINY
+from helpers.trust import CURATOR, SUBMITTER, trust_of
 
 torch.set_num_threads(1)
 LEFT_OUT = pytest.StashKey[int]()
@@ -116,3 +118,16 @@ def entry(tiny_entry, tmp_path) -> Path:
 def fresh(tiny_entry, tmp_path) -> Path:
     """A folder with nothing but the plan and the cohorts of the tiny run."""
     return planned_copy(tiny_entry.parent, tmp_path)
+
+
+@pytest.fixture
+def submitted(entry) -> Path:
+    """`entry`, signed by SUBMITTER."""
+    assert resign(entry, lambda statement: None, SUBMITTER).accepted
+    return entry
+
+
+@pytest.fixture
+def trust(tmp_path) -> Path:
+    """The path of a trust file that knows SUBMITTER and CURATOR, each for what it does."""
+    return trust_of(tmp_path, reevaluator=CURATOR)

@@ -169,10 +169,9 @@ def baseline_accept(
     if not reason.strip():
         raise UserError("--reason: expected a few words for those who look later.")
     folder = plan_folder(folder)
-    if to.name in (
-        "",
-        "..",
-    ):  # the new one is put together beside it, under a name made of this one
+
+    # The new one is put together beside the old, under a name made of its name.
+    if to.name in ("", ".."):
         to = to.resolve()
     check_can_write(to / "baseline.json")
     check_can_write(to.with_name(f".{to.name}.new") / "baseline.json")

@@ -21,7 +21,7 @@ from harness.cli.keys import keys_app
 from harness.cli.printing import echo
 from harness.errors import UserError
 from harness.suites import shipped
-from harness.words import one_line
+from harness.words import say
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """What Typer raises for arguments that no command takes."""
@@ -77,10 +77,10 @@ def main() -> NoReturn:
 
     try:
         for sentence in variables.unknown(program()):
-            _say(sentence)
+            say(sentence)
         code = _call(_completed(sys.argv[1:]))
     except UserError as error:
-        _say(str(error))
+        say(str(error))
         code = error.code
     except OSError as error:
         code = _path_error(error)
@@ -108,7 +108,7 @@ def _call(arguments: list[str]) -> int:
     except UsageError as error:
         return _usage(error)
     if code == errors.INTERRUPTED:  # Typer's word for a KeyboardInterrupt that nobody caught
-        _say("interrupted.")
+        say("interrupted.")
     return code if isinstance(code, int) else errors.OK
 
 
@@ -124,23 +124,19 @@ def _usage(error: Any) -> int:
     command = error.ctx.command_path if error.ctx is not None else "mst-bench"
     if words.startswith("Got unexpected extra argument") and "suite" in error.ctx.params:
         words += "; a suite is named with --suite"
-    _say(f"{words}. See `{command} --help`.")
+    say(f"{words}. See `{command} --help`.")
     return errors.USAGE
 
 
 def _path_error(error: OSError) -> int:
     """The exit code of an error that the disk, or a path that a user named, is the cause of."""
     if error.errno in errors.NO_ROOM:
-        _say(f"{error.filename or 'writing'}: {error.strerror}. {errors.MAKE_ROOM}")
+        say(f"{error.filename or 'writing'}: {error.strerror}. {errors.MAKE_ROOM}")
         return errors.INCOMPLETE
     if error.errno in errors.NOT_ALLOWED and error.filename:
-        _say(f"{error.filename}: {error.strerror}.")
+        say(f"{error.filename}: {error.strerror}.")
         return errors.USAGE
     raise error
-
-
-def _say(sentence: str) -> None:
-    print(f"mst-bench: {one_line(sentence)}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,7 +23,7 @@ from harness.cli.printing import (
 )
 from harness.errors import UserError
 from harness.folder import Folder
-from harness.words import count, duration, gib, one_line
+from harness.words import count, duration, gib, say
 
 if TYPE_CHECKING:
     from harness.planning.cohorts import Cohorts
@@ -97,7 +96,7 @@ def run(
         print_summary(carried_out.summary)
         print_verdict(verdict)
     if not verdict.accepted:
-        print(f"mst-bench: {one_line(_mend(verdict))}", file=sys.stderr)
+        say(_mend(verdict))
         raise typer.Exit(errors.UNVERIFIED)
 
 

@@ -26,7 +26,6 @@ from harness.cli.run import OutOption
 from harness.files import check_can_write
 from harness.folder import Folder
 from harness.suites import shipped
-from leaderboard.formats.document import printable
 
 
 class Listed(StrEnum):
@@ -115,10 +114,7 @@ def _list_plans(out: Path, as_json: bool) -> None:
     if as_json:
         print_json([asdict(row) for row in rows])
         return
-    table = [
-        [row.plan, printable(row.suite), f"{row.finished:,}/{row.runs:,}", row.state]
-        for row in rows
-    ]
+    table = [[row.plan, row.suite, f"{row.finished:,}/{row.runs:,}", row.state] for row in rows]
     headers = ["plan", "suite", "runs with a result", "now"]
     echo_table(tabulate(table, headers=headers, disable_numparse=True))
 

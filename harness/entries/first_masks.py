@@ -24,7 +24,7 @@ def first_mask_defects(plan: Plan, runs: Iterable[StatedRun]) -> list[str]:
     for stated in runs:
         if stated.missing:
             continue
-        run = Run(stated.task, stated.regime, stated.seed)
+        run = Run(*stated.identity)
         for module, triple in plan.regimes[run.regime].items():
             # Regimes that share a triple and a network share the masks of a seed.
             same = (run.task, run.seed, module, triple, str(plan.own.get(run.group)))

@@ -39,7 +39,7 @@ def train_again(entry: Verified, trial: Trial, count: int) -> list[Retrained]:
     rolls them out on the fresh streams of their runs."""
     # The nonce is younger than the entry: nobody could know which runs it draws.
     plan = trial.plan
-    stated = {Run(run.task, run.regime, run.seed): run for run in entry.runs}
+    stated = {Run(*run.identity): run for run in entry.runs}
     finished = [run for run in plan.runs if stated[run].finished]
     draws = generator("retrain", trial.nonce, 0, "runs")
     order = torch.randperm(len(finished), generator=draws).tolist()

@@ -60,9 +60,10 @@ def roll_out(trial: Trial, read: Read, stated: Sequence[StatedRun]) -> list[Roll
     entry. Raises Unreadable for policies that cannot be rolled out."""
     rolled_out = list[RolledOut]()
     for members, runs in _groups(trial.plan, stated):
-        named = [Run(run.task, run.regime, run.seed) for run in runs]
+        named = [Run(*run.identity) for run in runs]
         agent = load_policies(read, trial.plan, named, members)
-        again = _returns(trial, agent, named, members, "final")
+        claimed = trial.plan.evaluation.final_episodes
+        again = _returns(trial, agent, named, members, "final", claimed)
         fresh = fresh_returns(trial, agent, named, members)
         for index, run in enumerate(runs):
             outcome = RolledOut(named[index], run.final_returns, again[index], fresh[index])
@@ -74,7 +75,8 @@ def fresh_returns(
     trial: Trial, agent: Agent, runs: list[Run], members: int
 ) -> list[tuple[float, ...]]:
     """Returns of each run's fresh episodes, by an agent that holds the policies of these runs."""
-    return _returns(trial, agent, runs, members, f"reeval/{trial.nonce}")
+    episodes = trial.plan.evaluation.fresh_episodes
+    return _returns(trial, agent, runs, members, f"reeval/{trial.nonce}", episodes)
 
 
 def _groups(plan: Plan, stated: Sequence[StatedRun]) -> Iterator[tuple[int, list[StatedRun]]]:
@@ -83,7 +85,7 @@ def _groups(plan: Plan, stated: Sequence[StatedRun]) -> Iterator[tuple[int, list
     alike: dict[tuple[int, Program], list[StatedRun]] = {}
     for run in stated:
         if run.finished:
-            trained_as = (run.members, program(plan, Run(run.task, run.regime, run.seed)))
+            trained_as = (run.members, program(plan, Run(*run.identity)))
             alike.setdefault(trained_as, []).append(run)
 
     # A group may be larger than one cohort was.
@@ -93,16 +95,12 @@ def _groups(plan: Plan, stated: Sequence[StatedRun]) -> Iterator[tuple[int, list
 
 
 def _returns(
-    trial: Trial, agent: Agent, runs: list[Run], members: int, word: str
+    trial: Trial, agent: Agent, runs: list[Run], members: int, word: str, episodes: int
 ) -> list[tuple[float, ...]]:
-    """Returns of each run's episodes on a stream: the claimed ones (`final`), or fresh ones."""
-    evaluation = trial.plan.evaluation
-    claimed = word == "final"
-    episodes = evaluation.final_episodes if claimed else evaluation.fresh_episodes
-
+    """Returns of so many episodes of each run, on the streams that begin with `word`."""
     # The same number of members rounds the same way. Every environment of every run has a seed of
     # its own. Shape: [P][E]
-    words = [f"{word}/{slot}" for slot in range(evaluation.environments)]
+    words = [f"{word}/{slot}" for slot in range(trial.plan.evaluation.environments)]
     source = trial.plan.seed_source
     seeds = list[list[int]]()
     for member in range(members):

@@ -95,7 +95,6 @@ def side(folder: Path, trust: Path | None = None) -> Side:
         raise Incomplete(
             f"{folder}: {missing} of {len(entry.runs)} runs are missing; carry them out first."
         )
-
     return Side(folder, entry)
 
 

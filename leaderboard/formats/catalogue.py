@@ -71,7 +71,11 @@ def return_range(task: str) -> tuple[float, float]:
 
 
 def is_possible(task: str, episode_return: float) -> bool:
-    """Whether an episode can return so much, but for the rounding of a sum of rewards."""
-    low, high = return_range(task)
+    """Whether an episode of a task can return so much."""
+    return lies_within(episode_return, *return_range(task))
+
+
+def lies_within(episode_return: float, low: float, high: float) -> bool:
+    """Whether a return lies in a range, but for the rounding of a sum of rewards."""
     slack = SLACK * (high - low)
     return low - slack <= episode_return <= high + slack

@@ -94,6 +94,11 @@ class Network:
         return self.copies * sum(layer.weights for layer in self.layers.values())
 
     @property
+    def kept_first(self) -> int:
+        """Weights that the first masks of all copies keep."""
+        return self.copies * sum(layer.first for layer in self.layers.values())
+
+    @property
     def kept(self) -> int:
         """Weights that the last masks of all copies keep."""
         return self.copies * sum(layer.last for layer in self.layers.values())

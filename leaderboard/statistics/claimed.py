@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leaderboard.formats.catalogue import SLACK
+from leaderboard.formats.catalogue import lies_within
 from leaderboard.statistics import resampled
 
 LEVEL_GROUPS = 0.003
@@ -137,7 +137,7 @@ def _run_outcome(run: Episodes, level: float) -> RunOutcome:
 
     # A return that no episode can have needs no test.
     defect = None
-    outside = [value for value in run.claimed if not _within(value, run)]
+    outside = [value for value in run.claimed if not lies_within(value, run.low, run.high)]
     if outside:
         defect = (
             f"claims an episode that returns {outside[0]:.6g}; the task allows"
@@ -174,12 +174,6 @@ def mean(returns: Sequence[float], low: float) -> float:
 def _finite(returns: Sequence[float], low: float) -> list[float]:
     numbers = [low if math.isnan(value) else value for value in returns]
     return [max(-LARGEST, min(LARGEST, value)) for value in numbers]
-
-
-def _within(value: float, run: Episodes) -> bool:
-    """Whether an episode can return so much, but for rounding."""
-    slack = SLACK * (run.high - run.low)
-    return run.low - slack <= value <= run.high + slack
 
 
 def _chance(difference: float, runs: Sequence[Episodes]) -> float:

@@ -13,6 +13,7 @@ from leaderboard.formats.layout import (
     TABLE,
     TIMING,
     run_file,
+    run_folder,
     tensor_files,
     weights_file,
 )
@@ -44,7 +45,7 @@ def check_runs(entry: Entry) -> Judgement:
     for run in runs:
         if not run.missing:
             _check_result(entry, run, alike[run.task])
-        elif f"runs/{run.name}" in folders:
+        elif run_folder(run.name) in folders:
             raise Defect(f"runs/{run.name}: is called missing, but has a result")
     counts = Counter[str](run.status for run in runs)
     return passed(", ".join(f"{counts[status]} {status}" for status in STATUSES))
@@ -206,10 +207,10 @@ def check_tensors(entry: Entry) -> Judgement:
     # Tensors of some runs alone would hide those of the others.
     if absent and (entry.complete or len(absent) < len(entry.present_runs)):
         raise Defect(f"absent for {len(absent)} of {len(entry.present_runs)} runs")
+
     # Densities are shown whether tensors tell them or not.
     for run in entry.present_runs:
-        if run.finished:
-            _check_weights(run, entry.plan.networks[run.group])
+        _check_weights(run, entry.plan.networks[run.group])
     if absent:
         return unknown("absent, not checked")
     _check_copies(entry)
@@ -217,13 +218,15 @@ def check_tensors(entry: Entry) -> Judgement:
 
 
 def _check_weights(run: StatedRun, networks: Networks) -> None:
-    """A run states exactly the planned modules, and each keeps as many weights as planned."""
+    """A run states exactly the planned modules, and each keeps as many weights as planned. A failed
+    run may have stopped on the way from its first masks to its last."""
     for name in ("weights", "rewires", "mask_first", "mask_last"):
         if set(getattr(run, name)) != set(networks):
             raise Defect(f"runs/{run.name}: {name} are not of the planned modules")
     for module, network in networks.items():
         stated = run.weights[module]
-        if (stated.total, stated.active) != (network.weights, network.kept):
+        ends = (network.kept, network.kept if run.finished else network.kept_first)
+        if stated.total != network.weights or not min(ends) <= stated.active <= max(ends):
             shown = f"{stated.active} weights of {stated.total}"
             raise Defect(
                 f"runs/{run.name}: {module}: states {shown}, planned {network.kept} of"

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from harness.files import dump_json
 from helpers.forge import failed
-from helpers.forgery import FORGER, Forgery, trust_file
+from helpers.forgery import FORGER, Forgery
 from helpers.side import reeval_of, release_of
+from helpers.trust import CURATOR, trust_of
 from leaderboard.formats import keys
 
-CURATOR = keys.one_use_key()
 STRANGER = keys.one_use_key()
 IMAGE = {"variant": "cuda", "content_sha256": "c" * 64}
 
@@ -25,13 +25,15 @@ IMAGE = {"variant": "cuda", "content_sha256": "c" * 64}
 @pytest.fixture
 def trust(tmp_path):
     """Trusts the forger as a submitter, and a curator to re-evaluate."""
-    return trust_file(tmp_path / "trust.json", {FORGER: "submitter", CURATOR: "reevaluator"})
+    return trust_of(tmp_path, FORGER, reevaluator=CURATOR)
 
 
 @pytest.fixture
 def image_trust(tmp_path):
     """Trusts the forger as a submitter, and a curator to release images."""
-    return trust_file(tmp_path / "image.json", {FORGER: "submitter", CURATOR: "release"})
+    folder = tmp_path / "image"
+    folder.mkdir()
+    return trust_of(folder, FORGER, release=CURATOR)
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ import pytest
 
 from harness.entries.verified import accepted, judge
 from helpers.forge import failed
-from helpers.forgery import FORGER, trust_file
+from helpers.forgery import FORGER
 from helpers.program import call
 from helpers.statements import MODULES
+from helpers.trust import trust_of
 from leaderboard.formats import keys
 from leaderboard.pages.table import comparison_columns
 from leaderboard.statistics.claimed import Episodes, compare
@@ -84,7 +85,7 @@ def test_f3_what_is_claimed_within_the_noise_is_not_what_is_shown(forgery, tmp_p
     assert accepting.returncode == 0, accepting.stdout
 
     # Whoever trusts that curator sees the fresh mean, and the claim beside it.
-    trust = trust_file(tmp_path / "trust.json", {FORGER: "submitter", key: "reevaluator"})
+    trust = trust_of(tmp_path, FORGER, reevaluator=key)
     reeval = forgery.folder / "reeval.dsse.json"
     entry = accepted(forgery.entry, judge(forgery.entry, trust, reeval=reeval))
     assert entry.verdict.level == "L1"

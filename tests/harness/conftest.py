@@ -4,6 +4,9 @@ import shutil
 
 import pytest
 
+from harness import run as harness_run
+from harness.errors import Incomplete
+from helpers.program import call
 from helpers.runs import finished_run, made_once
 from helpers.suites import TINY
 
@@ -68,3 +71,24 @@ def old(three_seeds, tmp_path):
 def new(three_seeds, tmp_path):
     """Another copy of it: a candidate."""
     return shutil.copytree(three_seeds, tmp_path / "new")
+
+
+@pytest.fixture
+def requested(monkeypatch):
+    """Runs `mst-bench run` with arguments and variables up to the request, and returns that."""
+    requests = []
+
+    def execute(request, key):
+        requests.append(request)
+        raise Incomplete("read far enough.")
+
+    monkeypatch.setattr(harness_run, "execute", execute)
+
+    def request_of(*arguments, **variables):
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            assert call("run", *arguments).returncode == 3
+        return requests.pop()
+
+    return request_of

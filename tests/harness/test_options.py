@@ -5,10 +5,9 @@ import sys
 
 import pytest
 
-from harness import run as harness_run
 from harness.cli import options as cli_options
 from harness.cli.main import program
-from harness.errors import Incomplete, UserError
+from harness.errors import UserError
 from harness.executors import EXECUTORS, executor
 from harness.options import ExecutorOptions, Options, options_of
 from helpers.program import call
@@ -31,27 +30,6 @@ OTHERS = Options(
 def parsed(command, arguments):
     """The parameters of a command as the command line understands them."""
     return program().commands[command].make_context("x", list(arguments)).params
-
-
-@pytest.fixture
-def requested(monkeypatch):
-    """Runs `mst-bench run` with arguments and variables up to the request, and returns that."""
-    requests = []
-
-    def execute(request, key):
-        requests.append(request)
-        raise Incomplete("read far enough.")
-
-    monkeypatch.setattr(harness_run, "execute", execute)
-
-    def request_of(*arguments, **variables):
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in variables.items():
-                patch.setenv(name, value)
-            assert call("run", *arguments).returncode == 3
-        return requests.pop()
-
-    return request_of
 
 
 @pytest.mark.parametrize("options", [Options(), OTHERS])

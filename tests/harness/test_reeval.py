@@ -16,10 +16,10 @@ from harness.entries.reeval import reevaluate, verdict_lines
 from harness.entries.verified import Refused, verified
 from harness.errors import UserError
 from harness.planning.plan import read_plan
-from helpers.forge import check_of, forge_returns, resign, resign_files
+from helpers.forge import check_of, forge_returns, resign_files
 from helpers.program import call
 from helpers.rollouts import believed, measured
-from helpers.trust import trust_file, trusted
+from helpers.trust import CURATOR, SUBMITTER, trust_of
 from leaderboard.formats import keys
 from leaderboard.formats.keys import one_use_key
 from leaderboard.verification.verify import verify
@@ -32,27 +32,6 @@ ANOTHER = {"architecture": "x86_64", "cpu": "another", "cpu_flags": [], "cores":
 def policy(entry, regime, file="actor.safetensors"):
     """A file of tensors of one run."""
     return entry.parent / f"runs/cartpole-swingup/{regime}/0/{file}"
-
-
-SUBMITTER = one_use_key()
-CURATOR = one_use_key()
-
-
-@pytest.fixture
-def submitted(entry):
-    """A copy of the tiny entry, signed by the submitter."""
-    assert resign(entry, lambda statement: None, SUBMITTER).accepted
-    return entry
-
-
-@pytest.fixture
-def trust(tmp_path):
-    """The path of a trust file that knows both."""
-    rows = (
-        trusted(SUBMITTER, "submitter", ["submitter"]),
-        trusted(CURATOR, "curator", ["reevaluator"]),
-    )
-    return trust_file(tmp_path, *rows)
 
 
 def test_an_honest_entry_repeats_to_the_bit_and_becomes_l1(submitted, trust):
@@ -207,8 +186,8 @@ def test_exit_codes_of_the_command(submitted, trust, tmp_path, monkeypatch):
     beside = ("verify", submitted, "--reeval", submitted.parent / "reeval.dsse.json")
     assert "accepted, L0" in call(*beside).stdout
     assert call(*beside, "--trust", trust).returncode == 4
-    rows = (trusted(curator, roles=["reevaluator"]), trusted(SUBMITTER, roles=["submitter"]))
-    assert "accepted, L1" in call(*beside, "--trust", trust_file(tmp_path, *rows)).stdout
+    trust = trust_of(tmp_path, reevaluator=curator)
+    assert "accepted, L1" in call(*beside, "--trust", trust).stdout
 
     forge_returns(submitted.parent, lambda values: [1.15 * value for value in values])
     refused = call("reeval", submitted, "--json")

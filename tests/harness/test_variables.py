@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import run as harness_run
 from harness.cli import variables
 from harness.cli.main import program
-from harness.errors import Incomplete
 from helpers.program import call
 
 OPTIONS = [
@@ -18,24 +16,6 @@ OPTIONS = [
 ]
 """Words of a command, one of its options, and that option's flag."""
 NAMES = [f"{' '.join(words)} --{flag}" for words, _, flag in OPTIONS]
-
-
-@pytest.fixture
-def requested(monkeypatch):
-    """Runs `mst-bench run` with arguments up to the request, and returns that."""
-    requests = []
-
-    def execute(request, key):
-        requests.append(request)
-        raise Incomplete("read far enough.")
-
-    monkeypatch.setattr(harness_run, "execute", execute)
-
-    def request_of(*arguments):
-        assert call("run", *arguments).returncode == 3
-        return requests.pop()
-
-    return request_of
 
 
 @pytest.mark.parametrize(("words", "option", "flag"), OPTIONS, ids=NAMES)

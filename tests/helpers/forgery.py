@@ -9,7 +9,6 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Mapping
 
 import rfc8785
 
@@ -235,13 +234,3 @@ def table(runs):
         names = (run["task"], run["regime"], run["seed"], run["status"])
         writer.writerow([*names, points, run["environment_steps"], counts])
     return text.getvalue().encode(errors="surrogatepass")
-
-
-def trust_file(path, roles: Mapping[keys.SigningKey, str]):
-    """Writes a trust file: key -> the one role that it has."""
-    known = [
-        {"name": f"holder {at}", "public_key": key.public_hex, "roles": [role], "revoked": None}
-        for at, (key, role) in enumerate(roles.items())
-    ]
-    path.write_text(json.dumps({"schema": "urn:mst-bench:trust:v2", "keys": known}))
-    return path

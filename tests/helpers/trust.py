@@ -2,7 +2,15 @@
 
 import json
 
+from leaderboard.formats.keys import one_use_key
+
 ROLES = ("submitter", "reevaluator", "release", "maintainer")
+
+
+SUBMITTER = one_use_key()
+"""Signs entries."""
+CURATOR = one_use_key()
+"""Signs re-evaluations of them."""
 
 
 def trusted(key, name="me", roles=ROLES, **more):
@@ -20,3 +28,10 @@ def trust_file(folder, *rows):
     path = folder / "trust.json"
     path.write_bytes(trust_bytes(*rows))
     return path
+
+
+def trust_of(folder, submitter=SUBMITTER, **others):
+    """The path of a trust file of a submitter and of others, by what they may sign."""
+    rows = [trusted(submitter, "submitter", ["submitter"])]
+    rows += [trusted(key, role, [role]) for role, key in others.items()]
+    return trust_file(folder, *rows)

@@ -7,33 +7,14 @@ import pytest
 
 from helpers.forge import check_of, failed, resign
 from helpers.statements import reeval_bytes
-from helpers.trust import trust_file, trusted
+from helpers.trust import CURATOR, SUBMITTER, trust_file, trusted
 from leaderboard.formats import envelope
 from leaderboard.formats.keys import one_use_key
 from leaderboard.formats.reeval import Equivalence, RolledOut, TrainedAgain
 from leaderboard.verification.verify import verify
 
-SUBMITTER = one_use_key()
-CURATOR = one_use_key()
 AGAIN = TrainedAgain("cartpole-swingup/mst/0", True, 5.0)
 EQUIVALENT = Equivalence(-1.0, 1.0, 50.0, 0.9, True)
-
-
-@pytest.fixture
-def submitted(entry):
-    """A copy of the tiny entry, signed by the submitter."""
-    assert resign(entry, lambda statement: None, SUBMITTER).accepted
-    return entry
-
-
-@pytest.fixture
-def trust(tmp_path):
-    """The path of a trust file that knows both, each for what it does."""
-    rows = (
-        trusted(SUBMITTER, "submitter", ["submitter"]),
-        trusted(CURATOR, "curator", ["reevaluator"]),
-    )
-    return trust_file(tmp_path, *rows)
 
 
 def judged(entry, trust, key=CURATOR, edit=lambda runs: runs, **changes):
@@ -58,7 +39,7 @@ def refused(verdict, words):
 def test_a_trusted_re_evaluation_makes_l1(submitted, trust):
     verdict = judged(submitted, trust)
     assert (verdict.accepted, verdict.level) == (True, "L1"), verdict.checks[-1]
-    assert check_of(verdict, "reeval").detail == "L1, 4 fresh episodes of 4 runs, by curator"
+    assert check_of(verdict, "reeval").detail == "L1, 4 fresh episodes of 4 runs, by reevaluator"
 
 
 def test_without_a_trust_file_it_says_nothing(submitted):
