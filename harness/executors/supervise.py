@@ -150,10 +150,10 @@ class _Supervisor:
     def interrupt(self) -> str:
         """Ask all to save, which a second Ctrl-C cuts short; returns what is saved, in words."""
         cohorts = {cohort.index: carrier for cohort, carrier in self.running.values()}
-        self.display.say(f"mst-bench: {saving([self._unsaved(index) for index in cohorts])}")
-        for carrier in cohorts.values():
-            carrier.ask()
         try:
+            self.display.say(f"mst-bench: {saving([self._unsaved(index) for index in cohorts])}")
+            for carrier in cohorts.values():
+                carrier.ask()
             while any(carrier.ending() is None for carrier in cohorts.values()):
                 time.sleep(POLL)
                 self._refresh()

@@ -10,8 +10,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from harness.errors import Incomplete
+from harness.errors import Incomplete, Interrupted
+from harness.executors.supervise import supervise
 from harness.folder import Folder
+from harness.options import Options
 from harness.planning.cohorts import read_cohorts
 from harness.training import progress as progress_module
 from harness.training.checkpoint import saved_step
@@ -87,6 +89,32 @@ def test_a_second_ctrl_c_says_what_is_lost_and_claims_nothing_else(tiny_suite, t
     assert "are lost" in rest
     assert "stopped; everything is saved" not in rest
     assert "Traceback" not in rest
+
+
+class Hasty:
+    """A carrier of somebody who presses Ctrl-C while it runs, and again while it is asked."""
+
+    def __init__(self):
+        self.asked = self.killed = False
+
+    def ending(self):
+        if not self.asked:
+            raise KeyboardInterrupt
+
+    def ask(self):
+        self.asked = True
+        raise KeyboardInterrupt
+
+    def kill(self):
+        self.killed = True
+
+
+def test_a_second_ctrl_c_may_come_while_the_first_is_passed_on(fresh):
+    carrier = Hasty()
+    cohorts = list(read_cohorts(fresh).cohorts)
+    with pytest.raises(Interrupted, match="stopped"):
+        supervise(fresh, cohorts, Options(), lambda *_: carrier)
+    assert carrier.killed
 
 
 def test_ctrl_c_before_the_program_is_loaded_is_no_traceback():
