@@ -25,6 +25,17 @@ class Sparsity:
     """Share of the run after which masks stay; None: as the rule's row says."""
 
 
+@dataclass(frozen=True)
+class Protocol(Evaluation):
+    """The evaluation of a suite: a file states where it differs from these numbers."""
+
+    every: int = 5000
+    episodes: int = 10
+    final_episodes: int = 50
+    fresh_episodes: int = 200
+    environments: int = 10
+
+
 RESIDUALS = ("pre", "post")
 """Kinds of residual, pre: y = x + act(LN(W x + b)); post: y = act(LN(W x + b + x)).
 
@@ -81,7 +92,7 @@ class Suite:
     """Defaults of sparse modules."""
     scale: Scale = field(default_factory=Scale)
     """Size of the networks, as factors of the settings."""
-    evaluation: Evaluation = field(default_factory=Evaluation)
+    evaluation: Protocol = field(default_factory=Protocol)
     """Evaluation protocol."""
     claims: tuple[Claim, ...] = ()
     """What the suite tests, for a study."""
