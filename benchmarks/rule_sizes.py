@@ -1,10 +1,10 @@
 """How often every rule decides wrongly at its margin, and rightly at a stated effect.
 
 A size is measured at the margin itself, where whatever is decided is as often wrong as it can be.
-Both regimes scatter alike, and ours is moved by a share of its task's mean: of an equivalence on one
-task alone, where errors are likeliest. Spreads are stretched about the task's mean, rates are drawn
-as such. Pairs share a seed's score with a probability that is their correlation; pairs of the
-project's own scores are its own seeds.
+Both regimes scatter alike, and ours is moved by a share of its task's mean: of an equivalence on
+one task alone, where errors are likeliest. Spreads are stretched about the task's mean, rates are
+drawn as such. Pairs share a seed's score with a probability that is their correlation; pairs of
+the project's own scores are its own seeds.
 """
 
 from __future__ import annotations
