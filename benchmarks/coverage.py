@@ -3,9 +3,10 @@
     python benchmarks/coverage.py [--replications 4000] [--intervals 2000] [--json FILE]
 
 Intervals: coverage of nominal 95 percent intervals at 3, 5 and 10 seeds. Rules: size and power at
-3, 5, 10 and 30 seeds (rule_sizes.py). Noise models are fitted to published seeds: `tight` (coefficient
-of variation 0.05), `mid` (0.25), `wide` (0.5), and `collapse` (mid, but 15 percent of the seeds
-score a twentieth). Two tasks unless said otherwise. True values follow from a million draws.
+3, 5, 10 and 30 seeds (rule_sizes.py). Noise models are fitted to published seeds: `tight`
+(coefficient of variation 0.05), `mid` (0.25), `wide` (0.5), and `collapse` (mid, but 15 percent of
+the seeds score a twentieth). Two tasks unless said otherwise. True values follow from a million
+draws.
 """
 
 from __future__ import annotations

@@ -122,21 +122,7 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
     tasks = list(dict.fromkeys(run.task for run in runs))
     regimes = list(dict.fromkeys(run.regime for run in runs))
     budget = report.plan.budget.environment_steps
-
-    # Records are read once, task by task. Claims need a few figures of each run.
-    sections = list[TaskSection]()
-    names = {claim.figure for claim in report.suite.claims}
-    by_name = {run.name: run for run in runs}
-    figures_of = {run.name: figures(names, run, (), budget) for run in runs}
-    for number, task in enumerate(tasks):
-        task_runs = [run for run in report.recorded if run.task == task]
-        curves = learning_curves(task_runs, read)
-        drawings = TaskDrawings(number, regimes, report.plan.modules)
-        seeds = [run for run in runs if run.task == task]
-        sections.append(drawings.section(task, seeds, curves))
-        for curve in curves:
-            run = by_name[curve.run.name]
-            figures_of[run.name] = figures(names, run, curve.evaluations, budget)
+    sections, figures_of = _sections(report, tasks, regimes, read)
     tested = claims.findings(report.suite.claims, runs, figures_of, budget)
 
     # Published figures are for one budget only.
@@ -167,6 +153,32 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
         legend=[(regime, *divmod(number, charts.HUES)) for number, regime in enumerate(regimes)],
         members=sorted({run.members for run in report.runs if run.members}),
     )
+
+
+def _sections(
+    report: ReportInput,
+    tasks: list[str],
+    regimes: list[str],
+    read: Callable[[str], bytes | None],
+) -> tuple[list[TaskSection], dict[str, dict[str, float]]]:
+    """The drawings of each task, and the figures of each run that claims are about."""
+    budget = report.plan.budget.environment_steps
+    names = {claim.figure for claim in report.suite.claims}
+    by_name = {run.name: run for run in report.scored}
+    figures_of = {run.name: figures(names, run, (), budget) for run in report.scored}
+
+    # Records are read once, task by task.
+    sections = list[TaskSection]()
+    for number, task in enumerate(tasks):
+        task_runs = [run for run in report.recorded if run.task == task]
+        curves = learning_curves(task_runs, read)
+        drawings = TaskDrawings(number, regimes, report.plan.modules)
+        seeds = [run for run in report.scored if run.task == task]
+        sections.append(drawings.section(task, seeds, curves))
+        for curve in curves:
+            run = by_name[curve.run.name]
+            figures_of[run.name] = figures(names, run, curve.evaluations, budget)
+    return sections, figures_of
 
 
 def _environment() -> Environment:
