@@ -1,4 +1,4 @@
-"""Power: beside published numbers, SciPy's noncentral t, and simulations of the rules themselves."""
+"""Power: beside an audit's table, the noncentral t, and simulations of the rules themselves."""
 
 import math
 from dataclasses import replace
