@@ -23,6 +23,7 @@ from rule_sizes import Size, sizes
 from tabulate import tabulate
 
 from leaderboard.statistics import measures, stats
+from leaderboard.statistics.rules import LEVEL
 
 SEEDS = (3, 5, 10)
 DRAWS = 1_000_000
@@ -103,9 +104,10 @@ def rule_table(found: list[Size]) -> str:
         real = " / ".join(f"{size.size:.3f}" for size in by_n)
         powers = " / ".join(f"{size.power:.2f}" for size in by_n)
         formula = " / ".join("-" if s.formula is None else f"{s.formula:.2f}" for s in by_n)
-        rows.append([rule, model, f"{by_n[0].nominal}", real, powers, formula])
-    seeds = "/".join(map(str, RULE_SEEDS))
-    headers = ["rule", "noise", "nominal", f"size at {seeds}", "power", "power by formula"]
+        rows.append([rule, model, real, powers, formula])
+    seeds = " / ".join(map(str, RULE_SEEDS))
+    size = f"size at {seeds} seeds, nominal {LEVEL}"
+    headers = ["rule", "noise", size, "power", "power by formula"]
     return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
 
 
