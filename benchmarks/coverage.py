@@ -106,8 +106,8 @@ def rule_table(found: list[Size]) -> str:
         formula = " / ".join("-" if s.formula is None else f"{s.formula:.2f}" for s in by_n)
         rows.append([rule, model, real, powers, formula])
     seeds = " / ".join(map(str, RULE_SEEDS))
-    size = f"size at {seeds} seeds, nominal {LEVEL}"
-    headers = ["rule", "noise", size, "power", "power by formula"]
+    title = f"size at {seeds} seeds, nominal {LEVEL}"
+    headers = ["rule", "noise", title, "power", "power by formula"]
     return tabulate(rows, headers=headers, tablefmt="github", disable_numparse=True)
 
 

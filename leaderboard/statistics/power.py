@@ -3,42 +3,32 @@
 Power is the chance of the verdict `supported` at the worst rank of Holm's procedure, a family of k
 tests: level / k. Both regimes are taken to scatter alike, normally, by the given deviations.
 
-Means: given the deviations of the samples, whose squares are chi-squared, a test cuts a normal
-variable at a known point; the probability beyond it is averaged over draws of the deviations.
-Spreads: distances from the median are drawn up to SIMULATED seeds; beyond that their mean is all
-but normal. Rates: normal, with the score test's variance. All draws have a fixed seed.
-benchmarks/coverage.py compares all of this with simulations of the rules themselves.
+The chances themselves are in chances.py; benchmarks/coverage.py compares them with simulations of
+the rules.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri, stdtrit
-
 from leaderboard.formats.suite import Claim
+from leaderboard.statistics.chances import (
+    Errors,
+    mean_between,
+    mean_shown,
+    rate_shown,
+    ratio_shown,
+)
 from leaderboard.statistics.claims import direction, measured
-from leaderboard.statistics.measures import restricted_variance
 from leaderboard.statistics.rules import LEVEL
 
 ENOUGH = 0.8
 """Power that an effect is found with."""
 MOST_SEEDS = 1000
 """Seeds beyond which nobody would go."""
-DISTANCE = math.sqrt(2.0 / math.pi)
-"""Mean distance of a normal score from its median, in standard deviations."""
-SIMULATED = 50
-"""Seeds up to which distances are drawn."""
-DRAWS = 2000
-"""Draws that a power is averaged over."""
-SMALLEST = 1e-300
-
-Array = NDArray[np.float64]
 Tasks = tuple[tuple[float, float], ...]
 """Mean and deviation of each."""
 
@@ -170,63 +160,15 @@ def _one_sided_power(design: Design, seeds: int, effect: float, tasks: Tasks) ->
     upward, margin = direction(design.claim)
     shift = effect if upward else -effect
     excess, errors = _excess(design, seeds, shift, margin, tasks)
-    bound = errors.bounds(LEVEL / design.tests / 2.0)
-    return float(np.mean(_normal((excess if upward else -excess) - bound, errors.true)))
+    return mean_shown(excess if upward else -excess, errors, LEVEL / design.tests / 2.0)
 
 
 def _equivalent_power(design: Design, seeds: int, effect: float, tasks: Tasks) -> float:
     """Chance that both sides are shown on a task, each at the level."""
     _, lowest, highest = measured(design.claim)
-    below, errors_below = _excess(design, seeds, effect, lowest, tasks)
-    above, errors_above = _excess(design, seeds, effect, highest, tasks)
-
-    # Both tests cut the same normal variable.
-    alpha = LEVEL / design.tests
-    upper = _normal(-above - errors_above.bounds(alpha), errors_above.true)
-    lower = _normal(errors_below.bounds(alpha) - below, errors_below.true)
-    return float(np.mean(np.maximum(0.0, upper - lower)))
-
-
-@dataclass(frozen=True)
-class Errors:
-    """Standard errors of a sum of independent means: the true one, and draws of estimates."""
-
-    true: float
-    estimated: Array
-    freedom: Array
-
-    @classmethod
-    def of(cls, cells: Sequence[tuple[float, int]]) -> Errors:
-        """From the variance of each mean and the seeds behind it."""
-        variances = np.array([variance for variance, _ in cells])
-        freedoms = np.array([seeds - 1.0 for _, seeds in cells])
-        drawn = variances * _draws(tuple(seeds for _, seeds in cells))  # [DRAWS, cells]
-
-        # Welch and Satterthwaite's degrees of freedom, as the tests estimate them.
-        total = np.maximum(drawn.sum(axis=1), SMALLEST)
-        freedom = total**2 / np.maximum((drawn**2 / freedoms).sum(axis=1), SMALLEST**2)
-        return cls(math.sqrt(math.fsum(variances)), np.sqrt(total), freedom)
-
-    def bounds(self, alpha: float) -> Array:
-        """How far above zero an estimate must be, one for each draw."""
-        quantiles: Array = stdtrit(self.freedom, 1.0 - alpha)
-        return quantiles * self.estimated
-
-
-@functools.lru_cache(maxsize=64)
-def _draws(seeds: tuple[int, ...]) -> Array:
-    """Variances of samples as shares of the true ones: [DRAWS, cells]."""
-    generator = np.random.Generator(np.random.PCG64(0))
-    freedoms = np.array(seeds, dtype=np.float64) - 1.0
-    return generator.chisquare(freedoms, (DRAWS, len(seeds))) / freedoms
-
-
-def _normal(distance: Array, error: float) -> Array:
-    """Chance that a normal variable of this deviation is below a distance."""
-    if error == 0.0:
-        return np.where(distance > 0.0, 1.0, 0.0)
-    chance: Array = ndtr(distance / error)
-    return chance
+    above, errors_above = _excess(design, seeds, effect, lowest, tasks)
+    beyond, errors_below = _excess(design, seeds, effect, highest, tasks)
+    return mean_between(above, errors_above, -beyond, errors_below, LEVEL / design.tests)
 
 
 def _excess(
@@ -259,7 +201,7 @@ def _spread_power(design: Design, seeds: int, effect: float) -> float:
         return 0.0
     tasks = len(design.means)
     alone = claim.over == "each"
-    shown = functools.partial(_ratio_shown, seeds, 1 if alone else tasks)
+    shown = functools.partial(ratio_shown, seeds, 1 if alone else tasks)
 
     # What is below a margin is, seen from the other side, above it.
     if claim.rule == "equivalent":
@@ -272,37 +214,6 @@ def _spread_power(design: Design, seeds: int, effect: float) -> float:
     return shown(effect, margin, alpha) ** (tasks if alone else 1)
 
 
-def _ratio_shown(seeds: int, tasks: int, ratio: float, margin: float, alpha: float) -> float:
-    """Chance that spreads of this true ratio are found above a margin, over tasks together."""
-    quantile = float(stdtrit(2.0 * tasks * (seeds - 2), 1.0 - alpha))
-    if seeds > SIMULATED:
-        # A distance of spread one has mean DISTANCE and variance 1 - DISTANCE^2.
-        variance = (1.0 - DISTANCE**2) * (ratio**2 + margin**2) / (seeds - 1) / tasks
-        return float(ndtr((ratio - margin) * DISTANCE / math.sqrt(variance) - quantile))
-
-    # Each task in units of its mean distance over both sides, as the rule has it.
-    means, variances = _distances(seeds, tasks)  # [DRAWS, tasks, 2]
-    ours = ratio * means[..., 0]
-    theirs = means[..., 1]
-    unit = (ours + theirs) / 2.0
-    excess = ((ours - margin * theirs) / unit).sum(axis=1)
-    squares = (ratio**2 * variances[..., 0] + margin**2 * variances[..., 1]) / unit**2
-    error = np.sqrt(squares.sum(axis=1) / (seeds - 1))
-    return float(np.mean(excess > quantile * error))
-
-
-@functools.lru_cache(maxsize=64)
-def _distances(seeds: int, tasks: int) -> tuple[Array, Array]:
-    """Mean and variance of the distances of normal samples, drawn: twice [DRAWS, tasks, 2]."""
-    generator = np.random.Generator(np.random.PCG64(0))
-    scores = generator.standard_normal((DRAWS, tasks, 2, seeds))
-    ordered = np.sort(np.abs(scores - np.median(scores, axis=-1, keepdims=True)), axis=-1)
-    if seeds % 2 == 0:
-        ordered[..., 1] *= math.sqrt(2.0)
-    kept = ordered[..., 1:]
-    return kept.mean(axis=-1), kept.var(axis=-1, ddof=1)
-
-
 def _rate_power(design: Design, seeds: int, effect: float) -> float:
     claim = design.claim
     if seeds < 2:
@@ -310,10 +221,8 @@ def _rate_power(design: Design, seeds: int, effect: float) -> float:
     _, lowest, highest = measured(claim)
     if claim.rule == "equivalent":
         alpha = LEVEL / design.tests
-        below = [_rate_shown(seeds, (rate,), effect, lowest, True, alpha) for rate in design.means]
-        above = [
-            _rate_shown(seeds, (rate,), effect, highest, False, alpha) for rate in design.means
-        ]
+        below = [rate_shown(seeds, (rate,), effect, lowest, True, alpha) for rate in design.means]
+        above = [rate_shown(seeds, (rate,), effect, highest, False, alpha) for rate in design.means]
         return math.prod(max(0.0, a + b - 1.0) for a, b in zip(above, below, strict=True))
 
     upward, margin = direction(claim)
@@ -321,22 +230,6 @@ def _rate_power(design: Design, seeds: int, effect: float) -> float:
     alpha = LEVEL / design.tests / 2.0
     if claim.over == "each":
         return math.prod(
-            _rate_shown(seeds, (rate,), shift, margin, upward, alpha) for rate in design.means
+            rate_shown(seeds, (rate,), shift, margin, upward, alpha) for rate in design.means
         )
-    return _rate_shown(seeds, design.means, shift, margin, upward, alpha)
-
-
-def _rate_shown(
-    seeds: int, rates: tuple[float, ...], shift: float, margin: float, upward: bool, alpha: float
-) -> float:
-    """Chance that the score test finds a difference of rates beyond a margin."""
-    pairs = [(min(1.0, max(0.0, rate + shift)), rate) for rate in rates]
-    excess = math.fsum(ours - theirs - margin for ours, theirs in pairs)
-    true = math.fsum(a * (1.0 - a) + b * (1.0 - b) for a, b in pairs) / seeds
-    tested = math.fsum(restricted_variance(a, seeds, b, seeds, margin) for a, b in pairs)
-
-    gap = excess if upward else -excess
-    bound = float(ndtri(1.0 - alpha)) * math.sqrt(tested)
-    if true == 0.0:
-        return float(gap > bound)
-    return float(ndtr((gap - bound) / math.sqrt(true)))
+    return rate_shown(seeds, design.means, shift, margin, upward, alpha)
