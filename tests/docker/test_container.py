@@ -40,11 +40,18 @@ def test_it_trains_for_any_user_without_network_or_rights_and_the_entry_verifies
     assert manifest.command == "docker run --rm -v ./out:/out mst-bench --suite /tiny.yaml"
     assert "environment: not the reference image" not in manifest.unranked_because
 
-    # A release statement of the image vouches for the entry.
-    released = host("release", "--image", image(), "--out", tmp_path / "release")
+    # A release statement of the image by a known key vouches for the entry.
+    key = tmp_path / "release.pem"
+    public_key = json.loads(host("keys", "generate", key, "--json").stdout)["public_key"]
+    released = host("release", "--image", image(), "--out", tmp_path / "release", "--key", key)
     assert released.returncode == 0, released.stderr
     statement = tmp_path / "release/release.dsse.json"
-    verdict = host("verify", entry, "--release", statement, "--json")
+    signer = json.loads(open_envelope(entry.read_bytes()).payload)["predicate"]["signer"]
+    trusted = [("us", public_key, "release"), ("it", signer["public_key"], "submitter")]
+    names = [{"name": a, "public_key": b, "roles": [c]} for a, b, c in trusted]
+    trust = tmp_path / "trust.json"
+    trust.write_text(json.dumps({"schema": "urn:mst-bench:trust:v2", "keys": names}))
+    verdict = host("verify", entry, "--release", statement, "--trust", trust, "--json")
     checks = {check["name"]: check["status"] for check in json.loads(verdict.stdout)["checks"]}
     assert (verdict.returncode, checks["image"]) == (0, "passed")
     subjects = json.loads(open_envelope(statement.read_bytes()).payload)["subject"]
@@ -107,8 +114,8 @@ def test_every_file_is_as_it_was_built():
 LIST_ROMS = """
 cd /opt/mst-bench/lib/python3.11/site-packages/envpool_assets/atari/roms || exit
 ls -A
-find / -xdev -type f \\( -path '*/roms/*' -o -iname '*.a26' -o -iname '*.rom' \\) \\
-  ! -name '*.py*' 2> /dev/null
+exec 2> /dev/null
+find / -xdev -type f \\( -path '*/roms/*' -o -iname '*.a26' -o -iname '*.rom' \\) ! -name '*.py*'
 true
 """
 

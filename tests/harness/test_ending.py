@@ -165,6 +165,7 @@ def training_process(folder):
     before = newest_checkpoint(folder)
     with subprocess.Popen(cohort_command(folder), stderr=subprocess.DEVNULL) as process:
         while newest_checkpoint(folder) == before:
+            assert process.poll() is None, "it ended without a checkpoint"
             time.sleep(0.005)
         yield process
 

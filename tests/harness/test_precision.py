@@ -54,5 +54,5 @@ def test_a_run_in_bfloat16_says_so_and_can_be_re_evaluated(tmp_path):
     suite.write_text(TINY + "precision: bfloat16\n")
     entry = finished_run(suite, tmp_path / "out")
     outcome = reevaluate(entry, one_use_key())
-    assert outcome.accepted, outcome.defects
-    assert all(check.repeated for check in outcome.runs)
+    assert outcome.stated.accepted, outcome.stated.defects
+    assert all(check.repeated for check in outcome.stated.runs)

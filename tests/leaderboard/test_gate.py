@@ -59,11 +59,7 @@ def test_figures_contradict_what_is_called_identical():
 
 
 def test_a_failed_run_scores_nothing():
-    runs = [
-        stated("mst", 0, 10.0),
-        stated("mst", 1, None, status="failed"),
-        stated("mst", 2, 12.0),
-    ]
+    runs = [stated("mst", 0, 10.0), stated("mst", 1, None, status="failed"), stated("mst", 2, 12.0)]
     assert gate.scores(runs) == {"dog-run/mst": [10.0, 0.0, 12.0]}
 
 
