@@ -23,12 +23,9 @@ class Sparsity:
     """Share of the run before the first change; None: as the rule's row of TRIPLES says."""
     end: float | None = None
     """Share of the run after which masks stay; None: as the rule's row says."""
-
-
-RESIDUALS = ("pre", "post")
-"""Kinds of residual, pre: y = x + act(LN(W x + b)); post: y = act(LN(W x + b + x)).
-
-arXiv 2510.12096 reports pre as better; its formulas are unknown."""
+    regrown: Literal["keep", "zero"] = "keep"
+    """What becomes of a weight that is dropped and grows again at the same rewire: it keeps its
+    value and moments, as published, or becomes zero."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,8 @@ class Suite:
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """Of matrix products: float32 is the reference; tf32 needs CUDA. Everything else is float32."""
     blocks: dict[str, str] = field(default_factory=dict)
-    """Block type of each module and the kind of `residual`, where they differ from the agent's."""
+    """Block type of each module, and how residuals are built (agents/members/blocks.py: RESIDUALS),
+    where they differ from the agent's."""
     sparsity: Sparsity = field(default_factory=Sparsity)
     """Defaults of sparse modules."""
     scale: Scale = field(default_factory=Scale)

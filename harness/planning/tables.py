@@ -13,14 +13,13 @@ from pathlib import Path
 
 import leaderboard.formats
 from agents.catalog import AGENTS, agent_spec
-from agents.members.blocks import BLOCKS
+from agents.members.blocks import BLOCKS, RESIDUALS
 from agents.sparsity.distribution import DISTRIBUTIONS
 from agents.sparsity.regime import TRIPLES
 from envs.tasks import TASKS
 from harness.files import write_atomic
 from harness.planning.making import make_plan
 from harness.planning.reader import load
-from harness.planning.suite import RESIDUALS
 from harness.suites import shipped
 from leaderboard.formats.catalogue import Algorithm, Catalogue, Task
 from leaderboard.formats.plan import suite_digest

@@ -50,7 +50,8 @@ class Catalogue:
     """How sparsity is spread over the layers of a module."""
     blocks: tuple[str, ...]
     """Types of hidden layers."""
-    residuals: tuple[str, ...]
+    residuals: dict[str, tuple[str, ...]]
+    """Setting of residuals -> its values."""
 
 
 @functools.cache
