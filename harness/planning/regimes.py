@@ -15,10 +15,12 @@ from agents.sparsity.regime import REGIMES, TRIPLES, ModuleRegime
 from agents.sparsity.schedule import Move
 from agents.spec import AgentSpec
 from envs.tasks import TASKS
+from harness.claims import suite_tests
 from harness.config import build, check_names
 from harness.errors import UserError, suggestion
 from harness.planning.shapes import task_shape
 from harness.planning.suite import Scale, Sparsity, Suite
+from leaderboard.formats.suite import Claim
 from leaderboard.statistics.references import METHODS
 
 
@@ -51,6 +53,8 @@ class ResolvedSuite:
     """The regimes that are compared."""
     models: Mapping[str, ResolvedRegime]
     """Regimes that others match in size."""
+    claims: tuple[Claim, ...]
+    """The tests that its report makes, those of the registry first."""
 
     @property
     def updates(self) -> dict[str, int]:
@@ -73,7 +77,8 @@ def resolve(suite: Suite, location: str) -> ResolvedSuite:
         name: regimes.get(name) or _regime(suite, name, settings, blocks, location)
         for name in sorted(matched)
     }
-    resolved = ResolvedSuite(suite, location, settings, blocks, regimes, models)
+    claims = _claims(suite, settings.MODULES, location)
+    resolved = ResolvedSuite(suite, location, settings, blocks, regimes, models, claims)
 
     # Checked at second 0, not after hours of training
     if not any(resolved.updates.values()):
@@ -83,7 +88,6 @@ def resolve(suite: Suite, location: str) -> ResolvedSuite:
         )
     for name, regime in regimes.items():
         _check_regime(resolved, name, regime)
-    _check_claims(resolved)
     return resolved
 
 
@@ -276,23 +280,24 @@ def _check_schedule(location: str, triple: ModuleRegime, updates: int, multiple:
         )
 
 
-def _check_claims(resolved: ResolvedSuite) -> None:
-    """Claims are about regimes of the suite, and figures that its runs have."""
-    regimes = resolved.suite.regimes
-    location = f"{resolved.location}: claims"
-    comparable = (*regimes, *METHODS)
-    for claim in resolved.suite.claims:
-        check_names((claim.regime,), regimes, location, "regime of the suite")
-        check_names((claim.than,), comparable, location, "regime of the suite or reference method")
-        _check_figure(claim.figure, resolved.settings.MODULES, location)
+def _claims(suite: Suite, modules: tuple[str, ...], location: str) -> tuple[Claim, ...]:
+    """The tests of a suite: those of its claims in the registry, and its own.
 
+    UserError for a claim that is unknown or cannot be tested, and for an own test about what the
+    suite does not train."""
+    comparable = (*suite.regimes, *METHODS)
+    try:
+        registered = suite_tests(suite.suite, suite.claims, comparable, modules)
+    except UserError as error:
+        raise UserError(f"{location}: {error}") from None
 
-def _check_figure(figure: str, modules: tuple[str, ...], location: str) -> None:
-    """A figure is one of the score's, or MODULE.DIAGNOSTIC of a module that is trained."""
-    module, dot, _ = figure.partition(".")
-    diagnostic = bool(dot) and module in modules
-    if figure not in ("score", "last", "spread") and not diagnostic:
-        raise UserError(
-            f"{location}: figure: unknown figure '{figure}', expected score, last, spread or"
-            " MODULE.DIAGNOSTIC."
-        )
+    for test in suite.tests:
+        here = f"{location}: tests"
+        check_names((test.regime,), suite.regimes, here, "regime of the suite")
+        check_names((test.than,), comparable, here, "regime of the suite or reference method")
+        module, dot, _ = test.figure.removeprefix("slope:").partition(".")
+        if dot and module not in modules:
+            raise UserError(
+                f"{here}: figure: no module '{module}', expected one of {', '.join(modules)}."
+            )
+    return (*registered, *suite.tests)

@@ -81,8 +81,10 @@ class Suite:
     """Size of the networks, as factors of the settings."""
     evaluation: Evaluation = field(default_factory=Evaluation)
     """Evaluation protocol."""
-    claims: tuple[Claim, ...] = ()
-    """What the suite tests, for a study."""
+    claims: tuple[str, ...] = ()
+    """Claims of the registry (`list claims`) that the suite judges."""
+    tests: tuple[Claim, ...] = ()
+    """Tests of claims that are in no registry."""
     settings: dict[str, object] = field(default_factory=dict)
     """The agent's settings that differ from its defaults."""
     define: dict[str, dict[str, object]] = field(default_factory=dict)
