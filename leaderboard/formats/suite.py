@@ -6,7 +6,6 @@ decided by its digest (shipped.py).
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +16,7 @@ SUITE_SCHEMA: Literal["urn:mst-bench:suite:v2"] = "urn:mst-bench:suite:v2"
 LONGEST_TEXT = 1000
 """Most characters of a text of a claim, or of a change."""
 MOST_CLAIMS = 1000
+LARGEST_MARGIN = 1e9
 
 RETURNS = ("score", "last", "auc")
 """Figures that are returns: more is better."""
@@ -79,15 +79,16 @@ class Claim:
 
     def _check_margin(self) -> None:
         """A margin has a unit that its figure can be measured in."""
-        if not (math.isfinite(self.margin) and self.margin > 0.0):
-            raise ValueError(f"margin is {self.margin}, expected a number above 0")
+        if not 0.0 < self.margin <= LARGEST_MARGIN:
+            raise ValueError(f"margin is {self.margin}, expected above 0, at most {LARGEST_MARGIN}")
         if self.figure == "spread" and (self.margin < 1.0 or self.unit != "share"):
             raise ValueError("margin: of spreads it is a ratio of at least 1, of unit share")
 
         # A share of a rate or of a slope near zero would be no margin at all.
         if (self.figure == "failures" or self.figure.startswith("slope:")) and self.unit != "own":
             raise ValueError(f"unit: a margin of {self.figure} is in its own unit")
-        if self.unit == "share" and self.rule != "above" and self._is_mean and self.margin >= 1.0:
+        below_one = self.rule != "above" and self.unit == "share" and self._is_mean
+        if (below_one or self.figure == "failures") and self.margin >= 1.0:
             raise ValueError(f"margin is {self.margin}, expected a share below 1")
 
     def _check_rule(self) -> None:

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from leaderboard.formats.manifest import Origin
 from leaderboard.formats.plan import Plan
-from leaderboard.formats.records import EvaluationRecord, learning_curves
+from leaderboard.formats.records import learning_curves
 from leaderboard.formats.reeval import Level, Reevaluation
 from leaderboard.formats.run import StatedRun
 from leaderboard.formats.signed import Signed
@@ -22,6 +22,7 @@ from leaderboard.pages import charts
 from leaderboard.pages.drawings import TaskDrawings, TaskSection, profiles
 from leaderboard.pages.table import comparison_columns, rows_of
 from leaderboard.statistics import claims, contrasts, references
+from leaderboard.statistics.figures import figures
 from leaderboard.statistics.scores import Scored, counting, finished, scored
 from leaderboard.statistics.stats import FEW, iqm_interval, pooled_iqm, suite_mean
 from leaderboard.verification.checks import Verdict
@@ -122,19 +123,21 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
     regimes = list(dict.fromkeys(run.regime for run in runs))
     budget = report.plan.budget.environment_steps
 
-    # Records are read once, task by task. Claims need the last evaluation of each run.
+    # Records are read once, task by task. Claims need a few figures of each run.
     sections = list[TaskSection]()
-    last: dict[str, EvaluationRecord] = {}
+    names = {claim.figure for claim in report.suite.claims}
+    by_name = {run.name: run for run in runs}
+    figures_of = {run.name: figures(names, run, (), budget) for run in runs}
     for number, task in enumerate(tasks):
         task_runs = [run for run in report.recorded if run.task == task]
         curves = learning_curves(task_runs, read)
         drawings = TaskDrawings(number, regimes, report.plan.modules)
         seeds = [run for run in runs if run.task == task]
         sections.append(drawings.section(task, seeds, curves))
-        last.update(
-            {curve.run.name: curve.evaluations[-1] for curve in curves if curve.evaluations}
-        )
-    tested = claims.findings(report.suite.claims, runs, last, budget)
+        for curve in curves:
+            run = by_name[curve.run.name]
+            figures_of[run.name] = figures(names, run, curve.evaluations, budget)
+    tested = claims.findings(report.suite.claims, runs, figures_of, budget)
 
     # Published figures are for one budget only.
     published = published_rows(tasks) if budget == references.ENVIRONMENT_STEPS else []
@@ -153,6 +156,7 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
         contrasts=contrasts.contrasts(runs),
         profile=profiles({regime: _scores(runs, regime) for regime in regimes}, regimes),
         claims=tested,
+        claims_failed=any(finding.finished for finding in tested),
         published=published,
         tasks=tasks,
         signatures=[

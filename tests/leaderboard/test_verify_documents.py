@@ -108,12 +108,12 @@ def test_a_plan_that_lacks_any_field_is_refused_by_name(entry):
         (("budget", "bonus_steps"), 1, "budget.bonus_steps: unknown key."),
         (("runs", 0, "score"), 999.0, "runs[0].score: unknown key."),
         (("regimes", "sst", "critic", "secret"), 1, "regimes.sst.critic.secret: unknown key."),
-        (("agent",), 1, "agent: expected text, found int 1."),
+        (("agent",), 1, "agent: expected text, found number 1."),
         (("claims",), [], "claims: unknown key."),
-        (("schema",), "urn:mst-bench:plan:v9", "schema: str 'urn:mst-bench:plan:v9' is not"),
-        (("evaluation", "final_episodes"), None, "expected a whole number, found NoneType None."),
+        (("schema",), "urn:mst-bench:plan:v9", "schema: text 'urn:mst-bench:plan:v9' is not"),
+        (("evaluation", "final_episodes"), None, "expected a whole number, found nothing."),
         # What there is no log for
-        (("seed_source",), "mine", "seed_source: str 'mine' is not a choice"),
+        (("seed_source",), "mine", "seed_source: text 'mine' is not a choice"),
         # What the catalogue does not know
         (("agent",), "mqr", "agent: unknown algorithm 'mqr'. Did you mean 'mrq'?"),
         (("modules",), ["critic"], "modules are critic and encoder, actor, agent mrq has encoder"),
@@ -135,7 +135,7 @@ def test_a_plan_that_lacks_any_field_is_refused_by_name(entry):
         # Limits
         (("regimes", "sst", "critic", "sparsity"), 1.0, "sparsity is 1.0, expected at least 0"),
         (("regimes", "sst", "critic", "interval"), 0, "interval is 0, expected at least 1"),
-        (("regimes", "sst", "critic", "start"), "a", "start: expected a finite number, found str"),
+        (("regimes", "sst", "critic", "start"), "a", "start: expected a finite number, found text"),
         (("regimes", "sst", "critic", "schedule"), "sometimes", "'sometimes' is not a choice."),
         (("regimes", "sst", "value"), {}, "regimes.sst.value: key 'rule' is missing."),
         (("budget", "updates", "critic"), 10**15, "updates are"),
