@@ -1,11 +1,12 @@
 """What residuals do to networks before they have learned anything: saturated actions, first losses.
 
     python benchmarks/residuals.py [--tasks dog-run humanoid-run] [--width 512] [--depths 1 5]
-        [--seeds 4] [--json FILE]
+        [--seeds 16] [--json FILE]
 
 A row is one way to build residuals, at one depth, on one task: means over seeds. Rows of the replay
 are real: the task under uniform random actions, the same for every row of the table. `saturated`
-is the share of policy outputs beyond 0.99, `slope` the mean derivative of their tanh. Losses are
+is the share of policy outputs beyond 0.99, `error` its standard error over seeds, `slope` the mean
+derivative of the outputs' tanh. Losses are
 those of the first batch that each module would learn from; `dynamics` is summed over the encoder's
 horizon, as it is learned. `zs`, `zsa`, `Q` and `u` (the policy before its tanh) are root mean
 squares. One thread.
@@ -14,8 +15,11 @@ squares. One thread.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +27,7 @@ import torch
 from tabulate import tabulate
 from torch import Tensor
 
-from agents.members.blocks import BlockType, block_type
+from agents.members.blocks import RESIDUALS, BlockType, block_type
 from agents.mrq import losses
 from agents.mrq.agent import MRQ, build
 from agents.mrq.spec import MRQSpec
@@ -36,6 +40,8 @@ from envs.spec import Task
 from envs.tasks import TASKS
 from harness.planning.shapes import task_shape
 
+AT_ONCE = 4
+"""Seeds that are held in memory together."""
 FILL = 600
 """Agent steps in the replay: more than one episode of every task."""
 SATURATED = 0.99
@@ -49,24 +55,8 @@ BUILDS = {
 """Name -> settings of residuals of T6, T6, T5; None: T4, T4, T3."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """One way to build networks, at one depth, on one task."""
-
-    task: str
-    hidden_layers: int
-    blocks: str
-    final_norm: str
-    saturated: float
-    slope: float
-    zs: float
-    zsa: float
-    u: float
-    q: float
-    dynamics: float
-    reward: float
-    critic: float
-    actor: float
+Figures = dict[str, Tensor]
+"""Name -> figure of each seed: [P]."""
 
 
 def main() -> None:
@@ -74,44 +64,57 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=["dog-run", "humanoid-run"], choices=TASKS)
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--depths", type=int, nargs="+", default=[1, 5], help="factors of 2 layers")
-    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--seeds", type=int, default=16)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
 
-    rows = list[Row]()
-    for task in arguments.tasks:
-        for depth in arguments.depths:
-            agent = filled_agent(TASKS[task], arguments.width, depth, arguments.seeds)
-            for name in BUILDS:
-                for final_norm in ("none", "layer"):
-                    rows.append(measured(agent, task, name, final_norm))
-    shown = [list(vars(row).values()) for row in rows]
-    titles = list(vars(rows[0]))
-    print(tabulate(shown, headers=titles, floatfmt=".3g", tablefmt="github"))
+    rows = list[dict[str, object]]()
+    for task, depth in itertools.product(arguments.tasks, arguments.depths):
+        figures = of_all_seeds(TASKS[task], arguments.width, depth, arguments.seeds)
+        for (name, final_norm), of_seeds in figures.items():
+            said = {"task": task, "layers": 2 * depth, "blocks": name, "final_norm": final_norm}
+            means = {figure: float(values.mean()) for figure, values in of_seeds.items()}
+            error = float(of_seeds["saturated"].std()) / math.sqrt(arguments.seeds)
+            rows.append({**said, "saturated": means["saturated"], "error": error, **means})
+        print(tabulate(rows, headers="keys", floatfmt=".3g", tablefmt="github"), flush=True)
+
     if arguments.json:
         asked = {"width": arguments.width, "seeds": arguments.seeds, "torch": torch.__version__}
-        document = {**asked, "rows": [vars(row) for row in rows]}
-        arguments.json.write_text(json.dumps(document, indent=1) + "\n")
+        arguments.json.write_text(json.dumps({**asked, "rows": rows}, indent=1) + "\n")
 
 
-def filled_agent(task: Task, width: int, depth: int, seeds: int) -> OffPolicy[MRQ]:
-    """Dense members with random experience of a task, ready to learn."""
+def of_all_seeds(task: Task, width: int, depth: int, seeds: int) -> dict[tuple[str, str], Figures]:
+    """Figures of every way to build networks, a few seeds at a time."""
+    parts = dict[tuple[str, str], list[Figures]]()
+    for first in range(0, seeds, AT_ONCE):
+        keys = range(first, min(first + AT_ONCE, seeds))
+        agent = filled_agent(task, width, depth, keys)
+        for way in itertools.product(BUILDS, RESIDUALS["final_norm"]):
+            parts.setdefault(way, []).append(measured(agent, *way))
+    return {
+        way: {name: torch.cat([part[name] for part in of_way]) for name in of_way[0]}
+        for way, of_way in parts.items()
+    }
+
+
+def filled_agent(task: Task, width: int, depth: int, seeds: Sequence[int]) -> OffPolicy[MRQ]:
+    """Dense members, one for each seed, with random experience of a task, ready to learn."""
     settings = MRQSpec(warmup=FILL).with_width(width).scaled(1, depth)
     dense = dict.fromkeys(MRQSpec.MODULES, ModuleRegime())
     setup = Setup(
         task=task_shape(task, task.action_repeat),
         agent_steps=2 * FILL,
         blocks=MRQSpec.BLOCKS,
-        regimes=[dense] * seeds,
+        regimes=[dense] * len(seeds),
         streams=lambda member, word: torch.Generator().manual_seed(
-            1000 * member + sum(word.encode())
+            1000 * seeds[member] + sum(word.encode())
         ),
     )
     agent = build(setup, settings)
 
     # The task under the agent's own random actions
-    pool = Pool(task, [[seed] for seed in range(1, seeds + 1)], threads=1)
+    pool = Pool(task, [[seed + 1] for seed in seeds], threads=1)
     observation = pool.reset()
     for _ in range(FILL):
         seen = torch.from_numpy(observation).to(setup.dtype)
@@ -139,7 +142,7 @@ def blocks_of(name: str, final_norm: str) -> dict[str, BlockType]:
 
 
 @torch.no_grad()
-def measured(agent: OffPolicy[MRQ], task: str, name: str, final_norm: str) -> Row:
+def measured(agent: OffPolicy[MRQ], name: str, final_norm: str) -> Figures:
     """The agent's networks, built in another way from the same weights, on one batch."""
     algorithm = agent.algorithm
     networks, settings = algorithm.networks, algorithm.settings
@@ -150,10 +153,10 @@ def measured(agent: OffPolicy[MRQ], task: str, name: str, final_norm: str) -> Ro
 
     # The encoder's losses, each without the others
     windows = agent.replay.windows(index, settings.encoder_horizon)
-    parts = dict[str, float]()
+    parts = Figures()
     for part, other in (("dynamics", "reward"), ("reward", "dynamics")):
         alone = replace(settings, **{f"{other}_weight": 0.0, f"{part}_weight": 1.0})
-        loss = encoder_loss(
+        parts[part] = encoder_loss(
             networks,
             algorithm.online["encoder"],
             algorithm.target["encoder"],
@@ -162,7 +165,6 @@ def measured(agent: OffPolicy[MRQ], task: str, name: str, final_norm: str) -> Ro
             algorithm.bins,
             alone,
         )
-        parts[part] = float(loss.mean())
 
     # Critic and actor on the same rows
     window = agent.replay.windows(index, settings.q_horizon)
@@ -173,26 +175,22 @@ def measured(agent: OffPolicy[MRQ], task: str, name: str, final_norm: str) -> Ro
     q = networks.q_values(target.zsa, algorithm.online["critic"])
     of_policy, _ = actor_loss(networks, algorithm.online, target.zs, settings)
     action, u = networks.policy(target.zs, algorithm.online["actor"])
-    return Row(
-        task=task,
-        hidden_layers=settings.depth,
-        blocks=name,
-        final_norm=final_norm,
-        saturated=float((action.abs() > SATURATED).double().mean()),
-        slope=float((1.0 - action.square()).mean()),
-        zs=rms(target.zs),
-        zsa=rms(target.zsa),
-        u=rms(u),
-        q=rms(q),
-        critic=float(losses.critic_loss(q, target.value).mean()),
-        actor=float(of_policy.mean()),
+    return {
+        "saturated": (action.abs() > SATURATED).float().mean((1, 2)),
+        "slope": (1.0 - action.square()).mean((1, 2)),
+        "zs": rms(target.zs),
+        "zsa": rms(target.zsa),
+        "u": rms(u),
+        "Q": rms(q),
         **parts,
-    )
+        "critic": losses.critic_loss(q, target.value).mean(1),
+        "actor": of_policy.mean(1),
+    }
 
 
-def rms(x: Tensor) -> float:
-    """Root mean square of all entries."""
-    return float(x.square().mean().sqrt())
+def rms(x: Tensor) -> Tensor:
+    """Root mean square of the entries of each member: [P, ...] -> [P]."""
+    return x.square().flatten(1).mean(1).sqrt()
 
 
 if __name__ == "__main__":
