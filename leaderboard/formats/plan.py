@@ -18,7 +18,7 @@ from leaderboard.formats.names import check_module, check_name
 from leaderboard.formats.network import Network, Regime, Size
 from leaderboard.formats.run import Run
 
-PLAN_SCHEMA: Literal["urn:mst-bench:plan:v4"] = "urn:mst-bench:plan:v3"
+PLAN_SCHEMA: Literal["urn:mst-bench:plan:v4"] = "urn:mst-bench:plan:v4"
 MOST = 10**12
 """Largest plausible number of steps or updates of a run."""
 MOST_RUNS = 20_000
