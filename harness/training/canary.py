@@ -26,7 +26,7 @@ from harness.planning.cohorts import partition
 from harness.planning.making import make_plan
 from harness.planning.plan import Plan
 from harness.planning.regimes import resolve
-from harness.planning.suite import Sparsity, Suite
+from harness.planning.suite import Protocol, Sparsity, Suite
 from harness.training.unit import run_cohort
 
 TASK = "cartpole-balance"

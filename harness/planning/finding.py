@@ -1,0 +1,192 @@
+"""What a suite can find: for each test the smallest true effect that it would show with a
+probability of 80 percent, and how many seeds an effect takes.
+
+Spreads of returns are those of MR.Q's published results, unless others are given; nobody has
+published spreads of diagnostics. They are assumed to be the same for every regime. A regime that
+collapses on some seeds scatters more.
+"""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scipy.special import stdtrit
+
+from harness.claims.words import Row
+from harness.config import build, read_yaml
+from harness.errors import UserError
+from harness.planning.plan import Plan
+from harness.planning.reader import load
+from harness.words import count
+from leaderboard.formats.suite import LOSSES, RETURNS, Claim
+from leaderboard.statistics import power
+from leaderboard.statistics.claims import FEWEST
+from leaderboard.statistics.references import METHODS
+
+Spread = tuple[float, float]
+"""Mean and standard deviation of a figure over seeds."""
+Spreads = Mapping[str, Mapping[str, Spread]]
+"""Figure -> task -> spread."""
+
+EFFECTS = {"spread": 3.0, "failures": 0.5}
+"""Figure -> the true effect for which seeds are counted where a claim states none."""
+EFFECT = 0.2
+"""The same of returns: a share of the other regime's mean."""
+HUGE = 1.0
+"""A test of returns that only finds what is larger finds nothing: all of the other's mean."""
+MOST_SEEDS = 200
+"""Seeds up to which they are counted."""
+
+
+@dataclass(frozen=True)
+class Finds:
+    """What one test of a plan can find."""
+
+    test: Claim
+    seeds: int
+    smallest: float | None
+    """Smallest true effect with 80 percent power, in the margin's unit. None: none is known."""
+    nothing: bool
+    """Whether the test can decide nothing, whatever is true."""
+
+
+def finds(plan: Plan, given: Spreads | None = None) -> list[Finds]:
+    """What each test of a plan can find; `given`: spreads that come before published ones."""
+    tests = plan.suite.claims
+    families = Counter(test.family for test in tests)
+    tasks = list(plan.observations)
+    seeds = min(Counter(run.group for run in plan.runs).values())
+    rows = list[Finds]()
+    for test in tests:
+        smallest = _smallest(test, seeds, tasks, families[test.family], given or {})
+        nothing = seeds < FEWEST.get(test.figure, 2)
+        if test.figure in RETURNS and smallest is not None:
+            nothing = nothing or smallest > HUGE
+        rows.append(Finds(test, seeds, smallest, nothing))
+    return rows
+
+
+def in_words(row: Finds) -> str:
+    """From which effect on a test finds it."""
+    if row.nothing:
+        return "nothing"
+    if row.smallest is None:
+        return "no spread is known"
+    if row.test.figure == "spread":
+        return f"a factor of {row.smallest:.2g}"
+    if row.test.figure == "failures" or row.test.unit == "share":
+        return f"{100.0 * row.smallest:.0f} %"
+    return f"{row.smallest:.3g}"
+
+
+def warning(plan: Plan) -> str:
+    """What to say before a plan is carried out that can decide none of its claims; else empty."""
+    rows = finds(plan)
+    if not rows or not all(row.nothing for row in rows):
+        return ""
+    seeds = rows[0].seeds
+    return (
+        f"none of the {len(rows)} tests of {plan.suite.name} can be decided with"
+        f" {count(seeds, 'seed')} of each regime; `mst-bench plan` says what each would find, and"
+        " `mst-bench list claims` how many seeds it takes"
+    )
+
+
+def read_spreads(path: Path) -> Spreads:
+    """Spreads in a YAML file: figure -> task -> [mean, standard deviation]. UserError: not so."""
+    document = build(_File, {"spreads": read_yaml(path)}, str(path)).spreads
+    for figure, tasks in document.items():
+        for task, numbers in tasks.items():
+            if len(numbers) != 2 or numbers[1] <= 0.0:
+                raise UserError(
+                    f"{path}: {figure}.{task}: expected a mean and a standard deviation above 0."
+                )
+    return {
+        figure: {task: (numbers[0], numbers[1]) for task, numbers in tasks.items()}
+        for figure, tasks in document.items()
+    }
+
+
+@dataclass(frozen=True)
+class _File:
+    spreads: dict[str, dict[str, tuple[float, ...]]]
+
+
+def _smallest(
+    test: Claim, seeds: int, tasks: Sequence[str], family: int, given: Spreads
+) -> float | None:
+    spreads = _spreads(test.figure, tasks, given)
+    if spreads is None:
+        return None
+    smallest = power.smallest_effect(test, seeds, spreads, family)
+    return None if math.isnan(smallest) else smallest
+
+
+def _spreads(figure: str, tasks: Sequence[str], given: Spreads) -> list[Spread] | None:
+    """The spread of a figure on each task; None where one is unknown. Relative spreads of the last
+    evaluation stand for all returns."""
+    known: dict[str, Spread] = dict(given.get(figure, {}))
+    if figure in RETURNS or figure in LOSSES:
+        known = {**published(), **given.get("score", {}), **known}
+    if not all(task in known for task in tasks):
+        return None
+    return [known[task] for task in tasks]
+
+
+def published() -> dict[str, Spread]:
+    """Task -> spread of MR.Q's published last evaluations."""
+    method = METHODS["MR.Q"]
+    widths = float(stdtrit(method.seeds - 1, 0.975))
+    root = math.sqrt(method.seeds)
+    return {task: (mean, half / widths * root) for task, (mean, half) in method.returns.items()}
+
+
+# -- seeds --
+
+
+def seeds_in_words(row: Row) -> str:
+    """Seeds that find a part of a claim with 80 percent, the most of its suites and tests."""
+    assert row.part is not None, "a claim without tests needs no seeds"
+    effect = row.part.effect or EFFECTS.get(row.part.figure, EFFECT)
+    if row.part.rule in ("no-worse", "equivalent"):
+        words = "if equal"
+    elif row.part.figure == "spread":
+        words = f"if {effect:g} times"
+    else:
+        words = f"if {100.0 * effect:g} %"
+
+    needed = list[int]()
+    for suite in row.part.suites:
+        tasks, families = _suite(suite)
+        seeds = _needed(row.tests[0], effect, tasks, families[row.part.family])
+        if seeds is None:
+            return "-"
+        needed.append(seeds)
+    most = max(needed)
+    return f"over {MOST_SEEDS} {words}" if most > MOST_SEEDS else f"{most} {words}"
+
+
+@functools.cache
+def _suite(name: str) -> tuple[tuple[str, ...], Counter[str]]:
+    """Tasks of a shipped suite, and how many tests each of its families has."""
+    resolved = load(name)
+    return resolved.suite.tasks, Counter(test.family for test in resolved.claims)
+
+
+def _needed(test: Claim, effect: float, tasks: Sequence[str], family: int) -> int | None:
+    """Fewest seeds that find an effect; None: no spread is known."""
+    if _smallest(test, MOST_SEEDS, tasks, family, {}) is None:
+        return None
+    target = test.margin if test.rule in ("no-worse", "equivalent") else effect
+
+    def enough(seeds: int) -> bool:
+        smallest = _smallest(test, seeds, tasks, family, {})
+        return smallest is not None and smallest <= target
+
+    return 2 + bisect.bisect_left(range(2, MOST_SEEDS + 1), True, key=enough)
