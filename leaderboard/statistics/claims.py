@@ -168,22 +168,24 @@ def outcome(claim: Claim, sides: tuple[Cells, Cells] | None) -> Outcome:
     if claim.rule == "equivalent":
         return rules.equivalent(measure, *sides, lowest, highest)
 
-    # Which way the claim points, and from which margin on.
-    less_is_better = claim.figure in LOSSES
-    if claim.rule == "above":
-        upward, margin = True, highest
-    elif claim.rule == "below":
-        upward, margin = False, lowest
-    elif less_is_better:
-        upward, margin = False, highest
-    else:
-        upward, margin = True, lowest
-
+    upward, margin = direction(claim)
     if claim.over == "each":
         rule = rules.each_above if upward else rules.each_below
     else:
         rule = rules.above if upward else rules.below
     return rule(measure, *sides, margin)
+
+
+def direction(claim: Claim) -> tuple[bool, float]:
+    """Whether a claim of one side is that the figure is above something, and the signed margin."""
+    _, lowest, highest = measured(claim)
+    if claim.rule == "above":
+        return True, highest
+    if claim.rule == "below":
+        return False, lowest
+
+    # No worse: not as far below, or where less is better, not as far above.
+    return (False, highest) if claim.figure in LOSSES else (True, lowest)
 
 
 def measured(claim: Claim) -> tuple[Measure, float, float]:

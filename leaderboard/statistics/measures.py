@@ -240,13 +240,13 @@ def _where(
 def _score(counts: Sequence[tuple[float, int, float, int]], difference: float) -> float:
     """z of the observed difference if the true one is `difference`."""
     excess = math.fsum(a - b - difference for a, _, b, _ in counts)
-    variance = math.fsum(_restricted(*cell, difference) for cell in counts)
+    variance = math.fsum(restricted_variance(*cell, difference) for cell in counts)
     if variance <= 0.0:
         return 0.0 if abs(excess) < 1e-12 else math.copysign(math.inf, excess)
     return excess / math.sqrt(variance)
 
 
-def _restricted(a: float, n_a: int, b: float, n_b: int, difference: float) -> float:
+def restricted_variance(a: float, n_a: int, b: float, n_b: int, difference: float) -> float:
     """Variance of a - b at the likeliest true rates that are `difference` apart.
 
     They follow from a cubic equation (Farrington and Manning 1990, appendix).
