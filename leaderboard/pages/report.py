@@ -10,6 +10,7 @@ from functools import cached_property
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from leaderboard.formats.catalogue import catalogue
 from leaderboard.formats.manifest import Origin
 from leaderboard.formats.plan import Plan
 from leaderboard.formats.records import EvaluationRecord, learning_curves
@@ -149,6 +150,8 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
         lost=any(run.lost for run in runs),
         missing=any(run.missing for run in runs),
         few=_few(runs),
+        networks=networks(report.plan),
+        network_headers=network_headers(report.plan),
         suite_means=_suite_means(runs, regimes, tasks),
         contrasts=contrasts.contrasts(runs),
         profile=profiles({regime: _scores(runs, regime) for regime in regimes}, regimes),
@@ -163,6 +166,32 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
         legend=[(regime, *divmod(number, charts.HUES)) for number, regime in enumerate(regimes)],
         members=sorted({run.members for run in report.runs if run.members}),
     )
+
+
+def networks(plan: Plan) -> list[list[str]]:
+    """What each regime trains: its name, each module's way and block type, how residuals are built,
+    and its parameters on each task."""
+    residuals = catalogue().residuals
+    rows = []
+    for regime, triples in plan.regimes.items():
+        groups = [f"{task}/{regime}" for task in plan.tasks]
+        blocks = plan.blocks
+        if groups[0] in plan.own:
+            blocks = {**blocks, **plan.own[groups[0]].blocks}
+        modules = [f"{triples[module].rule}, {blocks[module]}" for module in plan.modules]
+
+        # Types without a residual ignore how it would be built.
+        built = any(blocks[module] in catalogue().residual_blocks for module in plan.modules)
+        settings = [blocks[key] if built else "-" for key in residuals]
+        sizes = dict.fromkeys(f"{plan.sizes[group].parameters:,}" for group in groups)
+        rows.append([regime, *modules, *settings, "; ".join(sizes)])
+    return rows
+
+
+def network_headers(plan: Plan) -> list[str]:
+    """Titles of the columns of `networks`."""
+    settings = [key.replace("_", " ") for key in catalogue().residuals]
+    return ["regime", *plan.modules, *settings, "parameters"]
 
 
 def _environment() -> Environment:

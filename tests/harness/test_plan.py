@@ -39,7 +39,8 @@ def test_dmc_hard_is_the_published_protocol():
     assert plan.budget.updates == {"encoder": 490_000, "critic": 490_000, "actor": 490_000}
     published = {"width": 512, "batch_size": 256, "target_cycle": 250}
     assert published.items() <= plan.settings.items()
-    assert plan.blocks == {"encoder": "T6", "critic": "T6", "actor": "T5", "residual": "pre"}
+    modules = {"encoder": "T6", "critic": "T6", "actor": "T5"}
+    assert plan.blocks == {**modules, "residual": "pre", "shortcuts": "all", "final_norm": "none"}
 
     # MST and its seeds.
     triples = {name: (m.distribution, m.rule) for name, m in plan.regimes["mst"].items()}
