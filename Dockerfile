@@ -17,6 +17,7 @@ RUN --mount=type=bind,source=docker/apt.sh,target=/apt.sh \
     sh /apt.sh "${DEBIAN_SNAPSHOT}" python3.11-venv
 ARG VARIANT=cuda
 RUN --mount=type=bind,source=docker/install.sh,target=/docker/install.sh \
+    --mount=type=bind,source=docker/prune.sh,target=/docker/prune.sh \
     --mount=type=bind,source=docker/requirements-cuda.txt,target=/docker/requirements-cuda.txt \
     --mount=type=bind,source=docker/requirements-cpu.txt,target=/docker/requirements-cpu.txt \
     --mount=type=bind,from=wheels,target=/wheels \
@@ -37,7 +38,7 @@ ARG VARIANT=cuda
 ARG BASE_IMAGE
 ARG REVISION=unknown
 RUN --mount=type=bind,source=docker,target=/docker \
-    /opt/mst-bench/bin/python -P /docker/write_content.py "${VARIANT}" "${REVISION}"
+    /opt/mst-bench/bin/python -IB /docker/write_content.py "${VARIANT}" "${REVISION}"
 LABEL org.opencontainers.image.title="mst-bench" \
       org.opencontainers.image.description="Reproducible deep-RL benchmarks whose numbers can be checked" \
       org.opencontainers.image.licenses="Apache-2.0" \

@@ -1,24 +1,26 @@
 """The containers of one plan: hardened, without a network, each on one GPU or on the CPU.
 
-A container gets the plan's folder as /out, the user's own uid, and nothing else to write to but
-/tmp. Every container has the labels `mst-bench.plan` and `mst-bench.folder`; it is removed however
-it ends.
+A container runs as the user who starts it, never as root, and sees of the plan's folder what
+mounts.py says. Nothing of this process's environment reaches it: no key, no passphrase. Every
+container has the labels `mst-bench.plan` and `mst-bench.folder`; it is removed however it ends.
 """
 
 from __future__ import annotations
 
-import os
 import threading
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-from docker.types import DeviceRequest
+from docker.types import DeviceRequest, LogConfig, Mount
 from requests.exceptions import RequestException
 
 from harness.errors import INTERRUPTED, OK, NonConforming
 from harness.executors.docker_options import DockerOptions
+from harness.executors.log import Log
+from harness.executors.mounts import MOUNTED, cohort_mounts, user
 from harness.folder import Folder
 from harness.machine import device, resources
 from harness.options import Options
@@ -27,8 +29,12 @@ from harness.planning.plan import Plan
 from harness.training.ending import Ending, ending, ending_of_process
 
 ENGINE_GONE = (RequestException, DockerException)
-MOUNTED = Folder(Path("/out"))
-"""The plan's folder, as containers see it."""
+ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
+"""All that a container is told by environment variables, beside what its image sets."""
+TMP = "rw,noexec,nosuid,nodev,size=1g,mode=1777"
+"""/tmp of a container; it counts as its memory."""
+LOGS = LogConfig(type=LogConfig.types.JSON, config={"max-size": "16m", "max-file": "2"})
+"""What the engine keeps of a container's output, until it is removed."""
 PIDS = 4096
 GIB = 2**30
 KILLED = 137
@@ -61,12 +67,12 @@ class Containers:
                 " load or pull it."
             ) from None
 
-    def start(self, command: list[str], slot: int) -> Any:
+    def start(self, command: list[str], slot: int, mounts: Sequence[Mount]) -> Any:
         """A running container; nothing of it is left if it cannot start."""
         # Also an interruption between creation and start must leave nothing.
         container = None
         try:
-            container = self._create(command, self._gpus_of(slot))
+            container = self._create(command, self._gpus_of(slot), mounts)
             container.start()
         except BaseException as error:
             if container is not None:
@@ -98,20 +104,23 @@ class Containers:
         gpu = self.own.gpus[slot % len(self.own.gpus)]
         return [DeviceRequest(device_ids=[gpu], capabilities=[["gpu"]])]
 
-    def _create(self, command: list[str], gpus: list[DeviceRequest]) -> Any:
+    def _create(
+        self, command: list[str], gpus: list[DeviceRequest], mounts: Sequence[Mount]
+    ) -> Any:
         memory = int(self.memory_gib * GIB)
         cores = max(1.0, resources.cores() / self.jobs)
+        uid, gid = user()
         return self.engine.containers.create(
             self.image,
             command,
             labels=self.labels,
-            # No rights, no network, nothing to write to but /out and /tmp.
+            # No rights, no network, nothing to write to but its mounts and /tmp.
             init=True,
-            user=f"{os.getuid()}:{os.getgid()}",
+            user=f"{uid}:{gid}",
             network_mode="none",
             read_only=True,
-            tmpfs={"/tmp": "rw,exec,mode=1777"},
-            volumes={str(self.folder.resolve()): {"bind": str(MOUNTED.path), "mode": "rw"}},
+            tmpfs={"/tmp": TMP},
+            mounts=list(mounts),
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
             # A share of the machine.
@@ -119,7 +128,8 @@ class Containers:
             mem_limit=memory,
             memswap_limit=memory,
             nano_cpus=int(cores * 1e9),
-            environment={"OMP_NUM_THREADS": "1"},
+            log_config=LOGS,
+            environment=ENVIRONMENT,
             device_requests=gpus,
         )
 
@@ -150,9 +160,15 @@ class CohortContainer:
         self.containers = containers
         self.cohort = Folder(containers.folder).cohort(cohort.index)
         command = ["run-cohort", "--plan", str(MOUNTED.plan), "--index", str(cohort.index)]
-        self.container = containers.start([*command, *options.arguments()], slot)
+        mounts = cohort_mounts(containers.folder, cohort)
+        log = Log(self.cohort.log)
+        try:
+            self.container = containers.start([*command, *options.arguments()], slot, mounts)
+        except BaseException:
+            log.close()
+            raise
         self._ended: Ending | None = None
-        self._reader = threading.Thread(target=self._stream, daemon=True)
+        self._reader = threading.Thread(target=self._stream, args=(log,), daemon=True)
         self._reader.start()
 
     def ending(self) -> Ending | None:
@@ -167,11 +183,10 @@ class CohortContainer:
     def kill(self) -> None:
         self.containers.remove(self.container)
 
-    def _stream(self) -> None:
-        with open(self.cohort.log, "ab") as log, suppress(*ENGINE_GONE):
+    def _stream(self, log: Log) -> None:
+        with closing(log), suppress(*ENGINE_GONE):
             for chunk in self.container.logs(stream=True, follow=True):
                 log.write(chunk)
-                log.flush()
 
     def _look(self) -> Ending | None:
         """What the container's state says, and else what the cohort itself left."""

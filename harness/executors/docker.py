@@ -5,21 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import docker
 
+from harness.entries.manifest import read_manifest
 from harness.errors import OK, Incomplete, NonConforming, UserError
 from harness.executors import Executor
-from harness.executors.containers import ENGINE_GONE, MOUNTED, CohortContainer, Containers
+from harness.executors.containers import ENGINE_GONE, CohortContainer, Containers
 from harness.executors.docker_options import DockerOptions
+from harness.executors.mounts import MOUNTED, sealing_mounts
 from harness.executors.supervise import supervise
+from harness.files import write_json
+from harness.folder import Folder
 from harness.machine import device, image
 from harness.machine.provenance import command_line
 from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
+
+OUTPUT_LINES = 100
+"""Lines of a container's output that a sentence repeats at most."""
 
 
 class Docker(Executor):
@@ -69,19 +77,20 @@ class Docker(Executor):
         command = ["seal", "--plan", str(MOUNTED.plan)]
         command += ["--started", repr(started), "--command", command_line()]
 
-        with _engine() as engine:
+        with _engine() as engine, sealing_mounts(folder) as (mounts, scratch):
             containers = Containers(engine, folder, plan, self.own, options)
-            container = containers.start(command, slot=0)
+            container = containers.start(command, 0, mounts)
             try:
                 code = container.wait()["StatusCode"]
-                output = container.logs().decode(errors="replace").strip()
+                output = container.logs(tail=OUTPUT_LINES).decode(errors="replace").strip()
             finally:
                 containers.remove(container)
 
-        if code != OK:
-            raise Incomplete(
-                f"the manifest could not be written in a container (exit code {code}): {output}"
-            )
+            if code != OK:
+                raise Incomplete(
+                    f"the manifest could not be written in a container (exit code {code}): {output}"
+                )
+            write_json(Folder(folder).manifest, asdict(read_manifest(scratch)))
 
 
 @contextmanager

@@ -32,7 +32,7 @@ ANONYMOUS = re.compile(r"/volumes/[0-9a-f]{64}/_data$")
 user named none."""
 
 RUN_LINE = (
-    "docker run --rm --init --gpus all --network none --read-only --tmpfs /tmp"
+    "docker run --rm --init --gpus all --network none --read-only --tmpfs /tmp:size=1g"
     " --user $(id -u):$(id -g) --cap-drop ALL --security-opt no-new-privileges --pids-limit 4096"
     ' -v "$PWD/out":/out mst-bench --suite dmc-hard'
 )

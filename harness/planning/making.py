@@ -15,7 +15,7 @@ from harness.planning.plan import Plan
 from harness.planning.regimes import ResolvedRegime, ResolvedSuite
 from harness.seeding import SUITE_SOURCE
 from leaderboard.formats.network import Network, Size
-from leaderboard.formats.plan import PLAN_SCHEMA, Budget, Own
+from leaderboard.formats.plan import PLAN_SCHEMA, Budget, Evaluation, Own
 from leaderboard.formats.run import Run
 from leaderboard.formats.suite import SUITE_SCHEMA, SuiteReference
 
@@ -64,7 +64,7 @@ def make_plan(resolved: ResolvedSuite, changes: tuple[str, ...] = ()) -> Plan:
         budget=Budget(
             suite.environment_steps, suite.agent_steps, suite.action_repeat, resolved.updates
         ),
-        evaluation=suite.evaluation,
+        evaluation=Evaluation(**asdict(suite.evaluation)),
         observations={task: dict(TASKS[task].observation_spec.keys) for task in suite.tasks},
         runs=tuple(Run(task, regime, seed) for task, seed, regime in runs),
     )

@@ -29,6 +29,17 @@ class Sparsity:
 
 
 @dataclass(frozen=True)
+class Protocol(Evaluation):
+    """The evaluation of a suite: a file states where it differs from these numbers."""
+
+    every: int = 5000
+    episodes: int = 10
+    final_episodes: int = 50
+    fresh_episodes: int = 200
+    environments: int = 10
+
+
+@dataclass(frozen=True)
 class Scale:
     """How much larger than the agent's settings the networks are."""
 
@@ -79,7 +90,7 @@ class Suite:
     """Defaults of sparse modules."""
     scale: Scale = field(default_factory=Scale)
     """Size of the networks, as factors of the settings."""
-    evaluation: Evaluation = field(default_factory=Evaluation)
+    evaluation: Protocol = field(default_factory=Protocol)
     """Evaluation protocol."""
     claims: tuple[Claim, ...] = ()
     """What the suite tests, for a study."""

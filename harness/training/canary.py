@@ -26,9 +26,8 @@ from harness.planning.cohorts import partition
 from harness.planning.making import make_plan
 from harness.planning.plan import Plan
 from harness.planning.regimes import resolve
-from harness.planning.suite import Sparsity, Suite
+from harness.planning.suite import Protocol, Sparsity, Suite
 from harness.training.unit import run_cohort
-from leaderboard.formats.plan import Evaluation
 
 TASK = "cartpole-balance"
 REPEAT = 20
@@ -71,7 +70,7 @@ def short_plan(agent: str) -> Plan:
         action_repeat=REPEAT,
         agent=agent,
         sparsity=Sparsity(interval=settings.rewire_multiple),
-        evaluation=Evaluation(every=steps // 2, episodes=2, final_episodes=2, environments=2),
+        evaluation=Protocol(every=steps // 2, episodes=2, final_episodes=2, environments=2),
         settings=asdict(settings),
     )
     return make_plan(resolve(suite, "canary"))

@@ -23,7 +23,8 @@ class Records:
     def __init__(self, path: Path) -> None:
         """Starts an empty file."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = open(path, "w+b", opener=no_link)  # noqa: SIM115 - open as long as the run lasts
+        # Open as long as the run lasts.
+        self._file = open(path, "w+b", opener=no_link)  # noqa: SIM115
         self.head = CHAIN_START
         self.length = 0
 

@@ -16,13 +16,9 @@ from securesystemslib.signer import CryptoSigner, SSlibKey
 PUBLIC_KEY = re.compile(r"[0-9a-f]{64}")
 PRIME = 2**255 - 19
 """Of the field that Ed25519's coordinates lie in."""
-SMALL_ORDER = (
-    0,
-    1,
-    PRIME - 1,
-    0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
-    0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7,
-)
+ORDER_EIGHT = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+"""y of a point whose order is 8."""
+SMALL_ORDER = (0, 1, PRIME - 1, ORDER_EIGHT, PRIME - ORDER_EIGHT)
 """y of the eight points whose order divides 8. Under such a key anybody can write signatures that
 hold, so it names nobody."""
 

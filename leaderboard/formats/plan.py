@@ -55,16 +55,16 @@ class Budget:
 class Evaluation:
     """When and how a policy is measured; its steps are counted apart from the budget."""
 
-    every: int = 5000
+    every: int
     """Agent steps between evaluations."""
-    episodes: int = 10
+    episodes: int
     """Episodes of each evaluation."""
-    final_episodes: int = 50
+    final_episodes: int
     """Episodes of the final policy, whose mean is the score that a run claims."""
-    fresh_episodes: int = 200
+    fresh_episodes: int
     """Episodes of a re-evaluation, on a stream that nobody knew before: their mean is the score
     from L1 on."""
-    environments: int = 10
+    environments: int
     """Evaluation environments of each run (`eval_envs`); divides all episode counts."""
 
     def __post_init__(self) -> None:

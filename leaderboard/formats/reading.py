@@ -16,15 +16,18 @@ def read_limited(path: Path, limit: int, called: str) -> bytes:
     """
     # Without O_NONBLOCK, opening a pipe would wait until somebody writes into it.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise DocumentError(f"{called}: is not a regular file")
 
         # The size comes first: a sparse file of terabytes takes no room on a disk.
         if status.st_size > limit:
             raise DocumentError(f"{called}: has {status.st_size} bytes, at most {limit} are read")
-        content = file.read(limit + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(limit + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > limit:
         raise DocumentError(f"{called}: grew while it was read, at most {limit} bytes are read")
     return content

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from leaderboard.formats import envelope, strict_json
+from leaderboard.formats.keys import KeyFileError
 from leaderboard.formats.reading import read_limited
 from leaderboard.formats.statement import Signer, Statement, read_statement
 from leaderboard.formats.trust import Role, load_trust
@@ -59,6 +60,8 @@ def read_signed(
         name = None
         if trust is not None:
             name = load_trust(trust).name_of(signer.public_key, role)
+    except KeyFileError:
+        raise  # the trust file's mistake, not the statement's
     except ValueError as error:
         raise SignedError(f"{path}: {error}") from None
     return Signed(statement, name)

@@ -12,12 +12,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, MaxNLocator
-
 from leaderboard.pages.curves import Band, Panel
+from leaderboard.pages.mpl import Axes, EngFormatter, Figure, MaxNLocator, style
 from leaderboard.statistics.scores import Scored, counting
 from leaderboard.statistics.stats import mean_interval, profile
 
@@ -194,7 +190,7 @@ def _dash(order: list[str], regime: str) -> Dash:
 def _svg(draw: Callable[[Axes], None], ident: str, size: tuple[float, float]) -> str:
     """What `draw` draws, `size` inches large, as an SVG element whose ids begin with `ident`."""
     # A fixed salt, and no date: the same drawing has the same bytes.
-    with mpl.rc_context({**STYLE, "svg.hashsalt": ident}):
+    with style({**STYLE, "svg.hashsalt": ident}):
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.add_subplot()
         axes.xaxis.set_major_locator(MaxNLocator(5))

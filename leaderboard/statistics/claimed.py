@@ -23,12 +23,13 @@ import numpy as np
 
 from leaderboard.statistics import resampled
 
-LEVEL_GROUPS = 0.004
+LEVEL_GROUPS = 0.003
 """Chance that an honest entry is refused for any of its groups."""
 LEVEL_RUNS = 0.001
 """Chance that an honest entry is refused for any of its single runs."""
 LEVEL = LEVEL_GROUPS + LEVEL_RUNS
-"""Chance that an honest entry is refused."""
+"""Chance that an honest entry is refused. It is approximate: benchmarks/reeval_power.py measured at
+most 0.005 for normal, skewed, bimodal and rarely falling policies."""
 FAR = 0.1
 """Share of the task's range by which a single run must differ to count."""
 LARGEST = 1e12

@@ -5,11 +5,25 @@ import pytest
 from helpers.forgery import Forgery
 from helpers.runs import finished_run, made_once
 
+EPISODES = ("evaluation.final_episodes=10", "evaluation.fresh_episodes=30")
+"""So many that a claim of another score is no chance."""
+ENVIRONMENTS = ("evaluation.episodes=10", "evaluation.environments=10")
+
+
+@pytest.fixture(scope="session")
+def real_entry(tiny_suite, shared):
+    """The signed entry of a real run: one seed of four regimes."""
+
+    def make():
+        return finished_run(tiny_suite, shared / "attacked", *EPISODES, *ENVIRONMENTS)
+
+    return made_once(shared, "attacked-entry", make)
+
 
 @pytest.fixture
-def forgery(tiny_entry, tmp_path):
-    """A copy of a real entry of one seed and four regimes, to be forged."""
-    return Forgery(tiny_entry, tmp_path)
+def forgery(real_entry, tmp_path):
+    """A copy of a real entry, to be forged."""
+    return Forgery(real_entry, tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -26,5 +40,4 @@ def two_seeds(tiny_suite, shared):
 @pytest.fixture
 def pair(two_seeds, tmp_path):
     """A baseline and a candidate, both to be forged."""
-    sides = (tmp_path / "baseline", tmp_path / "candidate")
-    return [Forgery(two_seeds, side) for side in sides]
+    return [Forgery(two_seeds, tmp_path / side) for side in ("baseline", "candidate")]

@@ -104,6 +104,29 @@ def test_every_file_is_as_it_was_built():
     assert re.fullmatch(r"\d{4,} \[\]\n", done.stdout), done
 
 
+LIST_ROMS = """
+cd /opt/mst-bench/lib/python3.11/site-packages/envpool_assets/atari/roms && ls -A
+find / -xdev -type f \\( -path '*/roms/*' -o -iname '*.a26' -o -iname '*.rom' \\) ! -name '*.py*'
+"""
+
+
+def test_it_carries_no_rom():
+    """104 of them come with a default dependency; EnvPool lists their folder when imported."""
+    done = docker("run", "--rm", *HARDENED, "--entrypoint", "sh", image(), "-c", LIST_ROMS)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_neither_variables_nor_the_working_folder_decide_what_is_imported(tmp_path):
+    folder = tmp_path / "stranger"
+    folder.mkdir()
+    for name in ("typer.py", "sitecustomize.py", "numpy.py", "matplotlibrc"):
+        (folder / name).write_text("raise SystemExit('a module of the stranger ran')\n")
+    there = ("-v", f"{folder}:/stranger:ro", "--workdir", "/stranger", "-e", "PYTHONPATH=/stranger")
+    done = container("list", "suites", options=there)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "dmc-hard" in done.stdout
+
+
 def test_a_changed_file_is_noticed():
     changed = f"mst-bench-changed:{os.getpid()}"
     name = f"mst-bench-changing-{os.getpid()}"

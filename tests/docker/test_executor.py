@@ -39,6 +39,7 @@ def test_two_cohorts_in_containers_one_killed_give_what_processes_give(tiny_suit
         assert hardening["ReadonlyRootfs"]
         assert hardening["NetworkMode"] == "none"
         assert hardening["CapDrop"] == ["ALL"]
+        assert hardening["LogConfig"]["Config"] == {"max-size": "16m", "max-file": "2"}
         victims[0].kill()
         _, errors = running.communicate(timeout=300)
 
@@ -56,6 +57,48 @@ def test_two_cohorts_in_containers_one_killed_give_what_processes_give(tiny_suit
     assert manifest.image.content_sha256 == digest
     faults = [json.loads(path.read_text()) for path in folder.glob("cohorts/*/faults.json")]
     assert "its container was killed (exit code 137)" in json.dumps(faults)
+
+
+LOOK_AROUND = """
+for path in /out/plan.json /out/cohorts.json /out/new /out/runs/new /etc/new; do
+  touch $path 2> /dev/null && echo wrote $path
+done
+for path in /out/* /out/cohorts/* /out/runs/*/*/*; do echo $path; done
+for path in /out/cohorts/* /out/runs/*/*/*; do touch $path/new && rm $path/new; done
+cp /bin/true /tmp/true && /tmp/true 2> /dev/null && echo ran from /tmp
+[ $(id -u) = 0 ] && echo is root
+env | grep secret
+true
+"""
+SEEN = [
+    "/out/cohorts",
+    "/out/cohorts.json",
+    "/out/plan.json",
+    "/out/runs",
+    "/out/suite.json",
+    "/out/cohorts/0",
+    "/out/runs/cartpole-swingup/dense/0",
+    "/out/runs/cartpole-swingup/sst/0",
+]
+"""All that the container of cohort 0 sees of the plan folder."""
+
+
+def test_a_cohort_sees_and_writes_what_is_its_own(tiny_suite, out):
+    secrets = {"MST_BENCH_PASSPHRASE": "secret", "MST_BENCH_TRUST": "/secret"}
+    checkpoints = ("--checkpoint-seconds", "0")
+    with started(*run_of_two(tiny_suite, *in_containers(out), *checkpoints), **secrets) as running:
+        wait_for_step(out, 20)
+        (first,) = [each for each in ours(out) if index_of(each) == "0"]
+        code, output = first.exec_run(["sh", "-c", LOOK_AROUND])
+        _, errors = running.communicate(timeout=300)
+    assert (code, output.decode().split("\n")[:-1]) == (0, SEEN)
+    assert running.returncode == 0, errors
+
+
+def index_of(container):
+    """The number of the cohort that a container carries out."""
+    words = container.attrs["Config"]["Cmd"]
+    return words[words.index("--index") + 1]
 
 
 def test_ctrl_c_saves_in_containers_and_the_same_command_goes_on(tiny_suite, out):

@@ -197,15 +197,15 @@ class Carrier:
 
 
 def supervised(folder, *endings, retries=1):
-    """What `supervise` says of one cohort that ends in these ways, one after the other."""
+    """The errors of one cohort that ends in these ways, one after the other, by code and words."""
     remaining = list(endings)
-    reasons = supervise.supervise(
+    errors = supervise.supervise(
         folder,
         [Cohort(0, "cartpole-swingup", ())],
         Options(device="cpu", retries=retries),
         lambda cohort, slot, options: Carrier(remaining.pop(0)),
     )
-    return reasons, remaining
+    return [(error.code, error.reason) for error in errors], remaining
 
 
 KILLED = ending(-9, "killed", "its process was ended by SIGKILL.")
@@ -216,9 +216,10 @@ KILLED = ending(-9, "killed", "its process was ended by SIGKILL.")
     [
         ([ending(0, "finished")], []),
         ([KILLED, ending(0, "finished")], []),
-        ([KILLED, KILLED], ["cohort 0: its process was ended by SIGKILL."]),
-        ([ending(3, "fault", "gave up.")], ["cohort 0: gave up."]),
-        ([ending(7, "nonconforming", "no card.")], ["cohort 0: no card."]),
+        ([KILLED, KILLED], [(3, "cohort 0: its process was ended by SIGKILL.")]),
+        ([ending(3, "fault", "gave up.")], [(3, "cohort 0: gave up.")]),
+        ([ending(7, "nonconforming", "no card.")], [(7, "cohort 0: no card.")]),
+        ([ending(2, "user error", "broken.")], [(2, "cohort 0: broken.")]),
     ],
 )
 def test_only_what_was_killed_is_started_again(tmp_path, endings, reasons):
@@ -226,9 +227,9 @@ def test_only_what_was_killed_is_started_again(tmp_path, endings, reasons):
 
 
 def test_after_a_bug_the_sentence_names_the_output(tmp_path):
-    (sentence,), _ = supervised(tmp_path, ending(1, "internal", "ZeroDivisionError: by zero."))
+    (error,), _ = supervised(tmp_path, ending(1, "internal", "ZeroDivisionError: by zero."))
     log = Folder(tmp_path).cohort(0).log
-    assert sentence == f"cohort 0: ZeroDivisionError: by zero. Its output is in {log}."
+    assert error == (1, f"cohort 0: ZeroDivisionError: by zero. Its output is in {log}.")
 
 
 def test_a_cohort_that_another_process_has_is_not_started(tmp_path):
@@ -236,6 +237,7 @@ def test_a_cohort_that_another_process_has_is_not_started(tmp_path):
     lease.parent.mkdir(parents=True)
     with open(lease, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        (sentence,), remaining = supervised(tmp_path, Ending("", 0, "finished", ""))
+        ((code, sentence),), remaining = supervised(tmp_path, Ending("", 0, "finished", ""))
+    assert code == 3
     assert "another process is carrying out this cohort" in sentence
     assert len(remaining) == 1

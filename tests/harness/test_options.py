@@ -4,15 +4,14 @@ import subprocess
 import sys
 
 import pytest
-from typer.main import get_command
-from typer.testing import CliRunner
 
 from harness import run as harness_run
 from harness.cli import options as cli_options
-from harness.cli.main import app
+from harness.cli.main import program
 from harness.errors import Incomplete, UserError
 from harness.executors import EXECUTORS, executor
 from harness.options import ExecutorOptions, Options, options_of
+from helpers.program import call
 
 OTHERS = Options(
     device="cpu",
@@ -31,7 +30,7 @@ OTHERS = Options(
 
 def parsed(command, arguments):
     """The parameters of a command as the command line understands them."""
-    return get_command(app).commands[command].make_context("x", list(arguments)).params
+    return program().commands[command].make_context("x", list(arguments)).params
 
 
 @pytest.fixture
@@ -46,7 +45,10 @@ def requested(monkeypatch):
     monkeypatch.setattr(harness_run, "execute", execute)
 
     def request_of(*arguments, **variables):
-        CliRunner().invoke(app, ["run", *arguments], env=variables, auto_envvar_prefix="MST_BENCH")
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            assert call("run", *arguments).returncode == 3
         return requests.pop()
 
     return request_of
@@ -99,7 +101,7 @@ def test_an_executor_takes_its_own_options_and_says_them_in_the_help(name):
     chosen = executor(name, {option.field: option.default for option in group})
     assert chosen.gpus >= 1
     assert all(callable(getattr(chosen, method)) for method in ("choose_device", "execute", "seal"))
-    help_text = CliRunner().invoke(app, ["run", "--help"], env={"COLUMNS": "120"}).stdout
+    help_text = call("run", "--help").stdout
     assert all(option.flag.names[-1] in help_text for option in group)
     assert (f"Options of --executor {name}" in help_text) == bool(group)
 

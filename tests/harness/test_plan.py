@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from agents.sparsity.regime import REGIMES
 from harness.entries.entry import write_entry
 from harness.errors import UserError
 from harness.planning import regimes
@@ -31,6 +32,20 @@ def test_every_shipped_suite_reads_and_plans(name):
     assert suite.suite == name
     assert len(plan.runs) == len(suite.tasks) * len(suite.regimes) * suite.seeds
     assert plan.budget.updates["critic"] == plan.budget.agent_steps - plan.settings["warmup"]
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_regime_keeps_its_own_network_in_every_suite(name):
+    """`stock` trained T6, T6, T5 in every suite but its own, and was called MR.Q as published."""
+    define = load(name).suite.define
+    regimes = ",".join([*REGIMES, *define])
+    resolved = load(name, (f"regimes=[{regimes}]", "claims=[]"))
+    plan = make_plan(resolved)
+    assert REGIMES["stock"].blocks == {"encoder": "T4", "critic": "T4", "actor": "T3"}
+    for run in plan.runs:
+        own = REGIMES[run.regime].blocks if run.regime in REGIMES else define[run.regime]
+        named = own if run.regime in REGIMES else own.get("blocks", {})
+        assert plan.blocks_of(run) == {**resolved.blocks, **named}, run.regime
 
 
 def test_dmc_hard_is_the_published_protocol():

@@ -64,6 +64,12 @@ def failed(verdict):
     return verdict.checks[-1].name
 
 
+def check_of(verdict, name):
+    """The check of a name."""
+    (check,) = (check for check in verdict.checks if check.name == name)
+    return check
+
+
 def forge_returns(folder, change_returns, manifest=None):
     """Signs a folder again with other final returns, all that follows from them made to fit.
 

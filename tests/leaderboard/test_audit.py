@@ -120,7 +120,12 @@ def test_one_more_weight_than_the_regime_keeps_is_found(entry, follow):
     if follow:
         run.rechain("actor")
         run.result["weights"]["actor"]["active"] += 1
-    refused(run.sign(), "its last masks keep" if follow else "does not begin and end at the masks")
+    refused(
+        run.sign(),
+        "actor: the last masks of policy.0.weight keep [99]"
+        if follow
+        else "does not begin and end at the masks",
+    )
 
 
 def test_a_dense_run_in_place_of_a_sparse_one_is_found(entry):
@@ -128,7 +133,7 @@ def test_a_dense_run_in_place_of_a_sparse_one_is_found(entry):
     liar.tensors, liar.chains = dense.tensors, dense.chains
     for name in ("weights", "mask_first", "mask_last"):
         liar.result[name] = dense.result[name]
-    refused(liar.sign(), "its first masks keep")
+    refused(liar.sign(), "actor: the first masks of policy.0.weight keep [256] weights, planned 98")
 
 
 def test_a_static_run_in_place_of_a_dynamic_one_is_found(entry):
@@ -136,7 +141,7 @@ def test_a_static_run_in_place_of_a_dynamic_one_is_found(entry):
     liar.tensors, liar.chains = static.tensors, static.chains
     for name in ("weights", "mask_first", "mask_last", "rewires"):
         liar.result[name] = static.result[name]
-    refused(liar.sign(), "encoder: was rewired 0 times, its regime rewires 5 times")
+    refused(liar.sign(), "actor: was rewired 0 times, its regime rewires 5 times")
 
 
 def test_rewires_that_the_chain_does_not_hold_are_found(entry):
@@ -156,17 +161,40 @@ def test_weights_moved_from_one_layer_to_another_are_found(entry):
         if value == 0:
             run.weight("actor", layer).reshape(-1)[position] = 0.0
     run.rechain("actor")
-    refused(run.sign(), "actor: a layer has another number of active weights")
+    refused(run.sign(), "actor: the last masks of policy.0.weight keep")
+
+
+def test_tensors_that_are_absent_for_some_runs_alone_are_refused(entry):
+    """They would hide those of one regime."""
+    verdict = Run(entry, "mst").sign_files(dict.fromkeys(TENSORS))
+    refused(verdict, "absent for 1 of 4 runs")
 
 
 def test_absent_tensors_are_said_and_refused_if_complete_is_asked(entry):
-    verdict = Run(entry, "mst").sign_files(dict.fromkeys(TENSORS))
+    for regime in ("dense", "sst", "dst", "mst"):
+        verdict = Run(entry, regime).sign_files(dict.fromkeys(TENSORS))
     assert verdict.accepted
-    assert (tensors(verdict).status, tensors(verdict).detail) == (
-        "unknown",
-        "absent, not checked, for 1 of 4 runs",
-    )
-    refused(verify(entry, complete=True), "absent for 1 runs")
+    assert (tensors(verdict).status, tensors(verdict).detail) == ("unknown", "absent, not checked")
+    refused(verify(entry, complete=True), "absent for 4 of 4 runs")
+
+
+def test_a_static_mask_that_moved_is_found(entry):
+    """Last masks elsewhere than the first ones, as many weights, and not a single rewire."""
+    run = Run(entry, "sst")
+    mask = run.mask("last", "critic", "q.0")
+    bits = np.unpackbits(mask)
+    size = run.weight("critic", "q.0").size
+    dead, alive = (np.flatnonzero(bits[: size // 2] == value)[0] for value in (0, 1))
+    bits[[dead, alive]] = [1, 0]
+    mask[:] = np.packbits(bits)
+    run.weight("critic", "q.0").reshape(-1)[alive] = 0.0
+    run.rechain("critic")
+    refused(run.sign(), "critic: the chain of digests does not begin and end at the masks")
+
+    # Nor does a chain from one to the other help: a static module has none.
+    run.chains["critic"].insert(0, run.result["mask_first"]["critic"])
+    run.result["rewires"]["critic"] = 1
+    refused(run.sign(), "critic: its masks changed, which its regime never does")
 
 
 def test_a_part_of_the_tensors_is_not_enough(entry):
@@ -183,6 +211,9 @@ def test_a_part_of_the_tensors_is_not_enough(entry):
 @pytest.mark.parametrize("name", TENSORS)
 def test_bytes_that_are_no_tensors_are_refused(entry, name, content):
     assert failed(Run(entry, "sst").sign_files({name: content})) == "tensors"
+
+
+CRITIC = "does not hold exactly the critic's tensors, by name, shape and type"
 
 
 @pytest.mark.parametrize(
@@ -202,18 +233,42 @@ def test_bytes_that_are_no_tensors_are_refused(entry, name, content):
         (MASKS, lambda t: t.update({k: v[:-1] for k, v in t.items()}), "bits"),
         (MASKS, lambda t: t.update({k: np.zeros((), np.float32) for k in t}), "bits"),
         (
-            "critic.safetensors",
-            lambda t: t.update({k: v[0] for k, v in t.items()}),
-            "does not hold the critic's weights",
+            MASKS,
+            lambda t: t.update({"first/value/q.0.weight": np.zeros(1, np.uint8)}),
+            "and no others",
         ),
+        ("critic.safetensors", lambda t: t.update({k: v[0] for k, v in t.items()}), CRITIC),
+        ("critic.safetensors", lambda t: t.update({k: v[:1] for k, v in t.items()}), CRITIC),
+        ("critic.safetensors", lambda t: t.update({"q.0.bias": t["q.0.bias"][..., :-1]}), CRITIC),
+        ("critic.safetensors", lambda t: t.pop("q.0.bias"), CRITIC),
+        ("critic.safetensors", lambda t: t.update({"q.7": t.pop("q.0.weight")}), CRITIC),
+        ("critic.safetensors", lambda t: t.update({"hidden": np.ones(9, np.float32)}), CRITIC),
         (
-            "actor.safetensors",
-            lambda t: t.clear(),
-            "does not hold the actor's",
+            "critic.safetensors",
+            lambda t: t.update({k: v.astype(np.float64) for k, v in t.items()}),
+            CRITIC,
         ),
+        ("actor.safetensors", lambda t: t.clear(), "does not hold exactly the actor's tensors"),
     ],
 )
 def test_tensors_of_another_shape_are_refused(entry, file, change, sentence):
     run = Run(entry, "sst")
     change(run.tensors[file])
     refused(run.sign(), sentence)
+
+
+def test_weights_that_are_no_numbers_are_refused_of_a_run_that_finished(entry):
+    run = Run(entry, "dense")
+    run.weight("actor", "policy.0")[0, 0, 0] = np.nan
+    refused(run.sign(), "actor: has weights that are not finite, and its run finished")
+
+
+def test_metadata_that_no_mask_has_are_refused(entry):
+    run = Run(entry, "sst")
+    weights = save(run.tensors["actor.safetensors"], metadata={"note": "x"})
+    masks = save(run.tensors[MASKS], metadata={"digests": "{}"})
+    refused(Run(entry, "sst").sign_files({"actor.safetensors": weights}), "the actor's tensors")
+    refused(
+        run.sign_files({"actor.safetensors": save(run.tensors["actor.safetensors"]), MASKS: masks}),
+        "are of other modules than the plan's",
+    )

@@ -7,6 +7,7 @@ import json
 import shutil
 
 import pytest
+import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -14,9 +15,10 @@ from harness.files import digest_bytes, dump_json
 from helpers.forge import name_signer, redigest, signed, statement_of
 from helpers.fuzz import DOCUMENTS, FUZZ, PATHS, SLOW_FUZZ, VALUES, reads_or_refuses, replaced
 from helpers.statements import MODULES, reeval_bytes, release_bytes, stated
+from helpers.trust import trust_bytes, trusted
 from leaderboard.formats import envelope, keys
 from leaderboard.formats.document import DocumentError, convert
-from leaderboard.formats.records import EvaluationRecord, read_evaluations
+from leaderboard.formats.records import EvaluationRecord, learning_curves
 from leaderboard.formats.reeval import read_reeval
 from leaderboard.formats.release import read_release
 from leaderboard.formats.run import Run
@@ -24,6 +26,7 @@ from leaderboard.formats.schema import RUN_SCHEMA, run_defects, schema_defects
 from leaderboard.formats.signed import SignedError
 from leaderboard.formats.strict_json import parse
 from leaderboard.formats.suite import Claim
+from leaderboard.formats.trust import load_trust
 from leaderboard.pages.charts import lines
 from leaderboard.pages.curves import diagnostics_panels, returns_panel
 from leaderboard.statistics.claims import findings
@@ -84,7 +87,13 @@ def test_any_signed_statement_gets_a_verdict(tiny_entry, copied_entry, path, val
 @example(path=[], value=None)
 def test_any_signed_regimes_get_a_verdict(tiny_entry, copied_entry, path, value):
     plan = json.loads((tiny_entry.parent / "plan.json").read_bytes())
-    changed = json.dumps(plan | {"regimes": replaced(plan["regimes"], path, value)}).encode()
+    forged = plan | {"regimes": replaced(plan["regimes"], path, value)}
+
+    # In canonical form where there is one, so that more than the form is read.
+    try:
+        changed = rfc8785.dumps(forged)
+    except rfc8785.CanonicalizationError:
+        changed = json.dumps(forged).encode()
     (copied_entry.parent / "plan.json").write_bytes(changed)
 
     digest = digest_bytes(changed)
@@ -133,10 +142,9 @@ def test_a_re_evaluation_reads_or_is_refused_in_words(tmp_path, content, properl
 @example(ORIGINAL)
 def test_a_trust_file_reads_or_is_refused(tmp_path, content):
     path = tmp_path / "trust.json"
-    known = [{"name": "me", "public_key": keys.one_use_key().public_hex}]
-    original = json.dumps({"schema": keys.TRUST_SCHEMA, "keys": known}).encode()
+    original = trust_bytes(trusted(keys.one_use_key()))
     path.write_bytes(original if content is ORIGINAL else content)
-    reads_or_refuses(lambda: keys.load_trust(path), content is ORIGINAL, keys.KeyFileError)
+    reads_or_refuses(lambda: load_trust(path), content is ORIGINAL, keys.KeyFileError)
 
 
 @FUZZ
@@ -158,15 +166,13 @@ def test_a_schema_check_takes_an_original(tiny_entry):
 @example([3], 10**400)
 @example([6, 0], 1e300)
 @example([6, 0], -1e300)
-def test_curves_of_forged_records_are_drawn_or_left_out(tiny_entry, tmp_path, path, value):
+def test_curves_of_forged_records_are_drawn_or_left_out(tiny_entry, path, value):
     records = tiny_entry.parent / "runs/cartpole-swingup/sst/0/records.jsonl"
     record = json.loads(records.read_text().splitlines()[-2])
-    forged = tmp_path / "runs/t/r/0/records.jsonl"
-    forged.parent.mkdir(parents=True, exist_ok=True)
     lines_of_it = [replaced(record, path, value), value]
-    forged.write_text("".join(json.dumps(line) + "\n" for line in lines_of_it))
+    forged = "".join(json.dumps(line) + "\n" for line in lines_of_it).encode()
 
-    recorded = read_evaluations(tmp_path, [Run("t", "r", 0)])
+    recorded = learning_curves([Run("t", "r", 0)], lambda name: forged)
     panels = [returns_panel(recorded), *diagnostics_panels(recorded, MODULES)[:1]]
     assert path or all(panel.curves for panel in panels), "the original is drawn"
     for panel in panels:
@@ -205,7 +211,10 @@ EVALUATION = EvaluationRecord(
 def test_forged_claims_get_a_verdict_or_are_refused_in_words(claims, scores):
     regimes = ["dense", "dense", "mst", "mst"]
     pairs = zip(regimes, scores, strict=True)
-    runs = [stated(regime, seed, score) for seed, (regime, score) in enumerate(pairs)]
+    runs = [
+        stated(regime, seed, score, status="failed" if score is None else "finished")
+        for seed, (regime, score) in enumerate(pairs)
+    ]
     try:
         typed = convert(tuple[Claim, ...], claims, "suite.json: claims")
     except DocumentError as error:

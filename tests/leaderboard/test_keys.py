@@ -1,4 +1,4 @@
-"""Keys: made once, kept private, read with care."""
+"""Keys: made once, kept private, read with care; and which public ones are taken."""
 
 import os
 import stat
@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from leaderboard.formats import keys
-from leaderboard.formats.keys import KeyFileError
+from leaderboard.formats.keys import KeyFileError, check_public_key
 
 
 def test_a_key_is_private_and_never_overwritten(tmp_path):
@@ -70,28 +70,77 @@ def test_a_key_of_another_algorithm_and_a_file_that_is_none_are_refused(tmp_path
         keys.load(tmp_path / "junk")
 
 
-V1 = '"schema": "urn:mst-bench:trust:v1"'
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        "",
-        "[]",
-        "{}",
-        f'{{{V1}, "keys": 3}}',
-        f'{{{V1}, "keys": [{{"name": "x"}}]}}',
-        f'{{{V1}, "keys": [{{"public_key": "zz"}}]}}',
-    ],
-)
-def test_a_bad_trust_file_is_one_sentence(tmp_path, document):
-    path = tmp_path / "trust.json"
-    path.write_text(document)
-    with pytest.raises(KeyFileError, match=r"trust\.json"):
-        keys.load_trust(path)
-
-
 def test_a_key_id_is_the_digest_of_the_public_key():
     key = keys.one_use_key()
     assert keys.key_id(key.public_hex) == key.key_id
     assert len(bytes.fromhex(key.key_id)) == 32
+
+
+# -- which public keys are taken --
+
+PRIME = 2**255 - 19
+CURVE = -121665 * pow(121666, -1, PRIME) % PRIME
+"""d of the curve -x^2 + y^2 = 1 + d x^2 y^2 (RFC 8032, 5.1)."""
+
+
+def point(y):
+    """A point of the curve with this y, (x, y)."""
+    x_squared = (y * y - 1) * pow(CURVE * y * y + 1, -1, PRIME) % PRIME
+    x = pow(x_squared, (PRIME + 3) // 8, PRIME)
+    if (x * x - x_squared) % PRIME:
+        x = x * pow(2, (PRIME - 1) // 4, PRIME) % PRIME
+    assert (x * x - x_squared) % PRIME == 0, "there is such a point"
+    return x, y
+
+
+def added(left, right):
+    """The sum of two points."""
+    (x1, y1), (x2, y2) = left, right
+    product = CURVE * x1 * x2 * y1 * y2
+    x3 = (x1 * y2 + x2 * y1) * pow(1 + product, -1, PRIME)
+    y3 = (y1 * y2 + x1 * x2) * pow(1 - product, -1, PRIME)
+    return x3 % PRIME, y3 % PRIME
+
+
+def encoded(y, sign=0):
+    """The public key that spells y and the sign of x."""
+    return (y + (sign << 255)).to_bytes(32, "little").hex()
+
+
+@pytest.mark.parametrize("y", keys.SMALL_ORDER)
+@pytest.mark.parametrize("sign", [0, 1])
+def test_a_key_under_which_anybody_can_sign_is_refused(y, sign):
+    """Eight times such a point is the identity, so a signature says nothing of its key."""
+    multiple = point(y)
+    for _ in range(3):
+        multiple = added(multiple, multiple)
+    assert multiple == (0, 1)
+    with pytest.raises(ValueError, match="point of small order"):
+        check_public_key(encoded(y, sign))
+
+
+def test_there_are_eight_points_of_small_order():
+    points = set[tuple[int, int]]()
+    for y in keys.SMALL_ORDER:
+        x, _ = point(y)
+        points |= {(x, y), (-x % PRIME, y)}
+    assert len(points) == 8
+
+
+@pytest.mark.parametrize("y", [PRIME, PRIME + 1, PRIME + 18])
+@pytest.mark.parametrize("sign", [0, 1])
+def test_a_second_spelling_of_a_key_is_refused(y, sign):
+    """y and y + p are one point, which would have two ids."""
+    with pytest.raises(ValueError, match="not the canonical encoding"):
+        check_public_key(encoded(y, sign))
+
+
+@pytest.mark.parametrize("spell", [str.upper, lambda key: key[2:], lambda key: f"{key}00"])
+def test_a_key_is_spelled_in_64_small_digits(spell):
+    with pytest.raises(ValueError, match="64 hexadecimal digits in small letters"):
+        check_public_key(spell(f"ab{keys.one_use_key().public_hex[2:]}"))
+
+
+def test_every_key_that_is_made_is_taken():
+    for _ in range(20):
+        check_public_key(keys.one_use_key().public_hex)

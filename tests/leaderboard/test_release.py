@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from helpers.forge import failed, resign
+from helpers.forge import failed, resign, restate
 from helpers.statements import CONTENT, release_bytes
+from helpers.trust import trust_file, trusted
 from leaderboard.formats import envelope, keys
 from leaderboard.formats.keys import KeyFileError
 from leaderboard.formats.release import read_release
@@ -34,17 +35,21 @@ def release(tmp_path, maintainer):
 @pytest.fixture
 def trust(tmp_path, maintainer):
     """The path of a trust file that knows the maintainer alone."""
-    path = tmp_path / "trust.json"
-    known = [{"name": "maintainer", "public_key": maintainer.public_hex}]
-    path.write_text(json.dumps({"schema": "urn:mst-bench:trust:v1", "keys": known}))
-    return path
+    return trust_file(tmp_path, trusted(maintainer, "maintainer"))
 
 
 @pytest.fixture
 def from_image(entry, maintainer):
     """An entry that says it comes from the image that `release` releases."""
     image = {"variant": "cpu", "content_sha256": CONTENT}
-    assert resign(entry, lambda s: s["predicate"].update(image=image), maintainer).accepted
+    manifest = json.loads((entry.parent / "manifest.json").read_bytes()) | {"image": image}
+    change = restate(entry, "manifest.json", json.dumps(manifest).encode())
+
+    def both(statement):
+        change(statement)
+        statement["predicate"].update(image=image)
+
+    assert resign(entry, both, maintainer).accepted
     return entry
 
 
@@ -58,8 +63,14 @@ def test_an_entry_of_the_released_image_is_known(from_image, release, trust):
     assert image_check(verify(from_image))[0] == "unknown"
     assert image_check(verify(from_image, trust, release())) == (
         "passed",
-        "release 0.1.0 (cpu), commit aaaaaaaaaaaa",
+        "release 0.1.0 (cpu), commit aaaaaaaaaaaa, by maintainer",
     )
+
+
+def test_without_a_trust_file_a_release_says_nothing(from_image, release):
+    status, detail = image_check(verify(from_image, None, release(keys.one_use_key())))
+    assert status == "unknown"
+    assert "no --trust file was given" in detail
 
 
 @pytest.mark.parametrize("changes", [{"content_sha256": "b" * 64}, {"variant": "cuda"}])
@@ -76,13 +87,6 @@ def test_a_release_by_a_stranger_does_not_vouch(from_image, release, trust):
 def test_an_entry_from_elsewhere_is_not_vouched_for(tiny_entry, release):
     assert image_check(verify(tiny_entry)) == ("unknown", "not from a reference image")
     assert failed(verify(tiny_entry, None, release())) == "image"
-
-
-def test_a_ranked_entry_must_come_from_an_image(from_image, maintainer):
-    def rank(statement):
-        statement["predicate"].update(image=None, ranked=True)
-
-    assert failed(resign(from_image, rank, maintainer)) in ("plan", "image")
 
 
 def test_a_changed_release_is_refused(release):

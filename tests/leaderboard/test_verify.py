@@ -3,13 +3,15 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
+from dataclasses import asdict
 
 import pytest
 
-from helpers.forge import failed, resign, restate, statement_of, table_of
+from harness.entries.entry import missing
+from helpers.forge import check_of, failed, resign, restate, statement_of, table_of
+from helpers.trust import trust_file, trusted
 from leaderboard.formats import keys
-from leaderboard.formats.run import score
+from leaderboard.formats.run import Run, score
 from leaderboard.verification.checks import Check, Verdict
 from leaderboard.verification.verify import CHECKS, verify
 
@@ -35,6 +37,29 @@ def raise_returns(statement):
         run["score"] = score(run["final_returns"])
 
 
+def list_file(statement, name):
+    """One more file is listed."""
+    statement["subject"].append({"name": name, "digest": {"sha256": "0" * 64}})
+
+
+def leave_out(statement, ending):
+    """Files of this ending are not listed."""
+    subjects = statement["subject"]
+    statement["subject"] = [each for each in subjects if not each["name"].endswith(ending)]
+
+
+def call_missing(statement):
+    """A run that has files states what a missing one does."""
+    run = run_of(statement)
+    statement["predicate"]["runs"][0] = asdict(
+        missing(Run(run["task"], run["regime"], run["seed"]), None)
+    )
+
+
+FOLDER = "runs/cartpole-swingup/sst/0"
+DIVERGED = {"kind": "agent", "reason": "diverged", "agent_step": 3}
+
+
 @pytest.mark.parametrize(
     ("check", "change"),
     [
@@ -50,45 +75,39 @@ def raise_returns(statement):
                 or s.update(subject=7)
             ),
         ),
-        ("signature", lambda s: s["predicate"]["signer"].update(key_id="0" * 64)),
-        (
-            "files",
-            lambda s: s["subject"].append({"name": "../tiny", "digest": {"sha256": "0" * 64}}),
-        ),
-        (
-            "files",
-            lambda s: s["subject"].append({"name": "absent.json", "digest": {"sha256": "0" * 64}}),
-        ),
-        (
-            "files",
-            lambda s: s["subject"].append({"name": "x" * 299, "digest": {"sha256": "0" * 64}}),
-        ),
-        ("files", lambda s: s["subject"].append(s["subject"][0])),
-        (
-            "files",
-            lambda s: s.update(subject=[x for x in s["subject"] if x["name"] != "plan.json"]),
-        ),
+        ("statement", lambda s: s["predicate"]["signer"].update(key_id="0" * 64)),
+        ("files", lambda s: list_file(s, "../tiny")),
+        ("files", lambda s: list_file(s, "absent.json")),
+        ("files", lambda s: list_file(s, "x" * 299)),
+        ("files", lambda s: list_file(s, f"{FOLDER}/notes.txt")),
+        ("files", lambda s: list_file(s, f"{FOLDER}/../sst/0/result.json")),
+        ("documents", lambda s: s["subject"].append(s["subject"][0])),
+        ("documents", lambda s: leave_out(s, "plan.json")),
+        ("documents", lambda s: leave_out(s, "suite.json")),
+        ("documents", lambda s: leave_out(s, "manifest.json")),
+        ("documents", lambda s: leave_out(s, "results.csv")),
         ("plan", lambda s: s["predicate"]["plan"].update(id="0" * 16)),
         ("plan", lambda s: s["predicate"]["suite"].update(name="dmc-hard")),
         ("plan", lambda s: s["predicate"]["suite"].update(changes=[])),
         (
-            "files",
-            lambda s: s.update(subject=[x for x in s["subject"] if x["name"] != "suite.json"]),
+            "plan",
+            lambda s: s["predicate"]["budget"].update(environment_steps=10**6, agent_steps=500_000),
         ),
-        ("plan", lambda s: s["predicate"]["budget"].update(environment_steps=10**6)),
-        ("plan", lambda s: s["predicate"].update(ranked=True, unranked_because=[])),
+        ("statement", lambda s: s["predicate"].update(ranked=True, unranked_because=[])),
+        ("statement", lambda s: s["predicate"]["plan"].update(log_index=7)),
         ("runs", lambda s: s["predicate"]["runs"].pop()),
         ("runs", lambda s: s["predicate"]["runs"].reverse()),
         ("runs", lambda s: run_of(s).update(seed=5)),
-        ("runs", lambda s: run_of(s).update(status="missing")),
+        ("runs", lambda s: run_of(s).update(task="cartpole-balance")),
+        ("runs", call_missing),
+        ("statement", lambda s: run_of(s).update(status="missing")),
+        ("statement", lambda s: run_of(s).update(status="failed", score=None, final_returns=[])),
+        ("statement", lambda s: run_of(s).update(failure=DIVERGED)),
+        ("statement", lambda s: run_of(s).update(regime="../../escaped")),
+        ("statement", lambda s: run_of(s).update(members=0)),
         ("runs", lambda s: run_of(s).update(score=999.0)),
         ("runs", raise_returns),
-        (
-            "runs",
-            lambda s: s.update(
-                subject=[x for x in s["subject"] if not x["name"].endswith("0/records.jsonl")]
-            ),
-        ),
+        ("runs", lambda s: leave_out(s, "0/records.jsonl")),
     ],
 )
 def test_a_lying_statement_is_refused_by_the_check_that_knows(entry, check, change):
@@ -157,24 +176,18 @@ def test_a_level_is_data_not_prose():
 
 
 def test_what_strangers_wrote_cannot_steer_a_terminal(entry):
-    suite = json.loads((entry.parent / "suite.json").read_bytes())
-    suite["name"] = "tiny\x1b[2J\ud800"
-    change = restate(entry, "suite.json", json.dumps(suite).encode())
-
-    def both(statement):
-        change(statement)
-        statement["predicate"]["suite"].update(name=suite["name"])
-
-    verdict = resign(entry, both)
-    assert verdict.accepted
+    name = f"{FOLDER}/records.jsonl"
+    verdict = resign(
+        entry, restate(entry, name, b'{"kind": "final", "\\u001b[2J\\n::error::": 1}\n')
+    )
+    assert failed(verdict) == "records"
+    assert r"\x1b[2J\n::error::: unknown key" in verdict.checks[-1].detail
     assert all(check.detail.isprintable() for check in verdict.checks)
 
 
 def test_with_a_trust_file_only_known_keys_pass(entry, tmp_path):
     mine = keys.generate(tmp_path / "mine.pem")
-    trust = tmp_path / "trust.json"
-    known = [{"name": "me", "public_key": mine.public_hex}]
-    trust.write_text(json.dumps({"schema": keys.TRUST_SCHEMA, "keys": known}))
+    trust = trust_file(tmp_path, trusted(mine, roles=["submitter"]))
 
     # Signed by a known key.
     resign(entry, lambda s: None, mine)
@@ -188,12 +201,6 @@ def test_with_a_trust_file_only_known_keys_pass(entry, tmp_path):
     assert failed(verify(entry, trust)) == "key"
 
 
-def check_of(verdict, name):
-    """The check of a name."""
-    (check,) = (check for check in verdict.checks if check.name == name)
-    return check
-
-
 def test_verify_loads_neither_torch_nor_a_simulator(tiny_entry):
     script = (
         "import sys; from pathlib import Path; from leaderboard.verification.verify import verify;"
@@ -203,32 +210,3 @@ def test_verify_loads_neither_torch_nor_a_simulator(tiny_entry):
     python = [sys.executable, "-c", script]
     done = subprocess.run(python, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
-
-
-def test_the_verifiers_fingerprints_are_those_of_the_environments():
-    root = Path(__file__).parents[2]
-    assert (root / "leaderboard/verification/fingerprints.json").read_bytes() == (
-        root / "envs/fingerprints.json"
-    ).read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("change", "status", "words"),
-    [
-        (
-            lambda p: p["fingerprints"].update({"cartpole-swingup": "0" * 64}),
-            "unknown",
-            "with other bits than recorded",
-        ),
-        (
-            lambda p: p["hardware"].update(architecture="riscv64"),
-            "unknown",
-            "nothing is recorded for cartpole-swingup",
-        ),
-        (lambda p: p["fingerprints"].clear(), "failed", "states fingerprints of no task"),
-    ],
-)
-def test_how_a_task_was_simulated_is_compared_with_what_is_recorded(entry, change, status, words):
-    verdict = resign(entry, lambda statement: change(statement["predicate"]))
-    check = check_of(verdict, "simulation")
-    assert (check.status, words in check.detail) == (status, True), check

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import random
 import sys
 from collections import Counter
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.entries.verified import Changed, accepted
 from helpers.forge import failed, statement_of
 from leaderboard.formats import envelope, keys
-from leaderboard.verification.verify import verify
+from leaderboard.verification.files import DOCUMENTS
+from leaderboard.verification.verify import CHECKS, verify
 
 
 def test_six_hundred_random_mutations_are_all_refused_by_name(entry):
@@ -39,7 +42,7 @@ def test_six_hundred_random_mutations_are_all_refused_by_name(entry):
     checks = {"payload": set(), "signature": set(), "file": set()}
     for target, check in named:
         checks[target].add(check)
-    assert checks["file"] == {"files"}
+    assert checks["file"] == {"documents", "files"}
     assert checks["signature"] <= {"envelope", "signature"}
     assert checks["payload"] <= {"statement", "signature"}
     assert verify(entry).accepted
@@ -148,9 +151,115 @@ def test_every_file_is_opened_once(entry):
     assert opened == Counter([entry.name, *names])
 
 
-def test_a_link_out_of_the_folder_is_refused(entry, tmp_path):
-    secret = tmp_path / "outside.json"
-    secret.write_bytes((entry.parent / "manifest.json").read_bytes())
-    (entry.parent / "manifest.json").unlink()
-    (entry.parent / "manifest.json").symlink_to(secret)
-    assert failed(verify(entry)) == "files"
+# -- files that are no files of an entry --
+
+RECORDS = "runs/cartpole-swingup/sst/0/records.jsonl"
+LISTED = [("manifest.json", "documents"), (RECORDS, "files")]
+"""A listed file, and the check that reads it."""
+
+
+def endless(path):
+    """A link to a device that never ends."""
+    path.symlink_to("/dev/zero")
+
+
+def sparse(path):
+    """Four terabytes that take no room on the disk."""
+    with path.open("wb") as file:
+        file.truncate(4 << 40)
+
+
+SPECIAL = [
+    (os.mkfifo, "is not a regular file"),
+    (sparse, "has 4398046511104 bytes, at most"),
+    (Path.mkdir, "is not a regular file"),
+]
+
+
+@pytest.mark.parametrize(("name", "check"), LISTED)
+@pytest.mark.parametrize(("make", "sentence"), SPECIAL)
+def test_a_listed_file_of_a_special_kind_is_refused_at_once(entry, name, check, make, sentence):
+    """A pipe was waited for for ever, a sparse file read until memory was gone."""
+    (entry.parent / name).unlink()
+    make(entry.parent / name)
+    verdict = verify(entry)
+    assert failed(verdict) == check
+    assert f"{name}: {sentence}" in verdict.checks[-1].detail
+
+
+@pytest.mark.parametrize(("make", "sentence"), [*SPECIAL, (endless, "is not a regular file")])
+def test_an_entry_of_a_special_kind_is_refused_at_once(entry, make, sentence):
+    entry.unlink()
+    make(entry)
+    verdict = verify(entry)
+    assert failed(verdict) == "envelope"
+    assert f"the entry: {sentence}" in verdict.checks[-1].detail
+
+
+@pytest.mark.parametrize(("name", "check"), LISTED)
+@pytest.mark.parametrize("target", ["/dev/zero", "outside"])
+def test_a_link_out_of_the_folder_is_refused(entry, tmp_path, name, check, target):
+    """Also one to the very bytes that were signed: it could be turned after it was verified."""
+    link = entry.parent / name
+    (tmp_path / "outside").write_bytes(link.read_bytes())
+    link.unlink()
+    link.symlink_to(tmp_path / target)
+    verdict = verify(entry)
+    assert failed(verdict) == check
+    assert verdict.checks[-1].detail == f"{name}: points outside the entry's folder"
+
+
+@pytest.mark.parametrize(("name", "check"), LISTED)
+def test_a_link_to_itself_is_refused(entry, name, check):
+    (entry.parent / name).unlink()
+    (entry.parent / name).symlink_to(Path(name).name)
+    assert failed(verify(entry)) == check
+
+
+def test_a_file_that_is_missing_is_named(entry):
+    (entry.parent / RECORDS).unlink()
+    verdict = verify(entry)
+    assert failed(verdict) == "files"
+    assert verdict.checks[-1].detail == f"{RECORDS}: is missing"
+
+
+def test_a_surprise_in_a_check_is_a_failed_check_and_no_traceback(entry, monkeypatch):
+    def surprise(entry):
+        raise KeyError("\x1b[2J")
+
+    monkeypatch.setitem(CHECKS, "runs", surprise)
+    verdict = verify(entry)
+    assert failed(verdict) == "runs"
+    assert verdict.checks[-1].detail == r"cannot be judged: KeyError: '\x1b[2J'"
+
+
+# -- what was verified is what is used --
+
+
+@pytest.mark.parametrize("name", [RECORDS, "runs/cartpole-swingup/mst/0/actor.safetensors"])
+def test_a_file_that_changed_after_it_was_verified_is_not_used(entry, name):
+    trusting = accepted(entry, verify(entry))
+    path = entry.parent / name
+    original = path.read_bytes()
+    assert trusting.read(name) == original
+
+    path.write_bytes(original[:-1] + bytes([original[-1] ^ 1]))
+    with pytest.raises(Changed, match="its bytes are not those that were signed") as refusal:
+        trusting.read(name)
+    assert refusal.value.code == 4
+
+
+def test_documents_are_kept_as_they_were_verified(entry):
+    trusting = accepted(entry, verify(entry))
+    for name in DOCUMENTS:
+        original = (entry.parent / name).read_bytes()
+        (entry.parent / name).unlink()
+        assert trusting.read(name) == original
+
+
+def test_a_file_that_was_not_signed_is_not_used(entry):
+    trusting = accepted(entry, verify(entry))
+    (entry.parent / "notes.txt").write_text("not signed")
+    assert trusting.read_if_signed("notes.txt") is None
+    with pytest.raises(Changed, match="is not among the signed files"):
+        trusting.read("notes.txt")

@@ -4,12 +4,17 @@ import hashlib
 import json
 
 import pytest
+import rfc8785
 
+from harness.errors import UserError
+from harness.planning.plan import read_plan
 from helpers.forge import failed, resign, restate
 
 
 def sign_plan(entry, plan):
-    """Sign the entry again with other bytes of plan.json, its id made to fit."""
+    """Sign the entry again with another plan.json, its id made to fit."""
+    if not isinstance(plan, bytes):
+        plan = rfc8785.dumps(plan)
     change = restate(entry, "plan.json", plan)
 
     def both(statement):
@@ -59,13 +64,22 @@ def parent_of(document, path):
     return document
 
 
-NAMES = {"settings": 2, "blocks": 2, "observations": 3, "regimes": 3, "sizes": 2}
+NAMES = {
+    "settings": 2,
+    "blocks": 2,
+    "observations": 3,
+    "regimes": 3,
+    "sizes": 2,
+    "networks": 3,
+}
 """Parts of a plan with names for keys -> depth down to which keys are names, not fields."""
 
 
 def is_field(path):
     """Whether a path of a plan ends in a field, which must be there."""
     depth = 3 if path[:2] == ("budget", "updates") else NAMES.get(path[0], 1)
+    if path[0] == "networks" and path[3:4] == ("layers",):
+        depth = 3 if len(path) == 4 else 5
     return len(path) == 1 or path == ("budget", "updates") or len(path) > depth
 
 
@@ -76,10 +90,12 @@ def test_a_plan_that_lacks_any_field_is_refused_by_name(entry):
     assert ("regimes", "sst", "critic", "interval") in fields
     assert ("runs", 0, "seed") in fields
     assert ("budget", "updates") in fields
+    assert ("networks", "cartpole-swingup/sst", "critic", "layers") in fields
+    assert ("networks", "cartpole-swingup/sst", "critic", "layers", "q.0", "first") in fields
     for path in fields:
         plan = json.loads(json.dumps(original))
         del parent_of(plan, path)[path[-1]]
-        verdict = sign_plan(entry, json.dumps(plan).encode())
+        verdict = sign_plan(entry, plan)
         assert failed(verdict) == "plan", path
         assert f"key '{path[-1]}' is missing" in verdict.checks[-1].detail
 
@@ -87,41 +103,97 @@ def test_a_plan_that_lacks_any_field_is_refused_by_name(entry):
 @pytest.mark.parametrize(
     ("path", "value", "sentence"),
     [
+        # Fields and types
         (("budgte",), 1, "budgte: unknown key. Did you mean 'budget'?"),
         (("budget", "bonus_steps"), 1, "budget.bonus_steps: unknown key."),
         (("runs", 0, "score"), 999.0, "runs[0].score: unknown key."),
         (("regimes", "sst", "critic", "secret"), 1, "regimes.sst.critic.secret: unknown key."),
-        (("agent",), 1, "agent: expected text, found int 1."),
-        (("modules",), ["critic"], "trains other modules than the plan states"),
-        (("policy_modules",), ["../key"], "policy_modules: ../key is not among the modules"),
-        (("runs", 0, "seed"), -1, "runs[0]: seed is -1, expected at least 0."),
-        (("runs", 0, "regime"), "best", "run cartpole-swingup/best/0: regimes state nothing"),
+        (("agent",), 1, "agent: expected text, found number 1."),
         (("claims",), [], "claims: unknown key."),
-        (("schema",), "urn:mst-bench:plan:v9", "schema: str 'urn:mst-bench:plan:v9' is not"),
+        (("schema",), "urn:mst-bench:plan:v9", "schema: text 'urn:mst-bench:plan:v9' is not"),
+        (("evaluation", "final_episodes"), None, "expected a whole number, found nothing."),
+        # What there is no log for
+        (("seed_source",), "mine", "seed_source: text 'mine' is not a choice"),
+        # What the catalogue does not know
+        (("agent",), "mqr", "agent: unknown algorithm 'mqr'. Did you mean 'mrq'?"),
+        (("modules",), ["critic"], "modules are critic and encoder, actor, agent mrq has encoder"),
+        (("policy_modules",), ["../key"], "agent mrq has encoder, critic, actor and encoder"),
+        (("settings", "secret"), 1, "settings: are not those of agent mrq"),
+        (("blocks", "critic"), "T9", "blocks: critic 'T9' is no block of this algorithm"),
+        (("observations", "nowhere"), {"x": 1}, "observations: unknown task 'nowhere'"),
+        (("observations", "cartpole-swingup"), {}, "is observed otherwise than the catalogue's"),
+        (("regimes", "sst", "critic", "rule"), "rgl", "unknown rule 'rgl'"),
+        # Runs, their names and their regimes
+        (("runs", 0, "seed"), -1, "runs[0]: seed is -1, expected at least 0"),
+        (("runs", 0, "seed"), 2**31, "runs[0]: seed is 2147483648, expected at least 0 and below"),
+        (("runs", 0, "regime"), "best", "regimes: states nothing of 'best'"),
+        (("runs", 0, "regime"), "..", "regime '..': expected a name"),
+        (("runs", 0, "regime"), "a/../../b", "regime 'a/../../b': expected a name"),
+        (("runs", 0, "task"), "", "task '': expected a name"),
+        (("runs", 0, "regime"), "sst", "run cartpole-swingup/sst/0: is planned 2 times"),
+        (("runs",), [], "has 0 runs, expected 1 to 20000"),
+        # Limits
         (("regimes", "sst", "critic", "sparsity"), 1.0, "sparsity is 1.0, expected at least 0"),
         (("regimes", "sst", "critic", "interval"), 0, "interval is 0, expected at least 1"),
+        (("regimes", "sst", "critic", "start"), "a", "start: expected a finite number, found text"),
         (("regimes", "sst", "critic", "schedule"), "sometimes", "'sometimes' is not a choice."),
         (("regimes", "sst", "value"), {}, "regimes.sst.value: key 'rule' is missing."),
-        (("budget", "updates", "critic"), 10**18, "updates are"),
-        (("budget", "updates", "critic"), 10**400, "updates are"),
-        (("evaluation", "final_episodes"), None, "expected a whole number, found NoneType None."),
+        (("budget", "updates", "critic"), 10**15, "updates are"),
+        (("budget", "action_repeat"), 7, "are not 120 agent steps of 7"),
+        (("evaluation", "environments"), 10**6, "expected a divisor of episodes"),
+        (("evaluation", "fresh_episodes"), 10**6, "fresh_episodes is 1000000, expected 1 to"),
     ],
 )
 def test_a_plan_with_another_field_is_refused_in_a_sentence(entry, path, value, sentence):
     plan = json.loads((entry.parent / "plan.json").read_bytes())
     parent_of(plan, path)[path[-1]] = value
-    verdict = sign_plan(entry, json.dumps(plan).encode())
+    verdict = sign_plan(entry, plan)
     assert failed(verdict) == "plan"
     assert sentence in verdict.checks[-1].detail
 
 
-def test_a_signed_file_that_is_not_of_its_type_is_refused_by_the_check_that_reads_it(entry):
-    manifest = json.loads((entry.parent / "manifest.json").read_bytes())
-    del manifest["nonce"]
-    change = restate(entry, "manifest.json", json.dumps(manifest).encode())
-    verdict = resign(entry, change)
-    assert failed(verdict) == "files"
-    assert verdict.checks[-1].detail == "manifest.json: key 'nonce' is missing."
+def test_a_plan_that_is_not_in_canonical_form_is_refused(entry):
+    """Equal plans have equal ids; a number that RFC 8785 does not know is none of a plan."""
+    plan = json.loads((entry.parent / "plan.json").read_bytes())
+    monstrous = json.loads(json.dumps(plan))
+    monstrous["budget"]["updates"]["critic"] = 2**60
+    for content in (json.dumps(plan), json.dumps(monstrous, separators=(",", ":"))):
+        verdict = sign_plan(entry, content.encode())
+        assert failed(verdict) == "plan"
+        assert "is not in canonical form; it was edited" in verdict.checks[-1].detail
+
+
+GROUP = "cartpole-swingup/sst"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        (("critic", "layers", "q.0", "first"), 1, "its masks keep"),
+        (("critic", "layers", "q.0", "first"), 10**6, "weights are kept"),
+        (("critic", "layers", "q.0", "fan_in"), 0, "weights has none"),
+        (("critic", "copies"), 0, "at least one copy and one layer"),
+        (("critic", "copies"), 3, "parameters are active, its layers have"),
+        (("critic", "layers"), {}, "at least one copy and one layer"),
+        (("secret",), {"copies": 1, "layers": {}}, "at least one copy and one layer"),
+        (("actor",), None, "expected a mapping of settings, found NoneType"),
+    ],
+)
+def test_a_network_that_contradicts_its_regime_or_its_size_is_refused(entry, path, value, sentence):
+    plan = json.loads((entry.parent / "plan.json").read_bytes())
+    networks = plan["networks"][GROUP]
+    parent_of(networks, path)[path[-1]] = value
+    verdict = sign_plan(entry, plan)
+    assert failed(verdict) == "plan"
+    assert sentence in verdict.checks[-1].detail
+
+
+def test_what_verify_refuses_in_a_plan_is_not_run_either(entry):
+    plan = json.loads((entry.parent / "plan.json").read_bytes())
+    plan["runs"].append(plan["runs"][0])
+    (entry.parent / "plan.json").write_bytes(rfc8785.dumps(plan))
+    with pytest.raises(UserError, match="is planned 2 times"):
+        read_plan(entry.parent / "plan.json")
 
 
 @pytest.mark.parametrize("line", [b"[]\n", b"7\n", b'{"kind":[]}\n', b'{"kind":"final"}\n'])
