@@ -69,7 +69,13 @@ def block_type(name: str, residuals: Mapping[str, str] | None = None) -> BlockTy
     block = BLOCKS[name]
     if block.residual == "none":
         return block
-    return replace(block, **(residuals or {}))
+    settings = residuals or {}
+    return replace(
+        block,
+        residual=settings.get("residual", block.residual),
+        shortcuts=settings.get("shortcuts", block.shortcuts),
+        final_norm=settings.get("final_norm", block.final_norm),
+    )
 
 
 @dataclass(frozen=True)

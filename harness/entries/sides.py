@@ -82,6 +82,8 @@ def sides(baseline: Path, candidate: Path, trust: Path | None = None) -> tuple[S
     old = side(baseline, trust)
     new = side(candidate, trust)
     _check_comparable(old, new)
+    for each in (old, new):
+        _check_seeds(each)
     return old, new
 
 
@@ -94,12 +96,16 @@ def side(folder: Path, trust: Path | None = None) -> Side:
             f"{folder}: {missing} of {len(entry.runs)} runs are missing; carry them out first."
         )
 
-    # One seed has no spread, and no difference is judged without one.
-    if any(len(scores) < 2 for scores in gate.scores(entry.runs).values()):
-        raise UserError(
-            f"{folder}: has one seed; a comparison needs two at least, and says little below five."
-        )
     return Side(folder, entry)
+
+
+def _check_seeds(side: Side) -> None:
+    """One seed has no spread, and no difference is judged without one."""
+    if any(len(scores) < 2 for scores in side.cells.values()):
+        raise UserError(
+            f"{side.folder}: has one seed; a comparison needs two at least, and says little below"
+            " five."
+        )
 
 
 def _check_comparable(old: Side, new: Side) -> None:

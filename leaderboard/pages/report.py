@@ -10,7 +10,6 @@ from functools import cached_property
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from leaderboard.formats.catalogue import catalogue
 from leaderboard.formats.manifest import Origin
 from leaderboard.formats.plan import Plan
 from leaderboard.formats.records import EvaluationRecord, learning_curves
@@ -21,6 +20,7 @@ from leaderboard.formats.statement import Signer
 from leaderboard.formats.suite import SuiteReference
 from leaderboard.pages import charts
 from leaderboard.pages.drawings import TaskDrawings, TaskSection, profiles
+from leaderboard.pages.networks import network_headers, networks
 from leaderboard.pages.table import comparison_columns, rows_of
 from leaderboard.statistics import claims, contrasts, references
 from leaderboard.statistics.scores import Scored, counting, finished, scored
@@ -122,20 +122,7 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
     tasks = list(dict.fromkeys(run.task for run in runs))
     regimes = list(dict.fromkeys(run.regime for run in runs))
     budget = report.plan.budget.environment_steps
-
-    # Records are read once, task by task. Claims need the last evaluation of each run.
-    sections = list[TaskSection]()
-    last: dict[str, EvaluationRecord] = {}
-    for number, task in enumerate(tasks):
-        task_runs = [run for run in report.recorded if run.task == task]
-        curves = learning_curves(task_runs, read)
-        drawings = TaskDrawings(number, regimes, report.plan.modules)
-        seeds = [run for run in runs if run.task == task]
-        sections.append(drawings.section(task, seeds, curves))
-        last.update(
-            {curve.run.name: curve.evaluations[-1] for curve in curves if curve.evaluations}
-        )
-    tested = claims.findings(report.suite.claims, runs, last, budget)
+    sections, last = _sections(report, tasks, regimes, read)
 
     # Published figures are for one budget only.
     published = published_rows(tasks) if budget == references.ENVIRONMENT_STEPS else []
@@ -150,12 +137,12 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
         lost=any(run.lost for run in runs),
         missing=any(run.missing for run in runs),
         few=_few(runs),
-        networks=networks(report.plan),
         network_headers=network_headers(report.plan),
+        networks=networks(report.plan),
         suite_means=_suite_means(runs, regimes, tasks),
         contrasts=contrasts.contrasts(runs),
         profile=profiles({regime: _scores(runs, regime) for regime in regimes}, regimes),
-        claims=tested,
+        claims=claims.findings(report.suite.claims, runs, last, budget),
         published=published,
         tasks=tasks,
         signatures=[
@@ -168,30 +155,24 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
     )
 
 
-def networks(plan: Plan) -> list[list[str]]:
-    """What each regime trains: its name, each module's way and block type, how residuals are built,
-    and its parameters on each task."""
-    residuals = catalogue().residuals
-    rows = []
-    for regime, triples in plan.regimes.items():
-        groups = [f"{task}/{regime}" for task in plan.tasks]
-        blocks = plan.blocks
-        if groups[0] in plan.own:
-            blocks = {**blocks, **plan.own[groups[0]].blocks}
-        modules = [f"{triples[module].rule}, {blocks[module]}" for module in plan.modules]
-
-        # Types without a residual ignore how it would be built.
-        built = any(blocks[module] in catalogue().residual_blocks for module in plan.modules)
-        settings = [blocks[key] if built else "-" for key in residuals]
-        sizes = dict.fromkeys(f"{plan.sizes[group].parameters:,}" for group in groups)
-        rows.append([regime, *modules, *settings, "; ".join(sizes)])
-    return rows
-
-
-def network_headers(plan: Plan) -> list[str]:
-    """Titles of the columns of `networks`."""
-    settings = [key.replace("_", " ") for key in catalogue().residuals]
-    return ["regime", *plan.modules, *settings, "parameters"]
+def _sections(
+    report: ReportInput,
+    tasks: list[str],
+    regimes: list[str],
+    read: Callable[[str], bytes | None],
+) -> tuple[list[TaskSection], dict[str, EvaluationRecord]]:
+    """The drawings of each task, and the last evaluation of each run, which claims need."""
+    sections = list[TaskSection]()
+    last: dict[str, EvaluationRecord] = {}
+    for number, task in enumerate(tasks):
+        # Records are read once, task by task.
+        recorded = [run for run in report.recorded if run.task == task]
+        curves = learning_curves(recorded, read)
+        seeds = [run for run in report.scored if run.task == task]
+        drawings = TaskDrawings(number, regimes, report.plan.modules)
+        sections.append(drawings.section(task, seeds, curves))
+        last |= {curve.run.name: curve.evaluations[-1] for curve in curves if curve.evaluations}
+    return sections, last
 
 
 def _environment() -> Environment:

@@ -7,9 +7,11 @@ import pytest
 from scipy import stats as scipy_stats
 
 from helpers.statements import stated
+from leaderboard.formats.records import EvaluationRecord
 from leaderboard.formats.suite import Claim
 from leaderboard.statistics import stats
-from leaderboard.statistics.claims import UNDECIDABLE, findings
+from leaderboard.statistics.claims import findings
+from leaderboard.statistics.scores import scored
 
 A, B = [10.0, 12.0, 14.0, 16.0], [9.0, 9.5, 10.5, 15.0, 6.0]
 
@@ -116,13 +118,14 @@ def test_looking_after_every_pair_rarely_sees_what_is_not_there():
     assert alarms <= 50, "at most 5 percent, whenever one stops"
 
 
-def runs(**scores):
-    """Stated runs: regime -> the scores of its seeds."""
-    return [
-        stated(regime, seed, float(score))
-        for regime, values in scores.items()
-        for seed, score in enumerate(values)
-    ]
+def runs(lost="failed", **scores):
+    """Planned runs: regime -> the scores of its seeds, None for one that is `lost`."""
+    planned = []
+    for regime, values in scores.items():
+        for seed, score in enumerate(values):
+            status = lost if score is None else "finished"
+            planned.append(stated(regime, seed, score, status=status))
+    return scored(planned)
 
 
 def claim(relation="above", than="theirs", figure="score"):
@@ -141,8 +144,8 @@ def claim(relation="above", than="theirs", figure="score"):
     ],
 )
 def test_a_claim_about_an_order(ours, relation, verdict):
-    stated_runs = runs(ours=ours, theirs=[10, 11, 12, 10])
-    (finding,) = findings([claim(relation)], stated_runs, {}, 1000)
+    planned = runs(ours=ours, theirs=[10, 11, 12, 10])
+    (finding,) = findings([claim(relation)], planned, {}, 1000)
     assert finding.verdict == verdict, finding
 
 
@@ -171,4 +174,52 @@ def test_agreement_with_published_figures(scores, budget, verdict):
 def test_a_claim_about_spread():
     few = runs(ours=[10, 20, 30, 0, 50, 5], theirs=[10, 11, 10, 11, 10, 11])
     assert findings([claim(figure="spread")], few, {}, 1000)[0].verdict == "supported"
-    assert math.isnan(UNDECIDABLE.p)
+
+
+DENSE = [100, 101, 102, 100, 101, 102, 100, 101, 102, 100]
+
+
+@pytest.mark.parametrize("figure", ["score", "last"])
+def test_runs_that_diverged_do_not_make_a_regime_look_better(figure):
+    """Eight of ten runs of `theirs` diverged; its two others beat ours. Left out of the mean, they
+    once decided for `theirs`."""
+    planned = runs(ours=DENSE, theirs=[200, 201, *[None] * 8])
+    last = {run.name: evaluation(run.score) for run in planned if run.score is not None}
+    (finding,) = findings([claim("below", figure=figure)], planned, last, 1000)
+    assert finding.verdict == "refuted", finding
+    assert "60.8" in finding.statistic, "100.9 less 40.1, the floor of this task being 0"
+
+
+def test_nothing_is_decided_of_a_regime_that_lacks_a_run():
+    planned = runs("missing", ours=DENSE, theirs=[1, 2, 3, 2, None], other=DENSE)
+    for regime, than in (("ours", "theirs"), ("theirs", "ours"), ("theirs", "MR.Q")):
+        about = Claim(claim="c", regime=regime, than=than, relation="above", figure="score")
+        (finding,) = findings([about], planned, {}, 1_000_000)
+        assert (finding.verdict, finding.statistic) == (
+            "undecided",
+            "runs of theirs are missing",
+        )
+
+
+def test_runs_that_are_still_to_come_do_not_count():
+    planned = [stated("ours", seed, score) for seed, score in enumerate((20.0, 21.0, 22.0, 23.0))]
+    planned += [stated("theirs", seed, score) for seed, score in enumerate((10.0, 11.0, 12.0))]
+    planned.append(stated("theirs", 3, None, status="missing"))
+    (finding,) = findings([claim()], scored(planned, under_way=True), {}, 1000)
+    assert finding.verdict == "supported"
+    assert "10.5" in finding.statistic
+
+
+def evaluation(mean):
+    """A last evaluation with this mean return."""
+    return EvaluationRecord(
+        kind="evaluation",
+        before="",
+        number=0,
+        agent_step=0,
+        environment_step=0,
+        diagnostics={},
+        updates={},
+        rewires={},
+        returns=(mean,),
+    )
