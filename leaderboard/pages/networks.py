@@ -7,11 +7,12 @@ from leaderboard.formats.plan import Plan
 
 
 def networks(plan: Plan) -> list[list[str]]:
-    """What each regime trains: its name, each module's way and block type, how residuals are built,
-    and its parameters on each task."""
+    """What each regime trains, in the order of the runs: its name, each module's way and block
+    type, how residuals are built, and its parameters on each task."""
     residuals = catalogue().residuals
     rows = []
-    for regime, triples in plan.regimes.items():
+    for regime in dict.fromkeys(run.regime for run in plan.runs):
+        triples = plan.regimes[regime]
         groups = [group for group in plan.sizes if group.partition("/")[2] == regime]
         blocks = plan.blocks
         if groups[0] in plan.own:
