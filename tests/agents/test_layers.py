@@ -1,7 +1,6 @@
 """Layers and blocks over a group axis, against torch's own."""
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -47,27 +46,28 @@ def test_the_post_layer_residual_goes_through_norm_and_activation():
 
 def test_a_type_without_a_residual_ignores_how_residuals_are_built():
     others = {key: values[-1] for key, values in RESIDUALS.items()}
+    defaults = {key: values[0] for key, values in RESIDUALS.items()}
     for name, block in BLOCKS.items():
         assert (block_type(name, others) == block) == (block.residual == "none")
-        assert block_type(name, {key: values[0] for key, values in RESIDUALS.items()}) == block
+        assert block_type(name, defaults) == block_type(name) == block
 
 
-def test_inner_shortcuts_leave_out_the_first_layer_of_an_mlp():
+@pytest.mark.parametrize(("shortcuts", "first"), [("all", "T6"), ("inner", "T4")])
+def test_inner_shortcuts_leave_out_the_first_layer_of_an_mlp(shortcuts, first):
     layers = [Linear(f"m.{index}", 4, 4) for index in range(3)]
     p, x = parameters(1, *layers), torch.randn(1, 5, 4, dtype=torch.float64)
-    inner = block_type("T6", {"shortcuts": "inner"})
-    first = hidden(x, p, "m.0", BLOCKS["T4"])
-    second = hidden(first, p, "m.1", BLOCKS["T6"])
-    assert torch.equal(mlp(x, p, "m", 3, inner), hidden(second, p, "m.2", BLOCKS["T6"]))
-    assert not torch.equal(mlp(x, p, "m", 3, inner), mlp(x, p, "m", 3, BLOCKS["T6"]))
+    expected = hidden(x, p, "m.0", BLOCKS[first])
+    for name in ("m.1", "m.2"):
+        expected = hidden(expected, p, name, BLOCKS["T6"])
+    assert torch.equal(mlp(x, p, "m", 3, block_type("T6", {"shortcuts": shortcuts})), expected)
 
 
 def test_the_final_norm_is_of_each_row_and_changes_no_hidden_layer():
     p, x = parameters(1, Linear("m.0", 4, 4)), torch.randn(1, 5, 4, dtype=torch.float64)
-    ends = replace(BLOCKS["T6"], final_norm="layer")
-    assert torch.equal(mlp(x, p, "m", 1, ends), mlp(x, p, "m", 1, BLOCKS["T6"]))
+    ends, goes_on = (block_type("T6", {"final_norm": kind}) for kind in ("layer", "none"))
+    assert torch.equal(mlp(x, p, "m", 1, ends), mlp(x, p, "m", 1, goes_on))
     torch.testing.assert_close(final_norm(x, ends), F.layer_norm(x, (4,)))
-    assert torch.equal(final_norm(x, BLOCKS["T6"]), x)
+    assert torch.equal(final_norm(x, goes_on), x)
 
 
 def test_a_trace_holds_what_went_through_each_layer():

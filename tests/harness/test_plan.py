@@ -56,7 +56,12 @@ def test_dmc_hard_is_the_published_protocol():
     published = {"width": 512, "batch_size": 256, "target_cycle": 250}
     assert published.items() <= plan.settings.items()
     modules = {"encoder": "T6", "critic": "T6", "actor": "T5"}
-    assert plan.blocks == {**modules, "residual": "pre", "shortcuts": "all", "final_norm": "none"}
+    assert plan.blocks == {
+        **modules,
+        "residual": "pre",
+        "shortcuts": "inner",
+        "final_norm": "layer",
+    }
 
     # MST and its seeds.
     triples = {name: (m.distribution, m.rule) for name, m in plan.regimes["mst"].items()}
