@@ -17,7 +17,7 @@ class BlockType:
     """none, or a value of RESIDUALS["residual"]."""
     meaning: str
     shortcuts: str = "all"
-    """A value of RESIDUALS["shortcuts"]."""
+    """A value of RESIDUALS["shortcuts"]; says nothing where there is no residual."""
     final_norm: str = "none"
     """A value of RESIDUALS["final_norm"]."""
 
@@ -37,23 +37,28 @@ BLOCKS: dict[str, BlockType] = {
         norm=True,
         residual="pre",
         meaning="ReLU + LayerNorm + residual, as a suite's blocks say",
+        shortcuts="inner",
+        final_norm="layer",
     ),
     "T6": BlockType(
         "elu",
         norm=True,
         residual="pre",
         meaning="ELU + LayerNorm + residual, as a suite's blocks say",
+        shortcuts="inner",
+        final_norm="layer",
     ),
 }
 
 
 RESIDUALS: dict[str, tuple[str, ...]] = {
     "residual": ("pre", "post"),
-    "shortcuts": ("all", "inner"),
-    "final_norm": ("none", "layer"),
+    "shortcuts": ("inner", "all"),
+    "final_norm": ("layer", "none"),
 }
-"""How residuals are built: setting -> its values, of which the first is the default. Types without
-a residual ignore all of them, so stock MR.Q has the same network in every suite.
+"""How residuals are built: setting -> its values, of which the first is the default
+(docs/decisions/0013-residuals.md). Types without a residual ignore all of them, so stock MR.Q has
+the same network in every suite.
 
 residual: where a shortcut leads. pre: y = x + act(LN(W x + b)), past norm and activation.
 post: y = act(LN(W x + b + x)), through both.
@@ -69,7 +74,13 @@ def block_type(name: str, residuals: Mapping[str, str] | None = None) -> BlockTy
     block = BLOCKS[name]
     if block.residual == "none":
         return block
-    return replace(block, **(residuals or {}))
+    settings = residuals or {}
+    return replace(
+        block,
+        residual=settings.get("residual", block.residual),
+        shortcuts=settings.get("shortcuts", block.shortcuts),
+        final_norm=settings.get("final_norm", block.final_norm),
+    )
 
 
 @dataclass(frozen=True)

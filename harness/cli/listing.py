@@ -53,8 +53,9 @@ def _regimes() -> Table:
     modules = all_modules()
     table = []
     for name, regime in REGIMES.items():
-        table.append([name, *regime.of(modules).values(), regime.meaning])
-    return ["regime", *modules, "meaning"], table
+        blocks = ", ".join(regime.blocks.values()) or "the suite's"
+        table.append([name, *regime.of(modules).values(), blocks, regime.meaning])
+    return ["regime", *modules, "blocks", "meaning"], table
 
 
 def _triples() -> Table:

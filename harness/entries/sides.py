@@ -93,6 +93,8 @@ def sides(
     old = side(baseline, trust)
     new = side(candidate, trust)
     _check_comparable(old, new, across)
+    for each in (old, new):
+        _check_seeds(each)
     return old, new
 
 
@@ -105,12 +107,16 @@ def side(folder: Path, trust: Path | None = None) -> Side:
             f"{folder}: {missing} of {len(entry.runs)} runs are missing; carry them out first."
         )
 
-    # One seed has no spread, and no difference is judged without one.
-    if any(len(scores) < 2 for scores in gate.scores(entry.runs).values()):
-        raise UserError(
-            f"{folder}: has one seed; a comparison needs two at least, and says little below five."
-        )
     return Side(folder, entry)
+
+
+def _check_seeds(side: Side) -> None:
+    """One seed has no spread, and no difference is judged without one."""
+    if any(len(scores) < 2 for scores in side.cells.values()):
+        raise UserError(
+            f"{side.folder}: has one seed; a comparison needs two at least, and says little below"
+            " five."
+        )
 
 
 def check_across(names: Sequence[str]) -> None:

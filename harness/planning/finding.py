@@ -8,7 +8,6 @@ collapses on some seeds scatters more.
 
 from __future__ import annotations
 
-import bisect
 import functools
 import math
 from collections import Counter
@@ -37,11 +36,9 @@ Spreads = Mapping[str, Mapping[str, Spread]]
 EFFECTS = {"spread": 3.0, "failures": 0.5}
 """Figure -> the true effect for which seeds are counted where a claim states none."""
 EFFECT = 0.2
-"""The same of returns: a share of the other regime's mean."""
+"""The same of returns: a share of the other regime's mean. It is what papers of this field report."""
 HUGE = 1.0
-"""A test of returns that only finds what is larger finds nothing: all of the other's mean."""
-MOST_SEEDS = 200
-"""Seeds up to which they are counted."""
+"""A return below another's cannot lose more, and twice another's return is no question of seeds."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +48,11 @@ class Finds:
     test: Claim
     seeds: int
     smallest: float | None
-    """Smallest true effect with 80 percent power, in the margin's unit. None: none is known."""
+    """Smallest true effect that is found with 80 percent power, in the margin's unit; of a claim
+    that something is no worse or as good, the smallest margin that could be shown. None: no spread
+    of the figure is known, or no effect is found."""
     nothing: bool
-    """Whether the test can decide nothing, whatever is true."""
+    """Whether the test supports nothing that could be true with 80 percent power."""
 
 
 def finds(plan: Plan, given: Spreads | None = None) -> list[Finds]:
@@ -64,25 +63,33 @@ def finds(plan: Plan, given: Spreads | None = None) -> list[Finds]:
     seeds = min(Counter(run.group for run in plan.runs).values())
     rows = list[Finds]()
     for test in tests:
-        smallest = _smallest(test, seeds, tasks, families[test.family], given or {})
-        nothing = seeds < FEWEST.get(test.figure, 2)
-        if test.figure in RETURNS and smallest is not None:
-            nothing = nothing or smallest > HUGE
-        rows.append(Finds(test, seeds, smallest, nothing))
+        design = _design(test, tasks, families[test.family], given or {})
+        if design is None:
+            rows.append(Finds(test, seeds, None, seeds < FEWEST.get(test.figure, 2)))
+            continue
+        smallest = power.smallest_effect(design, seeds)
+        finite = smallest if math.isfinite(smallest) else None
+        rows.append(Finds(test, seeds, finite, finite is None or _useless(test, finite)))
     return rows
+
+
+def _useless(test: Claim, smallest: float) -> bool:
+    """Whether nobody would expect an effect so large, or a margin is smaller than what is shown."""
+    if test.rule in ("no-worse", "equivalent"):
+        return smallest > test.margin
+    return test.figure in RETURNS and smallest > HUGE
 
 
 def in_words(row: Finds) -> str:
     """From which effect on a test finds it."""
-    if row.nothing:
-        return "nothing"
     if row.smallest is None:
-        return "no spread is known"
+        return "nothing" if row.nothing else "no spread is known"
+    ending = ", above the margin: nothing" if row.nothing else ""
     if row.test.figure == "spread":
-        return f"a factor of {row.smallest:.2g}"
+        return f"a factor of {row.smallest:.2g}{ending}"
     if row.test.figure == "failures" or row.test.unit == "share":
-        return f"{100.0 * row.smallest:.0f} %"
-    return f"{row.smallest:.3g}"
+        return f"{100.0 * row.smallest:.0f} %{ending}"
+    return f"{row.smallest:.3g}{ending}"
 
 
 def warning(plan: Plan) -> str:
@@ -92,9 +99,9 @@ def warning(plan: Plan) -> str:
         return ""
     seeds = rows[0].seeds
     return (
-        f"none of the {len(rows)} tests of {plan.suite.name} can be decided with"
-        f" {count(seeds, 'seed')} of each regime; `mst-bench plan` says what each would find, and"
-        " `mst-bench list claims` how many seeds it takes"
+        f"{plan.suite.name} can find nothing: with {count(seeds, 'seed')} of each regime none of"
+        f" its {len(rows)} tests supports its claim with 80 percent; `mst-bench plan` says from"
+        " which effect on each would, and `mst-bench list claims` how many seeds it takes"
     )
 
 
@@ -118,21 +125,26 @@ class _File:
     spreads: dict[str, dict[str, tuple[float, ...]]]
 
 
-def _smallest(
-    test: Claim, seeds: int, tasks: Sequence[str], family: int, given: Spreads
-) -> float | None:
+def _design(test: Claim, tasks: Sequence[str], tests: int, given: Spreads) -> power.Design | None:
+    """The test before any run; None if no spread of its figure is known. `tests`: of its family."""
+    method = METHODS.get(test.than)
+    if test.figure in LOSSES:
+        # Spreads are relative, and nobody expects the better regime to fail at all.
+        rates = tuple(EFFECTS["failures"] for _ in tasks)
+        return power.Design(test, rates, tuple(0.0 for _ in tasks), tests)
     spreads = _spreads(test.figure, tasks, given)
     if spreads is None:
         return None
-    smallest = power.smallest_effect(test, seeds, spreads, family)
-    return None if math.isnan(smallest) else smallest
+    means = tuple(mean for mean, _ in spreads)
+    deviations = tuple(deviation for _, deviation in spreads)
+    return power.Design(test, means, deviations, tests, published=method.seeds if method else 0)
 
 
 def _spreads(figure: str, tasks: Sequence[str], given: Spreads) -> list[Spread] | None:
-    """The spread of a figure on each task; None where one is unknown. Relative spreads of the last
-    evaluation stand for all returns."""
+    """The spread of a figure on each task; None where one is unknown. That of the last evaluation
+    stands for all returns."""
     known: dict[str, Spread] = dict(given.get(figure, {}))
-    if figure in RETURNS or figure in LOSSES:
+    if figure in RETURNS:
         known = {**published(), **given.get("score", {}), **known}
     if not all(task in known for task in tasks):
         return None
@@ -164,12 +176,14 @@ def seeds_in_words(row: Row) -> str:
     needed = list[int]()
     for suite in row.part.suites:
         tasks, families = _suite(suite)
-        seeds = _needed(row.tests[0], effect, tasks, families[row.part.family])
-        if seeds is None:
+        design = _design(row.tests[0], tasks, families[row.part.family], {})
+        if design is None:
             return "-"
-        needed.append(seeds)
+        even = row.part.rule in ("no-worse", "equivalent")
+        seeds = power.seeds_needed(design, None if even else effect)
+        needed.append(seeds or power.MOST_SEEDS + 1)
     most = max(needed)
-    return f"over {MOST_SEEDS} {words}" if most > MOST_SEEDS else f"{most} {words}"
+    return f"over {power.MOST_SEEDS} {words}" if most > power.MOST_SEEDS else f"{most} {words}"
 
 
 @functools.cache
@@ -177,16 +191,3 @@ def _suite(name: str) -> tuple[tuple[str, ...], Counter[str]]:
     """Tasks of a shipped suite, and how many tests each of its families has."""
     resolved = load(name)
     return resolved.suite.tasks, Counter(test.family for test in resolved.claims)
-
-
-def _needed(test: Claim, effect: float, tasks: Sequence[str], family: int) -> int | None:
-    """Fewest seeds that find an effect; None: no spread is known."""
-    if _smallest(test, MOST_SEEDS, tasks, family, {}) is None:
-        return None
-    target = test.margin if test.rule in ("no-worse", "equivalent") else effect
-
-    def enough(seeds: int) -> bool:
-        smallest = _smallest(test, seeds, tasks, family, {})
-        return smallest is not None and smallest <= target
-
-    return 2 + bisect.bisect_left(range(2, MOST_SEEDS + 1), True, key=enough)

@@ -176,6 +176,9 @@ def read_stated(path: Path) -> tuple[Stated, SuiteReference]:
         check_named(suite, suite_digest(content))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    except DocumentError as error:
+        sentence = str(error).rstrip(".")
+        raise UserError(f"{sentence}. Make it anew with `mst-bench plan`.") from None
     except ValueError as error:
         raise UserError(f"{path}: {error}. Make it anew with `mst-bench plan`.") from None
     return stated, suite

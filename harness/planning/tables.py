@@ -49,6 +49,7 @@ def catalogue() -> Catalogue:
         rules=tuple(TRIPLES),
         distributions=tuple(DISTRIBUTIONS),
         blocks=tuple(BLOCKS),
+        residual_blocks=tuple(name for name, row in BLOCKS.items() if row.residual != "none"),
         residuals=RESIDUALS,
     )
 

@@ -34,7 +34,10 @@ def shipped_plans() -> dict[str, dict[str, ShippedPlan]]:
     """Suite -> version -> plan."""
     content = resources.files("leaderboard.formats").joinpath("plans.json").read_bytes()
     document = parse_json(content, "plans.json")
-    return convert(dict[str, dict[str, ShippedPlan]], document, "plans.json")  # type: ignore[no-any-return]
+    plans: dict[str, dict[str, ShippedPlan]] = convert(
+        dict[str, dict[str, ShippedPlan]], document, "plans.json"
+    )
+    return plans
 
 
 def claims_digest(claims: Iterable[Claim]) -> str:

@@ -20,6 +20,7 @@ from leaderboard.formats.statement import Signer
 from leaderboard.formats.suite import SuiteReference
 from leaderboard.pages import charts
 from leaderboard.pages.drawings import TaskDrawings, TaskSection, profiles
+from leaderboard.pages.networks import network_headers, networks
 from leaderboard.pages.table import comparison_columns, rows_of
 from leaderboard.statistics import claims, contrasts, references
 from leaderboard.statistics.figures import figures
@@ -122,21 +123,7 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
     tasks = list(dict.fromkeys(run.task for run in runs))
     regimes = list(dict.fromkeys(run.regime for run in runs))
     budget = report.plan.budget.environment_steps
-
-    # Records are read once, task by task. Claims need a few figures of each run.
-    sections = list[TaskSection]()
-    names = {claim.figure for claim in report.suite.claims}
-    by_name = {run.name: run for run in runs}
-    figures_of = {run.name: figures(names, run, (), budget) for run in runs}
-    for number, task in enumerate(tasks):
-        task_runs = [run for run in report.recorded if run.task == task]
-        curves = learning_curves(task_runs, read)
-        drawings = TaskDrawings(number, regimes, report.plan.modules)
-        seeds = [run for run in runs if run.task == task]
-        sections.append(drawings.section(task, seeds, curves))
-        for curve in curves:
-            run = by_name[curve.run.name]
-            figures_of[run.name] = figures(names, run, curve.evaluations, budget)
+    sections, figures_of = _sections(report, tasks, regimes, read)
     tested = claims.findings(report.suite.claims, runs, figures_of, budget)
 
     # Published figures are for one budget only.
@@ -152,6 +139,8 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
         lost=any(run.lost for run in runs),
         missing=any(run.missing for run in runs),
         few=_few(runs),
+        network_headers=network_headers(report.plan),
+        networks=networks(report.plan),
         suite_means=_suite_means(runs, regimes, tasks),
         contrasts=contrasts.contrasts(runs),
         profile=profiles({regime: _scores(runs, regime) for regime in regimes}, regimes),
@@ -167,6 +156,31 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
         legend=[(regime, *divmod(number, charts.HUES)) for number, regime in enumerate(regimes)],
         members=sorted({run.members for run in report.runs if run.members}),
     )
+
+
+def _sections(
+    report: ReportInput,
+    tasks: list[str],
+    regimes: list[str],
+    read: Callable[[str], bytes | None],
+) -> tuple[list[TaskSection], claims.RunFigures]:
+    """The drawings of each task, and of each run the figures that claims need."""
+    names = {claim.figure for claim in report.suite.claims}
+    budget = report.plan.budget.environment_steps
+    runs = {run.name: run for run in report.scored}
+    sections = list[TaskSection]()
+    figures_of = {run.name: figures(names, run, (), budget) for run in report.scored}
+    for number, task in enumerate(tasks):
+        # Records are read once, task by task.
+        recorded = [run for run in report.recorded if run.task == task]
+        curves = learning_curves(recorded, read)
+        seeds = [run for run in report.scored if run.task == task]
+        drawings = TaskDrawings(number, regimes, report.plan.modules)
+        sections.append(drawings.section(task, seeds, curves))
+        for curve in curves:
+            name = curve.run.name
+            figures_of[name] = figures(names, runs[name], curve.evaluations, budget)
+    return sections, figures_of
 
 
 def _environment() -> Environment:

@@ -134,3 +134,11 @@ def test_report_goes_where_it_is_told_to(entry, tmp_path):
     done = call("report", entry, "--to", tmp_path / "page.html", "--json")
     assert json.loads(done.stdout) == {"report": str(tmp_path / "page.html")}
     assert (tmp_path / "page.html").read_text().startswith("<!")
+
+
+def test_another_suite_is_not_comparable_however_many_seeds_it_has(entry, old):
+    """It used to be told that it has one seed: who added one then heard that they differ."""
+    done = call("compare", old, entry)
+    assert done.returncode == 7
+    assert "is not comparable" in done.stderr
+    assert call("compare", entry, entry.parent).returncode == 2

@@ -85,7 +85,7 @@ def test_a_second_ctrl_c_says_what_is_lost_and_claims_nothing_else(tiny_suite, t
     assert process.returncode == 130
     assert "there is no checkpoint yet, about" in rest
     assert "are lost" in rest
-    assert "everything is saved" not in rest
+    assert "stopped; everything is saved" not in rest
     assert "Traceback" not in rest
 
 

@@ -1,13 +1,16 @@
 """Merging entries of one experiment."""
 
-import shutil
-from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from harness.entries.merge import merge
+from harness.entries import merge as merging
+from harness.entries.merge import _merged_plan, merge
+from harness.entries.verified import Changed
 from harness.errors import NonConforming, UserError
-from harness.planning.plan import read_plan
+from harness.files import write_atomic
+from harness.planning.plan import read_plan, write_plan
+from harness.run import Request, plan_of
 from helpers.forge import forge_level
 from helpers.runs import Killed
 from leaderboard.formats.keys import one_use_key
@@ -21,7 +24,7 @@ def test_seeds_that_come_later_are_merged_into_the_plan_that_has_them_all(
     assert verify(folder / "entry.dsse.json", complete=True).accepted
     plan = read_plan(folder / "plan.json")
     assert [run.seed for run in plan.runs] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-    assert plan.suite.changes == ("own suite file",)
+    assert (plan.suite.name, plan.suite.changes) == ("own-tiny", ("own suite file",))
 
     again = merge([three_seeds, folder], tmp_path / "again", one_use_key())
     assert again.name == folder.name, "what both have is the same"
@@ -39,21 +42,50 @@ def test_other_experiments_and_changed_runs_are_not_merged(three_seeds, old, oth
 def test_a_merge_that_was_killed_is_given_again(
     three_seeds, later_seeds, tmp_path, monkeypatch, files
 ):
-    """Killed in the last or the last but one file of the first run, which has seven."""
+    """Killed before the last or the last but one file of the first run, which has seven."""
     copied = []
-    copyfile = shutil.copyfile
 
-    def copy_some(source, target, **options):
+    def copy_some(path, content):
         if len(copied) == files:
-            Path(target).write_bytes(b"half")
             raise Killed
-        copied.append(source)
-        return copyfile(source, target, **options)
+        copied.append(path)
+        write_atomic(path, content)
 
     folders = [three_seeds, later_seeds]
     with monkeypatch.context() as patch:
-        patch.setattr(shutil, "copyfile", copy_some)
+        patch.setattr(merging, "write_atomic", copy_some)
         with pytest.raises(Killed):
             merge(folders, tmp_path, one_use_key())
+    assert not any(path.name == "result.json" for path in copied), "it comes last"
     folder = merge(folders, tmp_path, one_use_key())
     assert verify(folder / "entry.dsse.json", complete=True).accepted
+
+
+def test_a_file_that_changes_while_it_is_merged_is_not_merged(
+    old, later_seeds, tmp_path, monkeypatch
+):
+    def change(*arguments):
+        (changed,) = old.glob("runs/*/mst/0/records.jsonl")
+        changed.write_bytes(changed.read_bytes() + b"\n")
+        return write_plan(*arguments)
+
+    monkeypatch.setattr(merging, "write_plan", change)
+    with pytest.raises(Changed, match=r"records\.jsonl: its bytes are not those that were signed"):
+        merge([old, later_seeds], tmp_path, one_use_key())
+
+
+def test_merged_regimes_keep_the_order_of_the_first_folder(tiny_suite, tmp_path):
+    """A plan's file sorts its regimes; the merged plan used to run them in that order."""
+    plans = []
+    for seed in (0, 1):
+        overrides = ("regimes=[mst, dense]", f"first_seed={seed}")
+        _, plan = plan_of(Request(str(tiny_suite), tmp_path, overrides))
+        plans.append(read_plan(write_plan(plan, tmp_path) / "plan.json"))
+    entries = [SimpleNamespace(plan=plan, path=tmp_path / "entry.dsse.json") for plan in plans]
+    merged = _merged_plan(entries)
+    assert [(run.regime, run.seed) for run in merged.runs] == [
+        ("mst", 0),
+        ("dense", 0),
+        ("mst", 1),
+        ("dense", 1),
+    ]

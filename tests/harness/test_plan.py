@@ -5,7 +5,9 @@ import hashlib
 import json
 
 import pytest
+import rfc8785
 
+from agents.sparsity.regime import REGIMES
 from harness.entries.entry import write_entry
 from harness.errors import UserError
 from harness.planning import regimes
@@ -33,13 +35,33 @@ def test_every_shipped_suite_reads_and_plans(name):
     assert plan.budget.updates["critic"] == plan.budget.agent_steps - plan.settings["warmup"]
 
 
+@pytest.mark.parametrize("name", shipped())
+def test_every_regime_keeps_its_own_network_in_every_suite(name):
+    """`stock` trained T6, T6, T5 in every suite but its own, and was called MR.Q as published."""
+    define = load(name).suite.define
+    regimes = ",".join([*REGIMES, *define])
+    resolved = load(name, (f"regimes=[{regimes}]", "claims=[]"))
+    plan = make_plan(resolved)
+    assert REGIMES["stock"].blocks == {"encoder": "T4", "critic": "T4", "actor": "T3"}
+    for run in plan.runs:
+        own = REGIMES[run.regime].blocks if run.regime in REGIMES else define[run.regime]
+        named = own if run.regime in REGIMES else own.get("blocks", {})
+        assert plan.blocks_of(run) == {**resolved.blocks, **named}, run.regime
+
+
 def test_dmc_hard_is_the_published_protocol():
     plan = make_plan(load("dmc-hard"))
     assert plan.budget.environment_steps == 1_000_000
     assert plan.budget.updates == {"encoder": 490_000, "critic": 490_000, "actor": 490_000}
     published = {"width": 512, "batch_size": 256, "target_cycle": 250}
     assert published.items() <= plan.settings.items()
-    assert plan.blocks == {"encoder": "T6", "critic": "T6", "actor": "T5", "residual": "pre"}
+    modules = {"encoder": "T6", "critic": "T6", "actor": "T5"}
+    assert plan.blocks == {
+        **modules,
+        "residual": "pre",
+        "shortcuts": "inner",
+        "final_norm": "layer",
+    }
 
     # MST and its seeds.
     triples = {name: (m.distribution, m.rule) for name, m in plan.regimes["mst"].items()}
@@ -83,8 +105,8 @@ def test_a_signed_entry_keeps_the_name_of_its_suite(entry):
     """Another suite with the same runs would have the same folder."""
     folder = entry.parent
     plan = read_plan(folder / "plan.json")
-    renamed = dataclasses.replace(plan, suite=dataclasses.replace(plan.suite, name="mine"))
-    with pytest.raises(UserError, match=r"holds the entry of suite tiny version 1 \(own suite"):
+    renamed = dataclasses.replace(plan, suite=dataclasses.replace(plan.suite, name="own-mine"))
+    with pytest.raises(UserError, match=r"holds the entry of suite own-tiny version 1 \(own suite"):
         write_plan(renamed, folder.parent)
     (folder / "entry.dsse.json").unlink()
     write_plan(renamed, folder.parent)
@@ -110,9 +132,57 @@ def test_an_edited_plan_is_refused(tiny_suite, tmp_path):
     with pytest.raises(UserError, match="canonical"):
         read_plan(path)
     document["seeds"] = 3
-    path.write_text(json.dumps(document))
-    with pytest.raises(UserError, match="unknown key"):
+    path.write_bytes(rfc8785.dumps(document))
+    with pytest.raises(UserError, match=f"^{path}: seeds: unknown key.*Make it anew"):
         read_plan(path)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (
+            lambda plan: plan["settings"].update(width=32),
+            "its layers are not those of its settings",
+        ),
+        (
+            lambda plan: plan["settings"].update(warmup=60),
+            "updates are not those that the settings",
+        ),
+        (lambda plan: plan["settings"].update(width=0), "width"),
+    ],
+)
+def test_a_plan_whose_networks_are_not_those_of_its_settings_is_refused(
+    tiny_suite, tmp_path, edit, words
+):
+    """Only the algorithm knows; the files of a plan agree with each other without it."""
+    path = write_plan(make_plan(load(str(tiny_suite))), tmp_path) / "plan.json"
+    document = json.loads(path.read_bytes())
+    edit(document)
+    path.write_bytes(rfc8785.dumps(document))
+    with pytest.raises(UserError, match=words):
+        read_plan(path)
+
+
+def test_a_plan_does_not_bear_the_name_of_a_shipped_suite(tiny_suite, tmp_path):
+    folder = write_plan(make_plan(load(str(tiny_suite))), tmp_path)
+    suite = json.loads((folder / "suite.json").read_bytes())
+    (folder / "suite.json").write_text(json.dumps(suite | {"name": "quick", "changes": []}))
+    with pytest.raises(UserError, match="calls itself quick version 1, which has another plan"):
+        read_plan(folder / "plan.json")
+
+
+def test_a_plan_states_every_layer_and_how_much_of_it_is_kept(tiny_suite):
+    plan = make_plan(load(str(tiny_suite)))
+    group = "cartpole-swingup/mst"
+    networks = plan.networks[group]
+    assert set(networks) == set(plan.modules)
+    plan.sizes[group].check(networks)
+    critic = networks["critic"]
+    kept = sum(layer.last for layer in critic.layers.values())
+    assert kept / sum(layer.weights for layer in critic.layers.values()) == pytest.approx(
+        0.4, abs=1e-3
+    )
+    assert all(layer.last == layer.weights for layer in networks["encoder"].layers.values())
 
 
 def test_cohorts_hold_every_run_once_and_tasks_take_turns():

@@ -76,10 +76,9 @@ def test_the_report_names_the_new_key(entry, tmp_path):
     assert key_id in (entry.parent / "report.html").read_text()
 
 
-def test_key_and_passphrase_never_reach_the_process_that_trains(tiny_suite, tmp_path):
+def test_key_and_passphrase_never_reach_the_process_that_trains(tiny_suite, tmp_path, locked):
     """Agents run in it; its environment is read while it does."""
-    key = tmp_path / "key.pem"
-    call("keys", "generate", key)
+    key, _ = locked
     ours = {
         "MST_BENCH_KEY": str(key),
         "MST_BENCH_PASSPHRASE": "open sesame",

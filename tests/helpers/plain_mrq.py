@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-PRE = {"residual": "pre", "shortcuts": "all", "final_norm": "none"}
+HEADLINE = {"residual": "pre", "shortcuts": "inner", "final_norm": "layer"}
 """How residuals are built unless somebody says otherwise."""
-NO_RESIDUAL = {**PRE, "residual": "none"}
+NO_RESIDUAL = {"residual": "none", "shortcuts": "all", "final_norm": "none"}
 
 
 class Net(nn.Module):
@@ -123,7 +123,7 @@ class Critic(nn.Module):
 class PlainMRQ:
     """Losses and updates of one agent on batches handed in, in float64."""
 
-    def __init__(self, s, obs, act, residuals=PRE):
+    def __init__(self, s, obs, act, residuals=HEADLINE):
         """`s`: settings; `obs`, `act`: widths; `residuals`: as a suite's blocks state them."""
         self.s = s
         self.encoder = Encoder(s, obs, act, residuals).double()

@@ -44,7 +44,7 @@ def _triple(row):
 
 HEADLINE_BLOCKS = {"encoder": "T6", "critic": "T6", "actor": "T5"}
 OTHER_RESIDUALS = (
-    {"residual": "pre", "shortcuts": "inner", "final_norm": "layer"},
+    {"residual": "pre", "shortcuts": "all", "final_norm": "none"},
     {"residual": "post", "shortcuts": "all", "final_norm": "layer"},
 )
 """Ways to build residuals that between them change every default."""

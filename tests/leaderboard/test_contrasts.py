@@ -6,7 +6,9 @@ import pytest
 from scipy import stats as scipy_stats
 
 from helpers.statements import stated
-from leaderboard.statistics.contrasts import FAMILIES, contrasts
+from leaderboard.statistics import contrasts as declared
+from leaderboard.statistics.contrasts import FAMILIES
+from leaderboard.statistics.scores import scored
 
 MEANS = {"mst": 20.0, "dense": 10.0, "sst": 17.0, "dst": 19.0, "sst-ac": 16.0, "swap": 18.5}
 """Means of three seeds; their scores are the mean, one more, and one less."""
@@ -20,6 +22,11 @@ def runs(means, tasks=("dog-run",)):
         for regime, mean in means.items()
         for seed, offset in enumerate((-1.0, 0.0, 1.0))
     ]
+
+
+def contrasts(planned):
+    """The declared contrasts of stated runs."""
+    return declared.contrasts(scored(planned))
 
 
 def welch(distance):
@@ -91,3 +98,28 @@ def test_without_mst_or_with_a_single_seed_nothing_is_compared():
     headline = [c for c in contrasts(few) if c.family == "headline"]
     assert [c.than for c in headline] == ["dense", "dst"]
     assert headline[0].adjusted == pytest.approx(2.0 * welch(10.0))
+
+
+def test_a_failed_run_counts_as_the_floor():
+    """Two of the three runs of `dense` diverged."""
+    kept = [run for run in runs(MEANS) if run.regime != "dense" or run.seed == 0]
+    lost = [stated("dense", seed, None, status="failed") for seed in (1, 2)]
+    by_name = {contrast.than: contrast for contrast in contrasts([*kept, *lost])}
+    assert by_name["dense"].difference.value == pytest.approx(20.0 - 9.0 / 3.0)
+
+
+def test_a_regime_with_a_missing_run_is_not_compared_and_still_counts_for_holm():
+    kept = [run for run in runs(MEANS) if (run.regime, run.seed) != ("dense", 2)]
+    missing = stated("dense", 2, None, status="missing")
+    adjusted = {c.than: c.adjusted for c in contrasts([*kept, missing])}
+    assert list(adjusted) == ["sst", "dst", "sst-ac", "swap"]
+    assert adjusted["sst"] == pytest.approx(3.0 * welch(3.0))
+
+    # Of a plan that is under way it is not missing, only still to come.
+    so_far = declared.contrasts(scored([*kept, missing], under_way=True))
+    assert [c.than for c in so_far][:2] == ["dense", "sst"]
+
+
+def test_nothing_is_compared_where_mst_lacks_a_run():
+    kept = [run for run in runs(MEANS) if (run.regime, run.seed) != ("mst", 2)]
+    assert contrasts([*kept, stated("mst", 2, None, status="missing")]) == []

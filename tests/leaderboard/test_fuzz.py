@@ -30,6 +30,7 @@ from leaderboard.formats.trust import load_trust
 from leaderboard.pages.charts import lines
 from leaderboard.pages.curves import diagnostics_panels, returns_panel
 from leaderboard.statistics.claims import findings
+from leaderboard.statistics.scores import scored
 from leaderboard.verification.verify import verify
 
 ORIGINAL = None
@@ -222,7 +223,7 @@ def test_forged_claims_get_a_verdict_or_are_refused_in_words(claims, scores):
         return
 
     latest = {run.name: EVALUATION for run in runs}
-    for finding in findings(typed, runs, latest, 1_000_000):
+    for finding in findings(typed, scored(runs), latest, 1_000_000):
         assert finding.verdict in ("supported", "refuted", "undecided")
 
 
@@ -237,5 +238,5 @@ def test_an_honest_claim_gets_its_verdict():
         for regime, both in scores.items()
         for seed, score in enumerate(both)
     ]
-    (finding,) = findings(typed, runs, {}, 1_000_000)
+    (finding,) = findings(typed, scored(runs), {}, 1_000_000)
     assert finding.verdict == "supported"

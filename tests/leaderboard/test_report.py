@@ -16,10 +16,12 @@ from harness.entries.page import write_report
 from harness.entries.verified import Refused
 from helpers.hosts import chromium
 from helpers.program import call
+from leaderboard.formats.plan import Own
 from leaderboard.formats.records import read_evaluations
 from leaderboard.formats.run import Failure, FailureSignature
 from leaderboard.pages.curves import returns_panel
-from leaderboard.pages.report import ReportInput, render
+from leaderboard.pages.networks import network_headers, networks
+from leaderboard.pages.report import Measured, ReportInput, render
 from leaderboard.verification.verify import verify
 
 HOSTILE = "<script>window.hacked=1</script>\"'&$x_1$"
@@ -59,6 +61,22 @@ def test_a_run_leaves_a_report_of_its_signed_figures(tiny_entry, stated):
     assert "mst-bench verify entry.dsse.json" in page
 
 
+def test_it_says_what_trained(stated):
+    headers = network_headers(stated.plan)
+    assert headers[:4] == ["regime", "encoder", "critic", "actor"]
+    rows = {row[0]: dict(zip(headers, row, strict=True)) for row in networks(stated.plan)}
+    assert rows["mst"]["critic"] == "rigl, T6"
+    assert rows["mst"]["actor"] == "static, T5"
+    assert rows["mst"]["residual"] == stated.plan.blocks["residual"]
+
+    # A network of its own, without residuals
+    blocks = {"encoder": "T4", "critic": "T4", "actor": "T3"}
+    own = {group: Own({}, blocks) for group in stated.plan.sizes if group.endswith("/mst")}
+    own_rows = {row[0]: row[1:] for row in networks(replace(stated.plan, own=own))}
+    assert own_rows["mst"][:4] == ["dense, T4", "rigl, T4", "static, T3", "-"]
+    assert own_rows["dst"] == networks(stated.plan)[2][1:], "the others have the suite's"
+
+
 def test_the_same_folder_gives_the_same_bytes(folder):
     first = write_report(folder).read_bytes()
     assert write_report(folder).read_bytes() == first
@@ -96,6 +114,24 @@ def test_what_is_lost_is_told_and_counted(stated, folder):
     assert "2 of 4 runs finished, 1 failed, 1 missing" in page
     assert "<td>failed</td><td>agent</td><td>7</td><td>lost 0</td>" in page
     assert "<td>missing</td><td>infrastructure</td><td>7</td><td>lost 1</td>" in page
+    assert "finished only" in page
+    assert "Nothing is ranked with a missing run" in page
+
+
+def test_scores_that_somebody_measured_stand_beside_the_claims(stated, folder):
+    claimed = render(stated, folder)
+    assert "Scores are what the entry claims" in claimed
+    assert ">claimed</th>" not in claimed
+
+    fresh = {run.name: 1.5 + number for number, run in enumerate(stated.runs)}
+    measured = Measured(fresh, "ab" * 20, 200, "L1")
+    page = render(replace(stated, measured=measured), folder)
+    assert "Scores were measured anew by key <code>abababababababab</code>" in page
+    assert "over 200 fresh episodes of each run's final policy (L1)" in page
+    assert ">claimed</th>" in page
+    for run in stated.runs:
+        assert f"<td>{run.score:.1f}</td>" in page
+        assert f"<td>{fresh[run.name]:.1f}</td>" in page
 
 
 def hostile(stated):
@@ -153,7 +189,9 @@ def test_a_folder_without_an_entry_shows_the_figures_so_far(folder):
     records.write_bytes(records.read_bytes()[:-10])
     page = write_report(folder).read_text()
     assert "Not signed yet" in page
-    assert "3 of 4 runs finished, 0 failed, 1 missing" in page
+    assert "3 of 4 runs finished, 0 failed, 1 to come" in page
+    assert "Runs that are still to come do not count." in page
+    assert ">finished only</th>" not in page, "a run that was not carried out is no zero"
     assert page.count("<figure") == 18
     shutil.rmtree(folder / "runs")
     assert "No evaluation of these runs is recorded yet." in write_report(folder).read_text()
