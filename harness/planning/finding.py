@@ -36,7 +36,7 @@ Spreads = Mapping[str, Mapping[str, Spread]]
 EFFECTS = {"spread": 3.0, "failures": 0.5}
 """Figure -> the true effect for which seeds are counted where a claim states none."""
 EFFECT = 0.2
-"""The same of returns: a share of the other regime's mean. It is what papers of this field report."""
+"""The same of returns: a share of the other regime's mean."""
 HUGE = 1.0
 """A return below another's cannot lose more, and twice another's return is no question of seeds."""
 
