@@ -27,8 +27,10 @@ def count(number: int, noun: str) -> str:
 def gib(size: float) -> str:
     """A size in GiB, or in MiB where that would be nothing: 3.2 GiB, 40 MiB."""
     if size >= 1.0:
-        return f"{size:.1f} GiB"
-    return f"{max(1.0, size * 1024):.0f} MiB"
+        return f"{size:,.1f} GiB"
+    if 0.0 < size < 1.0 / 1024:
+        return "less than 1 MiB"
+    return f"{size * 1024:.0f} MiB"
 
 
 def duration(seconds: float) -> str:

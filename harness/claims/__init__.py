@@ -112,7 +112,7 @@ def registry() -> dict[str, Registered]:
     return claims
 
 
-def tests_of(claim: str) -> Iterator[tuple[Part, Claim]]:
+def stated_tests(claim: str) -> Iterator[tuple[Part, Claim]]:
     """Every test of a claim, with its part: ids A7; A3a, A3b of its parts; A3b1, A3b2 of several
     comparisons of one part."""
     registered = registry()[claim]
@@ -158,7 +158,7 @@ def suite_tests(
         if not registered.tests:
             raise UserError(f"claims: {claim} has no test; {how_judged(registered)}.")
         named = any(suite in part.suites for part in registered.tests)
-        for part, test in tests_of(claim):
+        for part, test in stated_tests(claim):
             module, dot, _ = test.figure.removeprefix("slope:").partition(".")
             measurable = not dot or module in modules
             here = suite in part.suites or not named

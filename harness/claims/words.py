@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.claims import Part, Registered, how_judged, tests_of
+from harness.claims import Part, Registered, how_judged, stated_tests
 from leaderboard.formats.suite import Claim
 from leaderboard.statistics.claims import margin_in_words
 
@@ -43,7 +43,7 @@ def rows_of(claim: str, registered: Registered) -> list[Row]:
     rows = list[Row]()
     for index, part in enumerate(registered.tests):
         letter = chr(ord("a") + index) if len(registered.tests) > 1 else ""
-        tests = tuple(test for owner, test in tests_of(claim) if owner is part)
+        tests = tuple(test for owner, test in stated_tests(claim) if owner is part)
         statement = part.statement or registered.statement
         rows.append(Row(f"{claim}{letter}", statement, registered.source, part, tests, otherwise))
     return rows

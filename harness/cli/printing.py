@@ -142,3 +142,5 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
     ]
     echo("")
     echo_table(tabulate(rows, headers=headers, disable_numparse=True))
+    if any(need.device == "cuda" for need in diagnosis.suites):
+        echo("hours of a suite for cuda: with --device cpu; time on a GPU is not estimated")
