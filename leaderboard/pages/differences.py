@@ -20,8 +20,8 @@ from leaderboard.statistics.stats import (
 )
 
 SCALE = 0.2
-"""Share of a task's range up to which a pair's difference is evidence in full. Taken from the scores
-themselves, as twice their spread, it would make e values that are none."""
+"""Share of a task's range up to which a pair's difference is evidence in full. Taken from the
+scores themselves, as twice their spread, it would make e values that are none."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ seeds are pairs. The claims of a family are adjusted together by Holm, each fami
 nothing is called decided at an adjusted p value of 0.05 or more.
 
 A failed run counts as its task's floor; the same without such runs stands beside it, and decides
-nothing. Nothing is decided of a regime that lacks a run, since whoever left it out may have seen it.
+nothing. Nothing is decided of a regime that lacks a run: whoever left it out may have seen it.
 """
 
 from __future__ import annotations
@@ -141,9 +141,7 @@ def _pairs(ours: list[Seeds], theirs: list[Seeds]) -> tuple[list[Seeds], list[Se
     return left, right
 
 
-def published(
-    method: Method, claim: Claim, tasks: Sequence[str], budget: int
-) -> list[Mean] | None:
+def published(method: Method, claim: Claim, tasks: Sequence[str], budget: int) -> list[Mean] | None:
     """A method's published mean and standard deviation on each task; None where it has none that
     the claim can be compared with."""
     comparable = budget == ENVIRONMENT_STEPS and claim.figure in ("score", "last")

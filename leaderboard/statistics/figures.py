@@ -103,23 +103,17 @@ def slope(steps: Sequence[float], values: Sequence[float], budget: float) -> flo
     square = math.fsum(distance**2 for distance in distances)
     if square == 0.0:
         return None
-    product = math.fsum(
-        distance * value for distance, value in zip(distances, values, strict=True)
-    )
+    product = math.fsum(distance * value for distance, value in zip(distances, values, strict=True))
     return budget * product / square
 
 
-def series(
-    name: str, evaluations: Iterable[EvaluationRecord]
-) -> tuple[list[float], list[float]]:
+def series(name: str, evaluations: Iterable[EvaluationRecord]) -> tuple[list[float], list[float]]:
     """Environment steps and values of a diagnostic, where it was measured."""
     points = _diagnostics(name, evaluations)
     return [step for step, _ in points], [value for _, value in points]
 
 
-def _diagnostics(
-    name: str, evaluations: Iterable[EvaluationRecord]
-) -> list[tuple[float, float]]:
+def _diagnostics(name: str, evaluations: Iterable[EvaluationRecord]) -> list[tuple[float, float]]:
     """Environment step and value of MODULE.DIAGNOSTIC at each evaluation that has it."""
     module, _, figure = name.partition(".")
     points = list[tuple[float, float]]()

@@ -1,28 +1,30 @@
 """What a test can find before anything has run: its power, the smallest effect, the seeds it needs.
 
 Power is the chance of the verdict `supported` at the worst rank of Holm's procedure, a family of k
-tests: level / k. Both regimes are taken to scatter alike, by the given deviations.
+tests: level / k. Both regimes are taken to scatter alike, normally, by the given deviations.
 
-Means follow Student's noncentral t, with Welch and Satterthwaite's freedom at the true variances.
-Equivalence: the probability between both limits, over the quantiles of the sample's deviation.
-Spreads: the same t for distances from the median, of normal scores. Rates: normal, with the score
-test's variance. benchmarks/coverage.py compares all of them with simulations.
+Means: given the deviations of the samples, whose squares are chi-squared, a test cuts a normal
+variable at a known point; the probability beyond it is averaged over draws of the deviations.
+Spreads: distances from the median are drawn up to SIMULATED seeds; beyond that their mean is all
+but normal. Rates: normal, with the score test's variance. All draws have a fixed seed.
+benchmarks/coverage.py compares all of this with simulations of the rules themselves.
 """
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import gammaincinv, nctdtr, ndtr, ndtri, stdtrit
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri, stdtrit
 
 from leaderboard.formats.suite import Claim
 from leaderboard.statistics.claims import direction, measured
 from leaderboard.statistics.measures import restricted_variance
 from leaderboard.statistics.rules import LEVEL
-from leaderboard.statistics.stats import Mean, standard_error
 
 ENOUGH = 0.8
 """Power that an effect is found with."""
@@ -30,8 +32,15 @@ MOST_SEEDS = 1000
 """Seeds beyond which nobody would go."""
 DISTANCE = math.sqrt(2.0 / math.pi)
 """Mean distance of a normal score from its median, in standard deviations."""
-POINTS = 400
-"""Quantiles of a deviation that a power is averaged over."""
+SIMULATED = 50
+"""Seeds up to which distances are drawn."""
+DRAWS = 2000
+"""Draws that a power is averaged over."""
+SMALLEST = 1e-300
+
+Array = NDArray[np.float64]
+Tasks = tuple[tuple[float, float], ...]
+"""Mean and deviation of each."""
 
 
 @dataclass(frozen=True)
@@ -80,13 +89,10 @@ def smallest_effect(design: Design, seeds: int, enough: float = ENOUGH) -> float
         claim = replace(design.claim, margin=margin)
         return power(replace(design, claim=claim), seeds, even)
 
-    least = even + 1e-9
-    return _crossing(shown, least, enough, _top(design))
+    return _crossing(shown, even + 1e-9, enough, _top(design))
 
 
-def seeds_needed(
-    design: Design, effect: float | None = None, enough: float = ENOUGH
-) -> int | None:
+def seeds_needed(design: Design, effect: float | None = None, enough: float = ENOUGH) -> int | None:
     """Fewest seeds of power `enough`; None above MOST_SEEDS. Without an effect: twice the margin
     for above and below, no difference for the other rules."""
     if effect is None:
@@ -122,16 +128,16 @@ def _top(design: Design) -> float:
     if claim.figure == "spread":
         return 1000.0
     if claim.figure == "failures":
-        return 1.0 - 1e-9
+        # No rate falls below zero, and none rises above one.
+        room = max(design.means) if claim.rule == "below" else 1.0 - min(design.means)
+        return min(room, 1.0 - 1e-9)
     if claim.unit == "share":
         # A share of one below, and a margin of one, is everything that there is.
         return 1000.0 if claim.rule == "above" else 1.0 - 1e-9
     return 1000.0 * (max(map(abs, design.means)) + max(design.deviations))
 
 
-def _crossing(
-    chance: Callable[[float], float], low: float, enough: float, high: float
-) -> float:
+def _crossing(chance: Callable[[float], float], low: float, enough: float, high: float) -> float:
     """Where a rising chance reaches `enough`, by halving."""
     if not chance(high) >= enough:
         return math.inf
@@ -151,97 +157,109 @@ def _mean_power(design: Design, seeds: int, effect: float) -> float:
     claim = design.claim
     if seeds < 2:
         return 0.0
-    tasks = [(mean,) for mean in zip(design.means, design.deviations, strict=True)]
+    tasks = tuple(zip(design.means, design.deviations, strict=True))
     if claim.rule == "equivalent":
-        return math.prod(_equivalent_power(design, seeds, effect, task) for task in tasks)
+        return math.prod(_equivalent_power(design, seeds, effect, (task,)) for task in tasks)
     if claim.over == "each":
-        return math.prod(_one_sided_power(design, seeds, effect, task) for task in tasks)
-    return _one_sided_power(design, seeds, effect, tuple(task[0] for task in tasks))
-
-
-Tasks = tuple[tuple[float, float], ...]
-"""Mean and deviation of each."""
+        return math.prod(_one_sided_power(design, seeds, effect, (task,)) for task in tasks)
+    return _one_sided_power(design, seeds, effect, tasks)
 
 
 def _one_sided_power(design: Design, seeds: int, effect: float, tasks: Tasks) -> float:
     """Chance that one side is shown, at half of the level."""
     upward, margin = direction(design.claim)
     shift = effect if upward else -effect
-    excess, error, freedom = _excess(design, seeds, shift, margin, tasks)
-    alpha = LEVEL / design.tests / 2.0
-    return _beyond(excess if upward else -excess, error, freedom, alpha)
+    excess, errors = _excess(design, seeds, shift, margin, tasks)
+    bound = errors.bounds(LEVEL / design.tests / 2.0)
+    return float(np.mean(_normal((excess if upward else -excess) - bound, errors.true)))
 
 
 def _equivalent_power(design: Design, seeds: int, effect: float, tasks: Tasks) -> float:
     """Chance that both sides are shown on a task, each at the level."""
     _, lowest, highest = measured(design.claim)
-    below, error_below, freedom = _excess(design, seeds, effect, lowest, tasks)
-    above, error_above, _ = _excess(design, seeds, effect, highest, tasks)
-    if error_below == 0.0 or error_above == 0.0:
-        return float(below > 0.0 > above)
+    below, errors_below = _excess(design, seeds, effect, lowest, tasks)
+    above, errors_above = _excess(design, seeds, effect, highest, tasks)
 
-    # Given the sample's deviation, as a share of the true one, both tests cut a normal variable.
-    shares = (np.arange(POINTS) + 0.5) / POINTS
-    sample = np.sqrt(2.0 * gammaincinv(freedom / 2.0, shares) / freedom)
-    bound = float(stdtrit(freedom, 1.0 - LEVEL / design.tests)) * sample
-    upper = ndtr(-above / error_above - bound)
-    lower = ndtr(bound - below / error_below)
+    # Both tests cut the same normal variable.
+    alpha = LEVEL / design.tests
+    upper = _normal(-above - errors_above.bounds(alpha), errors_above.true)
+    lower = _normal(errors_below.bounds(alpha) - below, errors_below.true)
     return float(np.mean(np.maximum(0.0, upper - lower)))
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Standard errors of a sum of independent means: the true one, and draws of estimates."""
+
+    true: float
+    estimated: Array
+    freedom: Array
+
+    @classmethod
+    def of(cls, cells: Sequence[tuple[float, int]]) -> Errors:
+        """From the variance of each mean and the seeds behind it."""
+        variances = np.array([variance for variance, _ in cells])
+        freedoms = np.array([seeds - 1.0 for _, seeds in cells])
+        drawn = variances * _draws(tuple(seeds for _, seeds in cells))  # [DRAWS, cells]
+
+        # Welch and Satterthwaite's degrees of freedom, as the tests estimate them.
+        total = np.maximum(drawn.sum(axis=1), SMALLEST)
+        freedom = total**2 / np.maximum((drawn**2 / freedoms).sum(axis=1), SMALLEST**2)
+        return cls(math.sqrt(math.fsum(variances)), np.sqrt(total), freedom)
+
+    def bounds(self, alpha: float) -> Array:
+        """How far above zero an estimate must be, one for each draw."""
+        quantiles: Array = stdtrit(self.freedom, 1.0 - alpha)
+        return quantiles * self.estimated
+
+
+@functools.lru_cache(maxsize=64)
+def _draws(seeds: tuple[int, ...]) -> Array:
+    """Variances of samples as shares of the true ones: [DRAWS, cells]."""
+    generator = np.random.Generator(np.random.PCG64(0))
+    freedoms = np.array(seeds, dtype=np.float64) - 1.0
+    return generator.chisquare(freedoms, (DRAWS, len(seeds))) / freedoms
+
+
+def _normal(distance: Array, error: float) -> Array:
+    """Chance that a normal variable of this deviation is below a distance."""
+    if error == 0.0:
+        return np.where(distance > 0.0, 1.0, 0.0)
+    chance: Array = ndtr(distance / error)
+    return chance
 
 
 def _excess(
     design: Design, seeds: int, shift: float, margin: float, tasks: Tasks
-) -> tuple[float, float, float]:
-    """How far the true difference is above a margin, with standard error and freedom."""
+) -> tuple[float, Errors]:
+    """How far the true difference is above a margin, and the errors of its estimate."""
     share = design.claim.unit == "share"
-    excess = math.fsum(
-        (shift - margin) * (abs(mean) if share else 1.0) for mean, _ in tasks
-    ) / len(tasks)
+    units = [abs(mean) if share else 1.0 for mean, _ in tasks]
+    excess = (shift - margin) * math.fsum(units) / len(tasks)
 
     # Theirs are multiplied by the factor of the test.
     size = math.fsum(mean for mean, _ in tasks)
     factor = 1.0 + math.copysign(margin, margin * size) if share else 1.0
+    squares = [(deviation / len(tasks)) ** 2 for _, deviation in tasks]
     if design.claim.paired:
-        variance = 1.0 + factor**2 - 2.0 * factor * design.correlation
-        pairs = [_cell(seeds, math.sqrt(variance) * deviation) for _, deviation in tasks]
-        return excess, *standard_error(pairs)
-    ours = [_cell(seeds, deviation) for _, deviation in tasks]
-    theirs = [_cell(design.published or seeds, factor * deviation) for _, deviation in tasks]
-    return excess, *standard_error(ours, theirs)
-
-
-def _cell(seeds: int, deviation: float) -> Mean:
-    return Mean(seeds, 0.0, deviation, math.nan)
-
-
-def _beyond(excess: float, error: float, freedom: float, alpha: float) -> float:
-    """Chance of a t above its quantile."""
-    if error == 0.0:
-        return float(excess > 0.0)
-    quantile = float(stdtrit(freedom, 1.0 - alpha))
-    t = excess / error
-
-    # The noncentral t is not computed far out, where the answer is plain.
-    if abs(t) > 30.0:
-        return float(ndtr(t - quantile))
-    return 1.0 - float(nctdtr(freedom, t, quantile))
+        both = 1.0 + factor**2 - 2.0 * factor * design.correlation
+        return excess, Errors.of([(both * square / seeds, seeds) for square in squares])
+    others = design.published or seeds
+    ours = [(square / seeds, seeds) for square in squares]
+    theirs = [(factor**2 * square / others, others) for square in squares]
+    return excess, Errors.of([*ours, *theirs])
 
 
 # -- spreads and rates --
 
 
 def _spread_power(design: Design, seeds: int, effect: float) -> float:
-    """Distances from the median have mean DISTANCE and variance 1 - DISTANCE^2 for spread one."""
     claim = design.claim
     if seeds < 3:
         return 0.0
     tasks = len(design.means)
-    pooled = 1 if claim.over == "each" else tasks
-    freedom = 2.0 * pooled * (seeds - 2)
-
-    def shown(ratio: float, margin: float, alpha: float) -> float:
-        variance = (1.0 - DISTANCE**2) * (ratio**2 + margin**2) / (seeds - 1) / pooled
-        return _beyond((ratio - margin) * DISTANCE, math.sqrt(variance), freedom, alpha)
+    alone = claim.over == "each"
+    shown = functools.partial(_ratio_shown, seeds, 1 if alone else tasks)
 
     # What is below a margin is, seen from the other side, above it.
     if claim.rule == "equivalent":
@@ -251,7 +269,38 @@ def _spread_power(design: Design, seeds: int, effect: float) -> float:
         return max(0.0, above + below - 1.0) ** tasks
     alpha = LEVEL / design.tests / 2.0
     margin = 1.0 / claim.margin if claim.rule == "no-worse" else claim.margin
-    return shown(effect, margin, alpha) ** (tasks // pooled)
+    return shown(effect, margin, alpha) ** (tasks if alone else 1)
+
+
+def _ratio_shown(seeds: int, tasks: int, ratio: float, margin: float, alpha: float) -> float:
+    """Chance that spreads of this true ratio are found above a margin, over tasks together."""
+    quantile = float(stdtrit(2.0 * tasks * (seeds - 2), 1.0 - alpha))
+    if seeds > SIMULATED:
+        # A distance of spread one has mean DISTANCE and variance 1 - DISTANCE^2.
+        variance = (1.0 - DISTANCE**2) * (ratio**2 + margin**2) / (seeds - 1) / tasks
+        return float(ndtr((ratio - margin) * DISTANCE / math.sqrt(variance) - quantile))
+
+    # Each task in units of its mean distance over both sides, as the rule has it.
+    means, variances = _distances(seeds, tasks)  # [DRAWS, tasks, 2]
+    ours = ratio * means[..., 0]
+    theirs = means[..., 1]
+    unit = (ours + theirs) / 2.0
+    excess = ((ours - margin * theirs) / unit).sum(axis=1)
+    squares = (ratio**2 * variances[..., 0] + margin**2 * variances[..., 1]) / unit**2
+    error = np.sqrt(squares.sum(axis=1) / (seeds - 1))
+    return float(np.mean(excess > quantile * error))
+
+
+@functools.lru_cache(maxsize=64)
+def _distances(seeds: int, tasks: int) -> tuple[Array, Array]:
+    """Mean and variance of the distances of normal samples, drawn: twice [DRAWS, tasks, 2]."""
+    generator = np.random.Generator(np.random.PCG64(0))
+    scores = generator.standard_normal((DRAWS, tasks, 2, seeds))
+    ordered = np.sort(np.abs(scores - np.median(scores, axis=-1, keepdims=True)), axis=-1)
+    if seeds % 2 == 0:
+        ordered[..., 1] *= math.sqrt(2.0)
+    kept = ordered[..., 1:]
+    return kept.mean(axis=-1), kept.var(axis=-1, ddof=1)
 
 
 def _rate_power(design: Design, seeds: int, effect: float) -> float:
@@ -262,7 +311,9 @@ def _rate_power(design: Design, seeds: int, effect: float) -> float:
     if claim.rule == "equivalent":
         alpha = LEVEL / design.tests
         below = [_rate_shown(seeds, (rate,), effect, lowest, True, alpha) for rate in design.means]
-        above = [_rate_shown(seeds, (rate,), effect, highest, False, alpha) for rate in design.means]
+        above = [
+            _rate_shown(seeds, (rate,), effect, highest, False, alpha) for rate in design.means
+        ]
         return math.prod(max(0.0, a + b - 1.0) for a, b in zip(above, below, strict=True))
 
     upward, margin = direction(claim)

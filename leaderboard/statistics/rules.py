@@ -4,9 +4,9 @@ A rule tests the claim and its opposite, and leans to the side with the smaller 
 decided here: the p values of a family are adjusted first (claims.py), and LEVEL decides then.
 
 above, below, no worse: each side has half of the level, so the 95 percent interval lies wholly
-beyond the margin, or wholly short of it. Equivalence: two one-sided tests on each task at the whole
-level, the 90 percent interval. Judged task by task, a claim needs every task, and is refuted by one,
-whose p value is then multiplied by the number of tasks.
+beyond the margin, or wholly short of it. Equivalence: two one-sided tests on each task at the
+whole level, the 90 percent interval. Judged task by task, a claim needs every task, and is refuted
+by one, whose p value is then multiplied by the number of tasks.
 
 A value exactly at the margin is decided in at most 5 percent of experiments (results/README.md has
 what was measured).

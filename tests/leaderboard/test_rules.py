@@ -26,7 +26,9 @@ EACH_MEASURE = [
 def test_a_share_of_an_estimated_mean_is_a_test_of_scaled_scores():
     # Means 13 and 10. Above by a tenth: the test is one of ours less 1.1 times theirs.
     ours = measures.shares([A], [B], 0.1)
-    expected = scipy_stats.ttest_ind(A, [1.1 * b for b in B], equal_var=False, alternative="greater")
+    expected = scipy_stats.ttest_ind(
+        A, [1.1 * b for b in B], equal_var=False, alternative="greater"
+    )
     assert ours.above == pytest.approx(expected.pvalue)
     assert ours.above + ours.below == pytest.approx(1.0)
     assert (ours.value, ours.limit) == pytest.approx((3.0, 1.0))
@@ -117,7 +119,9 @@ def test_restricted_rates_are_the_likeliest_ones():
     # The largest likelihood of 5 of 10 and 3 of 20 among rates that are 0.2 apart, on a grid.
     rates = np.linspace(0.2, 1.0, 800_001)[1:-1]
     other = rates - 0.2
-    likelihood = 5 * np.log(rates) + 5 * np.log1p(-rates) + 3 * np.log(other) + 17 * np.log1p(-other)
+    likelihood = (
+        5 * np.log(rates) + 5 * np.log1p(-rates) + 3 * np.log(other) + 17 * np.log1p(-other)
+    )
     best = rates[np.argmax(likelihood)]
     variance = best * (1 - best) / 10 + (best - 0.2) * (1.2 - best) / 20
     z = (0.5 - 0.15 - 0.2) / math.sqrt(variance * 30 / 29)
