@@ -12,7 +12,7 @@ import functools
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scipy.special import stdtrit
@@ -67,7 +67,7 @@ def finds(plan: Plan, given: Spreads | None = None) -> list[Finds]:
         if design is None:
             rows.append(Finds(test, seeds, None, seeds < FEWEST.get(test.figure, 2)))
             continue
-        smallest = power.smallest_effect(design, seeds)
+        smallest = _smallest_effect(_nameless(design), seeds)
         finite = smallest if math.isfinite(smallest) else None
         rows.append(Finds(test, seeds, finite, finite is None or _useless(test, finite)))
     return rows
@@ -125,6 +125,16 @@ class _File:
     spreads: dict[str, dict[str, tuple[float, ...]]]
 
 
+def _nameless(design: power.Design) -> power.Design:
+    """The same design for all tests that differ in words alone, so that it is computed once."""
+    words = dict.fromkeys(("id", "statement", "source", "family", "regime", "than"), "any")
+    return replace(design, claim=replace(design.claim, **words))
+
+
+_smallest_effect = functools.cache(power.smallest_effect)
+_seeds_needed = functools.cache(power.seeds_needed)
+
+
 def _design(test: Claim, tasks: Sequence[str], tests: int, given: Spreads) -> power.Design | None:
     """The test before any run; None if no spread of its figure is known. `tests`: of its family."""
     method = METHODS.get(test.than)
@@ -180,7 +190,7 @@ def seeds_in_words(row: Row) -> str:
         if design is None:
             return "-"
         even = row.part.rule in ("no-worse", "equivalent")
-        seeds = power.seeds_needed(design, None if even else effect)
+        seeds = _seeds_needed(_nameless(design), None if even else effect)
         needed.append(seeds or power.MOST_SEEDS + 1)
     most = max(needed)
     return f"over {power.MOST_SEEDS} {words}" if most > power.MOST_SEEDS else f"{most} {words}"

@@ -66,7 +66,7 @@ def test_suites_without_claims_say_why():
     assert set(UNJUDGED) == {name for name in SUITES if not SUITES[name].claims}
 
 
-@pytest.mark.parametrize("name", JUDGING)
+@pytest.mark.parametrize("name", [name for name in JUDGING if name != "dmc-hard-pilot"])
 def test_a_shipped_suite_can_find_something(name):
     plan = make_plan(SUITES[name])
     assert finding.warning(plan) == ""
@@ -80,7 +80,7 @@ def test_a_shipped_suite_can_find_something(name):
 def test_more_seeds_find_smaller_effects():
     (first, *_) = finding.finds(make_plan(load("dmc-hard")))
     (more, *_) = finding.finds(make_plan(load("dmc-hard", ("seeds=40",))))
-    assert 0.05 < more.smallest < 0.6 * first.smallest
+    assert 0.05 < more.smallest < 0.7 * first.smallest
     assert first.smallest == pytest.approx(0.19, abs=0.01), "10 seeds, three tests, margin 5 %"
 
 
@@ -90,7 +90,9 @@ def test_given_spreads_come_before_published_ones(tmp_path):
     plan = make_plan(load("dmc-hard"))
     assert finding.finds(plan, finding.read_spreads(path))[0].smallest < 0.07
     path.write_text("score: {dog-run: [569, 0]}")
-    with pytest.raises(UserError, match=r"score\.dog-run: expected a mean and a standard deviation"):
+    with pytest.raises(
+        UserError, match=r"score\.dog-run: expected a mean and a standard deviation"
+    ):
         finding.read_spreads(path)
 
 
@@ -98,6 +100,11 @@ def test_a_figure_without_a_known_spread_says_so():
     rows = finding.finds(make_plan(SUITES["scale-5x"]))
     (row,) = [row for row in rows if row.test.figure == "critic.dormant_ratio"]
     assert finding.in_words(row) == "no spread is known"
+
+
+def test_the_pilot_of_two_seeds_can_find_nothing():
+    sentence = finding.warning(make_plan(SUITES["dmc-hard-pilot"]))
+    assert sentence.startswith("dmc-hard-pilot can find nothing: with 2 seeds of each regime none")
 
 
 def test_one_seed_can_find_nothing_and_a_run_says_so_first(tmp_path):
