@@ -1,5 +1,5 @@
-"""Claims: every one is judged by a shipped suite or says what it waits for, and suites train nothing
-that no claim is about."""
+"""Claims: every one is judged by a shipped suite or says what it waits for, and suites train
+nothing that no claim is about."""
 
 import json
 from collections import Counter
