@@ -55,13 +55,8 @@ def test_dmc_hard_is_the_published_protocol():
     assert plan.budget.updates == {"encoder": 490_000, "critic": 490_000, "actor": 490_000}
     published = {"width": 512, "batch_size": 256, "target_cycle": 250}
     assert published.items() <= plan.settings.items()
-    modules = {"encoder": "T6", "critic": "T6", "actor": "T5"}
-    assert plan.blocks == {
-        **modules,
-        "residual": "pre",
-        "shortcuts": "inner",
-        "final_norm": "layer",
-    }
+    residuals = {"residual": "pre", "shortcuts": "inner", "final_norm": "layer"}
+    assert plan.blocks == {"encoder": "T6", "critic": "T6", "actor": "T5", **residuals}
 
     # MST and its seeds.
     triples = {name: (m.distribution, m.rule) for name, m in plan.regimes["mst"].items()}
@@ -166,8 +161,8 @@ def test_a_plan_whose_networks_are_not_those_of_its_settings_is_refused(
 def test_a_plan_does_not_bear_the_name_of_a_shipped_suite(tiny_suite, tmp_path):
     folder = write_plan(make_plan(load(str(tiny_suite))), tmp_path)
     suite = json.loads((folder / "suite.json").read_bytes())
-    (folder / "suite.json").write_text(json.dumps(suite | {"name": "quick", "changes": []}))
-    with pytest.raises(UserError, match="calls itself quick version 1, which has another plan"):
+    (folder / "suite.json").write_text(json.dumps(suite | {"name": "ci-tiny", "changes": []}))
+    with pytest.raises(UserError, match="calls itself ci-tiny version 1, which has another plan"):
         read_plan(folder / "plan.json")
 
 

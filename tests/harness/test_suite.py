@@ -116,7 +116,7 @@ def test_an_unknown_suite_names_the_nearest():
             "{blocks: {residual: mid}}",
             "blocks.residual: unknown residual 'mid', expected one of pre, post",
         ),
-        ("{blocks: {shortcuts: outer}}", "unknown shortcuts 'outer', expected one of all, inner"),
+        ("{blocks: {shortcuts: outer}}", "unknown shortcuts 'outer', expected one of inner, all"),
         ("{blocks: {final_norm: none, critic: none}}", "unknown block type 'none'"),
         ("{critic: {rule: rigl, regrown: half}}", "regrown"),
         ("{match: nobody}", "unknown regime of the suite 'nobody'"),
