@@ -5,9 +5,17 @@ from __future__ import annotations
 
 from collections import Counter
 
-from leaderboard.formats.catalogue import return_range
+from leaderboard.formats.catalogue import is_possible, return_range
 from leaderboard.formats.document import DocumentError
-from leaderboard.formats.layout import RECORDS, RESULT, TABLE, TIMING, run_file, tensor_files
+from leaderboard.formats.layout import (
+    RECORDS,
+    RESULT,
+    TABLE,
+    TIMING,
+    run_file,
+    tensor_files,
+    weights_file,
+)
 from leaderboard.formats.network import Size
 from leaderboard.formats.plan import Plan
 from leaderboard.formats.records import Chain, FailureRecord, FinalRecord
@@ -76,21 +84,25 @@ def _check_evaluations(plan: Plan, run: StatedRun, chain: Chain, name: str) -> N
     """The evaluations are the planned ones in their order, and no return is impossible."""
     every = plan.evaluation.every
     repeat = plan.budget.action_repeat
-    low, high = return_range(run.task)
     for number, record in enumerate(chain.evaluations):
         step = number * every
         planned = (number, step, step * repeat, plan.evaluation.episodes)
         stated = (record.number, record.agent_step, record.environment_step, record.episodes)
         if stated != planned:
             raise Defect(f"{name}: evaluation {number} is not the planned one")
-        if record.lowest < low or record.highest > high:
-            raise Defect(f"{name}: a return is outside of {low:g} to {high:g}")
+        if not all(is_possible(run.task, value) for value in (record.lowest, record.highest)):
+            raise Defect(f"{name}: a return is {_outside(run)}")
 
     # A failed run stopped somewhere, a finished one did not.
     most = plan.budget.agent_steps // every + 1
     count = len(chain.evaluations)
     if count > most or (run.finished and count < most):
         raise Defect(f"{name}: has {count} evaluations, planned {most}")
+
+
+def _outside(run: StatedRun) -> str:
+    low, high = return_range(run.task)
+    return f"outside of {low:g} to {high:g}"
 
 
 def _check_end(run: StatedRun, chain: Chain, name: str) -> None:
@@ -154,9 +166,8 @@ def check_scores(entry: Entry) -> Judgement:
 
     # Of each run, from its episodes.
     for run in runs:
-        low, high = return_range(run.task)
-        if any(not low <= value <= high for value in run.final_returns):
-            raise Defect(f"runs/{run.name}: a return is outside of {low:g} to {high:g}")
+        if not all(is_possible(run.task, value) for value in run.final_returns):
+            raise Defect(f"runs/{run.name}: a return is {_outside(run)}")
         recomputed = score(run.final_returns)
         if run.finished and run.score != recomputed:
             raise Defect(
@@ -197,4 +208,17 @@ def check_tensors(entry: Entry) -> Judgement:
         raise Defect(f"absent for {len(absent)} of {len(entry.present_runs)} runs")
     if absent:
         return unknown("absent, not checked")
+    _check_copies(entry)
     return passed("densities, masks and rewires recomputed from the tensors")
+
+
+def _check_copies(entry: Entry) -> None:
+    """No seed has the policy of another: the best one cannot be handed in under every seed."""
+    owners = dict[tuple[str, ...], str]()
+    for run in entry.present_runs:
+        if run.finished:
+            files = [run_file(run.name, weights_file(name)) for name in entry.plan.policy_modules]
+            policy = (run.group, *(entry.files.digests[file] for file in files))
+            if policy in owners:
+                raise Defect(f"runs/{run.name}: has the very policy of runs/{owners[policy]}")
+            owners[policy] = run.name
