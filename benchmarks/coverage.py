@@ -1,11 +1,12 @@
 """How often intervals hold what they should, and how often rules decide wrongly.
 
-    python benchmarks/coverage.py [--replications 4000] [--intervals 2000] [--json FILE]
+    python benchmarks/coverage.py [--replications 10000] [--intervals 2000] [--json FILE]
 
 Intervals: coverage of nominal 95 percent intervals at 3, 5 and 10 seeds. Rules: size and power at
-3, 5, 10 and 30 seeds (rule_sizes.py). Noise models are fitted to published seeds: `tight` (coefficient
-of variation 0.05), `mid` (0.25), `wide` (0.5), and `collapse` (mid, but 15 percent of the seeds
-score a twentieth). Two tasks unless said otherwise. True values follow from a million draws.
+3, 5, 10 and 30 seeds (rule_sizes.py). Noise models are fitted to published seeds: `tight`
+(coefficient of variation 0.05), `mid` (0.25), `wide` (0.5), and `collapse` (mid, but 15 percent of
+the seeds score a twentieth). Two tasks unless said otherwise. True values follow from a million
+draws.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def rule_table(found: list[Size]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--replications", type=int, default=4000, help="of rules")
+    parser.add_argument("--replications", type=int, default=10_000, help="of rules")
     parser.add_argument("--intervals", type=int, default=2000, help="replications of intervals")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()

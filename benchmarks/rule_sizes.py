@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from many import check, judge
 from noise import COLLAPSE, MID, OWN, OWN_SCORES, SCENARIOS, Array, Model
 
 from leaderboard.formats.suite import Claim
-from leaderboard.statistics.claims import direction, outcome
+from leaderboard.statistics.claims import direction
 from leaderboard.statistics.power import Design, power
 from leaderboard.statistics.rules import LEVEL
 
@@ -33,7 +34,8 @@ DRAWS = 1_000_000
 PAIRED = np.genfromtxt(OWN_SCORES, delimiter=",", names=True)
 """Scores of the project's own seeds, a row a seed."""
 
-Sides = tuple[list[list[float]], list[list[float]]]
+CHECKED = 20
+"""Experiments that the rules themselves repeat, for each size."""
 
 
 @dataclass(frozen=True)
@@ -122,10 +124,14 @@ class Scatter:
         our_many = [model(np.random.default_rng(99), DRAWS) for model in ours]
         self.our_means = tuple(float(draws.mean()) for draws in our_many)
 
-    def draw(self, generator: np.random.Generator, seeds: int, paired: bool) -> tuple[Array, Array]:
-        """Scores of both regimes with equal true means: twice [tasks, seeds]."""
-        theirs = np.stack([model(generator, seeds) for model in self.theirs])
-        ours = np.stack([model(generator, seeds) for model in self.ours])
+    def draw(
+        self, generator: np.random.Generator, experiments: int, seeds: int, paired: bool
+    ) -> tuple[Array, Array]:
+        """Scores of both regimes with equal true means: twice [experiments, tasks, seeds]."""
+        shape = (experiments, seeds)
+        count = experiments * seeds
+        theirs = np.stack([m(generator, count).reshape(shape) for m in self.theirs], axis=1)
+        ours = np.stack([m(generator, count).reshape(shape) for m in self.ours], axis=1)
         ours += (np.array(self.means) - np.array(self.our_means))[:, None]
         if paired and self.own:
             return self._own_pairs(generator, theirs.shape)
@@ -145,25 +151,18 @@ class Scatter:
 
 
 def _size(each: Trial, model: str, scatter: Scatter, seeds: int, replications: int) -> Size:
+    """Scores that are moved to the margin, and to the effect."""
     claim = each.claim
     generator = np.random.default_rng(seeds)
-    at_margin = 0
-    supported = 0
-    for _ in range(replications):
-        ours, theirs = scatter.draw(generator, seeds, claim.paired)
-        found = outcome(claim, _moved(each, scatter, ours, theirs, at_margin=True))
-        decided = found.p < LEVEL
-        at_margin += decided and (claim.rule != "equivalent" or found.leans == "supported")
-        found = outcome(claim, _moved(each, scatter, ours, theirs, at_margin=False))
-        supported += found.p < LEVEL and found.leans == "supported"
-
+    ours, theirs = scatter.draw(generator, replications, seeds, claim.paired)
+    size = _decided(claim, _moved(each, scatter, ours, at_margin=True), theirs)
+    supported = _supported(claim, _moved(each, scatter, ours, at_margin=False), theirs)
     design = Design(claim, scatter.means, scatter.deviations, correlation=CORRELATION)
     formula = power(design, seeds, each.effect) if scatter.alike else None
-    return Size(each.name, model, seeds, LEVEL, at_margin / replications,
-                supported / replications, formula)  # fmt: skip
+    return Size(each.name, model, seeds, LEVEL, size, supported, formula)
 
 
-def _moved(each: Trial, scatter: Scatter, ours: Array, theirs: Array, at_margin: bool) -> Sides:
+def _moved(each: Trial, scatter: Scatter, ours: Array, at_margin: bool) -> Array:
     """Ours at the margin, or at the effect."""
     claim = each.claim
     means = np.array(scatter.means)[:, None]
@@ -174,29 +173,34 @@ def _moved(each: Trial, scatter: Scatter, ours: Array, theirs: Array, at_margin:
             shift[0] = claim.margin
     else:
         shift = np.full_like(means, direction(claim)[1] if at_margin else each.effect)
-    moved = means + shift * (ours - means) if spread else ours + shift * means
-    return moved.tolist(), theirs.tolist()
+    return means + shift * (ours - means) if spread else ours + shift * means
 
 
 def _rate_size(each: Trial, rate: float, seeds: int, replications: int) -> Size:
     """Two tasks with one rate."""
     claim = each.claim
-    generator = np.random.default_rng(seeds)
     _, margin = direction(claim)
-    at_margin = 0
-    supported = 0
-    for _ in range(replications):
-        theirs = _failing(generator, rate, seeds)
-        found = outcome(claim, (_failing(generator, rate + margin, seeds), theirs))
-        at_margin += found.p < LEVEL
-        found = outcome(claim, (_failing(generator, rate + each.effect, seeds), theirs))
-        supported += found.p < LEVEL and found.leans == "supported"
+    generator = np.random.default_rng(seeds)
+    shape = (replications, 2, seeds)
+    theirs = (generator.random(shape) < rate).astype(np.float64)
+    at_margin = (generator.random(shape) < rate + margin).astype(np.float64)
+    at_effect = (generator.random(shape) < rate + each.effect).astype(np.float64)
+    size = _decided(claim, at_margin, theirs)
     formula = power(Design(claim, (rate, rate), (0.0, 0.0)), seeds, each.effect)
-    return Size(each.name, f"rate {rate:g}", seeds, LEVEL, at_margin / replications,
-                supported / replications, formula)  # fmt: skip
+    supported = _supported(claim, at_effect, theirs)
+    return Size(each.name, f"rate {rate:g}", seeds, LEVEL, size, supported, formula)
 
 
-def _failing(generator: np.random.Generator, rate: float, seeds: int) -> list[list[float]]:
-    """Failures, 0 or 1, of the seeds of two tasks."""
-    drawn = generator.random((2, seeds)) < rate
-    return drawn.astype(float).tolist()  # type: ignore[no-any-return]
+def _decided(claim: Claim, ours: Array, theirs: Array) -> float:
+    """Share of experiments that decide; of an equivalence, that support it."""
+    supports, refutes = judge(claim, ours, theirs)
+    check(claim, ours[:CHECKED], theirs[:CHECKED], supports, refutes)
+    if claim.rule == "equivalent":
+        return float(np.mean((supports < LEVEL) & (supports < refutes)))
+    return float(np.mean(np.minimum(supports, refutes) < LEVEL))
+
+
+def _supported(claim: Claim, ours: Array, theirs: Array) -> float:
+    """Share of experiments that support the claim."""
+    supports, refutes = judge(claim, ours, theirs)
+    return float(np.mean((supports < LEVEL) & (supports < refutes)))

@@ -20,7 +20,6 @@ from leaderboard.formats.statement import Signer
 from leaderboard.formats.suite import SuiteReference
 from leaderboard.pages import charts
 from leaderboard.pages.drawings import TaskDrawings, TaskSection, profiles
-from leaderboard.pages.networks import network_headers, networks
 from leaderboard.pages.table import comparison_columns, rows_of
 from leaderboard.statistics import claims, contrasts, references
 from leaderboard.statistics.figures import figures
@@ -139,8 +138,6 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
         lost=any(run.lost for run in runs),
         missing=any(run.missing for run in runs),
         few=_few(runs),
-        network_headers=network_headers(report.plan),
-        networks=networks(report.plan),
         suite_means=_suite_means(runs, regimes, tasks),
         contrasts=contrasts.contrasts(runs),
         profile=profiles({regime: _scores(runs, regime) for regime in regimes}, regimes),
@@ -163,23 +160,24 @@ def _sections(
     tasks: list[str],
     regimes: list[str],
     read: Callable[[str], bytes | None],
-) -> tuple[list[TaskSection], claims.RunFigures]:
-    """The drawings of each task, and of each run the figures that claims need."""
-    names = {claim.figure for claim in report.suite.claims}
+) -> tuple[list[TaskSection], dict[str, dict[str, float]]]:
+    """The drawings of each task, and the figures of each run that claims are about."""
     budget = report.plan.budget.environment_steps
-    runs = {run.name: run for run in report.scored}
-    sections = list[TaskSection]()
+    names = {claim.figure for claim in report.suite.claims}
+    by_name = {run.name: run for run in report.scored}
     figures_of = {run.name: figures(names, run, (), budget) for run in report.scored}
+
+    # Records are read once, task by task.
+    sections = list[TaskSection]()
     for number, task in enumerate(tasks):
-        # Records are read once, task by task.
-        recorded = [run for run in report.recorded if run.task == task]
-        curves = learning_curves(recorded, read)
-        seeds = [run for run in report.scored if run.task == task]
+        task_runs = [run for run in report.recorded if run.task == task]
+        curves = learning_curves(task_runs, read)
         drawings = TaskDrawings(number, regimes, report.plan.modules)
+        seeds = [run for run in report.scored if run.task == task]
         sections.append(drawings.section(task, seeds, curves))
         for curve in curves:
-            name = curve.run.name
-            figures_of[name] = figures(names, runs[name], curve.evaluations, budget)
+            run = by_name[curve.run.name]
+            figures_of[run.name] = figures(names, run, curve.evaluations, budget)
     return sections, figures_of
 
 

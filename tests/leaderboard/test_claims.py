@@ -1,6 +1,7 @@
 """Verdicts of claims. The first tests are wrong verdicts of an audit, each beside what was said."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -254,9 +255,24 @@ def test_nothing_is_decided_of_a_regime_that_lacks_a_run():
         ]
     )
     values = {run.name: figures({"score"}, run, (), BUDGET) for run in runs}
+    other_way = replace(claim("below"), regime="dense", than="mst")
+    against = replace(claim("below", "MR.Q"), regime="dense")
+    for finding in findings([claim(), other_way, against], runs, values, BUDGET):
+        assert finding.verdict == "undecided"
+        assert finding.statistic == "runs of dense are missing"
+
+
+def test_runs_that_are_still_to_come_do_not_count():
+    planned = [
+        *(stated("mst", seed, 500.0 + seed) for seed in range(4)),
+        *(stated("dense", seed, 100.0 + seed) for seed in range(3)),
+        stated("dense", 3, None, status="missing"),
+    ]
+    runs = scored(planned, under_way=True)
+    values = {run.name: figures({"score"}, run, (), BUDGET) for run in runs}
     (finding,) = findings([claim()], runs, values, BUDGET)
-    assert finding.verdict == "undecided"
-    assert finding.statistic == "runs of dense are missing"
+    assert finding.verdict == "supported"
+    assert finding.statistic.startswith("difference 400 "), "501.5 less 101"
 
 
 def test_published_figures_are_of_one_budget():

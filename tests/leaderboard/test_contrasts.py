@@ -123,3 +123,20 @@ def test_a_regime_with_a_missing_run_is_not_compared_and_still_counts_for_holm()
 def test_nothing_is_compared_where_mst_lacks_a_run():
     kept = [run for run in runs(MEANS) if (run.regime, run.seed) != ("mst", 2)]
     assert contrasts([*kept, stated("mst", 2, None, status="missing")]) == []
+
+
+def test_what_failed_runs_change_is_shown_beside():
+    planned = [
+        *(stated("mst", seed, 20.0 + seed) for seed in range(4)),
+        *(stated("dense", seed, 30.0 + seed) for seed in range(2)),
+        *(stated("dense", seed, None, status="failed") for seed in (2, 3)),
+        *(stated("sst", seed, 10.0 + seed) for seed in range(4)),
+    ]
+    dense, sst = contrasts(planned)
+    assert dense.difference.value == pytest.approx(21.5 - 61.0 / 4.0), "two count as the floor"
+    assert dense.finished.value == pytest.approx(21.5 - 30.5)
+    assert sst.finished is None, "no run of either regime failed"
+
+    all_failed = [run for run in planned if run.regime != "dense" or run.seed >= 2]
+    dense, _ = contrasts(all_failed)
+    assert math.isnan(dense.finished.value), "nothing is left to compare"

@@ -166,7 +166,7 @@ def hostile(stated):
     signature = FailureSignature(HOSTILE, 0, 1.0)
     runs[0] = replace(lost(runs[0], Failure("agent", HOSTILE, 0)), failure_signatures=(signature,))
 
-    claim = Claim(claim=HOSTILE, regime="mst", than=HOSTILE, relation="above", figure=HOSTILE)
+    claim = Claim("O1", HOSTILE, HOSTILE, "headline", "mst", "dense", "score", "above", 0.05)
     fresh = {run.name: 1.0 for run in runs}
     return replace(
         stated,

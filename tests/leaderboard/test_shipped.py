@@ -10,7 +10,7 @@ from leaderboard.formats import shipped
 from leaderboard.formats.shipped import ShippedPlan, check_named, claims_digest, named
 from leaderboard.formats.suite import SUITE_SCHEMA, Claim, SuiteReference
 
-CLAIM = Claim("mst is better", "mst", "dense")
+CLAIM = Claim("O1", "mst is better", "ours", "headline", "mst", "dense", "score", "above", 0.05)
 PLAN = "a" * 64
 """Digest of the plan of the suite that the tests ship."""
 SUITE = SuiteReference(SUITE_SCHEMA, "steady", 2, (), (CLAIM,))
@@ -37,7 +37,7 @@ def test_the_shipped_plan_bears_its_name():
     [
         (SUITE, "b" * 64),
         (replace(SUITE, claims=()), PLAN),
-        (replace(SUITE, claims=(replace(CLAIM, relation="below"),)), PLAN),
+        (replace(SUITE, claims=(replace(CLAIM, rule="below"),)), PLAN),
         (replace(SUITE, version=3), PLAN),
         (replace(SUITE, name="other"), PLAN),
     ],

@@ -102,3 +102,17 @@ def test_looking_after_every_pair_rarely_sees_what_is_not_there():
     generator = np.random.default_rng(0)
     alarms = sum(max(stats.e_values(generator.normal(size=20), 2.0)) >= 20.0 for _ in range(1000))
     assert alarms <= 50, "at most 5 percent, whenever one stops"
+
+
+def test_evidence_has_mean_one_where_its_scale_is_fixed_and_not_where_scores_decide_it():
+    # An audit's finding: a scale of twice the spread of one side's own scores makes no e value.
+    generator = np.random.default_rng(0)
+    fixed = []
+    own = []
+    for _ in range(20_000):
+        a, b = generator.normal(size=(2, 3))
+        fixed.append(stats.e_values((b - a).tolist(), 2.0)[-1])
+        own.append(stats.e_values((b - a).tolist(), 2.0 * float(np.std(a, ddof=1)))[-1])
+    error = np.std(fixed) / math.sqrt(len(fixed))
+    assert abs(np.mean(fixed) - 1.0) < 4.0 * error
+    assert np.mean(own) - 1.0 > 4.0 * np.std(own) / math.sqrt(len(own))

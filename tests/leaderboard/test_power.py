@@ -1,0 +1,138 @@
+"""Power: beside an audit's table, the noncentral t, and simulations of the rules themselves."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import stats as scipy_stats
+
+from leaderboard.formats.suite import Claim
+from leaderboard.statistics.claims import outcome
+from leaderboard.statistics.power import (
+    Design,
+    power,
+    seeds_needed,
+    smallest_effect,
+    usual_effect,
+)
+
+MEANS = (569.0, 200.0)
+DEVIATIONS = (40.0, 56.7)
+"""Published of dog-run and humanoid-run."""
+ABOVE = Claim("A1", "x", "ours", "headline", "mst", "dense", "score", "above", 0.05)
+NO_WORSE = replace(ABOVE, rule="no-worse", margin=0.1)
+EQUIVALENT = replace(ABOVE, rule="equivalent", over="each", margin=0.25)
+SPREAD = replace(ABOVE, figure="spread", margin=1.0)
+FAILURES = replace(ABOVE, figure="failures", unit="own", margin=0.1)
+
+
+def design(claim=ABOVE, **changes):
+    """A design of the two tasks."""
+    return Design(claim, MEANS, DEVIATIONS, **changes)
+
+
+def test_a_tenth_needs_fourteen_seeds_and_a_family_needs_more():
+    # An audit's table, by the noncentral t: 14, and 18, 20, 22 in families of 3, 5, 8.
+    counts = [
+        seeds_needed(design(replace(ABOVE, margin=1e-9), tests=tests), effect=0.1)
+        for tests in (1, 3, 5, 8)
+    ]
+    assert counts[0] == 14
+    assert counts == pytest.approx([14, 18, 20, 22], abs=1)
+
+
+def test_power_is_that_of_the_noncentral_t():
+    # Equal variances and ten seeds a side: freedom 18 all but exactly, on a single task.
+    one = Design(replace(ABOVE, margin=1e-9), (100.0,), (10.0,))
+    shift = 0.15 * 100.0 / (10.0 * math.sqrt(2.0 / 10.0))
+    exact = scipy_stats.nct.sf(scipy_stats.t.ppf(0.975, 18), 18, shift)
+    assert power(one, 10, 0.15) == pytest.approx(exact, abs=0.01)
+
+
+def test_at_the_margin_power_is_the_size():
+    for claim, margin in ((ABOVE, 0.05), (NO_WORSE, -0.1)):
+        assert power(design(claim), 30, margin) == pytest.approx(0.025, abs=0.003)
+
+
+def test_the_smallest_effect_has_the_power_it_says():
+    for claim in (ABOVE, replace(ABOVE, rule="below"), SPREAD, replace(ABOVE, over="each")):
+        least = smallest_effect(design(claim), 10)
+        assert power(design(claim), 10, least) == pytest.approx(0.8, abs=0.01)
+        assert smallest_effect(design(claim), 30) < least
+
+
+def test_of_rules_about_nothing_the_smallest_margin_is_told():
+    for claim in (NO_WORSE, EQUIVALENT):
+        margin = smallest_effect(design(claim), 30)
+        shown = replace(claim, margin=margin)
+        assert power(design(shown), 30, 0.0) == pytest.approx(0.8, abs=0.01)
+
+
+def test_what_no_number_of_seeds_finds_has_no_number():
+    assert smallest_effect(design(EQUIVALENT), 3) == math.inf
+    assert seeds_needed(design(), effect=0.05) is None, "at the margin nothing is shown"
+    rare = Design(replace(FAILURES, rule="below"), (0.05, 0.05), (0.0, 0.0))
+    assert smallest_effect(rare, 30) == math.inf, "a twentieth cannot fall by a tenth"
+
+
+def test_one_seed_has_no_power():
+    for claim in (ABOVE, EQUIVALENT, SPREAD, FAILURES):
+        assert power(design(claim), 1, 10.0) == 0.0
+
+
+def test_pairs_that_go_together_need_fewer_seeds():
+    paired = replace(ABOVE, paired=True)
+    alone = seeds_needed(design())
+    assert seeds_needed(design(paired, correlation=0.5)) < alone
+    assert seeds_needed(design(paired, correlation=0.0)) == pytest.approx(alone, abs=3)
+
+
+def test_a_published_mean_of_few_seeds_is_no_help():
+    assert power(design(published=3), 30, 0.2) < power(design(published=10), 30, 0.2)
+    assert power(design(published=30), 30, 0.2) == pytest.approx(power(design(), 30, 0.2))
+
+
+def test_the_usual_effect_is_twice_the_margin_or_none():
+    assert usual_effect(ABOVE) == pytest.approx(0.1)
+    assert usual_effect(NO_WORSE) == 0.0
+    assert usual_effect(replace(SPREAD, rule="equivalent", over="each", margin=2.0)) == 1.0
+
+
+def supported(claim, sides, replications=400):
+    """Share of drawn experiments that support a claim."""
+    generator = np.random.default_rng(3)
+    outcomes = [outcome(claim, sides(generator)) for _ in range(replications)]
+    return sum(o.leans == "supported" and o.p < 0.05 for o in outcomes) / replications
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+@pytest.mark.parametrize(
+    ("claim", "effect"),
+    [
+        (ABOVE, 0.25),
+        (replace(ABOVE, over="each"), 0.6),
+        (NO_WORSE, 0.1),
+        (EQUIVALENT, 0.0),
+        (SPREAD, 3.0),
+    ],
+)
+def test_the_formula_is_what_the_rule_does(claim, effect, seeds):
+    def sides(generator):
+        noise = generator.standard_normal((2, 2, seeds)) * np.array(DEVIATIONS)[:, None]
+        middle = np.array(MEANS)[:, None]
+        if claim.figure == "spread":
+            return (middle + effect * noise[0]).tolist(), (middle + noise[1]).tolist()
+        return (middle * (1.0 + effect) + noise[0]).tolist(), (middle + noise[1]).tolist()
+
+    assert power(design(claim), seeds, effect) == pytest.approx(supported(claim, sides), abs=0.06)
+
+
+@pytest.mark.parametrize("seeds", [5, 10, 30])
+def test_the_formula_of_rates_is_what_the_rule_does(seeds):
+    def sides(generator):
+        ours = (generator.random((2, seeds)) < 0.7).astype(float).tolist()
+        return ours, (generator.random((2, seeds)) < 0.2).astype(float).tolist()
+
+    rates = Design(FAILURES, (0.2, 0.2), (0.0, 0.0))
+    assert power(rates, seeds, 0.5) == pytest.approx(supported(FAILURES, sides), abs=0.08)
