@@ -39,28 +39,28 @@ def check_runs(entry: Entry) -> Judgement:
         )
 
     # Each as its own files state it.
+    folders = {name.rpartition("/")[0] for name in entry.files.digests}
+    alike = Counter(run.task for run in entry.plan.runs)
     for run in runs:
-        if run.missing:
-            _check_missing(entry, run)
-        else:
-            _check_result(entry, run)
+        if not run.missing:
+            _check_result(entry, run, alike[run.task])
+        elif f"runs/{run.name}" in folders:
+            raise Defect(f"runs/{run.name}: is called missing, but has a result")
     counts = Counter[str](run.status for run in runs)
     return passed(", ".join(f"{counts[status]} {status}" for status in STATUSES))
 
 
-def _check_missing(entry: Entry, run: StatedRun) -> None:
-    """A run that is called missing has no files."""
-    if any(name.startswith(run_file(run.name, "")) for name in entry.files.digests):
-        raise Defect(f"runs/{run.name}: is called missing, but has a result")
-
-
-def _check_result(entry: Entry, run: StatedRun) -> None:
-    """A run is stated as its own result file states it."""
+def _check_result(entry: Entry, run: StatedRun, alike: int) -> None:
+    """A run is stated as its own result file states it. `alike`: planned runs of its task."""
     for file in (RESULT, RECORDS, TIMING):
         if not entry.lists(run_file(run.name, file)):
             raise Defect(f"{run_file(run.name, file)}: is not among the signed files")
     if entry.files.result(run) != run:
         raise Defect(f"{run_file(run.name, RESULT)}: is not what the entry states")
+
+    # Each member of a cohort is another run of the task, and is rolled out again.
+    if run.members > alike:
+        raise Defect(f"runs/{run.name}: one of {run.members} members, its task has {alike} runs")
 
 
 def check_records(entry: Entry) -> Judgement:

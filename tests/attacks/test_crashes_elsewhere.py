@@ -37,8 +37,8 @@ def a_name_of_300_letters(forgery):
 
 
 def zeros_without_end(forgery):
-    forgery.entry.unlink()
-    forgery.entry.symlink_to("/dev/zero")
+    (forgery.folder / "plan.json").unlink()
+    (forgery.folder / "plan.json").symlink_to("/dev/zero")
 
 
 def a_terabyte_of_nothing(forgery):
@@ -65,6 +65,13 @@ def test_a_file_that_is_none_is_refused(forgery, attack):
     forgery.sign()
     attack(forgery)
     refused("verify", forgery.entry)
+
+
+def test_an_entry_that_is_no_file_is_a_wrong_path(forgery):
+    """It is the path that the user named, so exit 2."""
+    forgery.sign().entry.unlink()
+    forgery.entry.symlink_to("/dev/zero")
+    refused("verify", forgery.entry, code=2)
 
 
 # -- entries that `verify` accepted and others fell over --
@@ -100,12 +107,19 @@ def a_module_without_blocks(forgery):
     del forgery.plan["blocks"]["actor"]
 
 
-def weights_that_are_no_numbers(forgery):
-    for run in forgery.elsewhere().runs:
-        path = forgery.path(run, "actor.safetensors")
-        tensors = load_file(path)
-        tensors["policy.out.bias"][:] = np.nan
-        save_file(tensors, path)
+def actor_full_of(value, part):
+    def change(forgery):
+        for run in forgery.elsewhere().runs:
+            path = forgery.path(run, "actor.safetensors")
+            tensors = load_file(path)
+            for name in tensors:
+                if name.endswith(part):
+                    tensors[name][tensors[name] != 0] = value
+                    tensors[name][:, 0, 0] = value if part == "bias" else tensors[name][:, 0, 0]
+            save_file(tensors, path)
+
+    change.__name__ = f"{part}_of_{value:g}"
+    return change
 
 
 def a_drop_fraction_in_words(forgery):
@@ -123,7 +137,9 @@ REEVALUATED = [
     an_action_repeated_a_billion_times,
     a_block_that_there_is_not,
     a_module_without_blocks,
-    weights_that_are_no_numbers,
+    actor_full_of(np.nan, "bias"),
+    actor_full_of(np.inf, "weight"),
+    actor_full_of(3e38, "weight"),
     a_drop_fraction_in_words,
     a_width_in_words,
 ]

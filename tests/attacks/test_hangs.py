@@ -15,7 +15,7 @@ from helpers.refusals import refused
 
 
 @pytest.mark.parametrize("count", [20_000, 400_000])
-def test_a_doubled_key_among_many_is_found_refused(forgery, count):
+def test_a_doubled_key_among_many_is_found_at_once(forgery, count):
     keys = b",".join(b'"%d":0' % at for at in range(count))
     forgery.sign().entry.write_bytes(b"{" + keys + b',"%d":0}' % (count - 1))
     refused("verify", forgery.entry)
@@ -43,12 +43,13 @@ def test_a_file_that_no_run_has_is_not_read(forgery):
     refused("verify", forgery.entry)
 
 
-@pytest.mark.parametrize("name", ["entry.dsse.json", "manifest.json"])
-def test_a_pipe_is_no_file(forgery, name):
+@pytest.mark.parametrize(("name", "code"), [("entry.dsse.json", 2), ("manifest.json", 4)])
+def test_a_pipe_is_no_file(forgery, name, code):
+    """The entry itself is the path that the user named."""
     path = forgery.sign().folder / name
     path.unlink()
     os.mkfifo(path)
-    refused("verify", forgery.entry)
+    refused("verify", forgery.entry, code=code)
 
 
 def test_300000_signatures_of_failure_are_too_many(forgery):
@@ -58,9 +59,19 @@ def test_300000_signatures_of_failure_are_too_many(forgery):
     refused("verify", forgery.sign().entry)
 
 
-def test_a_million_runs_are_too_many(forgery):
+def test_a_plan_of_200000_runs_is_too_large(forgery):
     run = {"task": "cartpole-swingup", "regime": "dense"}
     forgery.plan["runs"] = [run | {"seed": seed} for seed in range(200_000)]
+    refused("verify", forgery.sign().entry)
+
+
+def test_10000_missing_runs_are_looked_at_once(forgery):
+    """As many as a plan may have and more: none of them may take the time of all the others."""
+    lost = forgery.run("mst")
+    forgery.lose(lost)
+    forgery.runs.extend(lost | {"seed": seed} for seed in range(1, 10_000))
+    forgery.replan()
+    forgery.files["results.csv"] = b"refused at the end"
     refused("verify", forgery.sign().entry)
 
 
