@@ -14,7 +14,7 @@ from leaderboard.formats import envelope
 from leaderboard.formats.tensors import parse_tensors
 
 CONSEQUENCES = re.compile(
-    r"entry\.subject\.\d+\.digest\.sha256|entry\.predicate\.(signer|plan)\..*|manifest\.json\.plan"
+    r"entry\.subject\..*|entry\.predicate\.(signer|plan)\..*|manifest\.json\.plan"
     r"|.*\.(chain_head|before)"
 )
 """What follows from another change: digests, ids and the signer."""
@@ -30,6 +30,8 @@ HARMLESS: dict[str, str] = {
     r"records\.jsonl\.\d+\.(diagnostics|updates|rewires)(\..*)?": f"diagnostics: {SELF_REPORTED}",
     r"records\.jsonl\.\d+\.returns\.\d+": f"points of a curve: {SELF_REPORTED}",
     r"timing\.json(\..*)?": "timing: self-reported",
+    r"masks\.safetensors\.metadata\.digests": "digests of masks between the first and the last:"
+    f" {SELF_REPORTED}",
     r"(encoder|critic|actor)\.safetensors\..*": "weights that no mask leaves out: what they are"
     " worth takes a re-evaluation",
 }
@@ -49,7 +51,9 @@ def values(files: Files) -> dict[str, Any]:
 
 def _document(name: str, content: bytes) -> Any:
     if name in (ENVELOPE, SIDE):
-        return json.loads(envelope.open_envelope(content).payload)
+        statement = json.loads(envelope.open_envelope(content).payload)
+        listed = {row["name"]: row["digest"] for row in statement["subject"]}
+        return statement | {"subject": listed}
     if name.endswith(".safetensors"):
         tensors, metadata = parse_tensors(content, name)
         return {key: _bits(array) for key, array in tensors.items()} | {"metadata": metadata}

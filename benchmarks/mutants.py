@@ -235,7 +235,8 @@ class Mutator:
             self._manifest(files, {key: predicate[key] for key in SHARED_TEXTS})
             for run in predicate["runs"]:
                 result = f"runs/{run['task']}/{run['regime']}/{run['seed']}/result.json"
-                files[result] = _dump(run)
+                if result in self.files:
+                    files[result] = _dump(run)
         files["results.csv"] = files.get("results.csv", _table(predicate["runs"]))
 
     def _manifest(self, files: Files, changes: dict[str, Any]) -> None:

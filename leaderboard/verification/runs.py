@@ -16,7 +16,7 @@ from leaderboard.formats.layout import (
     tensor_files,
     weights_file,
 )
-from leaderboard.formats.network import Size
+from leaderboard.formats.network import Networks, Size
 from leaderboard.formats.plan import Plan
 from leaderboard.formats.records import Chain, FailureRecord, FinalRecord
 from leaderboard.formats.run import StatedRun, results_csv, score
@@ -206,10 +206,29 @@ def check_tensors(entry: Entry) -> Judgement:
     # Tensors of some runs alone would hide those of the others.
     if absent and (entry.complete or len(absent) < len(entry.present_runs)):
         raise Defect(f"absent for {len(absent)} of {len(entry.present_runs)} runs")
+    # Densities are shown whether tensors tell them or not.
+    for run in entry.present_runs:
+        if run.finished:
+            _check_weights(run, entry.plan.networks[run.group])
     if absent:
         return unknown("absent, not checked")
     _check_copies(entry)
     return passed("densities, masks and rewires recomputed from the tensors")
+
+
+def _check_weights(run: StatedRun, networks: Networks) -> None:
+    """A run states exactly the planned modules, and each keeps as many weights as planned."""
+    for name in ("weights", "rewires", "mask_first", "mask_last"):
+        if set(getattr(run, name)) != set(networks):
+            raise Defect(f"runs/{run.name}: {name} are not of the planned modules")
+    for module, network in networks.items():
+        stated = run.weights[module]
+        if (stated.total, stated.active) != (network.weights, network.kept):
+            shown = f"{stated.active} weights of {stated.total}"
+            raise Defect(
+                f"runs/{run.name}: {module}: states {shown}, planned {network.kept} of"
+                f" {network.weights}"
+            )
 
 
 def _check_copies(entry: Entry) -> None:

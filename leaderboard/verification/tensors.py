@@ -202,7 +202,7 @@ def _check_stated_weights(
     module: str, tensors: ModuleTensors, network: Network, stated: Count | None
 ) -> None:
     """The run states as many weights as the network has, and as its last masks keep."""
-    total = network.copies * sum(layer.weights for layer in network.layers.values())
+    total = network.weights
     active = sum(sum(kept) for kept in tensors.last.values())
     if stated != Count(total, active):
         shown = "no weights" if stated is None else f"{stated.active} weights of {stated.total}"

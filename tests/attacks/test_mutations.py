@@ -11,9 +11,9 @@ from pathlib import Path
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "mutations.py"
 
 
-def test_no_mutant_changes_what_an_entry_shows(tiny_entry, tmp_path):
+def test_no_mutant_changes_what_an_entry_shows(real_entry, tmp_path):
     figures = tmp_path / "figures.json"
-    options = [tiny_entry, "--count", "200", "--json", figures]
+    options = [real_entry, "--count", "120", "--json", figures]
     command = [sys.executable, SCRIPT, *options]
     ended = subprocess.run([*map(str, command)], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -48,11 +48,8 @@ def test_every_line_of_a_summary_is_one_of_ours(entry, capsys):
 
 
 def hostile_summary(overview, text):
-    """A summary in which a stranger wrote every text."""
-    runs = [
-        replace(run, task=text, regime=text, failure=Failure("agent", text, 1))
-        for run in overview.runs
-    ]
+    """A summary in which a stranger wrote every text that is free. Names of runs are not."""
+    runs = [replace(run, failure=Failure("agent", text, 1)) for run in overview.runs]
     return replace(overview, suite=text, runs=runs, unranked_because=[text])
 
 

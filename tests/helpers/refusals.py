@@ -5,7 +5,7 @@ from helpers.measured import measured
 MOST_MIB = 500
 """Memory beyond imports."""
 GENEROUS = 10.0
-"""Seconds beyond imports, on machines that do other things too; 2 are the promise."""
+"""Seconds of the processor beyond imports, on slow machines too; 2 are the promise."""
 
 
 def refused(*arguments, code=4, **options):
