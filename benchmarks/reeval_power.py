@@ -41,8 +41,8 @@ CHEATS = (0.01, 0.03, 0.05, 0.1, 0.15)
 CHUNK = 500
 """Groups in memory at once."""
 FILTER = 2.0
-"""Standard errors below which an honest group is not tested exactly: none of them alarms, which the
-output shows."""
+"""Standard errors below which an honest group is not tested: hardly any alarms. The output states
+the lowest alarm: with 50 claimed episodes it is 2.7; with 5, one group in 24,000 is overlooked."""
 
 
 @dataclass(frozen=True)
@@ -299,8 +299,12 @@ def main() -> None:
     print_table(honest, ("noise", "mean", "cv", "claimed", "runs", "lowest alarm"), "refused")
 
     if arguments.json:
-        document = {"cheats": cheats, "honest": honest}
-        arguments.json.write_text(json.dumps(document, indent=1) + "\n")
+        # A line for each row, so that changes can be read.
+        lists = []
+        for name, rows in (("cheats", cheats), ("honest", honest)):
+            lines = ",\n".join(json.dumps(row) for row in rows)
+            lists.append(f'"{name}": [\n{lines}\n]')
+        arguments.json.write_text("{" + ",\n".join(lists) + "}\n")
 
 
 if __name__ == "__main__":

@@ -142,7 +142,7 @@ def parse_yaml(text: str, name: str) -> Any:
         return loader.document()
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
+        line = f":{mark.line + 1}" if mark and not name.startswith("--") else ""
         problem = getattr(error, "problem", None) or getattr(error, "reason", None)
         sentence = str(problem or "it ends too early").splitlines()[0]
         raise UserError(f"{name}{line}: not valid YAML ({sentence}).") from None

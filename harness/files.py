@@ -49,18 +49,20 @@ def write_atomic(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "xb", opener=no_link) as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+            try:
+                for part in parts:
+                    file.write(part)
+                file.flush()
+                os.fsync(file.fileno())
+                temporary.replace(path)
+            except BaseException:
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+                raise
     except OSError as error:
         if error.errno in NO_ROOM:
             raise
         raise _unwritable(path, error) from None
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def check_can_write(path: Path, advice: str = "") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from leaderboard.formats.document import printable
@@ -27,8 +28,8 @@ def count(number: int, noun: str) -> str:
 def gib(size: float) -> str:
     """A size in GiB, or in MiB where that would be nothing: 3.2 GiB, 40 MiB."""
     if size >= 1.0:
-        return f"{size:.1f} GiB"
-    return f"{max(1.0, size * 1024):.0f} MiB"
+        return f"{size:,.1f} GiB"
+    return f"{math.ceil(size * 1024)} MiB"
 
 
 def duration(seconds: float) -> str:

@@ -169,6 +169,11 @@ def baseline_accept(
     if not reason.strip():
         raise UserError("--reason: expected a few words for those who look later.")
     folder = plan_folder(folder)
+    if to.name in (
+        "",
+        "..",
+    ):  # the new one is put together beside it, under a name made of this one
+        to = to.resolve()
     check_can_write(to / "baseline.json")
     check_can_write(to.with_name(f".{to.name}.new") / "baseline.json")
     print_path(_judged(lambda: accept(folder, to, reason)), "baseline", as_json, reason=reason)

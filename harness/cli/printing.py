@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from tabulate import tabulate
 
-from harness.words import count, one_line
+from harness.words import count, duration, gib, one_line
 from leaderboard.formats.document import printable
 
 if TYPE_CHECKING:
@@ -116,18 +116,20 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
     # What each shipped suite would need, and whether it fits here
     rows = []
     for need in diagnosis.suites:
-        memory = f"{need.memory_gib:.1f}"
-        disk = f"{need.disk_gib:.2f}"
-        hours = f"{need.hours:.2f}"
-        rows.append([need.suite, need.runs, need.device, memory, disk, hours, need.runs_here])
+        memory = gib(need.memory_gib)
+        disk = gib(need.disk_gib)
+        time = duration(need.hours * 3600.0)
+        rows.append([need.suite, need.runs, need.device, memory, disk, time, need.runs_here])
     headers = [
         "suite",
         "runs",
         "device",
-        "GiB a cohort",
-        "GiB of disk",
-        "hours on this CPU",
+        "memory a cohort",
+        "disk",
+        "time on this CPU",
         "runs here",
     ]
     echo("")
     echo_table(tabulate(rows, headers=headers, disable_numparse=True))
+    if any(need.device == "cuda" for need in diagnosis.suites):
+        echo("time of a suite for cuda: with --device cpu; on a GPU it is not estimated")

@@ -64,6 +64,8 @@ def reevaluate(
         raise UserError(
             f"{entry}: is signed with this very key; an entry is re-evaluated with another's."
         )
+    if not any(run.finished for run in verified.runs):
+        raise UserError(f"{entry}: no run finished; there is no policy to measure.")
     plan = verified.plan
     torch.set_num_threads(1)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from agents.protocol import Agent
 from envs.tasks import TASKS
 from envs.worker import Worker
-from harness.entries.policies import Read, load_policies
+from harness.entries.policies import Read, Unreadable, load_policies
 from harness.planning.cohorts import Program, program
 from harness.planning.plan import Plan
 from harness.seeding import environment_seed
@@ -112,6 +112,10 @@ def _returns(
     task = TASKS[runs[0].task]
     repeat = trial.plan.budget.action_repeat
     evaluator = Evaluator(trial.worker, task, seeds, episodes, repeat)
-    returns = evaluator(agent.snapshot(), 0)
+    try:
+        returns = evaluator(agent.snapshot(), 0)
+    except ValueError as error:
+        # Weights may be finite and what they compute may not be.
+        raise Unreadable(f"{runs[0].name}: its policy cannot act: {error}") from None
     evaluator.close()
     return [tuple(returns[member].tolist()) for member in range(len(runs))]

@@ -13,6 +13,7 @@ from harness.errors import UserError
 from harness.executors import Executor
 from harness.executors.installed import Installed
 from harness.executors.supervise import supervise
+from harness.files import no_link
 from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import Cohort
@@ -74,7 +75,7 @@ class _Process:
         command += ["--plan", str(Folder(folder).plan), "--index", str(cohort.index)]
         command += options.arguments()
 
-        with open(self.cohort.log, "ab") as log:
+        with open(self.cohort.log, "ab", opener=no_link) as log:
             self.process = subprocess.Popen(
                 command,
                 stdout=log,

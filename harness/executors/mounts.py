@@ -48,6 +48,7 @@ def cohort_mounts(folder: Path, cohort: Cohort) -> list[Mount]:
         target=str(MOUNTED.path),
         source=None,
         type="tmpfs",
+        read_only=True,
         tmpfs_size=BASE_BYTES,
         tmpfs_mode=0o755,
     )

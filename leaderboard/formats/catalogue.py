@@ -11,6 +11,9 @@ from importlib import resources
 
 from leaderboard.formats.document import parse
 
+SLACK = 1e-6
+"""Share of a task's range by which a sum of rewards may leave it through rounding."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -68,3 +71,10 @@ def return_range(task: str) -> tuple[float, float]:
     floor: what a run without a score counts as."""
     low, high = catalogue().tasks[task].returns
     return low, high
+
+
+def is_possible(task: str, episode_return: float) -> bool:
+    """Whether an episode can return so much, but for the rounding of a sum of rewards."""
+    low, high = return_range(task)
+    slack = SLACK * (high - low)
+    return low - slack <= episode_return <= high + slack

@@ -91,6 +91,16 @@ class Network:
             raise ValueError("a network has at least one copy and one layer")
 
     @property
+    def weights(self) -> int:
+        """Of all copies, kept or not."""
+        return self.copies * sum(layer.weights for layer in self.layers.values())
+
+    @property
+    def kept(self) -> int:
+        """Weights that the last masks of all copies keep."""
+        return self.copies * sum(layer.last for layer in self.layers.values())
+
+    @property
     def biases(self) -> int:
         """Of all copies. Biases are never masked."""
         return self.copies * sum(layer.fan_out for layer in self.layers.values())
@@ -157,8 +167,8 @@ class Size:
         total = biases
         active = biases
         for network in networks.values():
-            total += network.copies * sum(layer.weights for layer in network.layers.values())
-            active += network.copies * sum(layer.last for layer in network.layers.values())
+            total += network.weights
+            active += network.kept
         if (self.parameters, self.active) != (total, active):
             raise ValueError(
                 f"{self.active} of {self.parameters} parameters are active, its layers have"

@@ -228,6 +228,11 @@ def parse_plan(content: bytes, location: str) -> Plan:
     """The plan in the bytes of a plan.json; DocumentError says what is wrong with them."""
     document = parse_json(content, location)
 
+    # Before anything that takes time for each of them.
+    runs = document.get("runs") if isinstance(document, dict) else None
+    if isinstance(runs, list) and len(runs) > MOST_RUNS:
+        raise DocumentError(f"{location}: has {len(runs)} runs, expected at most {MOST_RUNS}")
+
     # Equal plans have equal bytes, and so equal ids. RFC 8785 cannot hold every number.
     try:
         canonical = rfc8785.dumps(document) == content  # type: ignore[arg-type]

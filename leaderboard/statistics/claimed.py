@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from leaderboard.formats.catalogue import SLACK
 from leaderboard.statistics import resampled
 
 LEVEL_GROUPS = 0.003
@@ -34,8 +35,6 @@ FAR = 0.1
 """Share of the task's range by which a single run must differ to count."""
 LARGEST = 1e12
 """Returns are clipped to it: a forger can sign any number."""
-SLACK = 1e-6
-"""Share of the range by which a sum of rewards may leave it through rounding."""
 
 
 @dataclass(frozen=True)

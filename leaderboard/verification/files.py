@@ -203,7 +203,7 @@ def _limits(plan: Plan, run: Run) -> Iterable[tuple[str, int]]:
     # Weights are float32; of masks there are two, eight to a byte, and a digest for each rewire.
     masks = SLACK
     for module, network in plan.networks[run.group].items():
-        weights = network.copies * sum(layer.weights for layer in network.layers.values())
+        weights = network.weights
         yield weights_file(module), _tensors(4 * (weights + network.biases))
         masks += weights // 4 + 100 * (plan.budget.updates[module] + 1)
     yield MASKS, _tensors(masks)

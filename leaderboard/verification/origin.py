@@ -9,7 +9,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 
-from leaderboard.formats.catalogue import return_range
+from leaderboard.formats.catalogue import is_possible
 from leaderboard.formats.document import parse
 from leaderboard.formats.layout import MANIFEST, run_file, weights_file
 from leaderboard.formats.manifest import Manifest, Origin
@@ -144,8 +144,7 @@ def _check_measured(entry: Entry, reeval: Reevaluation) -> None:
 
     for measured in reeval.runs:
         run = finished[measured.run]
-        low, high = return_range(run.task)
-        if measured.claimed != run.score or not low <= measured.fresh <= high:
+        if measured.claimed != run.score or not is_possible(run.task, measured.fresh):
             raise Defect(f"{entry.reeval}: {run.name}: states another claim, or no possible score")
         for module in entry.plan.policy_modules:
             if not entry.lists(run_file(run.name, weights_file(module))):

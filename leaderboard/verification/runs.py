@@ -5,13 +5,21 @@ from __future__ import annotations
 
 from collections import Counter
 
-from leaderboard.formats.catalogue import return_range
+from leaderboard.formats.catalogue import is_possible, return_range
 from leaderboard.formats.document import DocumentError
-from leaderboard.formats.layout import RECORDS, RESULT, TABLE, TIMING, run_file, tensor_files
-from leaderboard.formats.network import Size
+from leaderboard.formats.layout import (
+    RECORDS,
+    RESULT,
+    TABLE,
+    TIMING,
+    run_file,
+    tensor_files,
+    weights_file,
+)
+from leaderboard.formats.network import Networks, Size
 from leaderboard.formats.plan import Plan
 from leaderboard.formats.records import Chain, FailureRecord, FinalRecord
-from leaderboard.formats.run import StatedRun, results_csv, score
+from leaderboard.formats.run import Count, StatedRun, results_csv, score
 from leaderboard.verification.checks import Defect, Entry, Judgement, passed, unknown
 from leaderboard.verification.tensors import audit
 
@@ -31,28 +39,28 @@ def check_runs(entry: Entry) -> Judgement:
         )
 
     # Each as its own files state it.
+    folders = {name.rpartition("/")[0] for name in entry.files.digests}
+    alike = Counter(run.task for run in entry.plan.runs)
     for run in runs:
-        if run.missing:
-            _check_missing(entry, run)
-        else:
-            _check_result(entry, run)
+        if not run.missing:
+            _check_result(entry, run, alike[run.task])
+        elif f"runs/{run.name}" in folders:
+            raise Defect(f"runs/{run.name}: is called missing, but has a result")
     counts = Counter[str](run.status for run in runs)
     return passed(", ".join(f"{counts[status]} {status}" for status in STATUSES))
 
 
-def _check_missing(entry: Entry, run: StatedRun) -> None:
-    """A run that is called missing has no files."""
-    if any(name.startswith(run_file(run.name, "")) for name in entry.files.digests):
-        raise Defect(f"runs/{run.name}: is called missing, but has a result")
-
-
-def _check_result(entry: Entry, run: StatedRun) -> None:
-    """A run is stated as its own result file states it."""
+def _check_result(entry: Entry, run: StatedRun, alike: int) -> None:
+    """A run is stated as its own result file states it. `alike`: planned runs of its task."""
     for file in (RESULT, RECORDS, TIMING):
         if not entry.lists(run_file(run.name, file)):
             raise Defect(f"{run_file(run.name, file)}: is not among the signed files")
     if entry.files.result(run) != run:
         raise Defect(f"{run_file(run.name, RESULT)}: is not what the entry states")
+
+    # Each member of a cohort is another run of the task, and is rolled out again.
+    if run.members > alike:
+        raise Defect(f"runs/{run.name}: one of {run.members} members, its task has {alike} runs")
 
 
 def check_records(entry: Entry) -> Judgement:
@@ -76,21 +84,25 @@ def _check_evaluations(plan: Plan, run: StatedRun, chain: Chain, name: str) -> N
     """The evaluations are the planned ones in their order, and no return is impossible."""
     every = plan.evaluation.every
     repeat = plan.budget.action_repeat
-    low, high = return_range(run.task)
     for number, record in enumerate(chain.evaluations):
         step = number * every
         planned = (number, step, step * repeat, plan.evaluation.episodes)
         stated = (record.number, record.agent_step, record.environment_step, record.episodes)
         if stated != planned:
             raise Defect(f"{name}: evaluation {number} is not the planned one")
-        if record.lowest < low or record.highest > high:
-            raise Defect(f"{name}: a return is outside of {low:g} to {high:g}")
+        if not all(is_possible(run.task, value) for value in (record.lowest, record.highest)):
+            raise Defect(f"{name}: a return is {_outside(run)}")
 
     # A failed run stopped somewhere, a finished one did not.
     most = plan.budget.agent_steps // every + 1
     count = len(chain.evaluations)
     if count > most or (run.finished and count < most):
         raise Defect(f"{name}: has {count} evaluations, planned {most}")
+
+
+def _outside(run: StatedRun) -> str:
+    low, high = return_range(run.task)
+    return f"outside of {low:g} to {high:g}"
 
 
 def _check_end(run: StatedRun, chain: Chain, name: str) -> None:
@@ -130,6 +142,7 @@ def check_budgets(entry: Entry) -> Judgement:
         if isinstance(last, FinalRecord) and last.agent_step != budget.agent_steps:
             raise Defect(f"runs/{run.name}: its last record is of step {last.agent_step}")
         _check_size(run, entry.plan.sizes[run.group])
+        _check_weights(run, entry.plan.networks[run.group])
         if len(run.final_returns) != episodes:
             measured = len(run.final_returns)
             raise Defect(f"runs/{run.name}: {measured} final episodes, planned {episodes}")
@@ -148,15 +161,26 @@ def _check_size(run: StatedRun, size: Size) -> None:
         raise Defect(f"runs/{run.name}: flops {run.flops}, planned {flops}")
 
 
+def _check_weights(run: StatedRun, networks: Networks) -> None:
+    """A run has exactly the planned modules, and each keeps as many weights as planned: densities
+    are shown also where no tensors tell them."""
+    for name in ("weights", "rewires", "mask_first", "mask_last"):
+        if set(getattr(run, name)) != set(networks):
+            raise Defect(f"runs/{run.name}: {name} are not of the planned modules")
+    for module, network in networks.items():
+        planned = Count(network.weights, network.kept)
+        if run.weights[module] != planned:
+            raise Defect(f"runs/{run.name}: {module}: {run.weights[module]}, planned {planned}")
+
+
 def check_scores(entry: Entry) -> Judgement:
     """(12) Threat: a score that does not follow from the episodes."""
     runs = entry.predicate.runs
 
     # Of each run, from its episodes.
     for run in runs:
-        low, high = return_range(run.task)
-        if any(not low <= value <= high for value in run.final_returns):
-            raise Defect(f"runs/{run.name}: a return is outside of {low:g} to {high:g}")
+        if not all(is_possible(run.task, value) for value in run.final_returns):
+            raise Defect(f"runs/{run.name}: a return is {_outside(run)}")
         recomputed = score(run.final_returns)
         if run.finished and run.score != recomputed:
             raise Defect(
@@ -197,4 +221,17 @@ def check_tensors(entry: Entry) -> Judgement:
         raise Defect(f"absent for {len(absent)} of {len(entry.present_runs)} runs")
     if absent:
         return unknown("absent, not checked")
+    _check_copies(entry)
     return passed("densities, masks and rewires recomputed from the tensors")
+
+
+def _check_copies(entry: Entry) -> None:
+    """No seed has the policy of another: the best one cannot be handed in under every seed."""
+    owners = dict[tuple[str, ...], str]()
+    for run in entry.present_runs:
+        if run.finished:
+            files = [run_file(run.name, weights_file(name)) for name in entry.plan.policy_modules]
+            policy = (run.group, *(entry.files.digests[file] for file in files))
+            if policy in owners:
+                raise Defect(f"runs/{run.name}: has the very policy of runs/{owners[policy]}")
+            owners[policy] = run.name

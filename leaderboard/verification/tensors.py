@@ -43,7 +43,7 @@ class ModuleTensors:
     undead: dict[str, int]
     """Weights of each layer that are not zero although the last mask leaves them out."""
     finite: bool
-    """Whether every weight is a finite number."""
+    """Whether every weight and bias is a finite number."""
 
 
 # -- measure: what the files hold --
@@ -69,7 +69,10 @@ def measure(
 
     measured = {}
     for module, network in networks.items():
-        weights = _weights(contents, module, network, location)
+        tensors = _tensors(contents, module, network, location)
+        weights = {
+            f"{layer}.weight": tensors[f"{layer}.weight"] for layer in sorted(network.layers)
+        }
         first = _unpack(packed, f"first/{module}", weights, location)
         last = _unpack(packed, f"last/{module}", weights, location)
         measured[module] = ModuleTensors(
@@ -81,16 +84,16 @@ def measure(
             undead={
                 name: int(np.count_nonzero(weights[name][mask == 0])) for name, mask in last.items()
             },
-            finite=all(bool(np.isfinite(array).all()) for array in weights.values()),
+            finite=all(bool(np.isfinite(array).all()) for array in tensors.values()),
         )
     return measured
 
 
-def _weights(
+def _tensors(
     contents: Mapping[str, bytes], module: str, network: Network, location: str
-) -> Weights:
-    """Weights of a module's Linear layers, sorted by name. Its file holds exactly the network's
-    tensors: a tensor more could hide a second network, one less leaves a layer unchecked."""
+) -> dict[str, Array]:
+    """Weights and biases of a module by name. Its file holds exactly the network's tensors: a
+    tensor more could hide a second network, one less leaves a layer unchecked."""
     file = weights_file(module)
     tensors, metadata = parse_tensors(contents[file], f"{location}/{file}")
     shapes = {name: array.shape for name, array in tensors.items()}
@@ -100,7 +103,7 @@ def _weights(
             f"{location}/{file}: does not hold exactly the {module}'s tensors, by name, shape and"
             " type"
         )
-    return {f"{layer}.weight": tensors[f"{layer}.weight"] for layer in sorted(network.layers)}
+    return tensors
 
 
 def _check_names(names: set[str], networks: Networks, location: str) -> None:
@@ -199,7 +202,7 @@ def _check_stated_weights(
     module: str, tensors: ModuleTensors, network: Network, stated: Count | None
 ) -> None:
     """The run states as many weights as the network has, and as its last masks keep."""
-    total = network.copies * sum(layer.weights for layer in network.layers.values())
+    total = network.weights
     active = sum(sum(kept) for kept in tensors.last.values())
     if stated != Count(total, active):
         shown = "no weights" if stated is None else f"{stated.active} weights of {stated.total}"

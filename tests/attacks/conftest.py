@@ -5,9 +5,9 @@ import pytest
 from helpers.forgery import Forgery
 from helpers.runs import finished_run, made_once
 
-EPISODES = ("evaluation.final_episodes=10", "evaluation.fresh_episodes=30")
+EPISODES = ("evaluation.final_episodes=5", "evaluation.fresh_episodes=10")
 """So many that a claim of another score is no chance."""
-ENVIRONMENTS = ("evaluation.episodes=10", "evaluation.environments=10")
+ENVIRONMENTS = ("evaluation.episodes=5", "evaluation.environments=5")
 
 
 @pytest.fixture(scope="session")

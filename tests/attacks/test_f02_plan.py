@@ -56,9 +56,13 @@ def seeds_that_were_chosen(forgery):
 
 def a_seed_left_out(forgery):
     forgery.leave_out(forgery.run("dst"))
+    for run in forgery.runs:
+        run["members"] = len(forgery.runs)
     for table in ("networks", "sizes"):
         del forgery.plan[table]["cartpole-swingup/dst"]
     del forgery.plan["regimes"]["dst"]
+    for run in forgery.runs:
+        run["members"] = min(run["members"], len(forgery.runs))
 
 
 def sst_that_is_not_sparse(forgery):
@@ -132,6 +136,19 @@ def ten_active_parameters(forgery):
         size["active"] = 10
 
 
+def a_density_without_tensors(forgery):
+    """Whoever signs no tensors stated what he liked."""
+    for run in forgery.runs:
+        run["weights"]["critic"]["active"] = 10
+        for path in forgery.path(run).glob("*.safetensors"):
+            path.unlink()
+
+
+def a_module_that_is_not_planned(forgery):
+    for run in forgery.runs:
+        run["mask_first"]["ranked"] = "0" * 64
+
+
 def no_observations(forgery):
     forgery.plan["observations"] = {}
     forgery.predicate["fingerprints"] = {}
@@ -201,6 +218,8 @@ def dense_files_under_mst(forgery):
 CONTRADICTIONS = [
     best_seed_listed_five_times,
     ten_active_parameters,
+    a_density_without_tensors,
+    a_module_that_is_not_planned,
     no_observations,
     observations_of_another_width,
     an_unknown_task,

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from harness.entries.first_masks import first_mask_defects
+from harness.entries.verified import accepted
 from helpers.forge import failed
 from helpers.forged_tensors import MODULES, read_tensors, write_tensors
 from helpers.program import call
@@ -68,15 +70,23 @@ SWAPS = [dst_under_the_name_of_sst, sst_under_the_name_of_dst, dense_pruned_afte
 
 
 @pytest.mark.parametrize("swap", SWAPS, ids=lambda swap: swap.__name__)
-@pytest.mark.parametrize("elsewhere", [False, True], ids=["here", "on another CPU"])
-def test_f4_one_regime_under_the_name_of_another_is_refused(forgery, swap, elsewhere):
-    """The policy is real and its returns come out again, on the same machine to the bit."""
+def test_f4_masks_that_the_seed_does_not_draw_are_found(forgery, swap):
+    """`verify` cannot draw masks; what it accepts, a re-evaluation looks at."""
     swap(forgery)
-    if elsewhere:
-        forgery.elsewhere()
-    forgery.sign()
-    assert forgery.verdict().accepted, "`verify` alone does not draw masks"
-    refused = call("reeval", forgery.entry)
+    entry = accepted(forgery.sign().entry, forgery.verdict())
+    defects = first_mask_defects(entry.plan, entry.runs)
+    assert defects
+    assert all(f"/{swapped(swap)}/" in defect for defect in defects)
+
+
+def swapped(swap):
+    return "dst" if swap is sst_under_the_name_of_dst else "sst"
+
+
+def test_f4_one_regime_under_the_name_of_another_is_refused(forgery):
+    """Its policy is real, and returns on this very machine what it claims, to the bit."""
+    dst_under_the_name_of_sst(forgery)
+    refused = call("reeval", forgery.sign().entry)
     assert refused.returncode == 4, refused.stdout
     assert "first masks" in refused.stdout
 

@@ -10,7 +10,8 @@ from helpers.forgery import table
 from helpers.statements import MODULES
 from leaderboard.formats.document import build
 from leaderboard.formats.run import StatedRun
-from leaderboard.pages.table import comparison_rows, headers
+from leaderboard.pages.table import comparison_columns
+from leaderboard.statistics.scores import scored
 
 FAILURE = {"kind": "agent", "reason": "diverged", "agent_step": 7}
 
@@ -37,10 +38,9 @@ def worst(forgery):
 
 def mean_of(forgery):
     """The mean of MST that tables show."""
-    runs = [build(StatedRun, run, "run") for run in forgery.runs]
-    titles = headers(MODULES)
-    (row,) = [row for row in comparison_rows(runs, MODULES) if row[1] == "mst"]
-    return float(row[titles.index("mean score")])
+    runs = scored([build(StatedRun, run, "run") for run in forgery.runs])
+    columns = {column.title: column.cells for column in comparison_columns(runs, MODULES)}
+    return float(columns["mean score"][columns["regime"].index("mst")])
 
 
 @pytest.mark.parametrize("failure", [None, FAILURE | {"reason": " "}])

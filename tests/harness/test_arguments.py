@@ -117,6 +117,7 @@ def test_a_path_that_cannot_be_written_is_one_sentence_before_any_work(entry, mo
     [
         ("regress", "{entry}", "{entry}", "--junit", UNWRITABLE),
         ("baseline", "accept", "{entry}", "--to", "/proc/nowhere", "--reason", "x"),
+        ("baseline", "accept", "{entry}", "--to", ".", "--reason", "x"),
         ("merge", "{entry}", "{entry}/..", "--out", "/proc/nowhere"),
         ("keys", "generate", UNWRITABLE),
         ("report", "{entry}", "--to", "{folder}"),

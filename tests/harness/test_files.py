@@ -39,8 +39,9 @@ def test_a_planted_temporary_name_is_not_written_through(inside, outside):
 def test_not_even_a_temporary_name_that_was_known_is(inside, outside, monkeypatch):
     monkeypatch.setattr(secrets, "token_hex", lambda count: "known")
     (inside / ".report.html.known").symlink_to(outside)
-    with pytest.raises(FileExistsError):
+    with pytest.raises(UserError, match="cannot be written"):
         write_atomic(inside / "report.html", b"report")
+    assert (inside / ".report.html.known").is_symlink()
     assert outside.read_text() == "precious"
 
 

@@ -24,7 +24,8 @@ def test_seeds_that_come_later_are_merged_into_the_plan_that_has_them_all(
     assert verify(folder / "entry.dsse.json", complete=True).accepted
     plan = read_plan(folder / "plan.json")
     assert [run.seed for run in plan.runs] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-    assert (plan.suite.name, plan.suite.changes) == ("own-tiny", ("own suite file",))
+    assert plan.suite.name == "own-tiny"
+    assert {"own suite file", "--set seeds=3", "--set first_seed=3"} <= set(plan.suite.changes)
 
     again = merge([three_seeds, folder], tmp_path / "again", one_use_key())
     assert again.name == folder.name, "what both have is the same"
@@ -70,7 +71,7 @@ def test_a_file_that_changes_while_it_is_merged_is_not_merged(
         return write_plan(*arguments)
 
     monkeypatch.setattr(merging, "write_plan", change)
-    with pytest.raises(Changed, match=r"records\.jsonl: its bytes are not those that were signed"):
+    with pytest.raises(Changed, match="its bytes are not those that were signed"):
         merge([old, later_seeds], tmp_path, one_use_key())
 
 

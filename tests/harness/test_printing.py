@@ -48,11 +48,8 @@ def test_every_line_of_a_summary_is_one_of_ours(entry, capsys):
 
 
 def hostile_summary(overview, text):
-    """A summary in which a stranger wrote every text."""
-    runs = [
-        replace(run, task=text, regime=text, failure=Failure("agent", text, 1))
-        for run in overview.runs
-    ]
+    """A summary in which a stranger wrote every text that is free. Names of runs are not."""
+    runs = [replace(run, failure=Failure("agent", text, 1)) for run in overview.runs]
     return replace(overview, suite=text, runs=runs, unranked_because=[text])
 
 
@@ -77,7 +74,8 @@ def test_words_of_numbers():
         "2 runs",
         "1,000 runs",
     ]
-    assert [gib(size) for size in (0.0, 0.04, 1.0)] == ["1 MiB", "41 MiB", "1.0 GiB"]
+    sizes = [gib(size) for size in (0.0, 0.0001, 0.04, 1.0)]
+    assert sizes == ["0 MiB", "1 MiB", "41 MiB", "1.0 GiB"]
     assert [duration(seconds) for seconds in (0, 41, 192, 18000)] == [
         "1 s",
         "41 s",

@@ -123,8 +123,8 @@ def test_files_that_change_after_verification_change_no_verdict(old, new, monkey
     before = regress.regress(old, new, Limits(), None)
     verified = sides_module.verified
 
-    def verified_and_swapped(folder):
-        accepted = verified(folder)
+    def verified_and_swapped(folder, trust):
+        accepted = verified(folder, trust)
         for path in (folder / "plan.json", folder / "suite.json", *folder.rglob("result*")):
             path.write_text("swapped")
         return accepted
@@ -198,7 +198,7 @@ def test_what_is_not_comparable_is_never_a_regression(old, other_suite, tiny_ent
     with pytest.raises(NonConforming, match="differ in budget"):
         regress.regress(old, other_suite, Limits(), None)
     with pytest.raises(UserError, match="one seed"):
-        regress.regress(tiny_entry.parent, old, Limits(), None)
+        regress.regress(tiny_entry.parent, tiny_entry.parent, Limits(), None)
     with pytest.raises(UserError, match=r"has no entry\.dsse\.json"):
         regress.regress(tmp_path, old, Limits(), None)
 

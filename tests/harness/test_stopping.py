@@ -56,7 +56,7 @@ def test_ctrl_c_ends_with_130_and_keeps_the_records(
 
     # What was said before and after, and what is kept.
     assert while_running.returncode == 3
-    progress = rf"cohort 0 \({task}, 4 runs\): \d+/\d+ agent steps, (?!not running)"
+    progress = rf"cohort 0 \({task}, 4 runs\): [\d,]+/[\d,]+ agent steps, (?!not running)"
     assert re.search(progress, while_running.stdout)
     assert process.returncode == 130, stderr
     assert "everything is saved" in stderr

@@ -59,8 +59,8 @@ def test_figures_contradict_what_is_called_identical():
 
 
 def test_a_failed_run_scores_nothing():
-    runs = [stated("r", seed, score, task="t") for seed, score in enumerate((10.0, None, 12.0))]
-    assert gate.scores(runs) == {"t/r": [10.0, 0.0, 12.0]}
+    runs = [stated("mst", 0, 10.0), stated("mst", 1, None, status="failed"), stated("mst", 2, 12.0)]
+    assert gate.scores(runs) == {"dog-run/mst": [10.0, 0.0, 12.0]}
 
 
 def test_the_gate_was_calibrated():

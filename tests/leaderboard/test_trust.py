@@ -36,7 +36,7 @@ def test_a_file_that_is_no_trust_file_is_one_sentence(tmp_path, content):
     [
         ({}, "key 'name' is missing"),
         (trusted(KEY, revoke="stolen"), "revoke: unknown key. Did you mean 'revoked'"),
-        (trusted(KEY, revoked=True), "revoked: expected text, found bool True"),
+        (trusted(KEY, revoked=True), "revoked: expected text, found true"),
         (trusted(KEY, roles=["curator"]), "'curator' is not a choice"),
         (trusted(KEY, roles=[]), "a key has a name and at least one role"),
         (trusted(KEY, name=" "), "a key has a name and at least one role"),

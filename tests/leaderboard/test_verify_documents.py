@@ -176,7 +176,7 @@ GROUP = "cartpole-swingup/sst"
         (("critic", "copies"), 3, "parameters are active, its layers have"),
         (("critic", "layers"), {}, "at least one copy and one layer"),
         (("secret",), {"copies": 1, "layers": {}}, "at least one copy and one layer"),
-        (("actor",), None, "expected a mapping of settings, found NoneType"),
+        (("actor",), None, "expected a mapping of settings, found nothing"),
     ],
 )
 def test_a_network_that_contradicts_its_regime_or_its_size_is_refused(entry, path, value, sentence):

@@ -85,7 +85,7 @@ def test_evaluations_that_are_not_the_planned_ones_are_refused(entry, edit, sent
     refused(lie(entry, lambda records, run: edit(records)), "records", sentence)
 
 
-@pytest.mark.parametrize("returns", [[999.0, 1000.5], [-1e-9, 5.0]])
+@pytest.mark.parametrize("returns", [[999.0, 1000.5], [-0.01, 5.0]])
 def test_a_final_return_that_the_task_cannot_give_is_refused(entry, returns):
     def edit(records, run):
         records[-1]["returns"] = run["final_returns"] = returns
