@@ -17,8 +17,8 @@ SMALL = (
     "evaluation={every: 25, episodes: 1, final_episodes: 1, fresh_episodes: 1, environments: 1}",
 )
 """It keeps regimes, scales and depths; the networks that are scaled are tiny."""
-BUDGETS = {"quick": 0.01, "smoke": 0.5, "ci-tiny": 0.05}
-"""Share of the budget, of suites whose runs are short already."""
+BUDGETS = {"quick": 0.05, "smoke": 1.0, "ci-tiny": 0.2}
+"""Share of the budget, of suites whose networks and runs are small already."""
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -26,7 +26,7 @@ def test_a_suite_is_planned_trained_verified_and_judged(name, tmp_path):
     entry = finished_run(
         name,
         tmp_path,
-        *SMALL,
+        *(("seeds=1",) if name in BUDGETS else SMALL),
         budget_scale=BUDGETS.get(name, 0.0001),
         members=8,
         options=Options(device="cpu"),
