@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from harness.config import build, read_yaml
+from harness.config import build, check_names, read_yaml
 from harness.errors import UserError, suggestion
 from leaderboard.formats.suite import Claim
 
@@ -165,6 +165,24 @@ def suite_tests(
             if here and measurable and {test.regime, test.than} <= set(comparable):
                 tests.append(test)
     return tuple(tests)
+
+
+def check_tests(
+    tests: Sequence[Claim],
+    regimes: Sequence[str],
+    comparable: Sequence[str],
+    modules: Sequence[str],
+    location: str,
+) -> None:
+    """UserError for a test of a suite's own about a regime or a module that it does not train."""
+    for test in tests:
+        check_names((test.regime,), regimes, location, "regime of the suite")
+        check_names((test.than,), comparable, location, "regime of the suite or reference method")
+        module, dot, _ = test.figure.removeprefix("slope:").partition(".")
+        if dot and module not in modules:
+            raise UserError(
+                f"{location}: figure: no module '{module}', expected one of {', '.join(modules)}."
+            )
 
 
 def how_judged(claim: Registered) -> str:

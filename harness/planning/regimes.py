@@ -15,7 +15,7 @@ from agents.sparsity.regime import REGIMES, TRIPLES, ModuleRegime
 from agents.sparsity.schedule import Move
 from agents.spec import AgentSpec
 from envs.tasks import TASKS
-from harness.claims import suite_tests
+from harness.claims import check_tests, suite_tests
 from harness.config import build, check_names
 from harness.errors import UserError, suggestion
 from harness.planning.shapes import task_shape
@@ -291,13 +291,5 @@ def _claims(suite: Suite, modules: tuple[str, ...], location: str) -> tuple[Clai
     except UserError as error:
         raise UserError(f"{location}: {error}") from None
 
-    for test in suite.tests:
-        here = f"{location}: tests"
-        check_names((test.regime,), suite.regimes, here, "regime of the suite")
-        check_names((test.than,), comparable, here, "regime of the suite or reference method")
-        module, dot, _ = test.figure.removeprefix("slope:").partition(".")
-        if dot and module not in modules:
-            raise UserError(
-                f"{here}: figure: no module '{module}', expected one of {', '.join(modules)}."
-            )
+    check_tests(suite.tests, suite.regimes, comparable, modules, f"{location}: tests")
     return (*registered, *suite.tests)
