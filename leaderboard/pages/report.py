@@ -20,6 +20,7 @@ from leaderboard.formats.statement import Signer
 from leaderboard.formats.suite import SuiteReference
 from leaderboard.pages import charts
 from leaderboard.pages.drawings import TaskDrawings, TaskSection, profiles
+from leaderboard.pages.networks import network_headers, networks
 from leaderboard.pages.table import comparison_columns, rows_of
 from leaderboard.statistics import claims, contrasts, references
 from leaderboard.statistics.figures import figures
@@ -138,6 +139,8 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
         lost=any(run.lost for run in runs),
         missing=any(run.missing for run in runs),
         few=_few(runs),
+        network_headers=network_headers(report.plan),
+        networks=networks(report.plan),
         suite_means=_suite_means(runs, regimes, tasks),
         contrasts=contrasts.contrasts(runs),
         profile=profiles({regime: _scores(runs, regime) for regime in regimes}, regimes),
