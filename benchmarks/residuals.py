@@ -21,6 +21,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -155,7 +156,8 @@ def measured(agent: OffPolicy[MRQ], name: str, final_norm: str) -> Figures:
     windows = agent.replay.windows(index, settings.encoder_horizon)
     parts = Figures()
     for part, other in (("dynamics", "reward"), ("reward", "dynamics")):
-        alone = replace(settings, **{f"{other}_weight": 0.0, f"{part}_weight": 1.0})
+        weights: Any = {f"{other}_weight": 0.0, f"{part}_weight": 1.0}
+        alone = replace(settings, **weights)
         parts[part] = encoder_loss(
             networks,
             algorithm.online["encoder"],

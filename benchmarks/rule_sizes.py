@@ -173,7 +173,8 @@ def _moved(each: Trial, scatter: Scatter, ours: Array, at_margin: bool) -> Array
             shift[0] = claim.margin
     else:
         shift = np.full_like(means, direction(claim)[1] if at_margin else each.effect)
-    return means + shift * (ours - means) if spread else ours + shift * means
+    moved: Array = means + shift * (ours - means) if spread else ours + shift * means
+    return moved
 
 
 def _rate_size(each: Trial, rate: float, seeds: int, replications: int) -> Size:

@@ -99,7 +99,7 @@ def execute(request: Request, key: SigningKey) -> CarriedOut:
     """Carry a request out. Raises Incomplete if runs are missing at the end."""
     suite, plan = plan_of(request)
     if warning := finding.warning(plan):
-        _say(warning)
+        say(warning)
     return carry_out(plan, suite.device, request, key)
 
 
