@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from agents.diagnostics.figures import FEW, ROWS
 from harness.claims import FILES, UNJUDGED, WAITS, read_file, registry, stated_tests
 from harness.claims.words import rows_of
 from harness.errors import UserError
@@ -72,6 +73,46 @@ def test_a_shipped_suite_can_find_something(name):
     assert finding.warning(plan) == ""
     useless = [row.test.id for row in finding.finds(plan) if row.nothing]
     assert useless == []
+
+
+# -- ranks --
+
+
+RANKS = {"srank": FEW, f"srank_{ROWS}": ROWS}
+"""Figure -> rows that it is measured on."""
+
+
+def compared_ranks():
+    """Suite and test, for every test of a shipped suite that compares ranks."""
+    for name, resolved in SUITES.items():
+        for test in resolved.claims:
+            _, _, figure = test.figure.rpartition(".")
+            if figure in RANKS:
+                yield name, test
+
+
+def width_of_features(settings, module):
+    """Columns of a module's features in MR.Q."""
+    return settings.zs_dim if module == "encoder" else settings.width
+
+
+def test_ranks_are_compared_on_more_rows_than_features_have_columns():
+    # Was: encoder.srank, on 256 rows, of embeddings 1536 wide; then 2048 rows of 2560 columns.
+    checked = 0
+    for name, test in compared_ranks():
+        module, _, figure = test.figure.removeprefix("slope:").partition(".")
+        regimes = [side for side in (test.regime, test.than) if side in SUITES[name].regimes]
+        for regime in regimes:
+            settings = SUITES[name].regimes[regime].settings
+            width = width_of_features(settings, module)
+            assert different_rows(settings.learning_starts, RANKS[figure]) >= width, (name, test.id)
+            checked += 1
+    assert checked >= 40
+
+
+def different_rows(rows, drawn):
+    """How many of a replay's rows are among those drawn with replacement, on average."""
+    return rows * (1.0 - (1.0 - 1.0 / rows) ** drawn)
 
 
 # -- what a suite can find --

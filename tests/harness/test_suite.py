@@ -148,7 +148,7 @@ def test_the_action_repeat_is_the_tasks_unless_a_suite_states_one(tmp_path, monk
 @pytest.mark.parametrize(
     ("figure", "than", "words"),
     [
-        ("score", "nobody", "unknown regime of the suite or reference method 'nobody'"),
+        ("score", "nobody", "unknown regime of the suite, reference method or level 'nobody'"),
         ("speed", "dense", "figure 'speed': expected score"),
         ("head.srank", "dense", "no module 'head', expected one of encoder, critic, actor"),
     ],
