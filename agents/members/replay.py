@@ -158,10 +158,6 @@ class Replay:
         """Rows [P, B] in proportion to their priority, from float64 uniforms [P, B] on [0, 1)."""
         return self.lap.sample(uniform)
 
-    def sample_evenly(self, uniform: Tensor) -> Tensor:
-        """Rows [P, B] whatever their priority, from float64 uniforms [P, B] on [0, 1)."""
-        return self.lap.sample_evenly(uniform)
-
     def windows(self, index: Tensor, length: int) -> Window:
         """Sub-trajectories that begin at rows [P, B], step after step as a model unrolls them.
 

@@ -172,7 +172,7 @@ class MRQ:
         Rows are drawn evenly. By priority they would be those that a critic predicts badly, other
         ones under every regime.
         """
-        index = self.replay.sample_evenly(self.probe_rows.next())
+        index = self.replay.lap.sample_evenly(self.probe_rows.next())
 
         # Units and gradients are measured on the first rows.
         rows = index[:, :PROBE_ROWS]

@@ -107,14 +107,14 @@ def test_even_sampling_draws_every_row_that_may_be_sampled_alike_whatever_its_pr
     replay.update_priority(torch.tensor([[10], [60]]), torch.tensor([[500.0], [0.5]]))
     count = int(replay.lap.samplable[0].sum())
     uniform = (torch.arange(100 * count, dtype=torch.float64) + 0.5).expand(2, -1) / (100 * count)
-    drawn = replay.sample_evenly(uniform)
+    drawn = replay.lap.sample_evenly(uniform)
 
     for member in range(2):
         times = torch.bincount(drawn[member], minlength=replay.lap.samplable.shape[1])
         assert torch.equal(times, 100 * replay.lap.samplable[member].long())
 
     # The ends of [0, 1) are rows too.
-    ends = replay.sample_evenly(torch.tensor([[0.0, 1.0 - 2.0**-53]] * 2, dtype=torch.float64))
+    ends = replay.lap.sample_evenly(torch.tensor([[0.0, 1.0 - 2.0**-53]] * 2, dtype=torch.float64))
     first, last = (np.flatnonzero(replay.lap.samplable[0].numpy())[place] for place in (0, -1))
     assert ends.tolist() == [[first, last]] * 2
 
