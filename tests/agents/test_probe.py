@@ -68,6 +68,19 @@ def test_traced_layers_are_those_that_the_network_computes():
     assert torch.equal(second.input, first.activation)
 
 
+def test_figures_of_a_member_depend_on_neither_its_place_nor_its_neighbours():
+    # Was: cosines of a dense member were rounded otherwise beside a sparse one.
+    (_, expected) = figures([0, 1], ["dense", "dense"])
+    assert figures([0, 1], ["mst", "dense"])[1] == expected
+    assert figures([1, 0], ["dense", "mst"])[0] == expected
+
+
+def figures(keys, regimes):
+    """The figures of every member."""
+    agent = Loop(keys, regimes).run(90).agent
+    return diagnose(agent.modules(), agent.probe())
+
+
 def test_a_rank_on_all_rows_is_not_held_down_by_the_few():
     assert FEW < ROWS
     probe = Loop([0], ["dense"]).run(90).agent.probe()["critic"]
