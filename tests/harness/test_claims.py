@@ -8,7 +8,7 @@ import pytest
 
 from agents.diagnostics.figures import FEW, ROWS
 from harness.claims import FILES, UNJUDGED, WAITS, read_file, registry, stated_tests
-from harness.claims.words import rows_of
+from harness.claims.words import in_words, rows_of
 from harness.errors import UserError
 from harness.planning import finding
 from harness.planning.making import make_plan
@@ -176,6 +176,13 @@ def test_list_claims_shows_every_part_with_its_suites_or_what_it_waits_for():
     assert [row["claim"] for row in rows] == ids
     for row in rows:
         assert (row["suites"] and row["tests"] and row["seeds for 80 %"]) or row["otherwise"], row
+
+
+def test_a_level_is_said_as_one():
+    tests = {test.id: test for _, test in stated_tests("A11")}
+    assert in_words([tests["A11b"]]) == (
+        "critic.dormant_ratio of critic-rigl near zero on each task, margin 0.2"
+    )
 
 
 # -- suites that name claims --

@@ -162,6 +162,17 @@ def test_a_wrong_test_of_ones_own_is_one_sentence(tmp_path, figure, than, words)
         load(str(path))
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("mst", "is the name of a shipped regime"), ("zero", "is the name of the level that claims")],
+)
+def test_a_regime_of_ones_own_has_a_name_of_its_own(tmp_path, name, words):
+    path = tmp_path / "mine.yaml"
+    path.write_text(TINY + f"define: {{{name}: {{critic: rigl}}}}\n")
+    with pytest.raises(UserError, match=f"define.{name}: {words}"):
+        load(str(path))
+
+
 @dataclasses.dataclass(frozen=True)
 class Nested:
     numbers: tuple[int, ...] = ()
