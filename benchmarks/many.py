@@ -63,11 +63,14 @@ def tails(claim: Claim, ours: Array, theirs: Array, margin: float) -> Tails:
         return _spreads(ours, theirs, margin)
     if claim.figure == "failures":
         return _rates(ours, theirs, margin)
+    if claim.unit == "own":
+        # A level, which has no error: theirs are zero.
+        return _means(ours - margin, theirs, 0.0, claim.paired)
     return _means(ours, theirs, margin, claim.paired)
 
 
 def _means(ours: Array, theirs: Array, margin: float, paired: bool) -> Tails:
-    """measures.shares and measures.paired_shares."""
+    """measures.shares and measures.paired_shares; of differences, those from a level."""
     tasks, seeds = ours.shape[1:]
     size = theirs.mean(axis=(1, 2))
     factor = (1.0 + np.copysign(margin, margin * size))[:, None, None]

@@ -4,7 +4,8 @@ A size is measured at the margin itself, where whatever is decided is as often w
 Both regimes scatter alike, and ours is moved by a share of its task's mean: of an equivalence on
 one task alone, where errors are likeliest. Spreads are stretched about the task's mean, rates are
 drawn as such. Pairs share a seed's score with a probability that is their correlation; pairs of
-the project's own scores are its own seeds.
+the project's own scores are its own seeds. A level is compared with figures that scatter by the
+same shares of their mean.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from many import check, judge
 from noise import COLLAPSE, MID, OWN, OWN_SCORES, SCENARIOS, Array, Model
 
-from leaderboard.formats.suite import Claim
+from leaderboard.formats.suite import ZERO, Claim
 from leaderboard.statistics.claims import direction
 from leaderboard.statistics.power import Design, power
 from leaderboard.statistics.rules import LEVEL
@@ -53,6 +54,8 @@ PAIRS = replace(ABOVE, paired=True)
 EACH = replace(ABOVE, over="each")
 NO_WORSE = replace(ABOVE, rule="no-worse", margin=0.1)
 EQUIVALENT = replace(ABOVE, rule="equivalent", over="each", margin=0.2)
+LEVEL_ABOVE = replace(ABOVE, figure="critic.x", than=ZERO, unit="own", margin=0.2)
+LEVEL_NEAR = replace(LEVEL_ABOVE, rule="equivalent", over="each")
 SPREAD = replace(ABOVE, figure="spread", margin=1.0)
 WIDER = replace(SPREAD, margin=1.5)
 SAME_SPREAD = replace(EQUIVALENT, figure="spread", margin=2.0)
@@ -65,6 +68,10 @@ MEANS = (
     Trial("above by 5 %, each task", EACH, 0.25),
     Trial("no worse by 10 %", NO_WORSE, 0.0),
     Trial("equivalent to 20 %", EQUIVALENT, 0.0),
+)
+LEVELS = (
+    Trial("above the level 0.2", LEVEL_ABOVE, 0.25),
+    Trial("nearer to 0 than 0.2", LEVEL_NEAR, 0.1),
 )
 SPREADS = (
     Trial("spread above", SPREAD, 2.0),
@@ -99,6 +106,9 @@ def sizes(replications: int) -> Iterator[Size]:
         for seeds in SEEDS:
             for each in (*MEANS, *SPREADS):
                 yield _size(each, name, Scatter(models, models, name in OWN), seeds, replications)
+            for each in LEVELS:
+                scatter = Scatter(models, models, name in OWN)
+                yield _level_size(each, name, scatter, seeds, replications)
     for rate in RATES:
         for seeds in SEEDS:
             for each in FAILURES:
@@ -190,6 +200,23 @@ def _rate_size(each: Trial, rate: float, seeds: int, replications: int) -> Size:
     formula = power(Design(claim, (rate, rate), (0.0, 0.0)), seeds, each.effect)
     supported = _supported(claim, at_effect, theirs)
     return Size(each.name, f"rate {rate:g}", seeds, LEVEL, size, supported, formula)
+
+
+def _level_size(each: Trial, model: str, scatter: Scatter, seeds: int, replications: int) -> Size:
+    """Figures about the level, of an equivalence on one task alone, and about the effect."""
+    claim = each.claim
+    generator = np.random.default_rng(seeds)
+    means = np.array(scatter.means)[:, None]
+    relative = scatter.draw(generator, replications, seeds, paired=False)[0] / means
+    level = np.full_like(means, each.effect if claim.rule == "equivalent" else claim.margin)
+    level[0] = claim.margin
+    size = _decided(claim, level * relative, np.zeros_like(relative))
+    supported = _supported(claim, each.effect * relative, np.zeros_like(relative))
+    deviations = [
+        each.effect * d / m for d, m in zip(scatter.deviations, scatter.means, strict=True)
+    ]
+    design = Design(claim, tuple(each.effect for _ in deviations), tuple(deviations))
+    return Size(each.name, model, seeds, LEVEL, size, supported, power(design, seeds, each.effect))
 
 
 def _decided(claim: Claim, ours: Array, theirs: Array) -> float:

@@ -10,8 +10,11 @@ from torch import Tensor
 from agents.protocol import Probe, TrainedModule
 
 FEW = 256
-"""Rows for the paper's srank. srank is at most the number of rows, so `srank_2048` repeats it on
-the whole probe."""
+"""Rows for the srank of arXiv 2506.17204's code, which cannot be above their number."""
+ROWS = 4096
+"""Rows of a probe, for every other figure of its features. They are drawn with replacement. Even
+among the 10,000 of an untrained run's replay 3,360 of them differ, more than the widest features of
+a shipped suite have columns (2560)."""
 DORMANT = {"": 0.1, "_02": 0.2}
 """Thresholds of dormant units: suffix of the figure's name -> threshold."""
 
@@ -73,6 +76,15 @@ def dormant_ratio(units: Sequence[Tensor], threshold: float) -> Tensor:
     return torch.cat(dormant, -1).double().mean(-1)
 
 
+def zero_share(activations: Sequence[Tensor]) -> Tensor:
+    """Share of activations that are exactly zero, every unit on every row: [...].
+
+    `activations` are those of each hidden layer, [..., B, d], before any shortcut.
+    """
+    zeros = [(h == 0.0).double().mean(-2) for h in activations]  # [..., d]
+    return torch.cat(zeros, -1).mean(-1)
+
+
 def interference(cosines: Tensor) -> Figures:
     """Three summaries [...] of the off-diagonal cosines in [..., n, n].
 
@@ -94,13 +106,14 @@ def _of_probe(probe: Probe) -> Figures:
     whole = singular_values(probe.features)
     figures = {
         "srank": srank(few).double(),
-        "srank_2048": srank(whole).double(),
+        f"srank_{ROWS}": srank(whole).double(),
         "stable_rank": stable_rank(whole),
         "effective_rank": effective_rank(whole),
         "feature_norm": probe.features.norm(dim=-1).mean(-1).double(),
     }
 
-    # Dormant units, before and after norm and activation.
+    # Silent units: exactly zero after activation; dormant before and after norm and activation.
+    figures["zero_activations"] = zero_share(probe.activations)
     for suffix, threshold in DORMANT.items():
         figures[f"dormant_ratio{suffix}"] = dormant_ratio(probe.pre_activations, threshold)
         figures[f"dormant_ratio_after{suffix}"] = dormant_ratio(probe.activations, threshold)
@@ -110,6 +123,7 @@ def _of_probe(probe: Probe) -> Figures:
 
     averaged = {name: value.mean(-1) for name, value in figures.items()}  # [P, copies] -> [P]
     averaged["gradient_norm"] = probe.gradient_norm.double()
+    averaged["gradient_norm_log"] = averaged["gradient_norm"].log()
     return averaged
 
 

@@ -70,6 +70,15 @@ class LAP:
         inside = self._block_rows(self._member, block).cumsum(-1)  # [P, B, block]
         return block * self.block + (inside <= ticket[..., None]).sum(-1)
 
+    def sample_evenly(self, uniform: Tensor) -> Tensor:
+        """Rows [P, B] that may be sampled, each as likely as any other whatever its priority, from
+        float64 uniforms [P, B] on [0, 1)."""
+        # One ticket for each row that may be sampled
+        ends = self.samplable.cumsum(1)
+        total = ends[:, -1:]
+        ticket = torch.minimum((uniform * total).long(), total - 1)  # [P, B]
+        return torch.searchsorted(ends, ticket, right=True)
+
     def _refresh_blocks(self, members: Tensor, blocks: Tensor) -> None:
         """Sum blocks [M, n] of members [M] again; a block named twice gets the same sum twice."""
         sums = self._block_rows(members, blocks).sum(-1)

@@ -68,13 +68,19 @@ class Networks:
             zs = final_norm(zs, block)
         return zs.to(self.dtype)
 
-    def joint_embedding(self, zs: Tensor, action: Tensor, parameters: Parameters) -> Tensor:
+    def joint_embedding(
+        self,
+        zs: Tensor,
+        action: Tensor,
+        parameters: Parameters,
+        trace: list[Traced] | None = None,
+    ) -> Tensor:
         """zsa = g(zs, za): states [P, B, zs], actions [P, B, act] -> [P, B, zsa]."""
         parameters = self._divided(parameters)
         with self._cast():
-            za = self._action_embedding(action, parameters)
+            za = self._action_embedding(action, parameters, trace)
             begun = linear(za, parameters, "zsa.action")
-            zsa = self._joint(zs, za, begun, parameters)
+            zsa = self._joint(zs, za, begun, parameters, trace)
         return zsa.to(self.dtype)
 
     def unrolled(self, zs: Tensor, action: Tensor, parameters: Parameters) -> tuple[Tensor, Tensor]:
@@ -127,11 +133,24 @@ class Networks:
         u = u.to(self.dtype)
         return torch.tanh(u), u
 
-    def _action_embedding(self, action: Tensor, parameters: Parameters) -> Tensor:
+    def _action_embedding(
+        self, action: Tensor, parameters: Parameters, trace: list[Traced] | None = None
+    ) -> Tensor:
         """za = act(W a + b), not normalised: [P, B, act] -> [P, B, za]."""
-        return ACTIVATIONS[self.blocks["encoder"].activation](linear(action, parameters, "za"))
+        z = linear(action, parameters, "za")
+        za = ACTIVATIONS[self.blocks["encoder"].activation](z)
+        if trace is not None:
+            trace.append(Traced("za", action, z, za))
+        return za
 
-    def _joint(self, zs: Tensor, za: Tensor, begun: Tensor, parameters: Parameters) -> Tensor:
+    def _joint(
+        self,
+        zs: Tensor,
+        za: Tensor,
+        begun: Tensor,
+        parameters: Parameters,
+        trace: list[Traced] | None = None,
+    ) -> Tensor:
         """zsa [P, B, zsa] from zs [P, B, zs] and za [P, B, za].
 
         `parameters` come from `_divided`; `begun` is za @ W_action + b.
@@ -144,10 +163,12 @@ class Networks:
         z = torch.baddbmm(begun, zs, parameters["zsa.state.weight"])
         both = torch.cat([zs, za], -1) if zs.shape[-1] + za.shape[-1] == z.shape[-1] else None
         y = activate(z, edge, both)
+        if trace is not None:
+            trace.append(Traced("zsa.0", torch.cat([zs, za], -1), z, y))
         x = y if both is None else shortcut(both, y, edge)
 
         for index in range(1, self.settings.depth):
-            x = hidden(x, parameters, f"zsa.{index}", block)
+            x = hidden(x, parameters, f"zsa.{index}", block, trace)
 
         # The output has no norm or activation, so pre- and post-residual coincide.
         x = final_norm(x, block)

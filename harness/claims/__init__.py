@@ -145,7 +145,8 @@ def stated_tests(claim: str) -> Iterator[tuple[Part, Claim]]:
 def suite_tests(
     suite: str, claims: Sequence[str], comparable: Sequence[str], modules: Sequence[str]
 ) -> tuple[Claim, ...]:
-    """The tests that a suite makes of claims; `comparable`: its regimes and the published methods.
+    """The tests that a suite makes of claims; `comparable`: its regimes, the published methods and
+    `zero`.
 
     A suite that no test of a claim names makes all of them. A suite that was changed makes those
     whose regimes and modules are left. UserError: a claim that cannot be tested.
@@ -177,7 +178,9 @@ def check_tests(
     """UserError for a test of a suite's own about a regime or a module that it does not train."""
     for test in tests:
         check_names((test.regime,), regimes, location, "regime of the suite")
-        check_names((test.than,), comparable, location, "regime of the suite or reference method")
+        check_names(
+            (test.than,), comparable, location, "regime of the suite, reference method or level"
+        )
         module, dot, _ = test.figure.removeprefix("slope:").partition(".")
         if dot and module not in modules:
             raise UserError(

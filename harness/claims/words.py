@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.claims import Part, Registered, how_judged, stated_tests
-from leaderboard.formats.suite import Claim
+from leaderboard.formats.suite import ZERO, Claim
 from leaderboard.statistics.claims import margin_in_words
 
 RELATIONS = {
@@ -53,7 +53,8 @@ def in_words(tests: Sequence[Claim]) -> str:
     """What the tests of a part say: figure, comparisons, rule and margin."""
     first = tests[0]
     shown = tests if len(tests) <= FEW else tests[:2]
-    comparisons = _comparisons(shown, RELATIONS[first.rule])
+    level = first.rule == "equivalent" and first.than == ZERO
+    comparisons = _comparisons(shown, "near" if level else RELATIONS[first.rule])
     more = f" and {len(tests) - len(shown)} more" if len(tests) > len(shown) else ""
     each = " on each task" if first.over == "each" else ""
     return f"{first.figure} of {comparisons}{more}{each}, margin {margin_in_words(first)}"

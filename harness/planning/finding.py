@@ -23,7 +23,7 @@ from harness.errors import UserError
 from harness.planning.plan import Plan
 from harness.planning.reader import load
 from harness.words import count
-from leaderboard.formats.suite import LOSSES, RETURNS, Claim
+from leaderboard.formats.suite import LOSSES, RETURNS, ZERO, Claim
 from leaderboard.statistics import power
 from leaderboard.statistics.claims import FEWEST
 from leaderboard.statistics.references import METHODS
@@ -128,7 +128,8 @@ class _File:
 def _nameless(design: power.Design) -> power.Design:
     """The same design for all tests that differ in words alone, so that it is computed once."""
     claim = replace(design.claim, id="any", statement="any", source="any", family="any")
-    return replace(design, claim=replace(claim, regime="any", than="other"))
+    than = ZERO if claim.than == ZERO else "other"
+    return replace(design, claim=replace(claim, regime="any", than=than))
 
 
 _smallest_effect = functools.cache(power.smallest_effect)

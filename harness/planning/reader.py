@@ -16,6 +16,7 @@ from harness.suites import shipped
 from leaderboard.formats.document import shown
 from leaderboard.formats.names import check_name
 from leaderboard.formats.plan import MOST_RUNS
+from leaderboard.formats.suite import ZERO
 
 LONGEST_SUITE = 60
 """Most letters of a suite's name."""
@@ -88,9 +89,10 @@ def _check_own_names(suite: Suite, location: str) -> None:
     if len(suite.suite) > LONGEST_SUITE:
         raise UserError(f"{location}: suite: expected a name of at most {LONGEST_SUITE} letters.")
     for name in suite.define:
-        if name in REGIMES:
+        if name in REGIMES or name == ZERO:
+            owner = "a shipped regime" if name in REGIMES else "the level that claims compare with"
             raise UserError(
-                f"{location}: define.{name}: is the name of a shipped regime; give yours another."
+                f"{location}: define.{name}: is the name of {owner}; give yours another."
             )
 
 

@@ -20,7 +20,7 @@ from harness.config import build, check_names
 from harness.errors import UserError, suggestion
 from harness.planning.shapes import task_shape
 from harness.planning.suite import Scale, Sparsity, Suite
-from leaderboard.formats.suite import Claim
+from leaderboard.formats.suite import ZERO, Claim
 from leaderboard.statistics.references import METHODS
 
 
@@ -285,7 +285,7 @@ def _claims(suite: Suite, modules: tuple[str, ...], location: str) -> tuple[Clai
 
     UserError for a claim that is unknown or cannot be tested, and for an own test about what the
     suite does not train."""
-    comparable = (*suite.regimes, *METHODS)
+    comparable = (*suite.regimes, *METHODS, ZERO)
     try:
         registered = suite_tests(suite.suite, suite.claims, comparable, modules)
     except UserError as error:

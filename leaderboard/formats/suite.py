@@ -24,6 +24,8 @@ LOSSES = ("spread", "failures")
 """Figures of which less is better: both are made of a regime's runs together."""
 DIAGNOSTIC = rf"(slope:)?{MODULE}\.[a-z][a-z0-9_]{{0,59}}"
 """Figures that are diagnostics, whether more or less of them is better."""
+ZERO = "zero"
+"""What a diagnostic is compared with where a fixed level decides: the margin is the level then."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Claim:
     regime: str
     """The regime that the claim is about."""
     than: str
-    """The regime it is compared with, or a method of the reference rows."""
+    """The regime it is compared with, a method of the reference rows, or `zero`."""
     figure: str
     """score: of the final policy. last: mean return of the last scheduled evaluation. auc: mean of
     the learning curve. spread: how far the scores of seeds scatter. failures: share of runs that
@@ -99,6 +101,15 @@ class Claim:
             raise ValueError("over: an equivalence holds on each task")
         if self.paired and not self._is_mean:
             raise ValueError(f"paired: {self.figure} belongs to all seeds together")
+        if self.than == ZERO:
+            self._check_level()
+
+    def _check_level(self) -> None:
+        """A fixed level is one of a diagnostic, in its own unit."""
+        if self.figure in (*RETURNS, *LOSSES):
+            raise ValueError(f"than: {self.figure} is compared with that of others, not with zero")
+        if self.unit != "own" or self.paired:
+            raise ValueError("than: zero has no shares and no seeds; unit is own, paired is not")
 
     @property
     def _is_mean(self) -> bool:

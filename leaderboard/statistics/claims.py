@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from scipy.special import stdtrit
 
-from leaderboard.formats.suite import LOSSES, Claim
+from leaderboard.formats.suite import LOSSES, ZERO, Claim
 from leaderboard.statistics import measures, rules
 from leaderboard.statistics.measures import Cells, Comparison, Measure
 from leaderboard.statistics.references import ENVIRONMENT_STEPS, METHODS, Method
@@ -38,6 +38,9 @@ MEASURES: dict[tuple[str, bool], Measure] = {
 """Unit of a margin and whether runs are paired -> how means are compared."""
 FEWEST = {"spread": 3}
 """Figure -> fewest seeds that it can be estimated from; two of any other."""
+
+LEVEL_ZERO = Mean(2, 0.0, 0.0, 0.0)
+"""What `zero` stands for: the mean of seeds that are all zero, of any number of them."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +114,8 @@ def cells(
     """Both sides of a claim, task by task; None where they cannot be compared."""
     ours = [_seeds(claim.figure, claim.regime, task, runs, figures) for task in tasks]
     fewest = FEWEST.get(claim.figure, 2)
-    if claim.than in METHODS:
-        theirs = published(METHODS[claim.than], claim, tasks, budget)
+    if claim.than in METHODS or claim.than == ZERO:
+        theirs = _known_before(claim, tasks, budget)
         enough = all(len(seeds) >= fewest for seeds in ours)
         return ([list(seeds.values()) for seeds in ours], theirs) if theirs and enough else None
 
@@ -122,6 +125,14 @@ def cells(
     if not tasks or not all(len(seeds) >= fewest for seeds in (*ours, *others)):
         return None
     return [list(seeds.values()) for seeds in ours], [list(seeds.values()) for seeds in others]
+
+
+def _known_before(claim: Claim, tasks: Sequence[str], budget: int) -> list[Mean] | None:
+    """What a claim is compared with that no run of the suite measures."""
+    # A level has no error: Welch's t of both sides is Student's t of one sample.
+    if claim.than == ZERO:
+        return [LEVEL_ZERO] * len(tasks)
+    return published(METHODS[claim.than], claim, tasks, budget)
 
 
 def _seeds(

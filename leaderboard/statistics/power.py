@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from leaderboard.formats.suite import Claim
+from leaderboard.formats.suite import ZERO, Claim
 from leaderboard.statistics.chances import (
     Errors,
     mean_between,
@@ -186,8 +186,10 @@ def _excess(
     if design.claim.paired:
         both = 1.0 + factor**2 - 2.0 * factor * design.correlation
         return excess, Errors.of([(both * square / seeds, seeds) for square in squares])
-    others = design.published or seeds
     ours = [(square / seeds, seeds) for square in squares]
+    if design.claim.than == ZERO:
+        return excess, Errors.of(ours)
+    others = design.published or seeds
     theirs = [(factor**2 * square / others, others) for square in squares]
     return excess, Errors.of([*ours, *theirs])
 

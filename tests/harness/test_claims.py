@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
+from agents.diagnostics.figures import FEW, ROWS
 from harness.claims import FILES, UNJUDGED, WAITS, read_file, registry, stated_tests
-from harness.claims.words import rows_of
+from harness.claims.words import in_words, rows_of
 from harness.errors import UserError
 from harness.planning import finding
 from harness.planning.making import make_plan
@@ -74,6 +75,46 @@ def test_a_shipped_suite_can_find_something(name):
     assert useless == []
 
 
+# -- ranks --
+
+
+RANKS = {"srank": FEW, f"srank_{ROWS}": ROWS}
+"""Figure -> rows that it is measured on."""
+
+
+def compared_ranks():
+    """Suite and test, for every test of a shipped suite that compares ranks."""
+    for name, resolved in SUITES.items():
+        for test in resolved.claims:
+            _, _, figure = test.figure.rpartition(".")
+            if figure in RANKS:
+                yield name, test
+
+
+def width_of_features(settings, module):
+    """Columns of a module's features in MR.Q."""
+    return settings.zs_dim if module == "encoder" else settings.width
+
+
+def test_ranks_are_compared_on_more_rows_than_features_have_columns():
+    # Was: encoder.srank, on 256 rows, of embeddings 1536 wide; then 2048 rows of 2560 columns.
+    checked = 0
+    for name, test in compared_ranks():
+        module, _, figure = test.figure.removeprefix("slope:").partition(".")
+        regimes = [side for side in (test.regime, test.than) if side in SUITES[name].regimes]
+        for regime in regimes:
+            settings = SUITES[name].regimes[regime].settings
+            width = width_of_features(settings, module)
+            assert different_rows(settings.learning_starts, RANKS[figure]) >= width, (name, test.id)
+            checked += 1
+    assert checked >= 40
+
+
+def different_rows(rows, drawn):
+    """How many of a replay's rows are among those drawn with replacement, on average."""
+    return rows * (1.0 - (1.0 - 1.0 / rows) ** drawn)
+
+
 # -- what a suite can find --
 
 
@@ -135,6 +176,13 @@ def test_list_claims_shows_every_part_with_its_suites_or_what_it_waits_for():
     assert [row["claim"] for row in rows] == ids
     for row in rows:
         assert (row["suites"] and row["tests"] and row["seeds for 80 %"]) or row["otherwise"], row
+
+
+def test_a_level_is_said_as_one():
+    tests = {test.id: test for _, test in stated_tests("A11")}
+    assert in_words([tests["A11b"]]) == (
+        "critic.dormant_ratio of critic-rigl near zero on each task, margin 0.2"
+    )
 
 
 # -- suites that name claims --

@@ -148,7 +148,7 @@ def test_the_action_repeat_is_the_tasks_unless_a_suite_states_one(tmp_path, monk
 @pytest.mark.parametrize(
     ("figure", "than", "words"),
     [
-        ("score", "nobody", "unknown regime of the suite or reference method 'nobody'"),
+        ("score", "nobody", "unknown regime of the suite, reference method or level 'nobody'"),
         ("speed", "dense", "figure 'speed': expected score"),
         ("head.srank", "dense", "no module 'head', expected one of encoder, critic, actor"),
     ],
@@ -159,6 +159,17 @@ def test_a_wrong_test_of_ones_own_is_one_sentence(tmp_path, figure, than, words)
     text = f"tests: [{{id: x, statement: x, source: ours, family: x, {test}}}]"
     path.write_text(TINY + text)
     with pytest.raises(UserError, match=words):
+        load(str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("mst", "is the name of a shipped regime"), ("zero", "is the name of the level that claims")],
+)
+def test_a_regime_of_ones_own_has_a_name_of_its_own(tmp_path, name, words):
+    path = tmp_path / "mine.yaml"
+    path.write_text(TINY + f"define: {{{name}: {{critic: rigl}}}}\n")
+    with pytest.raises(UserError, match=f"define.{name}: {words}"):
         load(str(path))
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
 from helpers.statements import stated
 from leaderboard.formats.suite import Claim
-from leaderboard.statistics.claims import findings
+from leaderboard.statistics.claims import LEVEL_ZERO, findings, outcome
 from leaderboard.statistics.figures import figures
 from leaderboard.statistics.scores import scored
 
@@ -217,6 +217,59 @@ def test_the_rate_of_failures_is_a_figure(failures, rule, expected):
     }
     rate = claim(rule, figure="failures", margin=0.2, unit="own")
     assert verdict(rate, cells) == expected
+
+
+def level(rule, **changes):
+    """A claim about the share of a critic's units that are dormant: against a fifth."""
+    fields = {"figure": "critic.dormant_ratio", "unit": "own", "margin": 0.2} | changes
+    return claim(rule, "zero", **fields)
+
+
+@pytest.mark.parametrize(
+    ("share", "rule", "expected"),
+    [
+        (0.3, "above", "supported"),
+        (0.2, "above", "undecided"),
+        (0.1, "above", "refuted"),
+        (0.1, "equivalent", "supported"),
+        (0.2, "equivalent", "undecided"),
+        (0.3, "equivalent", "refuted"),
+        (0.0, "above", "refuted"),
+    ],
+)
+def test_a_figure_is_judged_against_a_fixed_level(share, rule, expected):
+    # "More than 20 percent are dormant" was judged beside another regime alone.
+    runs = scored(stated("mst", seed, 500.0, task="dog-run") for seed in range(10))
+    shares = share * (1.0 + 0.2 * TEN)
+    values = {
+        run.name: {"critic.dormant_ratio": float(value)}
+        for run, value in zip(runs, shares, strict=True)
+    }
+    (finding,) = findings([level(rule)], runs, values, BUDGET)
+    assert finding.verdict == expected
+
+
+def test_a_level_is_compared_by_students_t():
+    shares = 0.3 * (1.0 + 0.2 * TEN)
+    found = outcome(level("above"), ([shares.tolist()] * 2, [LEVEL_ZERO] * 2))
+    both = np.concatenate([shares, shares])
+    error = math.sqrt(2.0 * shares.var(ddof=1) / 10.0) / 2.0
+    t = (both.mean() - 0.2) / error
+    assert found.p == pytest.approx(2.0 * stdtr(18, -t))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"figure": "score"}, "score is compared with that of others"),
+        ({"figure": "failures"}, "failures is compared with that of others"),
+        ({"unit": "share"}, "zero has no shares"),
+        ({"paired": True}, "zero has no shares and no seeds"),
+    ],
+)
+def test_a_level_is_one_of_a_diagnostic_in_its_own_unit(changes, words):
+    with pytest.raises(ValueError, match=words):
+        level("above", **changes)
 
 
 def test_less_spread_is_better():

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from leaderboard.formats.suite import Claim
-from leaderboard.statistics.claims import outcome
+from leaderboard.statistics.claims import LEVEL_ZERO, outcome
 from leaderboard.statistics.power import (
     Design,
     power,
@@ -126,6 +126,18 @@ def test_the_formula_is_what_the_rule_does(claim, effect, seeds):
         return (middle * (1.0 + effect) + noise[0]).tolist(), (middle + noise[1]).tolist()
 
     assert power(design(claim), seeds, effect) == pytest.approx(supported(claim, sides), abs=0.06)
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_the_formula_of_a_level_is_what_the_rule_does(seeds):
+    level = Claim("A9", "x", "ours", "x", "mst", "zero", "critic.x", "above", 0.2, unit="own")
+
+    def sides(generator):
+        noise = 0.05 * generator.standard_normal((2, seeds))
+        return (0.28 + noise).tolist(), [LEVEL_ZERO] * 2
+
+    spread = Design(level, (0.28, 0.28), (0.05, 0.05))
+    assert power(spread, seeds, 0.28) == pytest.approx(supported(level, sides), abs=0.06)
 
 
 @pytest.mark.parametrize("seeds", [5, 10, 30])
