@@ -35,7 +35,10 @@ INTERVALS = (
     "difference, Welch t",
     "ratio of spreads",
     "P(improvement), bootstrap",
+    "P(improvement) of a better side",
 )
+BETTER = 1.25
+"""How many times the other's scores a better side has."""
 
 
 def covered(models: list[Model], n: int, replications: int, seed: int) -> dict[str, float]:
@@ -44,6 +47,11 @@ def covered(models: list[Model], n: int, replications: int, seed: int) -> dict[s
     many = [model(np.random.default_rng(99), DRAWS) for model in models]
     mean = float(np.mean([draws.mean() for draws in many]))
     pooled = _pooled_iqm(many, n)
+    chance = float(
+        np.mean(
+            [_chance_of_better(model, draws) for model, draws in zip(models, many, strict=True)]
+        )
+    )
 
     hits = dict.fromkeys(INTERVALS, 0)
     for number in range(replications):
@@ -65,6 +73,11 @@ def covered(models: list[Model], n: int, replications: int, seed: int) -> dict[s
         hits["ratio of spreads"] += ratio.low <= 1.0 <= ratio.high
         low, high = stats.improvement_interval(cells, other, seed=number)
         hits["P(improvement), bootstrap"] += low <= 0.5 <= high
+
+        # One side is better, so that few seeds often say that it always is.
+        better = [[BETTER * score for score in cell] for cell in cells]
+        low, high = stats.improvement_interval(better, other, seed=number)
+        hits["P(improvement) of a better side"] += low <= chance <= high
     return {name: hit / replications for name, hit in hits.items()}
 
 
@@ -72,6 +85,14 @@ def _mean_of_means(drawn: list[Array]) -> Array:
     """Mean over tasks of resamples."""
     mean: Array = np.mean([scores.mean(1) for scores in drawn], axis=0)
     return mean
+
+
+def _chance_of_better(model: Model, draws: Array) -> float:
+    """Probability that a score of the better side is above one of the other, ties half."""
+    others = np.sort(model(np.random.default_rng(98), DRAWS))
+    better = BETTER * draws
+    below, up_to = (np.searchsorted(others, better, side) for side in ("left", "right"))
+    return float((below + up_to).mean()) / (2 * DRAWS)
 
 
 def _pooled_iqm(many: list[Array], n: int) -> float:
