@@ -96,6 +96,7 @@ def test_without_any_spread_an_effect_is_sure():
     assert power(still, 3, 0.06) == 1.0
     assert power(still, 3, 0.04) == 0.0
     assert power(replace(still, claim=EQUIVALENT), 3, 0.0) == 1.0
+    assert smallest_effect(still, 3, enough=1.0) == pytest.approx(0.05)
 
 
 def test_pairs_that_go_together_need_fewer_seeds():
@@ -162,6 +163,15 @@ def test_the_formula_of_a_level_is_what_the_rule_does(seeds):
     assert power(spread, seeds, 0.28) == pytest.approx(supported(level, sides), abs=0.06)
 
 
+def test_of_an_even_number_of_seeds_the_formula_keeps_what_the_rule_keeps():
+    def sides(generator):
+        noise = generator.standard_normal((2, 2, 4))
+        return (3.0 * noise[0]).tolist(), noise[1].tolist()
+
+    found = supported(SPREAD, sides, replications=3000)
+    assert power(design(SPREAD), 4, 3.0) == pytest.approx(found, abs=0.025)
+
+
 @pytest.mark.parametrize("seeds", [5, 10, 30])
 @pytest.mark.parametrize(
     ("claim", "rate", "effect"),
@@ -215,3 +225,15 @@ def test_no_rate_falls_below_zero_or_rises_above_one():
     rising = Design(FAILURES, (0.8, 0.8), (0.0, 0.0))
     assert power(rising, 10, 0.5) == power(rising, 10, 0.2) < 0.9
     assert power(falling(0.2), 10, 0.5) == pytest.approx(power(falling(0.2), 10, 0.2))
+
+
+def test_a_rate_can_fall_by_all_that_there_is():
+    effect = smallest_effect(falling(0.8), 10)
+    assert 0.5 < effect < 0.8
+    assert power(falling(0.8), 10, effect) == pytest.approx(0.8, abs=0.01)
+
+
+def test_rates_that_nothing_varies_are_certain():
+    never = Design(FAILURES, (0.0, 0.0), (0.0, 0.0))
+    assert power(never, 10, 1.0) == 1.0
+    assert power(never, 10, 0.0) == 0.0
