@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 ONE = 1 << 32
-"""Fixed-point 1.0 of a priority. Up to 2^21 rows of priority 2^10 fit a 64-bit sum."""
+"""Fixed-point 1.0 of a priority. Fewer than 2^21 rows of priority 2^10 fit a 64-bit sum."""
 BLOCK = 64
 """Rows that share a partial sum. Sampling a batch of B reads capacity / BLOCK sums and B * BLOCK
 rows; which rows it draws does not depend on BLOCK."""

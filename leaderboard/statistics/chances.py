@@ -25,7 +25,8 @@ SIMULATED = 50
 """Seeds up to which distances are drawn."""
 DRAWS = 2000
 """Draws that a chance is averaged over."""
-SMALLEST = 1e-300
+SMALLEST = 1e-150
+"""Of a variance that is divided by; its square is a number above zero, too."""
 
 Array = NDArray[np.float64]
 

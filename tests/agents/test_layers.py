@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from agents.members.blocks import BLOCKS, RESIDUALS, Linear, block_type
 from agents.members.layers import Layout, final_norm, hidden, mlp, xavier_uniform
+from agents.members.module import AdamWSettings, Module
 
 
 def parameters(groups, *linears, seed=0):
@@ -99,3 +100,23 @@ def test_flat_vector_and_views_are_the_same_memory():
         layout.per_group(flat * 0 + 1, lambda v: v.sum(1)), torch.full((2,), 2 * 3 + 3 + 3 + 1.0)
     )
     assert float(layout.expand(torch.tensor([1.0, 2.0])).sum()) == 13 * 1 + 13 * 2
+
+
+def test_a_module_has_one_copy_of_itself_unless_more_are_asked_for():
+    def shape(*copies):
+        generators = [torch.Generator() for _ in range(3)]
+        module = Module([Linear("a", 4, 2)], generators, AdamWSettings(1e-3), *copies)
+        return tuple(module.parameters["a.weight"].shape)
+
+    assert shape() == (3, 4, 2)
+    assert shape(2) == (6, 4, 2)
+
+
+def test_the_norm_of_a_gradient_is_that_of_the_active_weights():
+    module = Module([Linear("a", 4, 2)], [torch.Generator()], AdamWSettings(1e-3))
+    gradient = torch.full_like(module.target, 3.0)
+    assert module.gradient_norm(gradient).tolist() == pytest.approx([3.0 * math.sqrt(10.0)])
+
+    module.keep = torch.ones_like(module.target)
+    module.keep[:6] = 0.0
+    assert module.gradient_norm(gradient).tolist() == pytest.approx([6.0])

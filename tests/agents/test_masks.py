@@ -167,6 +167,13 @@ def test_both_q_networks_have_masks_of_their_own():
     assert not torch.equal(mask[0], mask[1])
 
 
+def test_a_checkpoint_of_fewer_members_is_an_error():
+    masks = Loop([0, 1], ["set", "set"]).agent.learner.masks["critic"]
+    state = masks.state()
+    with pytest.raises(ValueError, match="zip"):
+        masks.restore(state | {"growth": state["growth"][:1]})
+
+
 def last_digest():
     """The digest of the critic's masks after some rewires."""
     loop = Loop([7], ["dst"]).run(120)

@@ -34,11 +34,17 @@ def test_stock_networks_equal_the_plain_implementation_whatever_residuals_a_suit
     check_against_plain(SMALL, NO_RESIDUAL, 1, blocks)
 
 
-def check_against_plain(settings, residuals, members, blocks=None):
-    """Trains members and as many plain ones on the same batches; they must agree."""
-    blocks = blocks or residuals
-    names = ["dense"] * members
-    loop = Loop(range(members), names, settings, dtype=torch.float64, blocks=blocks).run(60)
+def test_on_a_task_that_terminates_they_are_equal_too():
+    check_against_plain(SMALL, WAYS[0], 1, terminates=True, episode=7)
+
+
+def check_against_plain(settings, residuals, members, blocks=None, **world):
+    """Trains members and as many plain ones on the same batches; they must agree.
+
+    `world`: how episodes end, as for `Loop`.
+    """
+    world |= {"dtype": torch.float64, "blocks": blocks or residuals}
+    loop = Loop(range(members), ["dense"] * members, settings, **world).run(60)
     agent = loop.agent
     agent.replay.terminates[-1] = True  # the termination loss counts for one member alone
     plains = [PlainMRQ(settings, OBSERVATION, ACTION, residuals) for _ in range(members)]

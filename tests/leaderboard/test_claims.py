@@ -1,5 +1,6 @@
 """Verdicts of claims. The first tests are wrong verdicts of an audit, each beside what was said."""
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from scipy.special import stdtr, stdtrit
 
 from helpers.statements import stated
 from leaderboard.formats.suite import Claim
-from leaderboard.statistics.claims import LEVEL_ZERO, findings, outcome
+from leaderboard.statistics.claims import LEVEL_ZERO, compared, findings, outcome
 from leaderboard.statistics.figures import figures
 from leaderboard.statistics.scores import scored
 
@@ -27,8 +28,9 @@ def claim(rule="above", than="dense", **changes):
     """A claim about mst."""
     over = "each" if rule == "equivalent" else "mean"
     fields = {"figure": "score", "margin": 0.05, "family": "headline", "over": over} | changes
-    return Claim("A1", "what is claimed", "arXiv 2510.12096", regime="mst", than=than, rule=rule,
-                 **fields)  # fmt: skip
+    fields |= {"regime": "mst", "than": than, "rule": rule}
+    read = json.loads(json.dumps(fields))  # as claims come, from a file
+    return Claim("A1", "what is claimed", "arXiv 2510.12096", **read)
 
 
 def judged(claims, cells, budget=BUDGET):
@@ -281,6 +283,35 @@ def test_less_spread_is_better():
     assert verdict(claim("no-worse", figure="spread", margin=1.2), same) == "undecided"
 
 
+def test_a_margin_of_spreads_is_a_factor_both_ways():
+    cells = {("dog-run", "mst"): 500.0 + 10.0 * TEN, ("dog-run", "dense"): 500.0 + 11.0 * TEN}
+    for rule, limit in (("above", "2"), ("below", "0.5"), ("no-worse", "2"), ("equivalent", "0.5")):
+        (finding,) = judged([claim(rule, figure="spread", margin=2.0)], cells)
+        assert f"ratio 0.909 {'(90 %' if rule == 'equivalent' else '('}" in finding.statistic
+        assert f", limit {limit}, Holm p " in finding.statistic
+
+
+@pytest.mark.parametrize(
+    ("tested", "words"),
+    [
+        (claim(), "score of mst above dense by more than 5 %"),
+        (claim("below", unit="own", margin=2.5), "score of mst below dense by more than 2.5"),
+        (claim("no-worse", over="each"), "score of mst no worse than dense by 5 %, on each task"),
+        (claim(paired=True), "score of mst above dense by more than 5 %, pairs of seeds"),
+        (
+            claim("equivalent", figure="spread", margin=1.5),
+            "spread of mst within a factor of 1.5 of dense, on each task",
+        ),
+        (
+            claim("below", figure="failures", unit="own", margin=0.25),
+            "failures of mst below dense by more than 25 %",
+        ),
+    ],
+)
+def test_what_is_compared_is_told_in_words(tested, words):
+    assert compared(tested) == words
+
+
 # -- families and missing runs --
 
 
@@ -313,6 +344,20 @@ def test_nothing_is_decided_of_a_regime_that_lacks_a_run():
     for finding in findings([claim(), other_way, against], runs, values, BUDGET):
         assert finding.verdict == "undecided"
         assert finding.statistic == "runs of dense are missing"
+        assert finding.finished == ""
+
+
+def test_finished_runs_stand_beside_only_where_a_run_of_the_claim_failed():
+    cells = {("dog-run", "mst"): 20.0 + TEN, ("dog-run", "dense"): 10.0 + TEN}
+    third = {**cells, ("dog-run", "sst"): [FAILED, 10.0, 11.0]}
+    failed = {**cells, ("dog-run", "dense"): [FAILED, 10.0, 11.0]}
+    rate = claim("below", figure="failures", margin=0.2, unit="own")
+    for one, planned in ((claim(), cells), (claim(), third), (rate, failed)):
+        (finding,) = judged([one], planned)
+        assert finding.finished == ""
+    (finding,) = judged([claim()], failed)
+    assert finding.finished.startswith("difference 9.5 ")
+    assert "Holm" not in finding.finished, "it decides nothing"
 
 
 def test_runs_that_are_still_to_come_do_not_count():

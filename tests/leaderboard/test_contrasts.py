@@ -89,6 +89,16 @@ def test_tasks_are_averaged_and_each_is_shown():
     assert contrast.correlation == pytest.approx(1.0), "seeds go up and down together"
 
 
+def test_two_pairs_have_no_correlation_and_equal_scores_have_none_either():
+    few = [run for run in runs({"mst": 20.0, "dense": 10.0}) if run.seed < 2]
+    (contrast,) = contrasts(few)
+    assert math.isnan(contrast.correlation)
+
+    level = [stated("dense", seed, 10.0) for seed in range(3)]
+    (contrast,) = contrasts([*runs({"mst": 20.0}), *level])
+    assert math.isnan(contrast.correlation)
+
+
 def test_without_mst_or_with_a_single_seed_nothing_is_compared():
     assert contrasts(runs({"dense": 10.0, "sst": 17.0})) == []
     assert contrasts([run for run in runs(MEANS) if run.seed == 0]) == []

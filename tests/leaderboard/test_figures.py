@@ -80,8 +80,11 @@ def test_a_run_that_is_to_come_has_no_figure():
 
 def test_absurd_figures_are_left_out():
     (run,) = scored([stated("mst", 0, 5.0)])
-    curve = [evaluation(0, 1.0, 1e300)]
-    assert figures(["encoder.srank"], run, curve, BUDGET) == {}
+    for absurd in (1e300, -1e13):
+        curve = [evaluation(0, 1.0, absurd)]
+        assert figures(["encoder.srank"], run, curve, BUDGET) == {}
+    curve = [evaluation(0, 1.0, 1e12)]
+    assert figures(["encoder.srank"], run, curve, BUDGET) == {"encoder.srank": 1e12}
 
 
 def test_a_slope_is_least_squares():

@@ -50,6 +50,16 @@ def test_power_is_that_of_the_noncentral_t():
     assert power(one, 10, 0.15) == pytest.approx(exact, abs=0.01)
 
 
+def test_power_of_pairs_is_that_of_the_noncentral_t():
+    # Ours less 1.5 times theirs: variance 1 + 1.5^2 - 2 * 1.5 * 0.5 = 1.75 of a score's.
+    paired = replace(ABOVE, paired=True, margin=0.5)
+    one = Design(paired, (100.0,), (20.0,), correlation=0.5)
+    shift = (0.7 - 0.5) * 100.0 / (20.0 * math.sqrt(1.75 / 10.0))
+    exact = scipy_stats.nct.sf(scipy_stats.t.ppf(0.975, 9), 9, shift)
+    assert 0.5 < exact < 0.8
+    assert power(one, 10, 0.7) == pytest.approx(exact, abs=0.01)
+
+
 def test_at_the_margin_power_is_the_size():
     for claim, margin in ((ABOVE, 0.05), (NO_WORSE, -0.1)):
         assert power(design(claim), 30, margin) == pytest.approx(0.025, abs=0.003)
@@ -79,6 +89,14 @@ def test_what_no_number_of_seeds_finds_has_no_number():
 def test_one_seed_has_no_power():
     for claim in (ABOVE, EQUIVALENT, SPREAD, FAILURES):
         assert power(design(claim), 1, 10.0) == 0.0
+
+
+def test_without_any_spread_an_effect_is_sure():
+    still = Design(ABOVE, (100.0,), (0.0,))
+    assert power(still, 3, 0.06) == 1.0
+    assert power(still, 3, 0.04) == 0.0
+    assert power(replace(still, claim=EQUIVALENT), 3, 0.0) == 1.0
+    assert smallest_effect(still, 3, enough=1.0) == pytest.approx(0.05)
 
 
 def test_pairs_that_go_together_need_fewer_seeds():
@@ -115,6 +133,9 @@ def supported(claim, sides, replications=400):
         (NO_WORSE, 0.1),
         (EQUIVALENT, 0.0),
         (SPREAD, 3.0),
+        (replace(SPREAD, rule="equivalent", over="each", margin=4.0), 1.5),
+        (replace(SPREAD, rule="no-worse", margin=1.5), 2.0),
+        (replace(SPREAD, rule="below", margin=1.5), 4.0),
     ],
 )
 def test_the_formula_is_what_the_rule_does(claim, effect, seeds):
@@ -122,7 +143,9 @@ def test_the_formula_is_what_the_rule_does(claim, effect, seeds):
         noise = generator.standard_normal((2, 2, seeds)) * np.array(DEVIATIONS)[:, None]
         middle = np.array(MEANS)[:, None]
         if claim.figure == "spread":
-            return (middle + effect * noise[0]).tolist(), (middle + noise[1]).tolist()
+            # Less is better, so of these two rules the effect is a factor below.
+            factor = 1.0 / effect if claim.rule in ("below", "no-worse") else effect
+            return (middle + factor * noise[0]).tolist(), (middle + noise[1]).tolist()
         return (middle * (1.0 + effect) + noise[0]).tolist(), (middle + noise[1]).tolist()
 
     assert power(design(claim), seeds, effect) == pytest.approx(supported(claim, sides), abs=0.06)
@@ -140,11 +163,77 @@ def test_the_formula_of_a_level_is_what_the_rule_does(seeds):
     assert power(spread, seeds, 0.28) == pytest.approx(supported(level, sides), abs=0.06)
 
 
-@pytest.mark.parametrize("seeds", [5, 10, 30])
-def test_the_formula_of_rates_is_what_the_rule_does(seeds):
+def test_of_an_even_number_of_seeds_the_formula_keeps_what_the_rule_keeps():
     def sides(generator):
-        ours = (generator.random((2, seeds)) < 0.7).astype(float).tolist()
-        return ours, (generator.random((2, seeds)) < 0.2).astype(float).tolist()
+        noise = generator.standard_normal((2, 2, 4))
+        return (3.0 * noise[0]).tolist(), noise[1].tolist()
 
-    rates = Design(FAILURES, (0.2, 0.2), (0.0, 0.0))
-    assert power(rates, seeds, 0.5) == pytest.approx(supported(FAILURES, sides), abs=0.08)
+    found = supported(SPREAD, sides, replications=3000)
+    assert power(design(SPREAD), 4, 3.0) == pytest.approx(found, abs=0.025)
+
+
+@pytest.mark.parametrize("seeds", [5, 10, 30])
+@pytest.mark.parametrize(
+    ("claim", "rate", "effect"),
+    [
+        (FAILURES, 0.2, 0.5),
+        (replace(FAILURES, rule="below"), 0.7, 0.5),
+        (replace(FAILURES, rule="no-worse", margin=0.3), 0.5, 0.2),
+        (replace(FAILURES, rule="equivalent", over="each", margin=0.6), 0.5, 0.1),
+    ],
+)
+def test_the_formula_of_rates_is_what_the_rule_does(claim, rate, effect, seeds):
+    # Failures are losses: "no worse" points down.
+    true = rate + effect if claim.rule in ("above", "equivalent") else rate - effect
+
+    def sides(generator):
+        ours = (generator.random((2, seeds)) < true).astype(float).tolist()
+        return ours, (generator.random((2, seeds)) < rate).astype(float).tolist()
+
+    rates = Design(claim, (rate, rate), (0.0, 0.0))
+    assert power(rates, seeds, effect) == pytest.approx(supported(claim, sides), abs=0.08)
+
+
+def test_what_cannot_be_shown_on_one_task_cannot_be_on_two():
+    rates = Design(replace(FAILURES, rule="equivalent", over="each"), (0.3, 0.3), (0.0, 0.0))
+    assert power(rates, 5, 0.0) == 0.0
+    spreads = design(replace(SPREAD, rule="equivalent", over="each", margin=1.1))
+    assert power(spreads, 5, 1.0) == 0.0
+
+
+@pytest.mark.parametrize(("margin", "effect"), [(1.0, 1.2), (1.0, 1.4), (2.0, 2.5), (3.0, 4.0)])
+def test_beyond_the_seeds_that_are_drawn_the_formula_goes_on_where_draws_ended(margin, effect):
+    spread = design(replace(SPREAD, margin=margin))
+    assert 0.2 < power(spread, 50, effect) < 0.95
+    assert power(spread, 51, effect) == pytest.approx(power(spread, 50, effect), abs=0.04)
+
+
+def falling(rate, **changes):
+    """A design about failures that are rarer than a regime's with this rate."""
+    return Design(replace(FAILURES, rule="below", **changes), (rate, rate), (0.0, 0.0))
+
+
+def test_rates_fall_as_likely_as_they_rise():
+    rising = Design(FAILURES, (0.3, 0.3), (0.0, 0.0))
+    assert power(falling(0.7), 10, 0.5) == pytest.approx(power(rising, 10, 0.5))
+    assert power(falling(0.7, over="each"), 10, 0.5) == pytest.approx(
+        power(replace(rising, claim=replace(FAILURES, over="each")), 10, 0.5)
+    )
+
+
+def test_no_rate_falls_below_zero_or_rises_above_one():
+    rising = Design(FAILURES, (0.8, 0.8), (0.0, 0.0))
+    assert power(rising, 10, 0.5) == power(rising, 10, 0.2) < 0.9
+    assert power(falling(0.2), 10, 0.5) == pytest.approx(power(falling(0.2), 10, 0.2))
+
+
+def test_a_rate_can_fall_by_all_that_there_is():
+    effect = smallest_effect(falling(0.8), 10)
+    assert 0.5 < effect < 0.8
+    assert power(falling(0.8), 10, effect) == pytest.approx(0.8, abs=0.01)
+
+
+def test_rates_that_nothing_varies_are_certain():
+    never = Design(FAILURES, (0.0, 0.0), (0.0, 0.0))
+    assert power(never, 10, 1.0) == 1.0
+    assert power(never, 10, 0.0) == 0.0

@@ -1,5 +1,6 @@
 """Measures and rules on numbers worked out by hand, and beside SciPy's tests."""
 
+import itertools
 import math
 
 import numpy as np
@@ -66,6 +67,11 @@ def test_pairs_are_students_test_of_differences():
 def test_means_without_any_spread_are_certain():
     equal = measures.shares([[5.0, 5.0]], [[5.0, 5.0]], 0.1)
     assert (equal.above, equal.below) == (1.0, 0.0)
+    for measure in (measures.differences, measures.paired_differences):
+        slightly = measure([[5.5, 5.5]], [[5.0, 5.0]], 0.25)
+        assert (slightly.above, slightly.below) == (0.0, 1.0)
+        at_the_limit = measure([[5.5, 5.5]], [[5.0, 5.0]], 0.5)
+        assert (at_the_limit.above, at_the_limit.below) == (1.0, 1.0)
     beyond = measures.shares([[560.0, 560.0]], [[0.0, 0.0]], 0.1)
     assert (beyond.above, beyond.limit) == (0.0, 0.0), "a share of nothing is nothing"
 
@@ -96,6 +102,20 @@ def test_spreads_do_not_depend_on_a_tasks_unit():
     other = measures.spreads([A, [7.0 * b + 100.0 for b in B]],
                              [B, [7.0 * a + 100.0 for a in A]], 1.0)  # fmt: skip
     assert one.above == pytest.approx(other.above)
+
+
+def test_spreads_whose_distances_are_all_alike_are_certain():
+    # Distances 2 and 2, 1 and 1: the ratio is 2 without any error.
+    for margin, above, below in ((1.5, 0.0, 1.0), (2.0, 1.0, 1.0), (2.5, 1.0, 0.0)):
+        ours = measures.spreads([[0.0, 2.0, 4.0]], [[0.0, 1.0, 2.0]], margin)
+        assert (ours.value, ours.low, ours.high) == (2.0, 2.0, 2.0)
+        assert (ours.above, ours.below) == (above, below), margin
+
+
+def test_nothing_has_a_ratio_to_no_spread():
+    assert math.isnan(measures.spreads([[0.0, 2.0, 4.0]], [[1.0, 1.0, 1.0]], 1.0).above)
+    still = measures.spreads([[1.0, 1.0, 1.0]], [[0.0, 2.0, 4.0]], 1.0)
+    assert (still.value, still.above, still.below) == (0.0, 1.0, 0.0)
 
 
 def test_an_interval_of_a_ratio_may_have_no_upper_end():
@@ -167,6 +187,33 @@ def test_a_single_seed_decides_nothing(measure):
     assert each.verdict(each.p) == "undecided"
 
 
+def test_equal_rates_without_any_variance_show_nothing():
+    for rate in (0.0, 1.0):
+        ours = measures.rates([[rate] * 3], [[rate] * 3], 0.0)
+        assert (ours.value, ours.above, ours.below) == (0.0, 0.5, 0.5)
+
+
+def test_no_rate_is_lost_to_rounding():
+    """Of 4 in 4 and 1 in 4, the cubic's cosine at a margin of one half is 1 and a little more."""
+    for ours, theirs, margin in itertools.product(range(5), range(5), (-0.5, 0.0, 0.5)):
+        sides = [[1.0] * ones + [0.0] * (4 - ones) for ones in (ours, theirs)]
+        test = measures.rates([sides[0]], [sides[1]], margin)
+        assert test.above + test.below == pytest.approx(1.0)
+        assert -1.0 <= test.low <= test.value <= test.high <= 1.0
+
+
+@pytest.mark.parametrize("measure", EACH_MEASURE)
+def test_sides_with_other_tasks_are_an_error(measure):
+    task = [0.0, 1.0, 1.0, 0.0]
+    with pytest.raises(ValueError, match="zip"):
+        measure([task, task], [task], 0.5)
+    for rule in (rules.each_above, rules.each_below):
+        with pytest.raises(ValueError, match="zip"):
+            rule(measure, [task, task], [task], 0.5)
+    with pytest.raises(ValueError, match="zip"):
+        rules.equivalent(measure, [task, task], [task], 0.5, 1.0)
+
+
 # -- rules --
 
 
@@ -176,6 +223,14 @@ def test_above_and_below_mirror_each_other():
     assert up.p == down.p
     assert (up.leans, down.leans) == ("supported", "refuted")
     assert up.p == pytest.approx(2.0 * measures.differences([A], [B], 1.0).above)
+
+
+@pytest.mark.parametrize("margin", [1.0, 3.0, 8.0])
+def test_task_by_task_ours_is_above_as_theirs_is_below(margin):
+    ours, theirs = [A, [20.0, 21.0, 25.0]], [B, [12.0, 18.0, 19.0]]
+    up = rules.each_above(measures.differences, ours, theirs, margin)
+    down = rules.each_below(measures.differences, theirs, ours, -margin)
+    assert (up.p, up.leans, up.task) == (pytest.approx(down.p), down.leans, down.task)
 
 
 def test_each_task_must_support_and_any_refutes():

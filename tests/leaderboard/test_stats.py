@@ -32,6 +32,20 @@ def test_two_tasks_by_hand():
     )
 
 
+def test_the_mean_of_a_suite_by_hand():
+    one = stats.suite_mean([A])
+    assert (one.n, one.mean) == (4, 13.0)
+    assert one.half_width == pytest.approx(stats.mean_interval(A).half_width)
+
+    # The means of two tasks are 13 and 20; a quarter of each squared error counts.
+    two = stats.suite_mean([A, [19.0, 21.0]])
+    terms = [(20 / 3 / 4 / 4, 4), (1.0 / 4, 2)]
+    variance = sum(term for term, _ in terms)
+    freedom = variance**2 / sum(term**2 / (n - 1) for term, n in terms)
+    half = scipy_stats.t.ppf(0.975, freedom) * math.sqrt(variance)
+    assert (two.n, two.mean, two.half_width) == (6, 16.5, pytest.approx(half))
+
+
 def test_one_seed_gives_no_interval():
     single = stats.difference([[1.0]], [[2.0, 3.0]])
     assert single.value == -1.5
