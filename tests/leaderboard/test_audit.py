@@ -77,6 +77,7 @@ def pruned(tiny_suite, shared, tmp_path):
 def test_a_run_that_finished_has_pruned_all_that_it_was_to_prune(pruned):
     """A run that failed may have stopped on the way, a finished one did not."""
     run = Run(pruned, "d2s")
+    assert run.sign().accepted, "as it was"
     active = run.result["weights"]["actor"]["active"]
     keep_one_more(run)
     run.rechain("actor")
