@@ -260,6 +260,12 @@ def test_a_level_is_compared_by_students_t():
     assert found.p == pytest.approx(2.0 * stdtr(18, -t))
 
 
+def test_nothing_is_compared_with_itself():
+    # Was: "no worse than itself" was supported, Holm p 9e-22.
+    with pytest.raises(ValueError, match="mst is compared with another, not with itself"):
+        claim("no-worse", than="mst")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
