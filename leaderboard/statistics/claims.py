@@ -21,7 +21,7 @@ from scipy.special import stdtrit
 from leaderboard.formats.suite import LOSSES, ZERO, Claim
 from leaderboard.statistics import measures, rules
 from leaderboard.statistics.measures import Cells, Comparison, Measure
-from leaderboard.statistics.references import ENVIRONMENT_STEPS, METHODS, Method
+from leaderboard.statistics.references import ENVIRONMENT_STEPS, METHODS, PUBLISHED, Method
 from leaderboard.statistics.rules import UNTESTED, Outcome, Verdict
 from leaderboard.statistics.scores import Scored
 from leaderboard.statistics.stats import Mean, holm
@@ -168,7 +168,7 @@ def _pairs(ours: list[Seeds], theirs: list[Seeds]) -> tuple[list[Seeds], list[Se
 def published(method: Method, claim: Claim, tasks: Sequence[str], budget: int) -> list[Mean] | None:
     """A method's published mean and standard deviation on each task; None where it has none that
     the claim can be compared with."""
-    comparable = budget == ENVIRONMENT_STEPS and claim.figure in ("score", "last")
+    comparable = budget == ENVIRONMENT_STEPS and claim.figure in PUBLISHED
     if not comparable or not all(task in method.returns for task in tasks):
         return None
 

@@ -226,13 +226,16 @@ def test_a_suite_of_ones_own_may_name_claims_and_state_tests(tmp_path):
         ("A7", "score", "id 'A7' is taken"),
         ("mine", "critic.dormant_ration", "figure: unknown diagnostic 'dormant_ration'. Did you"),
         ("mine", "critics.srank", "figure: no module 'critics'"),
+        ("mine", "auc, than: MR.Q", "mine: of MR.Q only score and last are published"),
+        ("mine", "score, than: MR.Q, paired: true", "without seeds to pair"),
     ],
 )
 def test_an_own_test_bears_its_own_id_and_is_about_what_is_measured(tmp_path, name, figure, words):
     """Both were found at the end of the training, or never."""
     path = tmp_path / "mine.yaml"
     test = f"{{id: {name}, statement: MST is better, source: ours, family: mine, regime: mst,"
-    rest = f" than: dense, figure: {figure}, rule: above, margin: 0.05}}"
+    than = "" if "than" in figure else " than: dense,"
+    rest = f"{than} figure: {figure}, rule: above, margin: 0.05}}"
     path.write_text(TINY + f"tests: [{test}{rest}]\n")
     with pytest.raises(UserError, match=words):
         load(str(path))
