@@ -37,6 +37,13 @@ def test_srank_of_features_that_are_not_finite_is_zero_and_spares_the_neighbours
     assert srank(singular_values(features)).tolist() == [0, 4]
 
 
+def test_a_network_that_diverged_is_not_called_awake():
+    layer = torch.ones(1, 16, 4)
+    layer[0, 3, 1] = math.inf
+    assert dormant_ratio([layer], 0.1).isnan()
+    assert zero_share([layer]).isnan()
+
+
 def test_dormant_units_are_those_far_below_their_layers_mean():
     layer = torch.ones(1, 16, 10)
     layer[..., :3] = 0.0  # dead
