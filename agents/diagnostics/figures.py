@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -72,8 +73,8 @@ def dormant_ratio(units: Sequence[Tensor], threshold: float) -> Tensor:
     for h in units:
         score = h.abs().mean(-2)  # [..., d]
         score = score / (score.mean(-1, keepdim=True) + 1e-9)
-        dormant.append(score <= threshold)
-    return torch.cat(dormant, -1).double().mean(-1)
+        dormant.append(_where_finite(score, score <= threshold))
+    return torch.cat(dormant, -1).mean(-1)
 
 
 def zero_share(activations: Sequence[Tensor]) -> Tensor:
@@ -81,8 +82,14 @@ def zero_share(activations: Sequence[Tensor]) -> Tensor:
 
     `activations` are those of each hidden layer, [..., B, d], before any shortcut.
     """
-    zeros = [(h == 0.0).double().mean(-2) for h in activations]  # [..., d]
+    zeros = [_where_finite(h, h == 0.0).mean(-2) for h in activations]  # [..., d]
     return torch.cat(zeros, -1).mean(-1)
+
+
+def _where_finite(values: Tensor, holds: Tensor) -> Tensor:
+    """1 where something holds of values and 0 elsewhere; NaN where the value is not finite, so that
+    a network that diverged is not called awake."""
+    return holds.double().masked_fill(~values.isfinite(), math.nan)
 
 
 def interference(cosines: Tensor) -> Figures:

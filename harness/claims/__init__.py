@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from agents.diagnostics.names import FIGURES, OF_SAMPLES
 from harness.config import build, check_names, read_yaml
 from harness.errors import UserError, suggestion
 from leaderboard.formats.suite import Claim
@@ -175,17 +176,26 @@ def check_tests(
     modules: Sequence[str],
     location: str,
 ) -> None:
-    """UserError for a test of a suite's own about a regime or a module that it does not train."""
+    """UserError for a test of a suite's own about a regime or a module that it does not train or a
+    figure that nobody measures, or under an id that another test has."""
+    taken = {test.id for claim in registry() for _, test in stated_tests(claim)}
     for test in tests:
+        # Whoever reads A14a in a report takes it for the registry's.
+        if test.id in {*taken, *registry()}:
+            raise UserError(f"{location}: id '{test.id}' is taken; give yours another.")
+        taken.add(test.id)
         check_names((test.regime,), regimes, location, "regime of the suite")
         check_names(
             (test.than,), comparable, location, "regime of the suite, reference method or level"
         )
-        module, dot, _ = test.figure.removeprefix("slope:").partition(".")
+        module, dot, figure = test.figure.removeprefix("slope:").partition(".")
         if dot and module not in modules:
             raise UserError(
                 f"{location}: figure: no module '{module}', expected one of {', '.join(modules)}."
             )
+        if dot:
+            measured = (*FIGURES, *OF_SAMPLES)
+            check_names((figure,), measured, f"{location}: figure", "diagnostic")
 
 
 def how_judged(claim: Registered) -> str:

@@ -68,7 +68,7 @@ def compare(
 
     Their tasks and regimes are the same; with --across, their settings may differ, and are shown.
     """
-    from harness.entries.sides import check_across, differing, sides
+    from harness.entries.sides import check_across, differing, same_settings, sides
     from leaderboard.pages.differences import difference_table, differences
     from leaderboard.statistics.scores import scored
 
@@ -86,6 +86,8 @@ def compare(
         echo(f"{side.folder}: scores {source} ({side.entry.verdict.level})")
     for row in settings:
         echo(f"{row.name}: {row.a} in a, {row.b} in b ({', '.join(row.groups)})")
+    for name in same_settings(across, settings):
+        echo(f"{name}: the same in both")
     echo_table(difference_table(rows))
 
 

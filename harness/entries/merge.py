@@ -8,6 +8,7 @@ merged plan that is a shipped suite's bears its name, whatever suites its parts 
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -135,6 +136,9 @@ def _called(plan: Plan, parts: Sequence[SuiteReference]) -> Plan:
         if _origin(part) != _origin(first)
     ]
     claims = dict.fromkeys(claim for part in parts for claim in part.claims)
+    ((name, times),) = Counter(claim.id for claim in claims).most_common(1) or [("", 0)]
+    if times > 1:
+        raise NonConforming(f"two of them call different tests {name}; it could not be told whose.")
     merged = replace(plan, suite=replace(first, claims=tuple(claims)))
     return merged.called(first.name, tuple(dict.fromkeys(changes)))
 

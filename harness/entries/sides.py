@@ -127,7 +127,7 @@ def check_across(names: Sequence[str]) -> None:
         known |= {f"blocks.{key}" for key in (*spec.BLOCKS, *RESIDUALS)}
     for name in names:
         if name not in known:
-            raise UserError(f"--across {name}: unknown setting.{suggestion(name, known)}")
+            raise UserError(f"--across {name}: unknown setting.{suggestion(name, sorted(known))}")
 
 
 def _check_comparable(old: Side, new: Side, across: Sequence[str]) -> None:
@@ -172,6 +172,14 @@ def differing(old: Side, new: Side) -> list[Differing]:
                 groups.setdefault(key, []).append(group)
 
     return [Differing(key[0], tuple(groups[key]), *values[key]) for key in sorted(groups)]
+
+
+def same_settings(across: Sequence[str], settings: Sequence[Differing]) -> list[str]:
+    """Which of the settings that may differ do not: what a comparison says nothing of."""
+    differ = {row.name for row in settings}
+    if differ:
+        differ.add(EVERY_SETTING)
+    return [name for name in dict.fromkeys(across) if name not in differ]
 
 
 def _network(plan: Plan, run: Run) -> dict[str, object]:

@@ -17,8 +17,10 @@ from pathlib import Path
 
 from scipy.special import stdtrit
 
+from agents.diagnostics.names import FIGURES, OF_SAMPLES
+from envs.tasks import TASKS
 from harness.claims.words import Row
-from harness.config import build, read_yaml
+from harness.config import build, check_names, read_yaml
 from harness.errors import UserError
 from harness.planning.plan import Plan
 from harness.planning.reader import load
@@ -109,7 +111,12 @@ def read_spreads(path: Path) -> Spreads:
     """Spreads in a YAML file: figure -> task -> [mean, standard deviation]. UserError: not so."""
     document = build(_File, {"spreads": read_yaml(path)}, str(path)).spreads
     for figure, tasks in document.items():
+        # Nobody would notice a name that is written wrongly: published spreads would be taken.
+        diagnostic = figure.removeprefix("slope:").partition(".")[2]
+        known = (*FIGURES, *OF_SAMPLES) if diagnostic else RETURNS
+        check_names((diagnostic or figure,), known, str(path), "figure")
         for task, numbers in tasks.items():
+            check_names((task,), TASKS, f"{path}: {figure}", "task")
             if len(numbers) != 2 or numbers[1] <= 0.0:
                 raise UserError(
                     f"{path}: {figure}.{task}: expected a mean and a standard deviation above 0."

@@ -21,7 +21,7 @@ from harness.errors import UserError, suggestion
 from harness.planning.shapes import task_shape
 from harness.planning.suite import Scale, Sparsity, Suite
 from leaderboard.formats.suite import ZERO, Claim
-from leaderboard.statistics.references import METHODS
+from leaderboard.statistics.references import METHODS, PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -292,4 +292,8 @@ def _claims(suite: Suite, modules: tuple[str, ...], location: str) -> tuple[Clai
         raise UserError(f"{location}: {error}") from None
 
     check_tests(suite.tests, suite.regimes, comparable, modules, f"{location}: tests")
+    for test in suite.tests:
+        if test.than in METHODS and (test.paired or test.figure not in PUBLISHED):
+            known = f"of {test.than} only {' and '.join(PUBLISHED)} are published"
+            raise UserError(f"{location}: tests: {test.id}: {known}, without seeds to pair.")
     return (*registered, *suite.tests)

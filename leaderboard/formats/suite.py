@@ -95,6 +95,8 @@ class Claim:
 
     def _check_rule(self) -> None:
         """A rule is one that its figure can be judged by."""
+        if self.regime == self.than:
+            raise ValueError(f"than: {self.than} is compared with another, not with itself")
         if self.rule == "no-worse" and self.figure not in (*RETURNS, *LOSSES):
             raise ValueError(f"rule: nobody said which {self.figure} is worse; use above or below")
         if self.rule == "equivalent" and self.over != "each":

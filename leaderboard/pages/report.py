@@ -11,6 +11,7 @@ from functools import cached_property
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from leaderboard.formats.manifest import Origin
+from leaderboard.formats.names import OWN
 from leaderboard.formats.plan import Plan
 from leaderboard.formats.records import learning_curves
 from leaderboard.formats.reeval import Level, Reevaluation
@@ -145,6 +146,7 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
         contrasts=contrasts.contrasts(runs),
         profile=profiles({regime: _scores(runs, regime) for regime in regimes}, regimes),
         claims=tested,
+        own_suite=report.suite.name.startswith(OWN),
         claims_failed=any(finding.finished for finding in tested),
         published=published,
         tasks=tasks,

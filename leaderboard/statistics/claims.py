@@ -5,12 +5,14 @@ seeds are pairs. The claims of a family are adjusted together by Holm, each fami
 nothing is called decided at an adjusted p value of 0.05 or more.
 
 A failed run counts as its task's floor; the same without such runs stands beside it, and decides
-nothing. Nothing is decided of a regime that lacks a run: whoever left it out may have seen it.
+nothing. Nothing is decided of a regime that lacks a run, or the figure of a run: whoever left it
+out may have seen it, and what cannot be measured is rarely like what can.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +21,7 @@ from scipy.special import stdtrit
 from leaderboard.formats.suite import LOSSES, ZERO, Claim
 from leaderboard.statistics import measures, rules
 from leaderboard.statistics.measures import Cells, Comparison, Measure
-from leaderboard.statistics.references import ENVIRONMENT_STEPS, METHODS, Method
+from leaderboard.statistics.references import ENVIRONMENT_STEPS, METHODS, PUBLISHED, Method
 from leaderboard.statistics.rules import UNTESTED, Outcome, Verdict
 from leaderboard.statistics.scores import Scored
 from leaderboard.statistics.stats import Mean, holm
@@ -62,7 +64,7 @@ def findings(
     """The claims of a plan, tested on its planned runs and their figures; `budget`: environment
     steps of a run."""
     tasks = list(dict.fromkeys(run.task for run in runs))
-    lacking = [_lacking(claim, runs) for claim in claims]
+    lacking = [_lacking(claim, runs, figures) for claim in claims]
     outcomes = [
         UNTESTED if lacks else outcome(claim, cells(claim, runs, figures, tasks, budget))
         for claim, lacks in zip(claims, lacking, strict=True)
@@ -73,7 +75,7 @@ def findings(
     remaining = [run for run in runs if not run.lost]
     tested = []
     for claim, lacks, result, p in zip(claims, lacking, outcomes, adjusted, strict=True):
-        statistic = f"runs of {lacks} are missing" if lacks else in_words(claim, result, p, tasks)
+        statistic = lacks or in_words(claim, result, p, tasks)
         finished = ""
         if claim.figure != "failures" and not lacks and _failed(claim, runs):
             without = outcome(claim, cells(claim, remaining, figures, tasks, budget))
@@ -94,10 +96,21 @@ def adjust(claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> list[float]:
     return adjusted
 
 
-def _lacking(claim: Claim, runs: Sequence[Scored]) -> str:
-    """The regimes of a claim that lack a run, in words; empty: none does."""
+def _lacking(claim: Claim, runs: Sequence[Scored], figures: RunFigures) -> str:
+    """What is missing to decide a claim, in words; empty: nothing."""
+    sides = (claim.regime, claim.than)
     incomplete = {run.regime for run in runs if run.missing}
-    return " and ".join(name for name in (claim.regime, claim.than) if name in incomplete)
+    lacking = [name for name in sides if name in incomplete]
+    if lacking:
+        return f"runs of {' and '.join(lacking)} are missing"
+
+    # Of runs that count: those that are still to come have no figure yet.
+    counted = [run for run in runs if run.regime in sides and run.counted is not None]
+    without = Counter(
+        run.regime for run in counted if claim.figure not in figures.get(run.name, {})
+    )
+    several = " and ".join(f"{count} of {name}" for name, count in without.items())
+    return f"runs without {claim.figure}: {several}" if without else ""
 
 
 def _failed(claim: Claim, runs: Sequence[Scored]) -> bool:
@@ -155,7 +168,7 @@ def _pairs(ours: list[Seeds], theirs: list[Seeds]) -> tuple[list[Seeds], list[Se
 def published(method: Method, claim: Claim, tasks: Sequence[str], budget: int) -> list[Mean] | None:
     """A method's published mean and standard deviation on each task; None where it has none that
     the claim can be compared with."""
-    comparable = budget == ENVIRONMENT_STEPS and claim.figure in ("score", "last")
+    comparable = budget == ENVIRONMENT_STEPS and claim.figure in PUBLISHED
     if not comparable or not all(task in method.returns for task in tasks):
         return None
 

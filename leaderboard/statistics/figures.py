@@ -1,7 +1,9 @@
 """The figures of one run that claims are about, from its score and its learning curve.
 
 A run without a score counts as its task's floor wherever returns are compared, so that bad seeds do
-not leave a mean. Diagnostics have no floor: those of a run that failed are the last that it had.
+not leave a mean. Diagnostics have no floor: those of a run that failed are the last that it had. A
+run that finished has a diagnostic if its last evaluation has it: a gradient that vanished and so
+has no logarithm leaves no slope of the part before.
 """
 
 from __future__ import annotations
@@ -45,10 +47,13 @@ def _figure(
         return area(run, evaluations, budget)
     if name == "last":
         return last(run, evaluations)
+    diagnostic = name.removeprefix(SLOPE)
+    if not (run.lost or _diagnostics(diagnostic, evaluations[-1:])):
+        return None
+    steps, values = series(diagnostic, evaluations)
     if name.startswith(SLOPE):
-        return slope(*series(name.removeprefix(SLOPE), evaluations), budget)
-    values = _diagnostics(name, evaluations[-1:])
-    return values[0][1] if values else None
+        return slope(steps, values, budget)
+    return values[-1] if values else None
 
 
 def failed(run: Scored) -> float | None:

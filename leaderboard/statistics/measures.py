@@ -91,7 +91,7 @@ def _welch(
     b = [_mean(cell) for cell in theirs]
     value = math.fsum(x.mean - y.mean for x, y in zip(a, b, strict=True)) / len(a)
     scaled = [Mean(y.n, factor * y.mean, factor * y.deviation, math.nan) for y in b]
-    return _from_t(value, limit, *standard_error(a, scaled), confidence)
+    return _from_t(value, limit, *standard_error(a, scaled), _chance(ours, theirs), confidence)
 
 
 def _student(
@@ -105,23 +105,39 @@ def _student(
         assert not isinstance(b, Mean), "pairs need the figures of every seed"
         value += (mean_interval(a).mean - mean_interval(b).mean) / len(ours)
         pairs.append(mean_interval([x - factor * y for x, y in zip(a, b, strict=True)]))
-    return _from_t(value, limit, *standard_error(pairs), confidence)
+    chance = 0.5 ** sum(pair.n for pair in pairs)
+    return _from_t(value, limit, *standard_error(pairs), chance, confidence)
 
 
 def _from_t(
-    value: float, limit: float, error: float, freedom: float, confidence: float
+    value: float, limit: float, error: float, freedom: float, chance: float, confidence: float
 ) -> Comparison:
-    """From the standard error of the difference less the limit, and its degrees of freedom."""
+    """From the standard error of the difference less the limit, and its degrees of freedom.
+
+    `chance`: the p value of figures that do not scatter at all, which no t test can know.
+    """
     if math.isnan(error):
         return NOTHING
     excess = value - limit
     if error == 0.0:
-        return Comparison(value, value, value, limit, float(excess <= 0.0), float(excess >= 0.0))
+        above = chance if excess > 0.0 else 1.0
+        below = chance if excess < 0.0 else 1.0
+        return Comparison(value, value, value, limit, above, below)
 
     half = float(stdtrit(freedom, 0.5 + confidence / 2.0)) * error
     t = excess / error
     above = float(stdtr(freedom, -t))
     return Comparison(value, value - half, value + half, limit, above, float(stdtr(freedom, t)))
+
+
+def _chance(ours: Cells, theirs: Cells) -> float:
+    """The smallest p value that seeds alone can give: of all orders of both sides' seeds this one
+    came, or of all signs beside a known mean. Two seeds a side decide nothing, however alike."""
+    orders = [
+        2 ** _mean(a).n if isinstance(b, Mean) else math.comb(_mean(a).n + len(b), len(b))
+        for a, b in zip(ours, theirs, strict=True)
+    ]
+    return 1.0 / math.prod(orders)
 
 
 def _mean(cell: Cell) -> Mean:
@@ -180,7 +196,9 @@ def _ratio(a: list[Mean], b: list[Mean], margin: float, confidence: float) -> Co
     error = math.hypot(error_a, margin * error_b)
     excess = mean_a - margin * mean_b
     if error == 0.0:
-        p_above, p_below = float(excess <= 0.0), float(excess >= 0.0)
+        chance = 1.0 / math.prod(math.comb(x.n + y.n, x.n) for x, y in zip(a, b, strict=True))
+        p_above = chance if excess > 0.0 else 1.0
+        p_below = chance if excess < 0.0 else 1.0
     else:
         p_above = float(stdtr(freedom, -excess / error))
         p_below = float(stdtr(freedom, excess / error))

@@ -16,6 +16,7 @@ from agents.diagnostics.figures import (
     zero_share,
 )
 from agents.diagnostics.interference import sample_cosines
+from agents.diagnostics.names import FIGURES, OF_SAMPLES
 from agents.mrq import losses
 from harness.training.failure_signatures import new_signatures
 from helpers.toy import OBSERVATION, Loop, assert_same
@@ -34,6 +35,13 @@ def test_srank_of_features_that_are_not_finite_is_zero_and_spares_the_neighbours
     features = torch.eye(4).repeat(2, 1, 1)
     features[0, 0, 0] = float("nan")
     assert srank(singular_values(features)).tolist() == [0, 4]
+
+
+def test_a_network_that_diverged_is_not_called_awake():
+    layer = torch.ones(1, 16, 4)
+    layer[0, 3, 1] = math.inf
+    assert dormant_ratio([layer], 0.1).isnan()
+    assert zero_share([layer]).isnan()
 
 
 def test_dormant_units_are_those_far_below_their_layers_mean():
@@ -146,34 +154,12 @@ def test_cosines_are_those_of_whole_gradients_of_single_samples(
     torch.testing.assert_close(cosines, expected, rtol=1e-7, atol=1e-7)
 
 
-FIGURES = {
-    "srank",
-    "srank_4096",
-    "stable_rank",
-    "effective_rank",
-    "feature_norm",
-    "gradient_norm",
-    "gradient_norm_log",
-    "parameter_norm",
-    "zero_activations",
-    "dormant_ratio",
-    "dormant_ratio_02",
-    "dormant_ratio_after",
-    "dormant_ratio_after_02",
-    "density",
-    "mask_churn",
-}
-"""Of every module."""
-OF_LOSSES_BY_SAMPLE = {"gradient_cosine", "gradient_cosine_size", "gradient_conflicts"}
-"""Of critic and actor."""
-
-
 def test_figures_are_there_for_every_module_and_probing_changes_nothing():
     loop, twin = (Loop([0, 1], ["dense", "dst"]).run(90) for _ in range(2))
     probes = loop.agent.probe()
     for member, figures in enumerate(diagnose(loop.agent.modules(), probes)):
-        assert set(figures["encoder"]) == FIGURES
-        assert set(figures["critic"]) == set(figures["actor"]) == FIGURES | OF_LOSSES_BY_SAMPLE
+        assert set(figures["encoder"]) == set(FIGURES)
+        assert set(figures["critic"]) == set(figures["actor"]) == {*FIGURES, *OF_SAMPLES}
         for of_module in figures.values():
             logarithm = of_module.pop("gradient_norm_log")
             assert logarithm == pytest.approx(math.log(of_module["gradient_norm"]))

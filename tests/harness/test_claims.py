@@ -2,11 +2,13 @@
 nothing that no claim is about."""
 
 import json
+import re
 from collections import Counter
 
 import pytest
 
 from agents.diagnostics.figures import FEW, ROWS
+from agents.diagnostics.names import FIGURES, OF_SAMPLES
 from harness.claims import FILES, UNJUDGED, WAITS, read_file, registry, stated_tests
 from harness.claims.words import in_words, rows_of
 from harness.errors import UserError
@@ -137,6 +139,22 @@ def test_given_spreads_come_before_published_ones(tmp_path):
         finding.read_spreads(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("score: {dog-rum: [569, 40]}", "score: unknown task 'dog-rum'. Did you mean 'dog-run'?"),
+        ("scoer: {dog-run: [569, 40]}", "unknown figure 'scoer'. Did you mean 'score'?"),
+        ("critic.srnak: {dog-run: [50, 4]}", "unknown figure 'srnak'. Did you mean 'srank'?"),
+    ],
+)
+def test_a_misspelt_spread_is_not_taken_for_none(tmp_path, text, words):
+    """Published spreads were taken in its place, and nobody said so."""
+    path = tmp_path / "spreads.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=re.escape(words)):
+        finding.read_spreads(path)
+
+
 def test_a_figure_without_a_known_spread_says_so():
     rows = finding.finds(make_plan(SUITES["scale-5x"]))
     (row,) = [row for row in rows if row.test.figure == "critic.dormant_ratio"]
@@ -199,6 +217,44 @@ def test_a_suite_of_ones_own_may_name_claims_and_state_tests(tmp_path):
     rest = " than: dense, figure: score, rule: above, margin: 0.05}"
     path.write_text(TINY + f"claims: [O1]\ntests: [{test}{rest}]\n")
     assert [claim.id for claim in load(str(path)).claims] == ["O1a", "O1b", "O1c", "mine"]
+
+
+@pytest.mark.parametrize(
+    ("name", "figure", "words"),
+    [
+        ("A14a", "score", "id 'A14a' is taken; give yours another"),
+        ("A7", "score", "id 'A7' is taken"),
+        ("mine", "critic.dormant_ration", "figure: unknown diagnostic 'dormant_ration'. Did you"),
+        ("mine", "critics.srank", "figure: no module 'critics'"),
+        ("mine", "auc, than: MR.Q", "mine: of MR.Q only score and last are published"),
+        ("mine", "score, than: MR.Q, paired: true", "without seeds to pair"),
+    ],
+)
+def test_an_own_test_bears_its_own_id_and_is_about_what_is_measured(tmp_path, name, figure, words):
+    """Both were found at the end of the training, or never."""
+    path = tmp_path / "mine.yaml"
+    test = f"{{id: {name}, statement: MST is better, source: ours, family: mine, regime: mst,"
+    than = "" if "than" in figure else " than: dense,"
+    rest = f"{than} figure: {figure}, rule: above, margin: 0.05}}"
+    path.write_text(TINY + f"tests: [{test}{rest}]\n")
+    with pytest.raises(UserError, match=words):
+        load(str(path))
+
+
+def test_two_own_tests_have_two_ids(tmp_path):
+    path = tmp_path / "mine.yaml"
+    test = "{id: mine, statement: MST is better, source: ours, family: mine, regime: mst,"
+    rest = " than: dense, figure: score, rule: above, margin: 0.05}"
+    path.write_text(TINY + f"tests: [{test}{rest}, {test}{rest}]\n")
+    with pytest.raises(UserError, match="id 'mine' is taken"):
+        load(str(path))
+
+
+def test_every_diagnostic_of_the_registry_is_measured():
+    for claim in registry():
+        for _, test in stated_tests(claim):
+            _, dot, figure = test.figure.removeprefix("slope:").partition(".")
+            assert not dot or figure in (*FIGURES, *OF_SAMPLES), test.id
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.entries.sides import Differing, check_across, differing, sides
+from harness.entries.sides import Differing, check_across, differing, same_settings, sides
 from harness.errors import NonConforming, UserError
 from helpers.program import call
 from helpers.runs import finished_run, made_once
@@ -44,6 +44,21 @@ def test_what_differs_is_said_with_both_values(two_seeds, faster):
         call("compare", two_seeds, faster, "--across", "settings", "--json").stdout
     )
     assert [row["name"] for row in document["settings"]] == ["blocks.actor", "critic_lr"]
+
+
+@pytest.mark.parametrize(
+    ("across", "settings", "same"),
+    [
+        (["critic_lr"], [], ["critic_lr"]),
+        (["settings"], [], ["settings"]),
+        (["settings"], ["critic_lr"], []),
+        (["critic_lr", "actor_lr", "actor_lr"], ["critic_lr"], ["actor_lr"]),
+    ],
+)
+def test_a_setting_that_does_not_differ_is_named(across, settings, same):
+    """Who forgot to change it would read the seeds' chance as its effect."""
+    differ = [Differing(name, GROUPS, 1, 2) for name in settings]
+    assert same_settings(across, differ) == same
 
 
 def test_a_setting_that_nobody_has_is_refused():

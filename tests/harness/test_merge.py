@@ -128,6 +128,19 @@ def test_other_tasks_of_another_suite_are_merged_and_said(tiny_suite, tmp_path):
     assert {run.task for run in merged.runs} == {"cartpole-swingup", "cartpole-balance"}
 
 
+def test_two_tests_of_one_name_are_not_merged(tiny_suite, tmp_path):
+    """The page would show two verdicts of one id, and no reader could tell them apart."""
+    parts = []
+    for seed, margin in ((0, 0.05), (1, 0.1)):
+        path = tmp_path / f"mine{seed}.yaml"
+        test = "{id: mine, statement: MST is better, source: ours, family: mine, regime: mst,"
+        rest = f" than: dense, figure: score, rule: above, margin: {margin}}}"
+        path.write_text(tiny_suite.read_text() + f"tests: [{test}{rest}]\n")
+        parts.append(planned(tmp_path, path, f"first_seed={seed}"))
+    with pytest.raises(NonConforming, match="two of them call different tests mine"):
+        _merged_plan(parts)
+
+
 @pytest.mark.parametrize(
     ("overrides", "lacking"),
     [

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 import pytest
 
@@ -164,13 +165,32 @@ def test_a_wrong_test_of_ones_own_is_one_sentence(tmp_path, figure, than, words)
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("mst", "is the name of a shipped regime"), ("zero", "is the name of the level that claims")],
+    [
+        ("mst", "is the name of a shipped regime"),
+        ("MR.Q", "is the name of a published method"),
+        ("zero", "is the name of the level that claims"),
+    ],
 )
 def test_a_regime_of_ones_own_has_a_name_of_its_own(tmp_path, name, words):
     path = tmp_path / "mine.yaml"
     path.write_text(TINY + f"define: {{{name}: {{critic: rigl}}}}\n")
     with pytest.raises(UserError, match=f"define.{name}: {words}"):
         load(str(path))
+
+
+def test_the_pilot_of_residuals_trains_what_its_table_says():
+    """Its file left the final norm to defaults, and the pilot's outcome changed these."""
+    file = Path(__file__).parents[2] / "results/residual-pilot.yaml"
+    ways = {
+        name: tuple(regime.blocks[key] for key in ("residual", "shortcuts", "final_norm"))
+        for name, regime in load(str(file)).regimes.items()
+    }
+    assert ways == {
+        "pre-all": ("pre", "all", "none"),
+        "pre-all-norm": ("pre", "all", "layer"),
+        "pre-inner-norm": ("pre", "inner", "layer"),
+        "post-inner": ("post", "inner", "none"),
+    }
 
 
 @dataclasses.dataclass(frozen=True)

@@ -260,6 +260,12 @@ def test_a_level_is_compared_by_students_t():
     assert found.p == pytest.approx(2.0 * stdtr(18, -t))
 
 
+def test_nothing_is_compared_with_itself():
+    # Was: "no worse than itself" was supported, Holm p 9e-22.
+    with pytest.raises(ValueError, match="mst is compared with another, not with itself"):
+        claim("no-worse", than="mst")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -358,6 +364,25 @@ def test_finished_runs_stand_beside_only_where_a_run_of_the_claim_failed():
     (finding,) = judged([claim()], failed)
     assert finding.finished.startswith("difference 9.5 ")
     assert "Holm" not in finding.finished, "it decides nothing"
+
+
+@pytest.mark.parametrize("rule", ["below", "equivalent"])
+def test_nothing_is_decided_of_a_regime_whose_runs_lack_the_figure(rule):
+    # Was: supported, from the two seeds of ten that stated the figure.
+    runs = scored(
+        stated(regime, seed, 500.0, task="dog-run")
+        for regime in ("mst", "dense")
+        for seed in range(10)
+    )
+    values = {run.name: {"critic.dormant_ratio": 0.3 + 0.001 * run.seed} for run in runs}
+    for run in runs:
+        if run.regime == "mst":
+            hidden = run.seed >= 2
+            values[run.name] = {} if hidden else {"critic.dormant_ratio": 0.05 + 0.001 * run.seed}
+    about = level(rule) if rule == "equivalent" else replace(level(rule), than="dense")
+    (finding,) = findings([about], runs, values, BUDGET)
+    assert finding.verdict == "undecided"
+    assert finding.statistic == "runs without critic.dormant_ratio: 8 of mst"
 
 
 def test_runs_that_are_still_to_come_do_not_count():

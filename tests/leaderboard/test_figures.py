@@ -78,6 +78,16 @@ def test_a_run_that_is_to_come_has_no_figure():
     assert "last" not in of("finished", 72.0, [])
 
 
+def test_a_diagnostic_that_ends_without_a_number_is_none():
+    # Was: the slope of what came before, as of a gradient until it vanished.
+    values = of("finished", 72.0, [*CURVE[:4], evaluation(400, 70.0, None)])
+    assert not {"encoder.srank", "slope:encoder.srank"} & set(values)
+
+
+def test_a_failed_run_has_the_last_diagnostic_that_it_had():
+    assert of("failed", None, [*CURVE[:3], evaluation(300, 0.0, None)])["encoder.srank"] == 48.0
+
+
 def test_absurd_figures_are_left_out():
     (run,) = scored([stated("mst", 0, 5.0)])
     for absurd in (1e300, -1e13):

@@ -185,6 +185,18 @@ def test_hostile_names_stay_text(stated, folder):
     assert page.count("&lt;script&gt;") > 15
 
 
+def test_claims_of_a_suite_that_is_not_shipped_are_called_its_makers(stated, folder):
+    """A maker who states no changes could show any claim as a paper's."""
+    claim = Claim(
+        "A14a", "MST wins", "2510.12096", "headline", "mst", "dense", "score", "above", 1e-9
+    )
+    own = replace(stated.suite, name="own-scale-5x", changes=(), claims=(claim,))
+    sentence = "The suite is none that is shipped"
+    assert sentence in render(replace(stated, suite=own), records_of(folder))
+    shipped = replace(own, name="scale-5x")
+    assert sentence not in render(replace(stated, suite=shipped), records_of(folder))
+
+
 def test_many_seeds_draw_intervals_and_many_regimes_are_told_apart(stated, folder):
     runs = [
         replace(run, regime=f"{run.regime}{copied}") for copied in range(3) for run in stated.runs

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats as scipy_stats
 
 from leaderboard.statistics import measures, rules
+from leaderboard.statistics.stats import Mean
 
 A = [10.0, 12.0, 14.0, 16.0]
 B = [9.0, 9.5, 10.5, 15.0, 6.0]
@@ -64,16 +65,27 @@ def test_pairs_are_students_test_of_differences():
     assert own.above == pytest.approx(shifted.pvalue)
 
 
-def test_means_without_any_spread_are_certain():
+def test_means_without_any_spread_are_as_sure_as_the_number_of_seeds():
+    """They were certain: dormant ratios of exactly 0 on two seeds supported or refuted a claim."""
+    # Two seeds a side come in 6 orders, ten in 184,756; of two tasks the product.
     equal = measures.shares([[5.0, 5.0]], [[5.0, 5.0]], 0.1)
-    assert (equal.above, equal.below) == (1.0, 0.0)
+    assert (equal.above, equal.below) == (1.0, pytest.approx(1 / 6))
+    slightly = measures.differences([[5.5, 5.5]] * 2, [[5.0, 5.0]] * 2, 0.25)
+    assert (slightly.above, slightly.below) == (pytest.approx(1 / 36), 1.0)
+    ten = measures.differences([[0.0] * 10], [[0.0] * 10], 0.05)
+    assert (ten.above, ten.below) == (1.0, pytest.approx(1 / 184_756))
     for measure in (measures.differences, measures.paired_differences):
-        slightly = measure([[5.5, 5.5]], [[5.0, 5.0]], 0.25)
-        assert (slightly.above, slightly.below) == (0.0, 1.0)
         at_the_limit = measure([[5.5, 5.5]], [[5.0, 5.0]], 0.5)
         assert (at_the_limit.above, at_the_limit.below) == (1.0, 1.0)
     beyond = measures.shares([[560.0, 560.0]], [[0.0, 0.0]], 0.1)
-    assert (beyond.above, beyond.limit) == (0.0, 0.0), "a share of nothing is nothing"
+    assert (beyond.above, beyond.limit) == (pytest.approx(1 / 6), 0.0), "nothing's share is nothing"
+
+
+def test_pairs_and_levels_without_any_spread_are_as_sure_as_their_signs():
+    paired = measures.paired_differences([[5.5] * 3], [[5.0] * 3], 0.25)
+    assert (paired.above, paired.below) == (1 / 8, 1.0)
+    beside_a_level = measures.differences([[0.0] * 10], [Mean(2, 0.0, 0.0, 0.0)], 0.2)
+    assert (beside_a_level.above, beside_a_level.below) == (1.0, 1 / 1024)
 
 
 # -- spreads --
@@ -104,9 +116,9 @@ def test_spreads_do_not_depend_on_a_tasks_unit():
     assert one.above == pytest.approx(other.above)
 
 
-def test_spreads_whose_distances_are_all_alike_are_certain():
-    # Distances 2 and 2, 1 and 1: the ratio is 2 without any error.
-    for margin, above, below in ((1.5, 0.0, 1.0), (2.0, 1.0, 1.0), (2.5, 1.0, 0.0)):
+def test_spreads_whose_distances_are_all_alike_are_as_sure_as_their_number():
+    # Distances 2 and 2, 1 and 1: the ratio is 2 without any error, one of 6 orders.
+    for margin, above, below in ((1.5, 1 / 6, 1.0), (2.0, 1.0, 1.0), (2.5, 1.0, 1 / 6)):
         ours = measures.spreads([[0.0, 2.0, 4.0]], [[0.0, 1.0, 2.0]], margin)
         assert (ours.value, ours.low, ours.high) == (2.0, 2.0, 2.0)
         assert (ours.above, ours.below) == (above, below), margin
@@ -115,7 +127,7 @@ def test_spreads_whose_distances_are_all_alike_are_certain():
 def test_nothing_has_a_ratio_to_no_spread():
     assert math.isnan(measures.spreads([[0.0, 2.0, 4.0]], [[1.0, 1.0, 1.0]], 1.0).above)
     still = measures.spreads([[1.0, 1.0, 1.0]], [[0.0, 2.0, 4.0]], 1.0)
-    assert (still.value, still.above, still.below) == (0.0, 1.0, 0.0)
+    assert (still.value, still.above, still.below) == (0.0, 1.0, 1 / 6)
 
 
 def test_an_interval_of_a_ratio_may_have_no_upper_end():
