@@ -39,7 +39,7 @@ install: $(VENV)/installed
 quick: install
 	$(BIN)/mst-bench run --suite quick --out $(OUT)
 
-# What verifiers know of suites, tasks and algorithms without loading them.
+# What verifiers know of suites, tasks and algorithms without loading them, and the page of claims.
 tables: install
 	$(BIN)/python -m harness.planning.tables
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from agents.members.blocks import BlockType, block_type
+from agents.members.blocks import RESIDUALS, BlockType, block_type
 from agents.members.module import Module
 from agents.sparsity.masks import Masks
 from agents.sparsity.regime import Regime
@@ -32,7 +32,7 @@ class Setup:
     agent_steps: int
     """Agent steps in the whole run."""
     blocks: Mapping[str, str]
-    """Block type of each module, T1 to T6, and the kind of `residual`."""
+    """Block type of each module, T1 to T6, and settings of RESIDUALS that are not the defaults."""
     regimes: Sequence[Regime]
     """One regime for each member."""
     streams: Streams
@@ -49,10 +49,8 @@ class Setup:
 
     def block(self, module: str) -> BlockType:
         """How the hidden layers of a module are built."""
-        residual: Literal["pre", "post"] = "pre"
-        if self.blocks.get("residual") == "post":
-            residual = "post"
-        return block_type(self.blocks[module], residual)
+        residuals = {key: value for key, value in self.blocks.items() if key in RESIDUALS}
+        return block_type(self.blocks[module], residuals)
 
 
 @dataclass(frozen=True)

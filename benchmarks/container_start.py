@@ -1,7 +1,7 @@
 """From nothing to the first environment step of Dog Run: in a container of the image, and with this
 installation.
 
-    python benchmarks/container_start.py --image mst-bench [--rounds 25]
+    python benchmarks/container_start.py --image mst-bench [--rounds 25] [--json FILE]
 
 Each round does both, and this installation once more as a control; the first round is left out.
 Prints medians of the seconds and of the ratio, with its 5 to 95 percent range.
@@ -13,8 +13,10 @@ import argparse
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
+from core import save
 from tabulate import tabulate
 
 STEP = """
@@ -52,9 +54,10 @@ def seconds(python: list[str]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--image", default="mst-bench")
     parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--json", type=Path, help="where every measured time goes, in seconds")
     arguments = parser.parse_args()
     ways = {
         "host": [sys.executable],
@@ -84,6 +87,7 @@ def main() -> None:
             rows, headers=["", "seconds", "ratio to host", "5 %", "95 %"], disable_numparse=True
         )
     )
+    save(arguments, seconds=dict(zip(ways, times.T.tolist(), strict=True)))
 
 
 if __name__ == "__main__":

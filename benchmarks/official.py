@@ -55,6 +55,18 @@ def build(clone: Path, s: MRQSettings, observation: int, action: int, device: st
     return official.Agent((observation,), action, 1.0, False, False, torch.device(device), 1, hp)
 
 
+def within_its_buffer(buffer: Any) -> None:
+    """Keeps the official sampler from the row after its last: rounding of its float32 sums can lead
+    there, and writing a priority then fails."""
+    sample = buffer.sample_ind
+
+    def sample_ind() -> Any:
+        buffer.sampled_ind = np.minimum(sample(), buffer.size - 1)
+        return buffer.sampled_ind
+
+    buffer.sample_ind = sample_ind
+
+
 def filled(clone: Path, s: MRQSettings, device: str) -> Any:
     """The official agent with random transitions, ready to learn."""
     agent, rng = build(clone, s, OBSERVATION, ACTION, device), np.random.default_rng(0)
@@ -63,6 +75,7 @@ def filled(clone: Path, s: MRQSettings, device: str) -> Any:
         agent.replay_buffer.add(
             seen, rng.uniform(-1.0, 1.0, ACTION), after, float(rng.uniform()), False, False
         )
+    within_its_buffer(agent.replay_buffer)
     return agent
 
 

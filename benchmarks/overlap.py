@@ -2,7 +2,7 @@
 paired rounds.
 
     python benchmarks/overlap.py [--task dog-run] [--width 64] [--batch 64] [--members 8]
-        [--device cpu] [--rounds 25]
+        [--device cpu] [--rounds 25] [--json FILE]
 
 An agent step is one update and one step of every member's environment, in a worker process as in
 training, in the order of training: an update that begins with a block for the encoder follows its
@@ -18,10 +18,11 @@ from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
-from core import CYCLE, DENSE, filled_agent, span
+from core import CYCLE, DENSE, filled_agent, save, span
 from tabulate import tabulate
 
 from envs.tasks import TASKS
@@ -132,6 +133,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--json", type=Path, help="where every measured time goes, in seconds")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     size = arguments.width, arguments.batch, arguments.members
@@ -149,6 +151,7 @@ def main() -> None:
         )
     print("beside / bound: {:.2f} ({:.2f} to {:.2f})".format(*reached(found)))
     print(f"evaluation: {evaluation_share(found):.1%} of the wall time")
+    save(arguments, seconds=found)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Our MR.Q against the official one (facebookresearch/MRQ at 8a44a7d), number by number, in
 float64.
 
-    python benchmarks/parity_mrq.py --mrq PATH_OF_A_CLONE
+    python benchmarks/parity_mrq.py --mrq PATH_OF_A_CLONE [--terminate [--unpatched]]
 
 Both sides get the same weights, the same transitions, the same batches (no row twice: the rules for
 duplicate priorities differ) and the same noise. After 3 encoder blocks and 300 RL updates it
@@ -9,15 +9,22 @@ compares parameters, targets, priorities, the largest priority, reward scales an
 The control is official against official with the rows of every batch permuted: how far rounding
 alone goes. The last line is the largest difference alone, as `1.2e-10`.
 
-The clone is used as it is (official.py); one thing more of it is answered from here: `torch.float`,
-so that its explicit float32 becomes float64.
+`--terminate` lets episodes terminate. There the official code has two faults
+(docs/decisions/0014-terminal-steps.md), which are put right in it. With `--unpatched` they stay,
+and the difference says what they do.
+
+Else the clone is used as it is (official.py); one thing more of it is answered from here:
+`torch.float`, so that its explicit float32 becomes float64.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import copy
 import dataclasses
+import importlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -48,6 +55,9 @@ def main() -> None:
     parser.add_argument(
         "--terminate", action="store_true", help="let some episodes terminate (adds the done loss)"
     )
+    parser.add_argument(
+        "--unpatched", action="store_true", help="leave the official faults at terminations"
+    )
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
@@ -65,7 +75,9 @@ def main() -> None:
     with mock.patch.object(torch, "float", torch.float64):
         theirs = official_agent(arguments.mrq, settings, ours)
         control = copy.deepcopy(theirs)
-        differences, noise_floor = compare(ours, theirs, control, arguments.terminate)
+        patch = contextlib.nullcontext() if arguments.unpatched else patched(theirs)
+        with patch:
+            differences, noise_floor = compare(ours, theirs, control, arguments.terminate)
     report("ours against official", differences)
     report("control: official against official, batch rows permuted", noise_floor)
     print(f"{max(differences.values()):.1e}")
@@ -106,6 +118,33 @@ def official_agent(clone: Path, settings: MRQSpec, ours: OffPolicy[MRQ]) -> Any:
         if isinstance(value, torch.Tensor) and value.is_floating_point():
             setattr(buffer, name, value.double())
     return agent
+
+
+@contextlib.contextmanager
+def patched(agent: Any) -> Iterator[None]:
+    """The official code with its two faults at terminations put right; both change nothing where no
+    episode terminates."""
+    buffer_type = type(agent.replay_buffer)
+    terminal = buffer_type.terminal
+
+    def reward_until_the_end(
+        reward: torch.Tensor, not_done: torch.Tensor, gammas: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The reward of the terminal step counts, those of rows after it do not: [B, n, 1]."""
+        before = torch.cat([torch.ones_like(not_done[:, :1]), not_done[:, :-1]], 1).cumprod(1)
+        return (reward * before * gammas).sum(1), not_done.prod(1)
+
+    def remember_the_last_row(buffer: Any, state: np.ndarray, truncated: bool) -> None:
+        """The row of an episode's last observation is found by its own index, not by row 0's."""
+        buffer.state_ind[buffer.ind] = np.array(buffer.history_queue, dtype=np.int32)
+        terminal(buffer, state, truncated)
+
+    official_module = importlib.import_module("MRQ")
+    with (
+        mock.patch.object(official_module, "multi_step_reward", reward_until_the_end),
+        mock.patch.object(buffer_type, "terminal", remember_the_last_row),
+    ):
+        yield
 
 
 def linears(network: torch.nn.Module) -> list[torch.nn.Linear]:

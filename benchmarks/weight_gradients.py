@@ -21,7 +21,7 @@ from tabulate import tabulate
 from torch import Tensor
 from torch.autograd import Function
 
-from agents.members.layers import Parameters, activate, linear, shortcut
+from agents.members.layers import Parameters, activate, final_norm, linear, shortcut
 from agents.mrq.agent import MRQ
 from agents.mrq.networks import Networks
 from agents.off_policy import OffPolicy
@@ -94,6 +94,7 @@ class Together(Networks):
         ]
         first, *middle, last, model = (Shared(parameters, name) for name in names)
         block, states, joints = self.blocks["encoder"], list[Tensor](), list[Tensor]()
+        edge = block.edge
         za = self._action_embedding(action.flatten(1, 2), parameters)
         begun = linear(za, parameters, "zsa.action")
         for za_now, begun_now in zip(za.chunk(horizon, 1), begun.chunk(horizon, 1), strict=True):
@@ -104,14 +105,15 @@ class Together(Networks):
                 else None
             )
             x = (
-                activate(z, block, both)
+                activate(z, edge, both)
                 if both is None
-                else shortcut(both, activate(z, block, both), block)
+                else shortcut(both, activate(z, edge, both), edge)
             )
             for layer in middle:
                 x = shortcut(x, activate(layer(x), block, x), block)
+            x = final_norm(x, block)
             y = last(x)
-            joints.append(x + y if block.residual != "none" and x.shape[-1] == y.shape[-1] else y)
+            joints.append(x + y if edge.residual != "none" and x.shape[-1] == y.shape[-1] else y)
             zs = model(joints[-1])
             states.append(zs)
         return torch.cat(states, 1), linear(torch.cat(joints, 1), parameters, "rest")

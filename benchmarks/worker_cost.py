@@ -1,6 +1,6 @@
 """What stepping environments in a watched worker costs over stepping them in the same process.
 
-    python benchmarks/worker_cost.py [--rounds 25]
+    python benchmarks/worker_cost.py [--rounds 25] [--json FILE]
 
 Each round steps a worker's pool and a plain one in turn; the first rounds are left out. Prints
 medians of the milliseconds of an agent step, of their ratio and of their difference, with the 5 to
@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import argparse
 import time
+from pathlib import Path
 
 import numpy as np
+from core import save
 from tabulate import tabulate
 
 from envs.pool import Pool
@@ -33,10 +35,18 @@ def milliseconds(pool: Pool | WatchedPool, action: np.ndarray) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=25)
-    rounds = parser.parse_args().rounds
-    rows = []
+    parser.add_argument("--json", type=Path, help="where every measured time goes, in ms")
+    arguments = parser.parse_args()
+    measured = measure(arguments.rounds)
+    print(table(measured))
+    save(arguments, milliseconds=measured)
+
+
+def measure(rounds: int) -> dict[str, dict[str, list[float]]]:
+    """Milliseconds of an agent step of each case, watched and plain, in every round."""
+    measured = {}
     with Worker(Options.watchdog_seconds) as worker:
         for name, count in CASES:
             task = TASKS[name]
@@ -44,18 +54,24 @@ def main() -> None:
             action = np.zeros((1, count, task.action))
             for pool in pools:
                 pool.reset()
-            times = np.array(
-                [[milliseconds(pool, action) for pool in pools] for _ in range(WARM + rounds)][
-                    WARM:
-                ]
-            )
-            more = times[:, 0] - times[:, 1]
-            figures = (
-                *np.median(times, 0),
-                np.median(times[:, 0] / times[:, 1]),
-                *np.quantile(more, [0.5, 0.05, 0.95]),
-            )
-            rows.append([name, count, *(f"{value:.2f}" for value in figures)])
+            times = [[milliseconds(pool, action) for pool in pools] for _ in range(WARM + rounds)]
+            watched, plain = np.transpose(times[WARM:]).tolist()
+            measured[name] = {"watched": watched, "plain": plain}
+    return measured
+
+
+def table(measured: dict[str, dict[str, list[float]]]) -> str:
+    """A row for each case: medians, and the range of the difference."""
+    rows = []
+    for name, count in CASES:
+        watched, plain = (np.array(measured[name][way]) for way in ("watched", "plain"))
+        figures = (
+            np.median(watched),
+            np.median(plain),
+            np.median(watched / plain),
+            *np.quantile(watched - plain, [0.5, 0.05, 0.95]),
+        )
+        rows.append([name, count, *(f"{value:.2f}" for value in figures)])
     headers = [
         "task",
         "environments",
@@ -66,7 +82,7 @@ def main() -> None:
         "5 %",
         "95 %",
     ]
-    print(tabulate(rows, headers=headers, disable_numparse=True))
+    return tabulate(rows, headers=headers, disable_numparse=True)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from harness.executors import executor
 from harness.folder import Folder
 from harness.machine import image, resources
 from harness.options import Options
+from harness.planning import finding
 from harness.planning.cohorts import Cohort, frozen_cohorts
 from harness.planning.estimate import estimate
 from harness.planning.making import make_plan
@@ -97,6 +98,8 @@ def plan_of(request: Request) -> tuple[Suite, Plan]:
 def execute(request: Request, key: SigningKey) -> CarriedOut:
     """Carry a request out. Raises Incomplete if runs are missing at the end."""
     suite, plan = plan_of(request)
+    if warning := finding.warning(plan):
+        say(warning)
     return carry_out(plan, suite.device, request, key)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -10,8 +11,11 @@ from torch import Tensor
 from agents.protocol import Probe, TrainedModule
 
 FEW = 256
-"""Rows for the paper's srank. srank is at most the number of rows, so `srank_2048` repeats it on
-the whole probe."""
+"""Rows for the srank of arXiv 2506.17204's code, which cannot be above their number."""
+ROWS = 4096
+"""Rows of a probe, for every other figure of its features. They are drawn with replacement. Even
+among the 10,000 of an untrained run's replay 3,360 of them differ, more than the widest features of
+a shipped suite have columns (2560)."""
 DORMANT = {"": 0.1, "_02": 0.2}
 """Thresholds of dormant units: suffix of the figure's name -> threshold."""
 
@@ -69,8 +73,23 @@ def dormant_ratio(units: Sequence[Tensor], threshold: float) -> Tensor:
     for h in units:
         score = h.abs().mean(-2)  # [..., d]
         score = score / (score.mean(-1, keepdim=True) + 1e-9)
-        dormant.append(score <= threshold)
-    return torch.cat(dormant, -1).double().mean(-1)
+        dormant.append(_where_finite(score, score <= threshold))
+    return torch.cat(dormant, -1).mean(-1)
+
+
+def zero_share(activations: Sequence[Tensor]) -> Tensor:
+    """Share of activations that are exactly zero, every unit on every row: [...].
+
+    `activations` are those of each hidden layer, [..., B, d], before any shortcut.
+    """
+    zeros = [_where_finite(h, h == 0.0).mean(-2) for h in activations]  # [..., d]
+    return torch.cat(zeros, -1).mean(-1)
+
+
+def _where_finite(values: Tensor, holds: Tensor) -> Tensor:
+    """1 where something holds of values and 0 elsewhere; NaN where the value is not finite, so that
+    a network that diverged is not called awake."""
+    return holds.double().masked_fill(~values.isfinite(), math.nan)
 
 
 def interference(cosines: Tensor) -> Figures:
@@ -94,13 +113,14 @@ def _of_probe(probe: Probe) -> Figures:
     whole = singular_values(probe.features)
     figures = {
         "srank": srank(few).double(),
-        "srank_2048": srank(whole).double(),
+        f"srank_{ROWS}": srank(whole).double(),
         "stable_rank": stable_rank(whole),
         "effective_rank": effective_rank(whole),
         "feature_norm": probe.features.norm(dim=-1).mean(-1).double(),
     }
 
-    # Dormant units, before and after norm and activation.
+    # Silent units: exactly zero after activation; dormant before and after norm and activation.
+    figures["zero_activations"] = zero_share(probe.activations)
     for suffix, threshold in DORMANT.items():
         figures[f"dormant_ratio{suffix}"] = dormant_ratio(probe.pre_activations, threshold)
         figures[f"dormant_ratio_after{suffix}"] = dormant_ratio(probe.activations, threshold)
@@ -110,6 +130,7 @@ def _of_probe(probe: Probe) -> Figures:
 
     averaged = {name: value.mean(-1) for name, value in figures.items()}  # [P, copies] -> [P]
     averaged["gradient_norm"] = probe.gradient_norm.double()
+    averaged["gradient_norm_log"] = averaged["gradient_norm"].log()
     return averaged
 
 

@@ -36,10 +36,9 @@ def sample_cosines(module: Module, loss: Tensor, trace: Sequence[Traced], sample
         x = layer.input.detach()[:, :samples].to(loss.dtype)  # [G, n, in]
         d = gradient[:, :samples].to(loss.dtype)  # [G, n, out]
         bias = d @ d.mT
-        if keep is None:
-            weights = (x @ x.mT) * bias
-        else:
-            weights = masked_products(x, d, keep[f"{layer.name}.weight"])
+        weights = (x @ x.mT) * bias
+        if keep is not None:
+            weights = masked_products(x, d, keep[f"{layer.name}.weight"], weights)
         total = total + weights + bias
 
     norms = total.diagonal(dim1=-2, dim2=-1).clamp(min=0.0).sqrt()  # [G, n]
@@ -47,15 +46,19 @@ def sample_cosines(module: Module, loss: Tensor, trace: Sequence[Traced], sample
     return cosines.view(module.members, module.copies, *cosines.shape[1:])
 
 
-def masked_products(x: Tensor, d: Tensor, keep: Tensor) -> Tensor:
+def masked_products(x: Tensor, d: Tensor, keep: Tensor, dense: Tensor) -> Tensor:
     """<m * x_i d_i^T, m * x_j d_j^T> for 0/1 masks m.
 
-    x [G, n, in], d [G, n, out], keep [G, in, out] -> [G, n, n].
+    x [G, n, in], d [G, n, out], keep [G, in, out], and the same without masks, dense [G, n, n] ->
+    [G, n, n]. A group whose weights are all active has `dense`, whatever its neighbours are.
     """
-    groups, samples, rows = x.shape
+    _, samples, rows = x.shape
     step = max(1, AT_A_TIME // (samples * d.shape[-1]))
-    products = torch.zeros((groups, samples, samples), dtype=x.dtype, device=x.device)
-    for group in range(groups):
+    products = dense.clone()
+    for group, whole in enumerate(keep.flatten(1).all(1).tolist()):
+        if whole:
+            continue
+        products[group] = 0.0
         for begin in range(0, rows, step):
             part = slice(begin, begin + step)
             outer = x[group, :, part, None] * d[group, :, None] * keep[group, part]  # [n, in, out]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -12,10 +13,18 @@ class BlockType:
 
     activation: str
     norm: bool
-    residual: Literal["none", "pre", "post"]
-    """pre: y = x + act(LN(W x + b)), the shortcut skips norm and activation.
-    post: y = act(LN(W x + b + x)), the shortcut goes through both."""
+    residual: str
+    """none, or a value of RESIDUALS["residual"]."""
     meaning: str
+    shortcuts: str = "all"
+    """A value of RESIDUALS["shortcuts"]; says nothing where there is no residual."""
+    final_norm: str = "none"
+    """A value of RESIDUALS["final_norm"]."""
+
+    @cached_property
+    def edge(self) -> BlockType:
+        """How the first hidden layer of an MLP and its last layer are built."""
+        return replace(self, residual="none") if self.shortcuts == "inner" else self
 
 
 BLOCKS: dict[str, BlockType] = {
@@ -27,23 +36,51 @@ BLOCKS: dict[str, BlockType] = {
         "relu",
         norm=True,
         residual="pre",
-        meaning="ReLU + LayerNorm + residual, pre-layer unless a suite says post",
+        meaning="ReLU + LayerNorm + residual, as a suite's blocks say",
+        shortcuts="inner",
+        final_norm="layer",
     ),
     "T6": BlockType(
         "elu",
         norm=True,
         residual="pre",
-        meaning="ELU + LayerNorm + residual, pre-layer unless a suite says post",
+        meaning="ELU + LayerNorm + residual, as a suite's blocks say",
+        shortcuts="inner",
+        final_norm="layer",
     ),
 }
 
 
-def block_type(name: str, residual: Literal["pre", "post"] = "pre") -> BlockType:
-    """A row of BLOCKS; `residual` replaces its kind of residual if it has one."""
+RESIDUALS: dict[str, tuple[str, ...]] = {
+    "residual": ("pre", "post"),
+    "shortcuts": ("inner", "all"),
+    "final_norm": ("layer", "none"),
+}
+"""How residuals are built: setting -> its values, of which the first is the default
+(docs/decisions/0013-residuals.md). Types without a residual ignore all of them, so stock MR.Q has
+the same network in every suite.
+
+residual: where a shortcut leads. pre: y = x + act(LN(W x + b)), past norm and activation.
+post: y = act(LN(W x + b + x)), through both.
+shortcuts: which layers have one, where their widths agree. all: every layer but heads. inner: the
+hidden layers of an MLP but its first, so that neither an MLP's input nor its output skips a layer.
+final_norm: layer: a LayerNorm on zs, and on the input of the last layer of every other MLP.
+
+arXiv 2510.12096 reports that pre is better than post; its formulas are unknown."""
+
+
+def block_type(name: str, residuals: Mapping[str, str] | None = None) -> BlockType:
+    """A row of BLOCKS; `residuals`, settings of RESIDUALS, count if the type has a residual."""
     block = BLOCKS[name]
     if block.residual == "none":
         return block
-    return replace(block, residual=residual)
+    settings = residuals or {}
+    return replace(
+        block,
+        residual=settings.get("residual", block.residual),
+        shortcuts=settings.get("shortcuts", block.shortcuts),
+        final_norm=settings.get("final_norm", block.final_norm),
+    )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 ONE = 1 << 32
-"""Fixed-point 1.0 of a priority. Up to 2^21 rows of priority 2^10 fit a 64-bit sum."""
+"""Fixed-point 1.0 of a priority. Fewer than 2^21 rows of priority 2^10 fit a 64-bit sum."""
 BLOCK = 64
 """Rows that share a partial sum. Sampling a batch of B reads capacity / BLOCK sums and B * BLOCK
 rows; which rows it draws does not depend on BLOCK."""
@@ -69,6 +69,15 @@ class LAP:
         # The row inside the block: as many rows as end at or before the ticket come before it.
         inside = self._block_rows(self._member, block).cumsum(-1)  # [P, B, block]
         return block * self.block + (inside <= ticket[..., None]).sum(-1)
+
+    def sample_evenly(self, uniform: Tensor) -> Tensor:
+        """Rows [P, B] that may be sampled, each as likely as any other whatever its priority, from
+        float64 uniforms [P, B] on [0, 1)."""
+        # One ticket for each row that may be sampled
+        ends = self.samplable.cumsum(1)
+        total = ends[:, -1:]
+        ticket = torch.minimum((uniform * total).long(), total - 1)  # [P, B]
+        return torch.searchsorted(ends, ticket, right=True)
 
     def _refresh_blocks(self, members: Tensor, blocks: Tensor) -> None:
         """Sum blocks [M, n] of members [M] again; a block named twice gets the same sum twice."""

@@ -107,6 +107,11 @@ def shortcut(x: Tensor, y: Tensor, block: BlockType) -> Tensor:
     return x + y if block.residual == "pre" and x.shape[-1] == y.shape[-1] else y
 
 
+def final_norm(x: Tensor, block: BlockType) -> Tensor:
+    """What an MLP of such blocks hands on, normalised if they end in a norm."""
+    return normalise(x) if block.final_norm == "layer" else x
+
+
 def hidden(
     x: Tensor,
     parameters: Parameters,
@@ -142,6 +147,7 @@ def mlp(
     trace: list[Traced] | None = None,
 ) -> Tensor:
     """`depth` hidden layers NAME.0 .. NAME.(depth-1): [G, B, in] -> [G, B, width]."""
-    for index in range(depth):
+    x = hidden(x, parameters, f"{name}.0", block.edge, trace)
+    for index in range(1, depth):
         x = hidden(x, parameters, f"{name}.{index}", block, trace)
     return x

@@ -167,8 +167,12 @@ class MRQ:
     # -- what the training loop asks --
 
     def probe(self) -> Mapping[str, Probe]:
-        """Every module on rows that the probe's own stream draws; nothing that learns changes."""
-        index = self.replay.sample(self.probe_rows.next())
+        """Every module on rows that the probe's own stream draws; nothing that learns changes.
+
+        Rows are drawn evenly. By priority they would be those that a critic predicts badly, other
+        ones under every regime.
+        """
+        index = self.replay.lap.sample_evenly(self.probe_rows.next())
 
         # Units and gradients are measured on the first rows.
         rows = index[:, :PROBE_ROWS]

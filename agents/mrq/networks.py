@@ -19,6 +19,7 @@ from agents.members.layers import (
     Parameters,
     Traced,
     activate,
+    final_norm,
     head,
     hidden,
     linear,
@@ -63,16 +64,23 @@ class Networks:
         block = self.blocks["encoder"]
         with self._cast():
             x = mlp(observation, parameters, "zs", self.settings.depth, block, trace)
-            zs = hidden(x, parameters, "zs.out", block, trace)
+            zs = hidden(x, parameters, "zs.out", block.edge, trace)
+            zs = final_norm(zs, block)
         return zs.to(self.dtype)
 
-    def joint_embedding(self, zs: Tensor, action: Tensor, parameters: Parameters) -> Tensor:
+    def joint_embedding(
+        self,
+        zs: Tensor,
+        action: Tensor,
+        parameters: Parameters,
+        trace: list[Traced] | None = None,
+    ) -> Tensor:
         """zsa = g(zs, za): states [P, B, zs], actions [P, B, act] -> [P, B, zsa]."""
         parameters = self._divided(parameters)
         with self._cast():
-            za = self._action_embedding(action, parameters)
+            za = self._action_embedding(action, parameters, trace)
             begun = linear(za, parameters, "zsa.action")
-            zsa = self._joint(zs, za, begun, parameters)
+            zsa = self._joint(zs, za, begun, parameters, trace)
         return zsa.to(self.dtype)
 
     def unrolled(self, zs: Tensor, action: Tensor, parameters: Parameters) -> tuple[Tensor, Tensor]:
@@ -106,47 +114,66 @@ class Networks:
     ) -> Tensor:
         """Both Q networks: [P, B, zsa] -> [P, 2, B]."""
         members, batch, width = zsa.shape
+        block = self.blocks["critic"]
         with self._cast():
             twins = zsa[:, None].expand(members, 2, batch, width)
             twins = twins.reshape(members * 2, batch, width)  # [G, B, zsa]
-            x = mlp(twins, parameters, "q", self.settings.depth + 1, self.blocks["critic"], trace)
-            q = head(x, parameters, "q.out", trace).view(members, 2, batch)
+            x = mlp(twins, parameters, "q", self.settings.depth + 1, block, trace)
+            q = head(final_norm(x, block), parameters, "q.out", trace).view(members, 2, batch)
         return q.to(self.dtype)
 
     def policy(
         self, zs: Tensor, parameters: Parameters, trace: list[Traced] | None = None
     ) -> tuple[Tensor, Tensor]:
         """(action = tanh(u), pre-activation u) at [P, B, zs], both [P, B, act]."""
+        block = self.blocks["actor"]
         with self._cast():
-            x = mlp(zs, parameters, "policy", self.settings.depth, self.blocks["actor"], trace)
-            u = head(x, parameters, "policy.out", trace)
+            x = mlp(zs, parameters, "policy", self.settings.depth, block, trace)
+            u = head(final_norm(x, block), parameters, "policy.out", trace)
         u = u.to(self.dtype)
         return torch.tanh(u), u
 
-    def _action_embedding(self, action: Tensor, parameters: Parameters) -> Tensor:
+    def _action_embedding(
+        self, action: Tensor, parameters: Parameters, trace: list[Traced] | None = None
+    ) -> Tensor:
         """za = act(W a + b), not normalised: [P, B, act] -> [P, B, za]."""
-        return ACTIVATIONS[self.blocks["encoder"].activation](linear(action, parameters, "za"))
+        z = linear(action, parameters, "za")
+        za = ACTIVATIONS[self.blocks["encoder"].activation](z)
+        if trace is not None:
+            trace.append(Traced("za", action, z, za))
+        return za
 
-    def _joint(self, zs: Tensor, za: Tensor, begun: Tensor, parameters: Parameters) -> Tensor:
+    def _joint(
+        self,
+        zs: Tensor,
+        za: Tensor,
+        begun: Tensor,
+        parameters: Parameters,
+        trace: list[Traced] | None = None,
+    ) -> Tensor:
         """zsa [P, B, zsa] from zs [P, B, zs] and za [P, B, za].
 
         `parameters` come from `_divided`; `begun` is za @ W_action + b.
         """
         block = self.blocks["encoder"]
+        edge = block.edge
 
         # First layer: the state half joins the action half. Its input is [zs, za], which only a
         # residual needs, and only where the widths agree.
         z = torch.baddbmm(begun, zs, parameters["zsa.state.weight"])
         both = torch.cat([zs, za], -1) if zs.shape[-1] + za.shape[-1] == z.shape[-1] else None
-        y = activate(z, block, both)
-        x = y if both is None else shortcut(both, y, block)
+        y = activate(z, edge, both)
+        if trace is not None:
+            trace.append(Traced("zsa.0", torch.cat([zs, za], -1), z, y))
+        x = y if both is None else shortcut(both, y, edge)
 
         for index in range(1, self.settings.depth):
-            x = hidden(x, parameters, f"zsa.{index}", block)
+            x = hidden(x, parameters, f"zsa.{index}", block, trace)
 
         # The output has no norm or activation, so pre- and post-residual coincide.
+        x = final_norm(x, block)
         y = linear(x, parameters, "zsa.out")
-        return x + y if block.residual != "none" and x.shape[-1] == y.shape[-1] else y
+        return x + y if edge.residual != "none" and x.shape[-1] == y.shape[-1] else y
 
     def _divided(self, parameters: Parameters) -> Parameters:
         """Splits `zsa.0` by input, into `zsa.state` and `zsa.action`.

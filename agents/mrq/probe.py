@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from agents.diagnostics.figures import ROWS
 from agents.diagnostics.interference import sample_cosines
 from agents.members.layers import Traced
 from agents.members.module import Module
@@ -17,7 +18,7 @@ from agents.mrq.settings import MRQSettings
 from agents.mrq.updates import Target
 from agents.protocol import Probe
 
-PROBE_BATCH = 2048
+PROBE_BATCH = ROWS
 """Rows on which features are measured."""
 PROBE_ROWS = 256
 """The first of them, on which units and gradients are measured (arXiv 2506.17204's code uses 256
@@ -42,9 +43,11 @@ def probe(
     encoder, critic, actor = (modules[name].parameters for name in ("encoder", "critic", "actor"))
     traces: dict[str, list[Traced]] = {name: [] for name in modules}
 
-    # One forward pass of each module, its layers traced.
-    observation = window[0][:, 0, :PROBE_ROWS]
-    networks.state_embedding(observation, encoder, traces["encoder"])
+    # One forward pass of each module, its layers traced. The encoder's goes on to zsa.
+    observation, taken = window[0][:, 0, :PROBE_ROWS], window[1][:, 0, :PROBE_ROWS]
+    with torch.no_grad():
+        zs = networks.state_embedding(observation, encoder, traces["encoder"])
+        networks.joint_embedding(zs, taken, encoder, traces["encoder"])
     q = networks.q_values(target.zsa, critic, traces["critic"])
     action, pre_activation = networks.policy(target.zs, actor, traces["actor"])
 

@@ -84,7 +84,8 @@ class Masks:
         """Rewire the members that are due after the module's latest update.
 
         `gradient` is the dense gradient [size] of that update, unmasked and unclipped. Weights that
-        grow or are dropped become zero, and so do their moments.
+        are dropped or become active are zero then, and so are their moments. Those that are dropped
+        and grow again at once are zero only if their regime's `regrown` says so.
         """
         update = self.module.updates
         for member in range(self.module.members):
@@ -109,7 +110,10 @@ class Masks:
             tensors = [views[name][groups].flatten(1) for views in vectors]  # [copies, in * out]
             weight, keep, slope, *moments = tensors
             score = self._score(member, weight, slope)
-            self.exchanged[member] += _rewire_layer(weight, keep, score, moments, drop, grow)
+            keep_regrown = self.regimes[member].regrown == "keep"
+            self.exchanged[member] += _rewire_layer(
+                weight, keep, score, moments, drop, grow, keep_regrown
+            )
 
     def _score(self, member: int, weight: Tensor, gradient: Tensor) -> Tensor:
         """The grow score of one layer of one member, zeros where its regime grows nothing."""
@@ -218,7 +222,13 @@ def _random_mask(layer: Linear, count: int, generator: torch.Generator) -> Tenso
 
 
 def _rewire_layer(
-    weight: Tensor, keep: Tensor, score: Tensor, moments: Sequence[Tensor], drop: int, grow: int
+    weight: Tensor,
+    keep: Tensor,
+    score: Tensor,
+    moments: Sequence[Tensor],
+    drop: int,
+    grow: int,
+    keep_regrown: bool,
 ) -> int:
     """Rewires one layer of one member in place, every tensor [copies, n].
 
@@ -234,8 +244,9 @@ def _rewire_layer(
         torch.full((copies,), grow, device=weight.device),
     )
 
-    # A grown weight starts at zero with zero moments, also if it was dropped a moment ago.
-    stays = new_mask & ~grown
+    # A grown weight starts at zero with zero moments. One that was dropped a moment ago was active
+    # before and is active again: RigL leaves it as it was.
+    stays = new_mask & (mask if keep_regrown else ~grown)
     for tensor in (weight, *moments):
         tensor.masked_fill_(~stays, 0.0)
 

@@ -69,6 +69,12 @@ SCHEDULES = ("never", "exchange", "prune", "grow")
 """When masks change."""
 
 
+REGROWN = ("keep", "zero")
+"""What becomes of a weight that is dropped and grows again at the same rewire. keep: its value and
+its moments stay (RigL's code: `reinit_when_same=False`). zero: both become zero, as those of every
+other grown weight."""
+
+
 @dataclass(frozen=True)
 class ModuleRegime:
     """How one module of one member is trained: a triple with all its numbers."""
@@ -92,12 +98,15 @@ class ModuleRegime:
     parts: tuple[str, ...] = ()
     """Parts of the module that are sparse, by the first word of their layers' names (such as zs,
     za, zsa, model); empty means all."""
+    regrown: str = "keep"
+    """A row of REGROWN: what becomes of a weight that is dropped and grows at the same rewire."""
 
     def __post_init__(self) -> None:
         tables: dict[str, Collection[str]] = {
             "rule": TRIPLES,
             "distribution": DISTRIBUTIONS,
             "schedule": SCHEDULES,
+            "regrown": REGROWN,
         }
         for name, known in tables.items():
             if getattr(self, name) not in known:
@@ -186,6 +195,8 @@ class Named:
     """The row of TRIPLES of every other module."""
     match: str | None = None
     """The regime whose active weights a narrower network of this one has, or None."""
+    blocks: Mapping[str, str] = field(default_factory=dict)
+    """Module -> block type that it has in every suite; the others have the suite's."""
 
     def of(self, modules: Sequence[str]) -> dict[str, str]:
         """The row of TRIPLES of each module of an algorithm, and of any other one named here."""
@@ -215,7 +226,10 @@ REGIMES: dict[str, Named] = {
         "control: a dense, narrower network with as many parameters as MST has active ones",
         match="mst",
     ),
-    "stock": Named("MR.Q as published, with blocks T4, T4, T3"),
+    "stock": Named(
+        "MR.Q's own network, in every suite",
+        blocks={"encoder": "T4", "critic": "T4", "actor": "T3"},
+    ),
     "set": Named("dynamic sparse everywhere, growing by chance", everywhere="set"),
     "d2s": Named("dense to sparse everywhere", everywhere="d2s"),
     "s2d": Named("sparse to dense everywhere", everywhere="s2d"),

@@ -50,21 +50,44 @@ def register(app: typer.Typer) -> None:
     app.add_typer(baseline_app, name="baseline")
 
 
-def compare(a: Folder, b: Folder, trust: TrustOption = None, as_json: JsonOption = False) -> None:
-    """Two finished plan folders side by side: differences with their intervals, no verdict."""
-    from harness.entries.sides import sides
+def compare(
+    a: Folder,
+    b: Folder,
+    across: Annotated[
+        list[str],
+        typer.Option(
+            "--across",
+            help="A setting in which the two may differ, as critic_lr or blocks.critic; or"
+            " settings: any.",
+        ),
+    ] = [],  # noqa: B006 - typer wants a plain default
+    trust: TrustOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Two finished plan folders side by side: differences with their intervals, no verdict.
+
+    Their tasks and regimes are the same; with --across, their settings may differ, and are shown.
+    """
+    from harness.entries.sides import check_across, differing, same_settings, sides
     from leaderboard.pages.differences import difference_table, differences
     from leaderboard.statistics.scores import scored
 
-    old, new = _judged(lambda: sides(plan_folder(a), plan_folder(b), trust))
+    check_across(across)
+    old, new = _judged(lambda: sides(plan_folder(a), plan_folder(b), trust, across))
     rows = differences(scored(old.runs, old.entry.fresh), scored(new.runs, new.entry.fresh))
+    settings = differing(old, new)
     if as_json:
-        print_json([asdict(row) for row in rows])
+        groups = [asdict(row) for row in rows]
+        print_json({"settings": [asdict(row) for row in settings], "groups": groups})
         return
     echo(f"suite {old.plan.suite.name}: each figure of {b} minus that of {a}")
     for side in (old, new):
         source = "measured anew" if side.entry.fresh else "as claimed"
         echo(f"{side.folder}: scores {source} ({side.entry.verdict.level})")
+    for row in settings:
+        echo(f"{row.name}: {row.a} in a, {row.b} in b ({', '.join(row.groups)})")
+    for name in same_settings(across, settings):
+        echo(f"{name}: the same in both")
     echo_table(difference_table(rows))
 
 
@@ -190,9 +213,10 @@ def merge(
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """One plan folder from several of the same experiment, signed anew.
+    """One plan folder from several of the same budget and settings, signed anew.
 
-    They may have more seeds, tasks or regimes than each other.
+    They may have more seeds, tasks or regimes than each other, and be of other suites: dmc-hard and
+    dmc-hard-controls make dmc-hard-all.
     """
     from harness.entries.merge import merge as merged
 

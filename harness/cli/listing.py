@@ -9,7 +9,10 @@ from agents.catalog import AGENTS
 from agents.members.blocks import BLOCKS
 from agents.sparsity.regime import REGIMES, TRIPLES
 from envs.tasks import TASKS
+from harness.claims import registry
+from harness.claims.words import in_words, rows_of
 from harness.executors import EXECUTORS
+from harness.planning.finding import seeds_in_words
 from harness.planning.reader import load
 from harness.planning.regimes import all_modules
 from harness.suites import shipped
@@ -50,8 +53,9 @@ def _regimes() -> Table:
     modules = all_modules()
     table = []
     for name, regime in REGIMES.items():
-        table.append([name, *regime.of(modules).values(), regime.meaning])
-    return ["regime", *modules, "meaning"], table
+        blocks = ", ".join(regime.blocks.values()) or "the suite's"
+        table.append([name, *regime.of(modules).values(), blocks, regime.meaning])
+    return ["regime", *modules, "blocks", "meaning"], table
 
 
 def _triples() -> Table:
@@ -66,8 +70,22 @@ def _meanings(title: str, names: Mapping[str, Meant]) -> Table:
     return [title, "meaning"], [[name, row.meaning] for name, row in names.items()]
 
 
+def _claims() -> Table:
+    table = []
+    for claim, registered in registry().items():
+        for row in rows_of(claim, registered):
+            suites = ", ".join(row.part.suites) if row.part else ""
+            tests = in_words(row.tests) if row.part else ""
+            seeds = seeds_in_words(row) if row.part else ""
+            cells = [row.id, row.statement, row.source, suites, tests, seeds, row.otherwise]
+            table.append(cells)
+    headers = ["claim", "statement", "source", "suites", "tests", "seeds for 80 %", "otherwise"]
+    return headers, table
+
+
 LISTS: dict[str, Callable[[], Table]] = {
     "suites": _suites,
+    "claims": _claims,
     "tasks": _tasks,
     "regimes": _regimes,
     "triples": _triples,

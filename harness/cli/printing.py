@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.doctor import Diagnosis
+    from harness.planning.finding import Finds
     from harness.planning.plan import Plan
     from harness.summary import ShownRun, Summary
     from leaderboard.verification.checks import Verdict
@@ -96,6 +97,16 @@ def sizes_table(plan: Plan) -> str:
         rows.append([*group.split("/"), size.parameters, size.active, *giga])
     headers = ["task", "regime", "parameters", "active", "GFLOP an agent step", "active"]
     return tabulate(rows, headers=headers, intfmt=",", disable_numparse=[1])
+
+
+def finds_table(finds: list[Finds]) -> str:
+    """What each test of a plan finds with a probability of 80 percent."""
+    from harness.planning.finding import in_words
+    from leaderboard.statistics.claims import compared
+
+    rows = [[row.test.id, row.test.family, compared(row.test), in_words(row)] for row in finds]
+    headers = ["claim", "family", "test", "found with 80 % from"]
+    return tabulate(rows, headers=headers, disable_numparse=True)
 
 
 def print_verdict(verdict: Verdict) -> None:

@@ -16,6 +16,7 @@ from harness.cli.printing import (
     JsonOption,
     echo,
     echo_table,
+    finds_table,
     print_json,
     print_summary,
     print_verdict,
@@ -120,9 +121,17 @@ def plan(
         str, typer.Option("--device", help="Device class to plan for: cpu or cuda.")
     ] = "cpu",
     members: MembersOption = None,
+    spreads: Annotated[
+        Path | None,
+        typer.Option(
+            "--spreads",
+            help="YAML: figure -> task -> [mean, sd over seeds]. Default: published ones.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the plan of a suite and say what it will take; nothing is run."""
+    """Write the plan of a suite and say what it takes and what it can find; nothing is run."""
+    from harness.planning import finding
     from harness.planning.cohorts import partition
     from harness.planning.estimate import estimate
     from harness.planning.plan import write_plan
@@ -134,14 +143,19 @@ def plan(
             f"--device {device}: unknown device class.{errors.suggestion(device, GAINS)}"
         )
 
+    given = finding.read_spreads(spreads) if spreads else None
     suite_read, suite_plan = plan_of(Request(suite, out, tuple(overrides), budget_scale))
     folder = write_plan(suite_plan, out)
     cohorts = partition(suite_plan, device, members)
     needs = estimate(suite_plan, cohorts.cohorts)
+    finds = finding.finds(suite_plan, given)
     if as_json:
-        print_json(_plan_document(suite_plan, folder, cohorts, needs))
+        document = _plan_document(suite_plan, folder, cohorts, needs)
+        print_json({**document, "finds": [asdict(row) for row in finds]})
     else:
         _print_plan(suite_plan, folder, cohorts, needs, suite_read.device)
+        if finds:
+            echo_table(finds_table(finds))
 
 
 def _plan_document(

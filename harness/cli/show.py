@@ -32,6 +32,7 @@ class Listed(StrEnum):
     """What `list` can list."""
 
     suites = "suites"
+    claims = "claims"
     tasks = "tasks"
     regimes = "regimes"
     triples = "triples"

@@ -1,7 +1,15 @@
-"""Merges several plan folders into one: the same experiment with more seeds, tasks or regimes."""
+"""Merges several plan folders into one: more seeds, tasks or regimes, of one suite or of several.
+
+Budget, evaluation, settings and blocks must be the same, and every task and regime must have the
+same seeds in the end: means over tasks and contrasts of regimes are then what they are called. A
+merged plan that is a shipped suite's bears its name, whatever suites its parts came from.
+"""
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +22,14 @@ from harness.errors import NonConforming, UserError
 from harness.files import write_atomic, write_json
 from harness.folder import Folder
 from harness.planning.plan import Plan, check_writable, write_plan
+from harness.planning.reader import load
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.layout import RESULT, TIMING
 from leaderboard.formats.manifest import Manifest, Times
 from leaderboard.formats.names import OWN
+from leaderboard.formats.plan import suite_digest
 from leaderboard.formats.run import Run
+from leaderboard.formats.shipped import shipped_plans
 from leaderboard.formats.suite import SuiteReference
 
 SAME = (
@@ -63,46 +74,78 @@ def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
 
 def _merged_plan(entries: list[Verified]) -> Plan:
     """The runs of all plans, in the order of a plan's runs. NonConforming if they differ in what
-    decides numbers."""
+    decides numbers, or make no whole table of tasks, regimes and seeds."""
     first = entries[0]
     tables: dict[str, dict[str, object]] = {name: {} for name in TABLES}
     runs = dict[Run, None]()
-    changes = list[str]()
     for entry in entries:
         plan = entry.plan
-        different = [*_different_fields(plan, first.plan), *_joined(tables, plan)]
+        different = [name for name in SAME if getattr(plan, name) != getattr(first.plan, name)]
+        different += _joined(tables, plan)
         if different:
             raise NonConforming(
                 f"{entry.path.parent}: differs from {first.path.parent} in"
-                f" {', '.join(different)}; only the same experiment is merged."
+                f" {', '.join(different)}; only runs of the same experiment are merged."
             )
         runs |= dict.fromkeys(plan.runs)
-        changes += plan.suite.changes
 
-    # The order that `make_plan` gives: task by task, seed by seed, as the first folder has them.
+    joined: dict[str, Any] = {"runs": _ordered(runs), **tables}
+    return _called(replace(first.plan, **joined), [entry.plan.suite for entry in entries])
+
+
+def _ordered(runs: Collection[Run]) -> tuple[Run, ...]:
+    """Runs in the order that `make_plan` gives: task by task, seed by seed, regimes as the folders
+    have them. NonConforming if a task and regime lacks a seed that another one has."""
     tasks = list(dict.fromkeys(run.task for run in runs))
     regimes = list(dict.fromkeys(run.regime for run in runs))
-    ordered = sorted(
-        runs, key=lambda run: (tasks.index(run.task), run.seed, regimes.index(run.regime))
-    )
+    seeds = sorted({run.seed for run in runs})
+    whole = [
+        Run(task, regime, seed) for task, seed, regime in itertools.product(tasks, seeds, regimes)
+    ]
 
-    # Parts of a shipped suite's plan may make it whole; then it bears its name.
-    joined: dict[str, Any] = {"runs": tuple(ordered), **tables}
-    merged = replace(first.plan, **joined)
-    return merged.called(first.plan.suite.name, tuple(dict.fromkeys(changes)))
-
-
-def _different_fields(plan: Plan, first: Plan) -> list[str]:
-    """Fields that keep two plans from being one experiment."""
-    different = [name for name in SAME if getattr(plan, name) != getattr(first, name)]
-    if _origin(plan.suite) != _origin(first.suite):
-        different.append("suite")
-    return different
+    lacking = [run.name for run in whole if run not in runs]
+    if lacking:
+        more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+        raise NonConforming(
+            f"together they lack {lacking[0]}{more}; every task and regime must have the same"
+            " seeds, so that means over tasks compare."
+        )
+    return tuple(whole)
 
 
-def _origin(suite: SuiteReference) -> tuple[str, int, object]:
+def _called(plan: Plan, parts: Sequence[SuiteReference]) -> Plan:
+    """The merged plan under its name: a shipped suite's, if it is that suite's plan; else that of
+    its first part."""
+    # Parts may make a shipped suite whole: then it bears its name, and its claims are judged.
+    first = parts[0]
+    digest = suite_digest(plan.canonical())
+    names = [part.name.removeprefix(OWN) for part in parts]
+    for name in dict.fromkeys([*names, *shipped_plans()]):
+        versions = shipped_plans().get(name, {})
+        if any(row.plan == digest for row in versions.values()):
+            resolved = load(name)
+            version = resolved.suite.version
+            suite = SuiteReference(first.schema, name, version, (), resolved.claims)
+            return replace(plan, suite=suite).called(name, ())
+
+    # What is claimed of a part is claimed of the whole, and judged on all its runs.
+    changes = [change for part in parts for change in part.changes]
+    changes += [
+        f"merged with {part.name} version {part.version}"
+        for part in parts
+        if _origin(part) != _origin(first)
+    ]
+    claims = dict.fromkeys(claim for part in parts for claim in part.claims)
+    ((name, times),) = Counter(claim.id for claim in claims).most_common(1) or [("", 0)]
+    if times > 1:
+        raise NonConforming(f"two of them call different tests {name}; it could not be told whose.")
+    merged = replace(plan, suite=replace(first, claims=tuple(claims)))
+    return merged.called(first.name, tuple(dict.fromkeys(changes)))
+
+
+def _origin(suite: SuiteReference) -> tuple[str, int]:
     """The suite that a plan was made from, whether it bears its name or not."""
-    return suite.name.removeprefix(OWN), suite.version, suite.claims
+    return suite.name.removeprefix(OWN), suite.version
 
 
 def _joined(tables: dict[str, dict[str, object]], plan: Plan) -> list[str]:

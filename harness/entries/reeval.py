@@ -30,6 +30,7 @@ from harness.machine import provenance
 from harness.options import Options
 from harness.training.precision import prepare
 from leaderboard.formats import envelope, reeval
+from leaderboard.formats.catalogue import return_range
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.manifest import Hardware
 from leaderboard.formats.reeval import Reevaluation, reeval_document
@@ -156,14 +157,15 @@ def _equivalence(
     if all(run.repeated for run in retrained):
         return None
 
-    # A retrained run that failed scores the lowest return of its task.
+    # A run that failed, here or in the entry, scores the lowest return of its task.
     measured = {run.run: run.episodes() for run in rolled_out}
     again = list[float]()
     entry = list[float]()
     for run in retrained:
-        episodes = measured[run.run]
-        again.append(episodes.low if run.fresh is None else run.fresh)
-        entry.append(claimed.mean(episodes.fresh, episodes.low))
+        low, _ = return_range(run.run.task)
+        episodes = measured.get(run.run)
+        again.append(low if run.fresh is None else run.fresh)
+        entry.append(low if episodes is None else claimed.mean(episodes.fresh, episodes.low))
     test = equivalence(again, entry)
     return reeval.Equivalence(test.low, test.high, test.margin, test.power, test.passed)
 

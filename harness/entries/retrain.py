@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import tempfile
 from dataclasses import dataclass
@@ -36,14 +37,15 @@ class Retrained:
 
 def train_again(entry: Verified, trial: Trial, count: int) -> list[Retrained]:
     """Trains `count` runs again, drawn by the nonce, each in a cohort of its original size, and
-    rolls them out on the fresh streams of their runs."""
+    rolls them out on the fresh streams of their runs. Half of them are runs that are said to have
+    failed, as far as there are any: a rival's, called failed, would count as the floor."""
     # The nonce is younger than the entry: nobody could know which runs it draws.
     plan = trial.plan
     stated = {Run(*run.identity): run for run in entry.runs}
-    finished = [run for run in plan.runs if stated[run].finished]
-    draws = generator("retrain", trial.nonce, 0, "runs")
-    order = torch.randperm(len(finished), generator=draws).tolist()
-    drawn = [finished[index] for index in order[:count]]
+    failed = _shuffled([run for run in plan.runs if stated[run].status == "failed"], trial.nonce)
+    finished = _shuffled([run for run in plan.runs if stated[run].finished], trial.nonce)
+    turns = itertools.zip_longest(failed, finished)
+    drawn = [run for turn in turns for run in turn if run is not None][:count]
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = write_plan(plan, Path(scratch))
@@ -51,6 +53,12 @@ def train_again(entry: Verified, trial: Trial, count: int) -> list[Retrained]:
             cohort = _as_trained(plan, index, run, stated[run].members)
             run_cohort(folder, plan, cohort, Options(device="cpu"))
         return [_outcome(entry, trial, folder, run, stated[run]) for run in drawn]
+
+
+def _shuffled(runs: list[Run], nonce: str) -> list[Run]:
+    """Runs in the order that the nonce draws."""
+    draws = generator("retrain", nonce, 0, "runs")
+    return [runs[index] for index in torch.randperm(len(runs), generator=draws).tolist()]
 
 
 def _as_trained(plan: Plan, index: int, run: Run, members: int) -> Cohort:

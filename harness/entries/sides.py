@@ -6,31 +6,28 @@ never from files that lie beside them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from agents.catalog import AGENTS, agent_spec
+from agents.members.blocks import RESIDUALS
 from harness.entries.ranking import DRIFTED
 from harness.entries.verified import Verified, verified
-from harness.errors import Incomplete, NonConforming, UserError
+from harness.errors import Incomplete, NonConforming, UserError, suggestion
 from harness.planning.plan import Plan
 from harness.training.results import Timing
 from leaderboard.formats.document import DocumentError, parse
 from leaderboard.formats.layout import TIMING, run_file
-from leaderboard.formats.run import StatedRun
+from leaderboard.formats.run import Run, StatedRun
 from leaderboard.formats.statement import Predicate
 from leaderboard.statistics import gate
 
-SAME = (
-    "precision",
-    "agent",
-    "settings",
-    "blocks",
-    "own",
-    "regimes",
-    "budget",
-    "evaluation",
-)
-"""Fields in which two plans must agree to be comparable."""
+SAME = ("precision", "agent", "regimes", "budget", "evaluation")
+"""Fields in which two plans must agree to be comparable, as what their networks are made of must:
+settings and blocks of each task and regime."""
+EVERY_SETTING = "settings"
+"""Stands for all settings and blocks where those are named that may differ."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +69,30 @@ class Side:
         return timings
 
 
-def sides(baseline: Path, candidate: Path, trust: Path | None = None) -> tuple[Side, Side]:
+@dataclass(frozen=True)
+class Differing:
+    """A setting or a block in which two sides differ."""
+
+    name: str
+    """A setting, or `blocks.` and a module."""
+    groups: tuple[str, ...]
+    """The tasks and regimes that have the same two values."""
+    a: object
+    b: object
+
+
+def sides(
+    baseline: Path, candidate: Path, trust: Path | None = None, across: Sequence[str] = ()
+) -> tuple[Side, Side]:
     """Two plan folders, verified and comparable. `trust`: with it, re-evaluations beside their
-    entries count.
+    entries count. `across`: settings and blocks in which they may differ.
 
     Raises Refused for an entry that does not verify, NonConforming if the two are not comparable,
     Incomplete if runs are missing.
     """
     old = side(baseline, trust)
     new = side(candidate, trust)
-    _check_comparable(old, new)
+    _check_comparable(old, new, across)
     for each in (old, new):
         _check_seeds(each)
     return old, new
@@ -107,9 +118,24 @@ def _check_seeds(side: Side) -> None:
         )
 
 
-def _check_comparable(old: Side, new: Side) -> None:
+def check_across(names: Sequence[str]) -> None:
+    """UserError unless every name is a setting or a block of some algorithm."""
+    known = {EVERY_SETTING}
+    for agent in AGENTS:
+        spec = agent_spec(agent)
+        known |= {field.name for field in fields(spec)}
+        known |= {f"blocks.{key}" for key in (*spec.BLOCKS, *RESIDUALS)}
+    for name in names:
+        if name not in known:
+            raise UserError(f"--across {name}: unknown setting.{suggestion(name, sorted(known))}")
+
+
+def _check_comparable(old: Side, new: Side, across: Sequence[str]) -> None:
     """Both sides trained the same agents on the same simulation, for as long."""
     different = [name for name in SAME if getattr(old.plan, name) != getattr(new.plan, name)]
+    settings = {difference.name for difference in differing(old, new)}
+    if EVERY_SETTING not in across:
+        different += sorted(name for name in settings if name not in across)
 
     # Machines with other bits simulate other physics.
     simulated = new.stated.fingerprints
@@ -125,6 +151,41 @@ def _check_comparable(old: Side, new: Side) -> None:
             f"{new.folder}: is not comparable with {old.folder}: they differ in"
             f" {', '.join(different)}."
         )
+
+
+def differing(old: Side, new: Side) -> list[Differing]:
+    """The settings and blocks in which two sides differ, in the tasks and regimes of both."""
+    groups = dict[tuple[str, str, str], list[str]]()
+    values = dict[tuple[str, str, str], tuple[object, object]]()
+    runs = {run.group: run for run in old.plan.runs}
+    theirs = {run.group for run in new.plan.runs}
+    for group, run in runs.items():
+        if group not in theirs:
+            continue
+        before = _network(old.plan, run)
+        after = _network(new.plan, run)
+        for name in before.keys() | after.keys():
+            pair = (before.get(name), after.get(name))
+            if pair[0] != pair[1]:
+                key = (name, repr(pair[0]), repr(pair[1]))
+                values[key] = pair
+                groups.setdefault(key, []).append(group)
+
+    return [Differing(key[0], tuple(groups[key]), *values[key]) for key in sorted(groups)]
+
+
+def same_settings(across: Sequence[str], settings: Sequence[Differing]) -> list[str]:
+    """Which of the settings that may differ do not: what a comparison says nothing of."""
+    differ = {row.name for row in settings}
+    if differ:
+        differ.add(EVERY_SETTING)
+    return [name for name in dict.fromkeys(across) if name not in differ]
+
+
+def _network(plan: Plan, run: Run) -> dict[str, object]:
+    """Every setting and block that a run was trained with."""
+    blocks = {f"blocks.{module}": block for module, block in plan.blocks_of(run).items()}
+    return {**asdict(plan.agent_settings(run)), **blocks}
 
 
 def same_results(old: Side, new: Side) -> bool:

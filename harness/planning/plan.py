@@ -40,7 +40,7 @@ from leaderboard.formats.suite import SuiteReference
 class Plan:
     """plan.json, and the suite it was made from."""
 
-    schema: Literal["urn:mst-bench:plan:v3"]
+    schema: Literal["urn:mst-bench:plan:v4"]
     suite: SuiteReference
     """suite.json; it is no part of plan.json, nor of the id."""
     seed_source: Literal["suite"]
@@ -101,7 +101,7 @@ class Plan:
         return build(agent_spec(self.agent), settings, "plan.json: settings")
 
     def blocks_of(self, run: Run) -> dict[str, str]:
-        """Block types of a run's modules, and its kind of residual."""
+        """Block types of a run's modules, and how its residuals are built."""
         if run.group not in self.own:
             return self.blocks
         return {**self.blocks, **self.own[run.group].blocks}

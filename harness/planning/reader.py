@@ -16,6 +16,8 @@ from harness.suites import shipped
 from leaderboard.formats.document import shown
 from leaderboard.formats.names import check_name
 from leaderboard.formats.plan import MOST_RUNS
+from leaderboard.formats.suite import ZERO
+from leaderboard.statistics.references import METHODS
 
 LONGEST_SUITE = 60
 """Most letters of a suite's name."""
@@ -87,10 +89,15 @@ def _check_own_names(suite: Suite, location: str) -> None:
     # A plan that is not the shipped suite's is called `own-` and this name.
     if len(suite.suite) > LONGEST_SUITE:
         raise UserError(f"{location}: suite: expected a name of at most {LONGEST_SUITE} letters.")
+    owners = {
+        **dict.fromkeys(REGIMES, "a shipped regime"),
+        **dict.fromkeys(METHODS, "a published method"),
+        ZERO: "the level that claims compare with",
+    }
     for name in suite.define:
-        if name in REGIMES:
+        if name in owners:
             raise UserError(
-                f"{location}: define.{name}: is the name of a shipped regime; give yours another."
+                f"{location}: define.{name}: is the name of {owners[name]}; give yours another."
             )
 
 

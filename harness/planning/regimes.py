@@ -10,16 +10,18 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from agents.catalog import AGENTS, agent_spec
-from agents.members.blocks import BLOCKS
+from agents.members.blocks import BLOCKS, RESIDUALS
 from agents.sparsity.regime import REGIMES, TRIPLES, ModuleRegime
 from agents.sparsity.schedule import Move
 from agents.spec import AgentSpec
 from envs.tasks import TASKS
+from harness.claims import check_tests, suite_tests
 from harness.config import build, check_names
 from harness.errors import UserError, suggestion
 from harness.planning.shapes import task_shape
-from harness.planning.suite import RESIDUALS, Scale, Sparsity, Suite
-from leaderboard.statistics.references import METHODS
+from harness.planning.suite import Scale, Sparsity, Suite
+from leaderboard.formats.suite import ZERO, Claim
+from leaderboard.statistics.references import METHODS, PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class ResolvedRegime:
 
     settings: AgentSpec
     blocks: Mapping[str, str]
-    """Block type of each module, and the kind of residual."""
+    """Block type of each module, and how residuals are built."""
     modules: Mapping[str, ModuleRegime]
     match: str | None
     """The regime whose active weights a narrower network of this one has, or None."""
@@ -51,6 +53,8 @@ class ResolvedSuite:
     """The regimes that are compared."""
     models: Mapping[str, ResolvedRegime]
     """Regimes that others match in size."""
+    claims: tuple[Claim, ...]
+    """The tests that its report makes, those of the registry first."""
 
     @property
     def updates(self) -> dict[str, int]:
@@ -63,7 +67,8 @@ def resolve(suite: Suite, location: str) -> ResolvedSuite:
     spec = agent_spec(suite.agent)
     settings = build(spec, suite.settings, f"{location}: settings")
     settings = _scaled(settings, suite.scale, f"{location}: scale")
-    blocks = _blocks({**spec.BLOCKS, "residual": RESIDUALS[0]}, suite.blocks, f"{location}: blocks")
+    residuals = {key: values[0] for key, values in RESIDUALS.items()}
+    blocks = _blocks({**spec.BLOCKS, **residuals}, suite.blocks, f"{location}: blocks")
     regimes = {name: _regime(suite, name, settings, blocks, location) for name in suite.regimes}
 
     # A matched regime follows another one, which the suite need not compare.
@@ -72,7 +77,8 @@ def resolve(suite: Suite, location: str) -> ResolvedSuite:
         name: regimes.get(name) or _regime(suite, name, settings, blocks, location)
         for name in sorted(matched)
     }
-    resolved = ResolvedSuite(suite, location, settings, blocks, regimes, models)
+    claims = _claims(suite, settings.MODULES, location)
+    resolved = ResolvedSuite(suite, location, settings, blocks, regimes, models, claims)
 
     # Checked at second 0, not after hours of training
     if not any(resolved.updates.values()):
@@ -82,7 +88,6 @@ def resolve(suite: Suite, location: str) -> ResolvedSuite:
         )
     for name, regime in regimes.items():
         _check_regime(resolved, name, regime)
-    _check_claims(resolved)
     return resolved
 
 
@@ -97,15 +102,12 @@ def _scaled(settings: AgentSpec, scale: Scale, location: str) -> AgentSpec:
 def _blocks(
     defaults: Mapping[str, str], stated: Mapping[str, str], location: str
 ) -> dict[str, str]:
-    """Block types by module and the kind of residual, every name checked."""
+    """Block types by module and how residuals are built, every name checked."""
     for key, name in stated.items():
         if key not in defaults:
             raise UserError(f"{location}.{key}: unknown key.{suggestion(key, defaults)}")
-        known: Collection[str] = BLOCKS
-        singular = "block type"
-        if key == "residual":
-            known = RESIDUALS
-            singular = "residual"
+        known: Collection[str] = RESIDUALS.get(key, BLOCKS)
+        singular = key if key in RESIDUALS else "block type"
         if name not in known:
             choices = ", ".join(known)
             raise UserError(
@@ -123,12 +125,14 @@ OWN_NETWORK = (*OWN_PARTS, "match")
 def _regime(
     suite: Suite, name: str, settings: AgentSpec, blocks: Mapping[str, str], location: str
 ) -> ResolvedRegime:
-    """A row of REGIMES with the suite's own network, or a regime that the suite defines."""
+    """A row of REGIMES, its network the suite's where it has none of its own, or a regime that the
+    suite defines."""
     if name in suite.define:
         return _defined(suite, name, blocks, f"{location}: define.{name}")
     row = REGIMES[name]
     modules, left_out = _modules(suite, row.of(settings.MODULES), f"{location}: regimes.{name}")
-    return ResolvedRegime(settings, blocks, modules, row.match, left_out)
+    own_blocks = {key: name for key, name in row.blocks.items() if key in blocks}
+    return ResolvedRegime(settings, {**blocks, **own_blocks}, modules, row.match, left_out)
 
 
 def _defined(suite: Suite, name: str, blocks: Mapping[str, str], location: str) -> ResolvedRegime:
@@ -218,6 +222,7 @@ def _module(suite: Suite, value: object, location: str) -> ModuleRegime:
     if triple.schedule != "never":
         numbers["interval"] = own.interval
         numbers["drop_fraction"] = own.drop_fraction
+        numbers["regrown"] = own.regrown
         if own.start is not None:
             numbers["start"] = own.start
         if own.end is not None:
@@ -275,23 +280,20 @@ def _check_schedule(location: str, triple: ModuleRegime, updates: int, multiple:
         )
 
 
-def _check_claims(resolved: ResolvedSuite) -> None:
-    """Claims are about regimes of the suite, and figures that its runs have."""
-    regimes = resolved.suite.regimes
-    location = f"{resolved.location}: claims"
-    comparable = (*regimes, *METHODS)
-    for claim in resolved.suite.claims:
-        check_names((claim.regime,), regimes, location, "regime of the suite")
-        check_names((claim.than,), comparable, location, "regime of the suite or reference method")
-        _check_figure(claim.figure, resolved.settings.MODULES, location)
+def _claims(suite: Suite, modules: tuple[str, ...], location: str) -> tuple[Claim, ...]:
+    """The tests of a suite: those of its claims in the registry, and its own.
 
+    UserError for a claim that is unknown or cannot be tested, and for an own test about what the
+    suite does not train."""
+    comparable = (*suite.regimes, *METHODS, ZERO)
+    try:
+        registered = suite_tests(suite.suite, suite.claims, comparable, modules)
+    except UserError as error:
+        raise UserError(f"{location}: {error}") from None
 
-def _check_figure(figure: str, modules: tuple[str, ...], location: str) -> None:
-    """A figure is one of the score's, or MODULE.DIAGNOSTIC of a module that is trained."""
-    module, dot, _ = figure.partition(".")
-    diagnostic = bool(dot) and module in modules
-    if figure not in ("score", "last", "spread") and not diagnostic:
-        raise UserError(
-            f"{location}: figure: unknown figure '{figure}', expected score, last, spread or"
-            " MODULE.DIAGNOSTIC."
-        )
+    check_tests(suite.tests, suite.regimes, comparable, modules, f"{location}: tests")
+    for test in suite.tests:
+        if test.than in METHODS and (test.paired or test.figure not in PUBLISHED):
+            known = f"of {test.than} only {' and '.join(PUBLISHED)} are published"
+            raise UserError(f"{location}: tests: {test.id}: {known}, without seeds to pair.")
+    return (*registered, *suite.tests)

@@ -23,6 +23,9 @@ class Sparsity:
     """Share of the run before the first change; None: as the rule's row of TRIPLES says."""
     end: float | None = None
     """Share of the run after which masks stay; None: as the rule's row says."""
+    regrown: Literal["keep", "zero"] = "keep"
+    """What becomes of a weight that is dropped and grows again at the same rewire: it keeps its
+    value and moments, as published, or becomes zero."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,6 @@ class Protocol(Evaluation):
     final_episodes: int = 50
     fresh_episodes: int = 200
     environments: int = 10
-
-
-RESIDUALS = ("pre", "post")
-"""Kinds of residual, pre: y = x + act(LN(W x + b)); post: y = act(LN(W x + b + x)).
-
-arXiv 2510.12096 reports pre as better; its formulas are unknown."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +84,18 @@ class Suite:
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
     """Of matrix products: float32 is the reference; tf32 needs CUDA. Everything else is float32."""
     blocks: dict[str, str] = field(default_factory=dict)
-    """Block type of each module and the kind of `residual`, where they differ from the agent's."""
+    """Block type of each module, and how residuals are built (agents/members/blocks.py: RESIDUALS),
+    where they differ from the agent's."""
     sparsity: Sparsity = field(default_factory=Sparsity)
     """Defaults of sparse modules."""
     scale: Scale = field(default_factory=Scale)
     """Size of the networks, as factors of the settings."""
     evaluation: Protocol = field(default_factory=Protocol)
     """Evaluation protocol."""
-    claims: tuple[Claim, ...] = ()
-    """What the suite tests, for a study."""
+    claims: tuple[str, ...] = ()
+    """Claims of the registry (`list claims`) that the suite judges."""
+    tests: tuple[Claim, ...] = ()
+    """Tests of claims that are in no registry."""
     settings: dict[str, object] = field(default_factory=dict)
     """The agent's settings that differ from its defaults."""
     define: dict[str, dict[str, object]] = field(default_factory=dict)

@@ -1,7 +1,7 @@
-"""`make tables`: writes what verifiers know of this version without loading it.
+"""`make tables`: writes what verifiers know of this version without loading it, and docs/claims.md.
 
 leaderboard/formats/catalogue.json lists tasks and algorithms; plans.json beside it lists the digest
-of every shipped suite's plan. A test holds both files equal to what is written here.
+of every shipped suite's plan. A test holds all files equal to what is written here.
 """
 
 from __future__ import annotations
@@ -13,20 +13,21 @@ from pathlib import Path
 
 import leaderboard.formats
 from agents.catalog import AGENTS, agent_spec
-from agents.members.blocks import BLOCKS
+from agents.members.blocks import BLOCKS, RESIDUALS
 from agents.sparsity.distribution import DISTRIBUTIONS
 from agents.sparsity.regime import TRIPLES
 from envs.tasks import TASKS
 from harness.files import write_atomic
+from harness.planning.claims_page import claims_page
 from harness.planning.making import make_plan
 from harness.planning.reader import load
-from harness.planning.suite import RESIDUALS
 from harness.suites import shipped
 from leaderboard.formats.catalogue import Algorithm, Catalogue, Task
 from leaderboard.formats.plan import suite_digest
 from leaderboard.formats.shipped import ShippedPlan, claims_digest
 
 FOLDER = Path(leaderboard.formats.__file__).parent
+PAGE = Path(__file__).parent.parent.parent / "docs" / "claims.md"
 
 
 def catalogue() -> Catalogue:
@@ -48,6 +49,7 @@ def catalogue() -> Catalogue:
         rules=tuple(TRIPLES),
         distributions=tuple(DISTRIBUTIONS),
         blocks=tuple(BLOCKS),
+        residual_blocks=tuple(name for name, row in BLOCKS.items() if row.residual != "none"),
         residuals=RESIDUALS,
     )
 
@@ -72,6 +74,7 @@ def tables() -> dict[Path, bytes]:
     return {
         FOLDER / "catalogue.json": _text(asdict(catalogue())),
         FOLDER / "plans.json": _text(digests),
+        PAGE: claims_page(PAGE.read_text()).encode(),
     }
 
 

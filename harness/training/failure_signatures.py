@@ -18,7 +18,7 @@ Evaluations = Sequence[Record]
 """Evaluation records of one run, in their order."""
 
 COLLAPSED = 0.5
-"""Share of its highest srank below which an encoder's rank has collapsed."""
+"""Share of its highest rank below which an encoder's rank has collapsed."""
 DORMANT = 0.2
 """Share of dormant units above which a critic has lost its plasticity (arXiv 2510.12096: more than
 20 percent at scale)."""
@@ -32,8 +32,9 @@ LEARNED = 2.0
 
 
 def encoder_rank_collapse(evaluations: Evaluations) -> float | None:
-    """srank of the encoder as a share of the highest so far, if below COLLAPSED."""
-    ranks = _figures(evaluations, "encoder", "srank")
+    """Rank of the encoder, on all rows of the probe, as a share of the highest so far, if below
+    COLLAPSED."""
+    ranks = _figures(evaluations, "encoder", "srank_4096")
     if not ranks or max(ranks) <= 0.0:
         return None
     share = ranks[-1] / max(ranks)
@@ -69,7 +70,7 @@ class Signature:
 
 SIGNATURES: dict[str, Signature] = {
     "encoder-rank-collapse": Signature(
-        encoder_rank_collapse, f"the encoder's srank fell below {COLLAPSED:.0%} of its highest"
+        encoder_rank_collapse, f"the encoder's rank fell below {COLLAPSED:.0%} of its highest"
     ),
     "critic-dormant": Signature(
         critic_dormant, f"more than {DORMANT:.0%} of the critic's units are dormant"

@@ -53,7 +53,10 @@ class Catalogue:
     """How sparsity is spread over the layers of a module."""
     blocks: tuple[str, ...]
     """Types of hidden layers."""
-    residuals: tuple[str, ...]
+    residual_blocks: tuple[str, ...]
+    """Those that have a residual; the others ignore how residuals are built."""
+    residuals: dict[str, tuple[str, ...]]
+    """Setting of residuals -> its values."""
 
 
 @functools.cache

@@ -31,6 +31,8 @@ class Triple:
     """Share of the updates after which masks stay."""
     parts: tuple[str, ...]
     """Sparse parts, by the first word of their layers' names; none: all."""
+    regrown: Literal["keep", "zero"]
+    """What becomes of a weight that is dropped and grows again at the same rewire."""
 
     def __post_init__(self) -> None:
         known = catalogue()

@@ -18,7 +18,7 @@ from leaderboard.formats.names import check_module, check_name
 from leaderboard.formats.network import Network, Regime, Size
 from leaderboard.formats.run import Run
 
-PLAN_SCHEMA: Literal["urn:mst-bench:plan:v3"] = "urn:mst-bench:plan:v3"
+PLAN_SCHEMA: Literal["urn:mst-bench:plan:v4"] = "urn:mst-bench:plan:v4"
 MOST = 10**12
 """Largest plausible number of steps or updates of a run."""
 MOST_RUNS = 20_000
@@ -95,7 +95,7 @@ class Own:
 class Plan:
     """plan.json."""
 
-    schema: Literal["urn:mst-bench:plan:v3"]
+    schema: Literal["urn:mst-bench:plan:v4"]
     seed_source: Literal["suite"]
     """Seeds follow from the suite alone; there is no log yet that gives out others."""
     precision: Literal["float32", "tf32", "bfloat16"]
@@ -107,6 +107,7 @@ class Plan:
     settings: dict[str, object]
     """The agent's own."""
     blocks: dict[str, str]
+    """Block type of each module, and how residuals are built."""
     own: dict[str, Own]
     """`task/regime` -> what its network has of its own."""
     regimes: dict[str, Regime]
@@ -151,7 +152,7 @@ class Plan:
         # Settings and blocks by name; what they may be is known to whoever trains.
         if set(self.settings) != set(algorithm.settings):
             raise ValueError(f"settings: are not those of agent {self.agent}")
-        if set(self.blocks) != {*algorithm.blocks, "residual"}:
+        if set(self.blocks) != {*algorithm.blocks, *catalogue().residuals}:
             raise ValueError(f"blocks: are not those of agent {self.agent}")
         self._check_blocks("blocks", self.blocks)
         for group, own in self.own.items():
@@ -160,9 +161,9 @@ class Plan:
             self._check_blocks(f"own.{group}", own.blocks)
 
     def _check_blocks(self, location: str, blocks: dict[str, str]) -> None:
+        values = {**dict.fromkeys(self.modules, catalogue().blocks), **catalogue().residuals}
         for key, name in blocks.items():
-            known = catalogue().residuals if key == "residual" else catalogue().blocks
-            if key not in (*self.modules, "residual") or name not in known:
+            if name not in values.get(key, ()):
                 raise ValueError(f"{location}: {key} {name!r} is no block of this algorithm")
 
     def _check_tasks(self) -> None:

@@ -10,7 +10,7 @@ from leaderboard.formats.records import EvaluationRecord, LearningCurve
 from leaderboard.statistics.stats import Mean, mean_interval
 
 DIAGNOSTICS = {
-    "srank": ("srank of the features", 1.0),
+    "srank_4096": ("rank of the features", 1.0),
     "dormant_ratio": ("share of dormant units", 0.25),
     "parameter_norm": ("norm of the parameters", 1.0),
     "gradient_conflicts": ("share of opposed gradients", 0.5),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tabulate import tabulate
 
+from leaderboard.formats.catalogue import return_range
 from leaderboard.pages.table import Column, groups_of, rows_of
 from leaderboard.statistics.scores import Scored, claims, counting, finished
 from leaderboard.statistics.stats import (
@@ -17,6 +18,10 @@ from leaderboard.statistics.stats import (
     improvement,
     mean_interval,
 )
+
+SCALE = 0.2
+"""Share of a task's range up to which a pair's difference is evidence in full. Taken from the
+scores themselves, as twice their spread, it would make e values that are none."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,8 @@ class GroupDifference:
     pairs: int
     """Seeds that both sides have."""
     evidence: float | None
-    """e value of the pairs in the order of their seeds, at twice the spread of `a`. A value of 20
-    decides at 5 percent, whenever one stops adding seeds. None without pairs, and where `a` has no
-    spread."""
+    """e value of the pairs in the order of their seeds, on a scale that the task alone decides. A
+    value of 20 decides at 5 percent, whenever one stops adding seeds. None without pairs."""
     beside: tuple[Beside, Beside]
 
 
@@ -95,7 +99,7 @@ def differences(ours: Sequence[Scored], theirs: Sequence[Scored]) -> list[GroupD
                 improvement=improvement([b], [a]),
                 seeds=(len(a), len(b)),
                 pairs=len(pairs),
-                evidence=_evidence(pairs, mean_interval(a).deviation),
+                evidence=_evidence(pairs, group[0]),
                 beside=(Beside.of(side_a[group]), Beside.of(side_b[group])),
             )
         )
@@ -113,9 +117,10 @@ def _pairs(a: Iterable[Scored], b: Iterable[Scored]) -> list[float]:
     return [scores_b[seed] - scores_a[seed] for seed in sorted(scores_a) if seed in scores_b]
 
 
-def _evidence(pairs: list[float], spread: float) -> float | None:
+def _evidence(pairs: list[float], task: str) -> float | None:
     """The e value of all pairs; None where there is nothing to bet on."""
-    return e_values(pairs, 2.0 * spread)[-1] if pairs and spread > 0.0 else None
+    low, high = return_range(task)
+    return e_values(pairs, SCALE * (high - low))[-1] if pairs else None
 
 
 def difference_table(rows: Sequence[GroupDifference]) -> str:

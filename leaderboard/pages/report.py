@@ -11,8 +11,9 @@ from functools import cached_property
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from leaderboard.formats.manifest import Origin
+from leaderboard.formats.names import OWN
 from leaderboard.formats.plan import Plan
-from leaderboard.formats.records import EvaluationRecord, learning_curves
+from leaderboard.formats.records import learning_curves
 from leaderboard.formats.reeval import Level, Reevaluation
 from leaderboard.formats.run import StatedRun
 from leaderboard.formats.signed import Signed
@@ -20,8 +21,10 @@ from leaderboard.formats.statement import Signer
 from leaderboard.formats.suite import SuiteReference
 from leaderboard.pages import charts
 from leaderboard.pages.drawings import TaskDrawings, TaskSection, profiles
+from leaderboard.pages.networks import network_headers, networks
 from leaderboard.pages.table import comparison_columns, rows_of
 from leaderboard.statistics import claims, contrasts, references
+from leaderboard.statistics.figures import figures
 from leaderboard.statistics.scores import Scored, counting, finished, scored
 from leaderboard.statistics.stats import FEW, iqm_interval, pooled_iqm, suite_mean
 from leaderboard.verification.checks import Verdict
@@ -121,7 +124,8 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
     tasks = list(dict.fromkeys(run.task for run in runs))
     regimes = list(dict.fromkeys(run.regime for run in runs))
     budget = report.plan.budget.environment_steps
-    sections, last = _sections(report, tasks, regimes, read)
+    sections, figures_of = _sections(report, tasks, regimes, read)
+    tested = claims.findings(report.suite.claims, runs, figures_of, budget)
 
     # Published figures are for one budget only.
     published = published_rows(tasks) if budget == references.ENVIRONMENT_STEPS else []
@@ -136,10 +140,14 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
         lost=any(run.lost for run in runs),
         missing=any(run.missing for run in runs),
         few=_few(runs),
+        network_headers=network_headers(report.plan),
+        networks=networks(report.plan),
         suite_means=_suite_means(runs, regimes, tasks),
         contrasts=contrasts.contrasts(runs),
         profile=profiles({regime: _scores(runs, regime) for regime in regimes}, regimes),
-        claims=claims.findings(report.suite.claims, runs, last, budget),
+        claims=tested,
+        own_suite=report.suite.name.startswith(OWN),
+        claims_failed=any(finding.finished for finding in tested),
         published=published,
         tasks=tasks,
         signatures=[
@@ -157,19 +165,25 @@ def _sections(
     tasks: list[str],
     regimes: list[str],
     read: Callable[[str], bytes | None],
-) -> tuple[list[TaskSection], dict[str, EvaluationRecord]]:
-    """The drawings of each task, and the last evaluation of each run, which claims need."""
+) -> tuple[list[TaskSection], dict[str, dict[str, float]]]:
+    """The drawings of each task, and the figures of each run that claims are about."""
+    budget = report.plan.budget.environment_steps
+    names = {claim.figure for claim in report.suite.claims}
+    by_name = {run.name: run for run in report.scored}
+    figures_of = {run.name: figures(names, run, (), budget) for run in report.scored}
+
+    # Records are read once, task by task.
     sections = list[TaskSection]()
-    last: dict[str, EvaluationRecord] = {}
     for number, task in enumerate(tasks):
-        # Records are read once, task by task.
-        recorded = [run for run in report.recorded if run.task == task]
-        curves = learning_curves(recorded, read)
-        seeds = [run for run in report.scored if run.task == task]
+        task_runs = [run for run in report.recorded if run.task == task]
+        curves = learning_curves(task_runs, read)
         drawings = TaskDrawings(number, regimes, report.plan.modules)
+        seeds = [run for run in report.scored if run.task == task]
         sections.append(drawings.section(task, seeds, curves))
-        last |= {curve.run.name: curve.evaluations[-1] for curve in curves if curve.evaluations}
-    return sections, last
+        for curve in curves:
+            run = by_name[curve.run.name]
+            figures_of[run.name] = figures(names, run, curve.evaluations, budget)
+    return sections, figures_of
 
 
 def _environment() -> Environment:

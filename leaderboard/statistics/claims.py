@@ -1,185 +1,262 @@
 """What a study says of the claims it tests: supported, refuted or undecided, with the statistic.
 
-The claims of a suite are one family: p values are adjusted by Holm, and nothing is called decided
-above 0.05. A claim about an order needs a difference on its side; a difference on the other side
-refutes it. That a figure agrees with a published one is supported where the interval of the
-difference holds zero and is no wider than a fifth of the published mean on either side.
+Every claim was declared before any run: its figure, rule and margin, and whether runs of equal
+seeds are pairs. The claims of a family are adjusted together by Holm, each family by itself, and
+nothing is called decided at an adjusted p value of 0.05 or more.
 
-A failed run counts as its task's floor. Nothing is decided of a regime that lacks a run.
+A failed run counts as its task's floor; the same without such runs stands beside it, and decides
+nothing. Nothing is decided of a regime that lacks a run, or the figure of a run: whoever left it
+out may have seen it, and what cannot be measured is rarely like what can.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from scipy.special import stdtrit
 
-from leaderboard.formats.records import EvaluationRecord
-from leaderboard.formats.suite import Claim
-from leaderboard.statistics.references import ENVIRONMENT_STEPS, METHODS
+from leaderboard.formats.suite import LOSSES, ZERO, Claim
+from leaderboard.statistics import measures, rules
+from leaderboard.statistics.measures import Cells, Comparison, Measure
+from leaderboard.statistics.references import ENVIRONMENT_STEPS, METHODS, PUBLISHED, Method
+from leaderboard.statistics.rules import UNTESTED, Outcome, Verdict
 from leaderboard.statistics.scores import Scored
-from leaderboard.statistics.stats import (
-    NOTHING,
-    Difference,
-    difference,
-    holm,
-    mean_interval,
-    spread_ratio,
-    with_error,
-)
+from leaderboard.statistics.stats import Mean, holm
 
-LEVEL = 0.05
-NARROW = 0.2
-"""Half width of an interval, as a share of the published mean, up to which zero inside it counts as
-agreement."""
+RunFigures = Mapping[str, Mapping[str, float]]
+"""Name of a run -> figure -> value (figures.py)."""
+Seeds = dict[int, float]
+"""Seed -> figure."""
 
-Figures = Mapping[tuple[str, str], Sequence[float]]
-"""(task, regime) -> one figure of each seed."""
-Evaluations = Mapping[str, EvaluationRecord]
-"""Name of a run -> its last evaluation, if it has one."""
+MEASURES: dict[tuple[str, bool], Measure] = {
+    ("share", False): measures.shares,
+    ("share", True): measures.paired_shares,
+    ("own", False): measures.differences,
+    ("own", True): measures.paired_differences,
+}
+"""Unit of a margin and whether runs are paired -> how means are compared."""
+FEWEST = {"spread": 3}
+"""Figure -> fewest seeds that it can be estimated from; two of any other."""
+
+LEVEL_ZERO = Mean(2, 0.0, 0.0, 0.0)
+"""What `zero` stands for: the mean of seeds that are all zero, of any number of them."""
 
 
 @dataclass(frozen=True)
 class Finding:
     """A claim and what came of it."""
 
-    claim: str
+    claim: Claim
     compared: str
     """What was compared, in words."""
     statistic: str
-    verdict: str
-    """supported, refuted or undecided"""
+    finished: str
+    """The statistic without failed runs; empty where there are none."""
+    verdict: Verdict
 
 
 def findings(
-    claims: Sequence[Claim], runs: Sequence[Scored], last: Evaluations, budget: int
+    claims: Sequence[Claim], runs: Sequence[Scored], figures: RunFigures, budget: int
 ) -> list[Finding]:
-    """The claims of a plan, tested on its planned runs and their last evaluations; `budget`:
-    environment steps of a run."""
+    """The claims of a plan, tested on its planned runs and their figures; `budget`: environment
+    steps of a run."""
     tasks = list(dict.fromkeys(run.task for run in runs))
-    figures = {claim.figure: _figures(claim.figure, runs, last) for claim in claims}
-    lacking = [_lacking(claim, runs) for claim in claims]
-    tests = [
-        NOTHING if lacks else _test(claim, figures[claim.figure], tasks, budget)
+    lacking = [_lacking(claim, runs, figures) for claim in claims]
+    outcomes = [
+        UNTESTED if lacks else outcome(claim, cells(claim, runs, figures, tasks, budget))
         for claim, lacks in zip(claims, lacking, strict=True)
     ]
-    adjusted = holm([test.p for test in tests])
+    adjusted = adjust(claims, outcomes)
 
+    # Beside each: the same without the runs that failed.
+    remaining = [run for run in runs if not run.lost]
     tested = []
-    for claim, lacks, test, p in zip(claims, lacking, tests, adjusted, strict=True):
-        compared = f"{claim.figure} of {claim.regime} {claim.relation} {claim.than}"
-        verdict = _verdict(claim, test, p, _published_mean(claim, tasks))
-        statistic = f"runs of {lacks} are missing" if lacks else _statistic(claim, test, p)
-        tested.append(Finding(claim.claim, compared, statistic, verdict))
+    for claim, lacks, result, p in zip(claims, lacking, outcomes, adjusted, strict=True):
+        statistic = lacks or in_words(claim, result, p, tasks)
+        finished = ""
+        if claim.figure != "failures" and not lacks and _failed(claim, runs):
+            without = outcome(claim, cells(claim, remaining, figures, tasks, budget))
+            finished = in_words(claim, without, math.nan, tasks)
+        verdict = result.verdict(p)
+        tested.append(Finding(claim, compared(claim), statistic, finished, verdict))
     return tested
 
 
-def _lacking(claim: Claim, runs: Sequence[Scored]) -> str:
-    """The regimes of a claim that lack a run, in words; empty: none does."""
+def adjust(claims: Sequence[Claim], outcomes: Sequence[Outcome]) -> list[float]:
+    """Holm's p values, each family by itself. A claim that cannot be tested counts as a member."""
+    adjusted = [math.nan] * len(claims)
+    for family in dict.fromkeys(claim.family for claim in claims):
+        members = [index for index, claim in enumerate(claims) if claim.family == family]
+        values = holm([outcomes[index].p for index in members])
+        for index, value in zip(members, values, strict=True):
+            adjusted[index] = value
+    return adjusted
+
+
+def _lacking(claim: Claim, runs: Sequence[Scored], figures: RunFigures) -> str:
+    """What is missing to decide a claim, in words; empty: nothing."""
+    sides = (claim.regime, claim.than)
     incomplete = {run.regime for run in runs if run.missing}
-    return " and ".join(name for name in (claim.regime, claim.than) if name in incomplete)
+    lacking = [name for name in sides if name in incomplete]
+    if lacking:
+        return f"runs of {' and '.join(lacking)} are missing"
+
+    # Of runs that count: those that are still to come have no figure yet.
+    counted = [run for run in runs if run.regime in sides and run.counted is not None]
+    without = Counter(
+        run.regime for run in counted if claim.figure not in figures.get(run.name, {})
+    )
+    several = " and ".join(f"{count} of {name}" for name, count in without.items())
+    return f"runs without {claim.figure}: {several}" if without else ""
 
 
-def _figures(
-    name: str, runs: Sequence[Scored], last: Evaluations
-) -> dict[tuple[str, str], list[float]]:
-    """One figure of each run that has it; lost returns count as the floor."""
-    figures: dict[tuple[str, str], list[float]] = {}
-    for run in runs:
-        evaluation = last.get(run.name)
-        if name in ("score", "spread") or (name == "last" and run.lost):
-            value = run.counted
-        else:
-            value = _last_figure(name, evaluation) if evaluation else None
-        if value is not None:
-            figures.setdefault((run.task, run.regime), []).append(value)
-    return figures
+def _failed(claim: Claim, runs: Sequence[Scored]) -> bool:
+    """Whether a run failed of the regimes of a claim."""
+    return any(run.lost and run.regime in (claim.regime, claim.than) for run in runs)
 
 
-def _last_figure(name: str, evaluation: EvaluationRecord) -> float | None:
-    """`last`, the mean return, or MODULE.DIAGNOSTIC; None where the evaluation has none."""
-    if name == "last":
-        return evaluation.mean_return
-    module, _, figure = name.partition(".")
-    return evaluation.diagnostics.get(module, {}).get(figure)
+# -- figures of both sides --
 
 
-def _test(claim: Claim, figures: Figures, tasks: list[str], budget: int) -> Difference:
-    """The difference that the claim is about, over all tasks."""
-    ours = [figures.get((task, claim.regime), []) for task in tasks]
-    if claim.than in METHODS:
-        return _against_published(claim.than, ours, tasks, budget)
-    theirs = [figures.get((task, claim.than), []) for task in tasks]
-    if not all(len(cell) > 1 for cell in (*ours, *theirs)):
-        return NOTHING
+def cells(
+    claim: Claim, runs: Sequence[Scored], figures: RunFigures, tasks: Sequence[str], budget: int
+) -> tuple[Cells, Cells] | None:
+    """Both sides of a claim, task by task; None where they cannot be compared."""
+    ours = [_seeds(claim.figure, claim.regime, task, runs, figures) for task in tasks]
+    fewest = FEWEST.get(claim.figure, 2)
+    if claim.than in METHODS or claim.than == ZERO:
+        theirs = _known_before(claim, tasks, budget)
+        enough = all(len(seeds) >= fewest for seeds in ours)
+        return ([list(seeds.values()) for seeds in ours], theirs) if theirs and enough else None
 
-    # Spreads are of scores about their task's mean, so that tasks can be pooled.
-    if claim.figure == "spread":
-        return spread_ratio(_centred(ours), _centred(theirs))
-    return difference(ours, theirs)
-
-
-def _centred(cells: Sequence[Sequence[float]]) -> list[float]:
-    """Deviations of all values from the mean of their cell."""
-    deviations = []
-    for cell in cells:
-        mean = mean_interval(cell).mean
-        deviations += [value - mean for value in cell]
-    return deviations
+    others = [_seeds(claim.figure, claim.than, task, runs, figures) for task in tasks]
+    if claim.paired:
+        ours, others = _pairs(ours, others)
+    if not tasks or not all(len(seeds) >= fewest for seeds in (*ours, *others)):
+        return None
+    return [list(seeds.values()) for seeds in ours], [list(seeds.values()) for seeds in others]
 
 
-def _against_published(
-    method: str, ours: Sequence[Sequence[float]], tasks: list[str], budget: int
-) -> Difference:
-    """Mean over tasks less the published one; both means have errors."""
-    published = METHODS[method]
-    same_budget = budget == ENVIRONMENT_STEPS
-    same_tasks = all(task in published.returns for task in tasks)
-    if not same_budget or not same_tasks or not all(len(cell) > 1 for cell in ours):
-        return NOTHING
+def _known_before(claim: Claim, tasks: Sequence[str], budget: int) -> list[Mean] | None:
+    """What a claim is compared with that no run of the suite measures."""
+    # A level has no error: Welch's t of both sides is Student's t of one sample.
+    if claim.than == ZERO:
+        return [LEVEL_ZERO] * len(tasks)
+    return published(METHODS[claim.than], claim, tasks, budget)
 
-    cells = [mean_interval(cell) for cell in ours]
-    theirs = [published.returns[task] for task in tasks]
-    gaps = [cell.mean - mean for cell, (mean, _) in zip(cells, theirs, strict=True)]
+
+def _seeds(
+    figure: str, regime: str, task: str, runs: Sequence[Scored], figures: RunFigures
+) -> Seeds:
+    """A figure of every seed of a task and regime that has it."""
+    group = [run for run in runs if (run.task, run.regime) == (task, regime)]
+    known = [(run.seed, figures.get(run.name, {}).get(figure)) for run in group]
+    return {seed: value for seed, value in known if value is not None}
+
+
+def _pairs(ours: list[Seeds], theirs: list[Seeds]) -> tuple[list[Seeds], list[Seeds]]:
+    """The seeds that both sides have, in one order."""
+    both = [sorted(set(a) & set(b)) for a, b in zip(ours, theirs, strict=True)]
+    left = [{seed: a[seed] for seed in seeds} for a, seeds in zip(ours, both, strict=True)]
+    right = [{seed: b[seed] for seed in seeds} for b, seeds in zip(theirs, both, strict=True)]
+    return left, right
+
+
+def published(method: Method, claim: Claim, tasks: Sequence[str], budget: int) -> list[Mean] | None:
+    """A method's published mean and standard deviation on each task; None where it has none that
+    the claim can be compared with."""
+    comparable = budget == ENVIRONMENT_STEPS and claim.figure in PUBLISHED
+    if not comparable or not all(task in method.returns for task in tasks):
+        return None
 
     # A 95 percent half width is t(0.975, n - 1) standard errors.
-    errors_wide = float(stdtrit(published.seeds - 1, 0.975))
-    terms = [(cell.deviation**2 / cell.n, cell.n) for cell in cells]
-    terms += [((half / errors_wide) ** 2, published.seeds) for _, half in theirs]
-
-    # Welch and Satterthwaite's degrees of freedom.
-    variance = math.fsum(term for term, _ in terms)
-    freedom = variance**2 / math.fsum(term**2 / (n - 1) for term, n in terms)
-    return with_error(math.fsum(gaps) / len(tasks), math.sqrt(variance) / len(tasks), freedom)
+    widths = float(stdtrit(method.seeds - 1, 0.975))
+    rows = [method.returns[task] for task in tasks]
+    root = math.sqrt(method.seeds)
+    return [Mean(method.seeds, mean, half / widths * root, half) for mean, half in rows]
 
 
-def _published_mean(claim: Claim, tasks: list[str]) -> float:
-    """Mean of a method's published returns on these tasks; 0 for a regime, with which nothing is
-    said to agree."""
-    returns = METHODS[claim.than].returns if claim.than in METHODS else {}
-    return math.fsum(returns.get(task, (0.0, 0.0))[0] for task in tasks) / len(tasks)
+# -- rules --
 
 
-def _statistic(claim: Claim, test: Difference, p: float) -> str:
-    """The test in words."""
-    if math.isnan(test.p):
-        published = ", or another budget than the published one" if claim.than in METHODS else ""
-        return f"not enough runs{published}"
+def outcome(claim: Claim, sides: tuple[Cells, Cells] | None) -> Outcome:
+    """What the claim's rule finds on both sides' figures."""
+    if sides is None or (claim.paired and claim.than in METHODS):
+        return UNTESTED
+    measure, lowest, highest = measured(claim)
+    if claim.rule == "equivalent":
+        return rules.equivalent(measure, *sides, lowest, highest)
+
+    upward, margin = direction(claim)
+    if claim.over == "each":
+        rule = rules.each_above if upward else rules.each_below
+    else:
+        rule = rules.above if upward else rules.below
+    return rule(measure, *sides, margin)
+
+
+def direction(claim: Claim) -> tuple[bool, float]:
+    """Whether a claim of one side is that the figure is above something, and the signed margin."""
+    _, lowest, highest = measured(claim)
+    if claim.rule == "above":
+        return True, highest
+    if claim.rule == "below":
+        return False, lowest
+
+    # No worse: not as far below, or where less is better, not as far above.
+    return (False, highest) if claim.figure in LOSSES else (True, lowest)
+
+
+def measured(claim: Claim) -> tuple[Measure, float, float]:
+    """How a claim's figure is compared, and its margin below and above."""
+    if claim.figure == "spread":
+        return measures.spreads, 1.0 / claim.margin, claim.margin
+    if claim.figure == "failures":
+        return measures.rates, -claim.margin, claim.margin
+    return MEASURES[claim.unit, claim.paired], -claim.margin, claim.margin
+
+
+# -- words --
+
+
+def compared(claim: Claim) -> str:
+    """What was compared, in words."""
+    words = {
+        "above": "above {than} by more than {margin}",
+        "below": "below {than} by more than {margin}",
+        "no-worse": "no worse than {than} by {margin}",
+        "equivalent": "within {margin} of {than}",
+    }
+    relation = words[claim.rule].format(than=claim.than, margin=margin_in_words(claim))
+    each = ", on each task" if claim.over == "each" else ""
+    pairs = ", pairs of seeds" if claim.paired else ""
+    return f"{claim.figure} of {claim.regime} {relation}{each}{pairs}"
+
+
+def margin_in_words(claim: Claim) -> str:
+    """A margin with its unit."""
+    if claim.figure == "spread":
+        return f"a factor of {claim.margin:g}"
+    if claim.figure == "failures" or claim.unit == "share":
+        return f"{100.0 * claim.margin:.3g} %"
+    return f"{claim.margin:.3g}"
+
+
+def in_words(claim: Claim, result: Outcome, p: float, tasks: Sequence[str]) -> str:
+    """The test in words; `p`: adjusted, NaN where it decides nothing."""
+    if math.isnan(result.p):
+        method = ", or nothing published that it can be compared with"
+        return f"not enough runs{method if claim.than in METHODS else ''}"
+    where = "" if result.task is None else f"{tasks[result.task]}: "
+    decided = "" if math.isnan(p) else f", Holm p {p:.2g}"
+    return f"{where}{_test_in_words(claim, result.comparison)}{decided}"
+
+
+def _test_in_words(claim: Claim, test: Comparison) -> str:
     measure = "ratio" if claim.figure == "spread" else "difference"
-    return f"{measure} {test.value:.3g} ({test.low:.3g} to {test.high:.3g}), Holm p {p:.2g}"
-
-
-def _verdict(claim: Claim, test: Difference, p: float, published_mean: float) -> str:
-    if math.isnan(test.p):
-        return "undecided"
-    if claim.relation == "agrees":
-        narrow = test.high - test.low <= 2.0 * NARROW * published_mean
-        if p < LEVEL:
-            return "refuted"
-        return "supported" if narrow else "undecided"
-    if not p < LEVEL:
-        return "undecided"
-    even = 1.0 if claim.figure == "spread" else 0.0
-    return "supported" if (test.value > even) == (claim.relation == "above") else "refuted"
+    level = "90 % " if claim.rule == "equivalent" else ""
+    interval = f"({level}{test.low:.3g} to {test.high:.3g})"
+    return f"{measure} {test.value:.3g} {interval}, limit {test.limit:.3g}"

@@ -37,6 +37,8 @@ class Contrast:
     family: str
     than: str
     difference: Difference
+    finished: Difference | None
+    """The same without failed runs; None where none failed of either regime."""
     adjusted: float
     """Holm's p within the family."""
     improvement: float
@@ -56,6 +58,8 @@ def contrasts(runs: Sequence[Scored]) -> list[Contrast]:
     """
     tasks = list(dict.fromkeys(run.task for run in runs))
     scores = {run.identity: run.counted for run in runs if run.counted is not None}
+    failed = {run.regime for run in runs if run.lost}
+    finished = {run.identity: run.score for run in runs if run.score is not None}
     incomplete = {run.regime for run in runs if run.missing}
     if OURS in incomplete or not _enough(scores, tasks, OURS):
         return []
@@ -73,7 +77,8 @@ def contrasts(runs: Sequence[Scored]) -> list[Contrast]:
         adjusted = holm([test.p for test in tests])
         for name, test, p in zip(present, tests, adjusted, strict=True):
             if name not in incomplete:
-                declared.append(_contrast(family, name, test, p, scores, tasks))
+                without = _without(finished, tasks, name) if failed & {OURS, name} else None
+                declared.append(_contrast(family, name, test, without, p, scores, tasks))
     return declared
 
 
@@ -91,8 +96,21 @@ def _cells(scores: Scores, tasks: list[str], regime: str) -> list[list[float]]:
     return list(cells.values())
 
 
+def _without(finished: Scores, tasks: list[str], than: str) -> Difference:
+    """The difference of finished runs; NOTHING where a task has less than two of a regime."""
+    if not _enough(finished, tasks, OURS) or not _enough(finished, tasks, than):
+        return NOTHING
+    return difference(_cells(finished, tasks, OURS), _cells(finished, tasks, than))
+
+
 def _contrast(
-    family: str, than: str, test: Difference, adjusted: float, scores: Scores, tasks: list[str]
+    family: str,
+    than: str,
+    test: Difference,
+    finished: Difference | None,
+    adjusted: float,
+    scores: Scores,
+    tasks: list[str],
 ) -> Contrast:
     ours = _cells(scores, tasks, OURS)
     theirs = _cells(scores, tasks, than)
@@ -105,6 +123,7 @@ def _contrast(
         family=family,
         than=than,
         difference=test,
+        finished=finished,
         adjusted=adjusted,
         improvement=improvement(ours, theirs),
         improvement_interval=improvement_interval(ours, theirs),

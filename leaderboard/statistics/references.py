@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 ENVIRONMENT_STEPS = 1_000_000
 """Environment steps behind every figure here."""
+PUBLISHED = ("score", "last")
+"""Figures of claims that they can be compared with."""
 
 
 @dataclass(frozen=True)

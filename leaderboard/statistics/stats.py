@@ -13,12 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import (  # without the seconds that scipy.stats takes to import
-    fdtr,
-    fdtri,
-    stdtr,
-    stdtrit,
-)
+from scipy.special import stdtr, stdtrit  # without the seconds that scipy.stats takes to import
 
 Cells = Sequence[Sequence[float]]
 """For each task the scores of its seeds."""
@@ -82,7 +77,7 @@ def suite_mean(cells: Cells, confidence: float = 0.95) -> Mean:
     seeds = sum(cell.n for cell in means)
 
     # The interval needs two seeds in every cell.
-    error, freedom = _standard_error(means)
+    error, freedom = standard_error(means)
     if math.isnan(error):
         return Mean(seeds, mean, math.nan, math.nan)
     half = float(stdtrit(freedom, 0.5 + confidence / 2.0)) * error
@@ -96,7 +91,7 @@ def difference(ours: Cells, theirs: Cells, confidence: float = 0.95) -> Differen
     mean_a = math.fsum(cell.mean for cell in a) / len(a)
     mean_b = math.fsum(cell.mean for cell in b) / len(b)
 
-    error, freedom = _standard_error(a, b)
+    error, freedom = standard_error(a, b)
     return with_error(mean_a - mean_b, error, freedom, confidence)
 
 
@@ -112,8 +107,8 @@ def with_error(value: float, error: float, freedom: float, confidence: float = 0
     return Difference(value, value - half, value + half, p)
 
 
-def _standard_error(*groups: Sequence[Mean]) -> tuple[float, float]:
-    """Standard error and degrees of freedom of a sum of groups' means.
+def standard_error(*groups: Sequence[Mean]) -> tuple[float, float]:
+    """Standard error and degrees of freedom of a sum of groups' means; NaN with a single seed.
 
     A group's mean is the mean of its cells' means.
     """
@@ -125,30 +120,8 @@ def _standard_error(*groups: Sequence[Mean]) -> tuple[float, float]:
         return variance, 1.0
 
     # Welch and Satterthwaite's degrees of freedom.
-    freedom = variance**2 / math.fsum(term**2 / (n - 1) for term, n in terms)
+    freedom = 1.0 / math.fsum((term / variance) ** 2 / (n - 1) for term, n in terms)
     return math.sqrt(variance), freedom
-
-
-def spread_ratio(
-    ours: Sequence[float], theirs: Sequence[float], confidence: float = 0.95
-) -> Difference:
-    """Ratio of the standard deviations of two cells by the F distribution; p is that of ratio 1.
-
-    It assumes that scores are normal.
-    """
-    a = mean_interval(ours)
-    b = mean_interval(theirs)
-    if any(math.isnan(cell.deviation) or cell.deviation == 0.0 for cell in (a, b)):
-        return NOTHING
-
-    # The interval of the ratio of variances, and its p from both tails.
-    ratio = (a.deviation / b.deviation) ** 2
-    tail = 0.5 - confidence / 2.0
-    low = ratio / float(fdtri(a.n - 1, b.n - 1, 1.0 - tail))
-    high = ratio / float(fdtri(a.n - 1, b.n - 1, tail))
-    below = float(fdtr(a.n - 1, b.n - 1, ratio))
-    p = 2.0 * min(below, 1.0 - below)
-    return Difference(math.sqrt(ratio), math.sqrt(low), math.sqrt(high), p)
 
 
 # -- several tests at once --

@@ -152,8 +152,8 @@ def _check_measured(entry: Entry, reeval: Reevaluation) -> None:
 
 
 def _check_retrained(entry: Entry, reeval: Reevaluation) -> None:
-    """Runs that were trained again are finished runs of the entry, each once."""
-    finished = {run.name for run in entry.predicate.runs if run.finished}
+    """Runs that were trained again are runs of the entry that ended, each once."""
+    ended = {run.name for run in entry.predicate.runs if not run.missing}
     names = [run.run for run in reeval.retrained]
-    if len(set(names)) != len(names) or not set(names) <= finished:
-        raise Defect(f"{entry.reeval}: trained runs again that are no finished runs of this entry")
+    if len(set(names)) != len(names) or not set(names) <= ended:
+        raise Defect(f"{entry.reeval}: trained runs again that this entry does not have")

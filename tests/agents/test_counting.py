@@ -57,8 +57,8 @@ def test_sizes_of_the_papers():
 
     # Facts of the published code.
     assert millions("dmc-hard") == [3.99, 3.89]
-    assert millions("dmc-hard-5x") == [95.96, 95.49]
-    assert millions("dmc-hard-362m")[0] == pytest.approx(362, rel=0.01)
+    assert millions("scale-5x") == [95.96, 95.49]
+    assert millions("scale-362m")[0] == pytest.approx(362, rel=0.01)
     assert MRQSpec().scaled(5, 5).depth == 10
 
 

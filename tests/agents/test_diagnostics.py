@@ -13,8 +13,10 @@ from agents.diagnostics.figures import (
     singular_values,
     srank,
     stable_rank,
+    zero_share,
 )
 from agents.diagnostics.interference import sample_cosines
+from agents.diagnostics.names import FIGURES, OF_SAMPLES
 from agents.mrq import losses
 from harness.training.failure_signatures import new_signatures
 from helpers.toy import OBSERVATION, Loop, assert_same
@@ -35,6 +37,13 @@ def test_srank_of_features_that_are_not_finite_is_zero_and_spares_the_neighbours
     assert srank(singular_values(features)).tolist() == [0, 4]
 
 
+def test_a_network_that_diverged_is_not_called_awake():
+    layer = torch.ones(1, 16, 4)
+    layer[0, 3, 1] = math.inf
+    assert dormant_ratio([layer], 0.1).isnan()
+    assert zero_share([layer]).isnan()
+
+
 def test_dormant_units_are_those_far_below_their_layers_mean():
     layer = torch.ones(1, 16, 10)
     layer[..., :3] = 0.0  # dead
@@ -48,6 +57,22 @@ def test_signs_do_not_hide_activity():
     layer = torch.ones(1, 16, 4)
     layer[:, ::2] *= -1.0
     assert float(dormant_ratio([layer], 0.1)) == 0.0
+
+
+def test_the_share_of_zeros_counts_every_unit_on_every_row():
+    wide = torch.ones(1, 8, 3)
+    wide[:, :4, 0] = 0.0  # half of the rows of one of four units
+    narrow = torch.zeros(1, 8, 1)
+    assert float(zero_share([wide])) == pytest.approx(4 / 24)
+    assert float(zero_share([wide, narrow])) == pytest.approx((4 + 8) / 32)
+    assert float(zero_share([torch.full((1, 8, 3), -1e-30)])) == 0.0, "small is not zero"
+
+
+def test_features_of_relu_are_sparse_and_those_of_elu_are_not():
+    agent = Loop([0], ["dense"], blocks={"actor": "T3"}).run(90).agent
+    (figures,) = diagnose(agent.modules(), agent.probe())
+    assert 0.25 < figures["actor"]["zero_activations"] < 0.75
+    assert figures["encoder"]["zero_activations"] == figures["critic"]["zero_activations"] == 0.0
 
 
 def test_ranks_of_values_by_hand():
@@ -129,33 +154,15 @@ def test_cosines_are_those_of_whole_gradients_of_single_samples(
     torch.testing.assert_close(cosines, expected, rtol=1e-7, atol=1e-7)
 
 
-FIGURES = {
-    "srank",
-    "srank_2048",
-    "stable_rank",
-    "effective_rank",
-    "feature_norm",
-    "gradient_norm",
-    "parameter_norm",
-    "dormant_ratio",
-    "dormant_ratio_02",
-    "dormant_ratio_after",
-    "dormant_ratio_after_02",
-    "density",
-    "mask_churn",
-}
-"""Of every module."""
-OF_LOSSES_BY_SAMPLE = {"gradient_cosine", "gradient_cosine_size", "gradient_conflicts"}
-"""Of critic and actor."""
-
-
 def test_figures_are_there_for_every_module_and_probing_changes_nothing():
     loop, twin = (Loop([0, 1], ["dense", "dst"]).run(90) for _ in range(2))
     probes = loop.agent.probe()
     for member, figures in enumerate(diagnose(loop.agent.modules(), probes)):
-        assert set(figures["encoder"]) == FIGURES
-        assert set(figures["critic"]) == set(figures["actor"]) == FIGURES | OF_LOSSES_BY_SAMPLE
+        assert set(figures["encoder"]) == set(FIGURES)
+        assert set(figures["critic"]) == set(figures["actor"]) == {*FIGURES, *OF_SAMPLES}
         for of_module in figures.values():
+            logarithm = of_module.pop("gradient_norm_log")
+            assert logarithm == pytest.approx(math.log(of_module["gradient_norm"]))
             assert all(value is not None and value >= -1.0 for value in of_module.values())
         assert figures["critic"]["density"] == pytest.approx([1.0, 0.4][member], abs=0.01)
 
@@ -166,7 +173,7 @@ def test_figures_are_there_for_every_module_and_probing_changes_nothing():
 
 def evaluation(step, srank, dormant, mean):
     """A record of an evaluation, as far as failure signatures read it."""
-    diagnostics = {"encoder": {"srank": srank}, "critic": {"dormant_ratio": dormant}}
+    diagnostics = {"encoder": {"srank_4096": srank}, "critic": {"dormant_ratio": dormant}}
     return {"agent_step": step, "returns": [mean, mean], "diagnostics": diagnostics}
 
 

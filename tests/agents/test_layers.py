@@ -6,8 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from agents.members.blocks import BLOCKS, Linear, block_type
-from agents.members.layers import Layout, hidden, mlp, xavier_uniform
+from agents.members.blocks import BLOCKS, RESIDUALS, Linear, block_type
+from agents.members.layers import Layout, final_norm, hidden, mlp, xavier_uniform
+from agents.members.module import AdamWSettings, Module
 
 
 def parameters(groups, *linears, seed=0):
@@ -40,10 +41,34 @@ def test_the_post_layer_residual_goes_through_norm_and_activation():
     p, x = parameters(1, Linear("l", 5, 5)), torch.randn(1, 4, 5, dtype=torch.float64)
     z = torch.baddbmm(p["l.bias"], x, p["l.weight"])
     expected = F.elu(F.layer_norm(z + x, (5,)))
-    torch.testing.assert_close(
-        hidden(x, p, "l", block_type("T6", "post")), expected, rtol=1e-12, atol=1e-12
-    )
-    assert block_type("T4", "post") == BLOCKS["T4"], "a type without a residual has no kind of it"
+    post = block_type("T6", {"residual": "post"})
+    torch.testing.assert_close(hidden(x, p, "l", post), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_type_without_a_residual_ignores_how_residuals_are_built():
+    others = {key: values[-1] for key, values in RESIDUALS.items()}
+    defaults = {key: values[0] for key, values in RESIDUALS.items()}
+    for name, block in BLOCKS.items():
+        assert (block_type(name, others) == block) == (block.residual == "none")
+        assert block_type(name, defaults) == block_type(name) == block
+
+
+@pytest.mark.parametrize(("shortcuts", "first"), [("all", "T6"), ("inner", "T4")])
+def test_inner_shortcuts_leave_out_the_first_layer_of_an_mlp(shortcuts, first):
+    layers = [Linear(f"m.{index}", 4, 4) for index in range(3)]
+    p, x = parameters(1, *layers), torch.randn(1, 5, 4, dtype=torch.float64)
+    expected = hidden(x, p, "m.0", BLOCKS[first])
+    for name in ("m.1", "m.2"):
+        expected = hidden(expected, p, name, BLOCKS["T6"])
+    assert torch.equal(mlp(x, p, "m", 3, block_type("T6", {"shortcuts": shortcuts})), expected)
+
+
+def test_the_final_norm_is_of_each_row_and_changes_no_hidden_layer():
+    p, x = parameters(1, Linear("m.0", 4, 4)), torch.randn(1, 5, 4, dtype=torch.float64)
+    ends, goes_on = (block_type("T6", {"final_norm": kind}) for kind in ("layer", "none"))
+    assert torch.equal(mlp(x, p, "m", 1, ends), mlp(x, p, "m", 1, goes_on))
+    torch.testing.assert_close(final_norm(x, ends), F.layer_norm(x, (4,)))
+    assert torch.equal(final_norm(x, goes_on), x)
 
 
 def test_a_trace_holds_what_went_through_each_layer():
@@ -75,3 +100,23 @@ def test_flat_vector_and_views_are_the_same_memory():
         layout.per_group(flat * 0 + 1, lambda v: v.sum(1)), torch.full((2,), 2 * 3 + 3 + 3 + 1.0)
     )
     assert float(layout.expand(torch.tensor([1.0, 2.0])).sum()) == 13 * 1 + 13 * 2
+
+
+def test_a_module_has_one_copy_of_itself_unless_more_are_asked_for():
+    def shape(*copies):
+        generators = [torch.Generator() for _ in range(3)]
+        module = Module([Linear("a", 4, 2)], generators, AdamWSettings(1e-3), *copies)
+        return tuple(module.parameters["a.weight"].shape)
+
+    assert shape() == (3, 4, 2)
+    assert shape(2) == (6, 4, 2)
+
+
+def test_the_norm_of_a_gradient_is_that_of_the_active_weights():
+    module = Module([Linear("a", 4, 2)], [torch.Generator()], AdamWSettings(1e-3))
+    gradient = torch.full_like(module.target, 3.0)
+    assert module.gradient_norm(gradient).tolist() == pytest.approx([3.0 * math.sqrt(10.0)])
+
+    module.keep = torch.ones_like(module.target)
+    module.keep[:6] = 0.0
+    assert module.gradient_norm(gradient).tolist() == pytest.approx([6.0])

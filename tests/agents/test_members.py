@@ -6,15 +6,21 @@ import pytest
 import torch
 
 from harness.training.checkpoint import Checkpoints
-from helpers.toy import HEADLINE, MODULES, SMALL, Loop, assert_same
+from helpers.toy import HEADLINE, MODULES, OTHER_RESIDUALS, SMALL, Loop, assert_same
 
 REGIMES = list(HEADLINE)
 
 
-def test_permuted_members_stay_bitwise_equal():
+RESIDUALS = pytest.mark.parametrize(
+    "blocks", [{}, *OTHER_RESIDUALS], ids=lambda blocks: "-".join(blocks.values()) or "headline"
+)
+
+
+@RESIDUALS
+def test_permuted_members_stay_bitwise_equal(blocks):
     order = [2, 0, 3, 1]
-    straight = Loop(range(4), REGIMES).run(160)
-    permuted = Loop(order, [REGIMES[key] for key in order]).run(160)
+    straight = Loop(range(4), REGIMES, blocks=blocks).run(160)
+    permuted = Loop(order, [REGIMES[key] for key in order], blocks=blocks).run(160)
     for position, key in enumerate(order):
         assert_same(straight.member(key), permuted.member(position))
 
@@ -70,8 +76,9 @@ def test_members_share_a_clip_only_with_themselves():
     assert clipped.tolist() == pytest.approx([0.0, 0.0, 12.0, 16.0, 10.0, 0.0])
 
 
-def test_a_restored_agent_goes_on_bitwise():
-    unbroken, first, resumed = (Loop(range(2), ["dst", "mst"]) for _ in range(3))
+@RESIDUALS
+def test_a_restored_agent_goes_on_bitwise(blocks):
+    unbroken, first, resumed = (Loop(range(2), ["dst", "mst"], blocks=blocks) for _ in range(3))
     unbroken.run(160)
 
     first.run(85)

@@ -1,22 +1,53 @@
 """The member-axis MR.Q against a plain one-network MR.Q in float64, update by update."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
 import torch
 
+from agents.members.blocks import RESIDUALS
 from agents.members.lap import ONE
-from helpers.plain_mrq import PlainMRQ
+from agents.sparsity.regime import REGIMES
+from helpers.plain_mrq import NO_RESIDUAL, PlainMRQ
 from helpers.toy import ACTION, OBSERVATION, SMALL, Loop
+
+WAYS = [
+    dict(zip(RESIDUALS, values, strict=True)) for values in itertools.product(*RESIDUALS.values())
+]
+"""Every way to build residuals."""
 
 
 @pytest.mark.parametrize("lap_q", ["taken", "policy"])
 def test_three_blocks_and_their_rl_updates_equal_the_plain_implementation(lap_q):
-    settings = replace(SMALL, lap_q=lap_q)
-    loop = Loop(range(3), ["dense"] * 3, settings, dtype=torch.float64).run(60)
+    check_against_plain(replace(SMALL, lap_q=lap_q), WAYS[0], 3)
+
+
+@pytest.mark.parametrize("residuals", WAYS[1:], ids=lambda way: "-".join(way.values()))
+def test_residuals_of_every_kind_equal_the_plain_implementation(residuals):
+    """At these widths the state and action embedding together may skip a layer, too."""
+    check_against_plain(replace(SMALL, width=24, zsa_dim=24), residuals, 1)
+
+
+def test_stock_networks_equal_the_plain_implementation_whatever_residuals_a_suite_has():
+    blocks = {**REGIMES["stock"].blocks, **WAYS[-1]}
+    check_against_plain(SMALL, NO_RESIDUAL, 1, blocks)
+
+
+def test_on_a_task_that_terminates_they_are_equal_too():
+    check_against_plain(SMALL, WAYS[0], 1, terminates=True, episode=7)
+
+
+def check_against_plain(settings, residuals, members, blocks=None, **world):
+    """Trains members and as many plain ones on the same batches; they must agree.
+
+    `world`: how episodes end, as for `Loop`.
+    """
+    world |= {"dtype": torch.float64, "blocks": blocks or residuals}
+    loop = Loop(range(members), ["dense"] * members, settings, **world).run(60)
     agent = loop.agent
-    agent.replay.terminates[1] = True  # the termination loss counts for one member alone
-    plains = [PlainMRQ(settings, OBSERVATION, ACTION) for _ in range(3)]
+    agent.replay.terminates[-1] = True  # the termination loss counts for one member alone
+    plains = [PlainMRQ(settings, OBSERVATION, ACTION, residuals) for _ in range(members)]
     for member, plain in enumerate(plains):
         plain.load(agent, member)
 

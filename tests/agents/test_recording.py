@@ -10,7 +10,7 @@ from agents.members import recording
 from agents.members.draws import Draws
 from agents.members.recording import WARM_UP, Recorder
 from helpers.tape import Tape
-from helpers.toy import HEADLINE, SMALL, Loop, assert_same
+from helpers.toy import HEADLINE, OTHER_RESIDUALS, SMALL, Loop, assert_same
 
 
 @pytest.fixture
@@ -45,6 +45,11 @@ def test_a_recorded_step_learns_what_the_written_one_learns(taped):
     # the one that captures it.
     steps = {"begin": 190, "complete": 190, "act": 130, "encoder": 130, "critic": 130, "actor": 130}
     assert taped() == sum(steps.values()) - len(steps) * (WARM_UP + 1)
+
+
+@pytest.mark.parametrize("blocks", OTHER_RESIDUALS, ids=lambda blocks: "-".join(blocks.values()))
+def test_so_it_does_however_residuals_are_built(taped, blocks):
+    both(taped, blocks=blocks)
 
 
 def test_so_it_does_in_bfloat16(taped):

@@ -1,10 +1,12 @@
 """LAP replay over sub-trajectories, against a slow and obvious model of it."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
-from agents.members.lap import ONE
+from agents.members.lap import ONE, to_fixed, to_fixed_tensor
 from agents.members.replay import Replay
 
 OBS, ACT, HORIZON = 3, 1, 5
@@ -101,6 +103,33 @@ def test_sampling_is_proportional_to_priority():
         torch.testing.assert_close(share, weight / weight.sum(), atol=2e-5, rtol=0)
 
 
+def test_even_sampling_draws_every_row_that_may_be_sampled_alike_whatever_its_priority():
+    replay = Replay(2, OBS, ACT, 300, HORIZON, 1.0)
+    fill(replay, 200, lambda step, member: (False, step % 50 == 49), np.random.default_rng(0))
+    replay.update_priority(torch.tensor([[10], [60]]), torch.tensor([[500.0], [0.5]]))
+    count = int(replay.lap.samplable[0].sum())
+    uniform = (torch.arange(100 * count, dtype=torch.float64) + 0.5).expand(2, -1) / (100 * count)
+    drawn = replay.lap.sample_evenly(uniform)
+
+    for member in range(2):
+        times = torch.bincount(drawn[member], minlength=replay.lap.samplable.shape[1])
+        assert torch.equal(times, 100 * replay.lap.samplable[member].long())
+
+    # The ends of [0, 1) are rows too.
+    ends = replay.lap.sample_evenly(torch.tensor([[0.0, 1.0 - 2.0**-53]] * 2, dtype=torch.float64))
+    first, last = (np.flatnonzero(replay.lap.samplable[0].numpy())[place] for place in (0, -1))
+    assert ends.tolist() == [[first, last]] * 2
+
+
+def test_priorities_end_at_the_largest_and_never_fall_below_zero():
+    priority = torch.tensor([[math.inf, 5000.0, 1024.0, 0.25, 0.0, -1.0, math.nan]])
+    fixed = to_fixed_tensor(priority).double() / ONE
+    assert fixed.tolist() == [[1024.0, 1024.0, 1024.0, 0.25, 0.0, 0.0, 1.0]]
+    assert to_fixed(0.25) == ONE // 4
+    largest = torch.full((1, 1), 1024.0)
+    assert int(to_fixed_tensor(largest)) * ((1 << 21) - 1) < 1 << 63, "their sum fits 64 bits"
+
+
 def test_of_duplicate_rows_the_largest_priority_stays_and_replaces_the_old_one():
     replay = Replay(1, OBS, ACT, 100, HORIZON, 1.0)
     fill(replay, 50, lambda step, member: (False, False), np.random.default_rng(0))
@@ -148,3 +177,9 @@ def test_reward_scale_is_the_mean_over_filled_rows_of_each_member():
             np.zeros(2, bool),
         )
     assert replay.reward_scale().tolist() == [1.0, 4.5]
+
+
+def test_a_checkpoint_asks_for_the_rows_of_every_member():
+    replay = Replay(2, OBS, ACT, 100, HORIZON, 1.0)
+    with pytest.raises(ValueError, match="zip"):
+        replay.rows_since([0])

@@ -8,6 +8,7 @@ import torch
 
 from agents.members.blocks import Linear
 from agents.sparsity.distribution import DISTRIBUTIONS, erdos_renyi, exact_counts
+from agents.sparsity.regime import ModuleRegime
 from agents.sparsity.rewire import ranks, rewire
 from agents.sparsity.schedule import Exchange, Move, Never, cosine_rate, cubic
 
@@ -68,6 +69,39 @@ def test_cosine_schedule_by_hand():
         "half of the time: half of the fraction"
     )
     assert not Never().due(100)
+
+
+def test_a_schedule_does_one_thing_alone():
+    exchange = Exchange(interval=100, fraction=0.3, start=0, end=750)
+    move = Move(interval=10, start=20, end=69, pruning=True)
+    for update in (0, 100, 749, 1000):
+        assert Never().exchanged(update) == move.exchanged(update) == 0.0
+        assert Never().progress(update) == exchange.progress(update) == 0.0
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        {"sparsity": -0.1},
+        {"sparsity": 1.0},
+        {"interval": 0},
+        {"drop_fraction": 0.0},
+        {"drop_fraction": 1.1},
+        {"start": -0.1},
+        {"start": 0.5, "end": 0.5},
+        {"end": 1.1},
+    ],
+)
+def test_a_regime_has_limits(numbers):
+    with pytest.raises(ValueError, match=next(iter(numbers))):
+        ModuleRegime.of("rigl", **numbers)
+
+
+def test_a_regime_may_go_to_its_limits():
+    regime = ModuleRegime.of(
+        "rigl", sparsity=0.0, interval=1, drop_fraction=1.0, start=0.0, end=1.0
+    )
+    assert regime.times(10) == Exchange(1, 1.0, 0, 10)
 
 
 def test_cubic_schedule_by_hand():

@@ -7,6 +7,7 @@ import pytest
 
 from helpers.forge import failed
 from helpers.forgery import table
+from helpers.program import call
 from helpers.statements import MODULES
 from leaderboard.formats.document import build
 from leaderboard.formats.run import StatedRun
@@ -65,6 +66,21 @@ def test_f7_a_failure_is_told_by_the_records_too(forgery):
         else record
     )
     assert failed(forgery.sign().verdict()) == "records"
+
+
+def test_f7_a_rival_that_is_called_failed_is_trained_again_before_others(forgery):
+    forgery.fail(forgery.run("dense"), FAILURE)
+    refused = call("reeval", forgery.sign().entry, "--retrain", 1)
+    assert refused.returncode == 4, refused.stdout
+    assert "cartpole-swingup/dense/0: trained again, its records are other ones" in refused.stdout
+
+
+def test_f7_nor_does_another_machine_excuse_it(forgery):
+    """What finished here and failed there is no equivalence."""
+    forgery.fail(forgery.run("dense"), FAILURE)
+    done = call("reeval", forgery.elsewhere().sign().entry, "--retrain", 4)
+    assert done.returncode == 0, done.stderr
+    assert "not shown to be equivalent, so not L2" in done.stdout
 
 
 def test_the_table_of_a_forged_entry_is_the_real_one(forgery):

@@ -18,13 +18,18 @@ define:
     encoder: {rule: set, parts: [zsa], start: 0.3, end: 0.9}
     critic: d2s
     actor: {rule: s2d, level: 0.8}
-claims:
-  - {claim: "something", regime: mst, than: dense}
-  - claim: "something else"
+claims: [O1]
+tests:
+  - id: mine
+    statement: something else
+    source: ours
+    family: diagnostics
     regime: dst
     than: dense
     figure: critic.dormant_ratio
-    relation: below
+    rule: below
+    margin: 0.05
+    unit: own
 """
 
 

@@ -119,7 +119,8 @@ def test_what_a_run_left_reads_or_is_refused_in_one_sentence(
 
 FAULT = {"time": "2026-01-01T00:00:00+00:00", "agent_step": 3, "reason": "ended by SIGSEGV"}
 FAULTS = {"schema": "urn:mst-bench:faults:v1"}
-FAULTS_OF_VALUES = VALUES.map(lambda value: dump_json(FAULTS | {"faults": value}))
+FAULTS_OF_VALUES = VALUES.map(lambda value: json.dumps(FAULTS | {"faults": value}).encode())
+"""Numbers that are none among them, which only a forger writes."""
 
 
 @FUZZ

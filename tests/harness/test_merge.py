@@ -9,7 +9,9 @@ from harness.entries.merge import _merged_plan, merge
 from harness.entries.verified import Changed
 from harness.errors import NonConforming, UserError
 from harness.files import write_atomic
+from harness.planning.making import make_plan
 from harness.planning.plan import read_plan, write_plan
+from harness.planning.reader import load
 from harness.run import Request, plan_of
 from helpers.forge import forge_level
 from helpers.runs import Killed
@@ -32,7 +34,7 @@ def test_seeds_that_come_later_are_merged_into_the_plan_that_has_them_all(
 
 
 def test_other_experiments_and_changed_runs_are_not_merged(three_seeds, old, other_suite, tmp_path):
-    with pytest.raises(NonConforming, match="only the same experiment is merged"):
+    with pytest.raises(NonConforming, match="only runs of the same experiment are merged"):
         merge([three_seeds, other_suite], tmp_path / "merged", one_use_key())
     forge_level(old, 50.0)
     with pytest.raises(UserError, match="one of them was changed"):
@@ -90,3 +92,64 @@ def test_merged_regimes_keep_the_order_of_the_first_folder(tiny_suite, tmp_path)
         ("mst", 1),
         ("dense", 1),
     ]
+
+
+def planned(tmp_path, suite, *overrides):
+    """What `merge` reads of the entry of a plan."""
+    _, plan = plan_of(Request(str(suite), tmp_path, overrides))
+    read = read_plan(write_plan(plan, tmp_path) / "plan.json")
+    return SimpleNamespace(plan=read, path=tmp_path / "entry.dsse.json")
+
+
+def test_the_main_suite_and_its_controls_make_the_suite_of_both(tmp_path):
+    """They used to be refused, so the controls at MST's density could not be compared with MST."""
+    merged = _merged_plan([planned(tmp_path, "dmc-hard"), planned(tmp_path, "dmc-hard-controls")])
+    assert (merged.suite.name, merged.suite.changes) == ("dmc-hard-all", ())
+    assert merged.suite.claims == load("dmc-hard-all").claims
+    assert merged.id == make_plan(load("dmc-hard-all")).id
+    pairs = {(test.regime, test.than) for test in merged.suite.claims}
+    assert {("mst", "sst-ac"), ("mst", "dst-ac"), ("mst", "swap")} <= pairs
+
+
+def test_parts_of_a_suite_make_it_whole(tmp_path):
+    parts = [planned(tmp_path, "quick", "seeds=1", f"first_seed={seed}") for seed in (0, 1)]
+    merged = _merged_plan(parts)
+    assert (merged.suite.name, merged.suite.changes) == ("quick", ())
+
+
+def test_other_tasks_of_another_suite_are_merged_and_said(tiny_suite, tmp_path):
+    other = tmp_path / "other.yaml"
+    text = tiny_suite.read_text().replace("suite: tiny", "suite: other") + "claims: [O1]\n"
+    other.write_text(text.replace("cartpole-swingup", "cartpole-balance"))
+    merged = _merged_plan([planned(tmp_path, tiny_suite), planned(tmp_path, other)])
+    assert merged.suite.name == "own-tiny"
+    assert merged.suite.changes == ("own suite file", "merged with own-other version 1")
+    assert [claim.id for claim in merged.suite.claims] == ["O1a", "O1b", "O1c"]
+    assert {run.task for run in merged.runs} == {"cartpole-swingup", "cartpole-balance"}
+
+
+def test_two_tests_of_one_name_are_not_merged(tiny_suite, tmp_path):
+    """The page would show two verdicts of one id, and no reader could tell them apart."""
+    parts = []
+    for seed, margin in ((0, 0.05), (1, 0.1)):
+        path = tmp_path / f"mine{seed}.yaml"
+        test = "{id: mine, statement: MST is better, source: ours, family: mine, regime: mst,"
+        rest = f" than: dense, figure: score, rule: above, margin: {margin}}}"
+        path.write_text(tiny_suite.read_text() + f"tests: [{test}{rest}]\n")
+        parts.append(planned(tmp_path, path, f"first_seed={seed}"))
+    with pytest.raises(NonConforming, match="two of them call different tests mine"):
+        _merged_plan(parts)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "lacking"),
+    [
+        (("regimes=[sst-ac]", "seeds=2"), "cartpole-swingup/dense/1 and 3 more"),
+        (("regimes=[sst-ac]", "tasks=[cartpole-balance]"), "cartpole-swingup/sst-ac/0 and 4 more"),
+    ],
+)
+def test_regimes_with_other_seeds_or_tasks_are_not_merged(tiny_suite, tmp_path, overrides, lacking):
+    """A mean over the tasks that a regime happens to have compares with nothing."""
+    parts = [planned(tmp_path, tiny_suite), planned(tmp_path, tiny_suite, *overrides)]
+    with pytest.raises(NonConforming, match=f"together they lack {lacking}"):
+        _merged_plan(parts)

@@ -251,7 +251,7 @@ def test_exit_codes_and_words_of_the_commands(old, new, tmp_path):
     assert "the error rates of this suite were not measured" in failed.stdout
     assert ET.parse(tmp_path / "gate.xml").getroot().attrib["tests"] == "5"
     compared = call("compare", old, new, "--json")
-    assert {row["regime"] for row in json.loads(compared.stdout)} == {"dense", "mst"}
+    assert {row["regime"] for row in json.loads(compared.stdout)["groups"]} == {"dense", "mst"}
     assert "P(b > a)" in call("compare", old, new).stdout
 
     # Too few seeds to decide.

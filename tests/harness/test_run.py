@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from harness.entries.reeval import reevaluate
 from harness.planning.plan import read_plan
 from harness.run import Request, execute, summary
 from harness.training.loop import Training
@@ -154,7 +155,8 @@ def test_a_member_that_fails_is_counted_and_the_others_finish(
             parameters = training.agent.modules()[module].parameters
             with torch.no_grad():
                 first = next(iter(parameters.layout.views(parameters.flat).values()))
-                first[2 * parameters.copies] = float("nan")
+                member = [run.regime for run in training.cohort.runs].index("dst")
+                first[member * parameters.copies] = float("nan")
 
     monkeypatch.setattr(Training, "evaluate", poison)
     request = Request(str(tiny_suite), tmp_path / "poisoned", executor="inline")
@@ -171,4 +173,12 @@ def test_a_member_that_fails_is_counted_and_the_others_finish(
     for run in poisoned.summary.runs:
         assert run.regime == "dst" or run in untroubled.runs
     assert poisoned.verdict.accepted
-    assert verify(Path(poisoned.summary.entry)).accepted
+    entry = Path(poisoned.summary.entry)
+    assert verify(entry).accepted
+
+    # Whoever trains it again sees it fail, at the same step.
+    stated = reevaluate(entry, one_use_key(), retrain=1).stated
+    assert stated.accepted, stated.defects
+    (again,) = stated.retrained
+    assert (again.run, again.repeated, again.fresh) == (failed.name, True, None)
+    assert stated.level == "L2"

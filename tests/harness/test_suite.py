@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 import pytest
 
@@ -116,6 +117,9 @@ def test_an_unknown_suite_names_the_nearest():
             "{blocks: {residual: mid}}",
             "blocks.residual: unknown residual 'mid', expected one of pre, post",
         ),
+        ("{blocks: {shortcuts: outer}}", "unknown shortcuts 'outer', expected one of inner, all"),
+        ("{blocks: {final_norm: none, critic: none}}", "unknown block type 'none'"),
+        ("{critic: {rule: rigl, regrown: half}}", "regrown"),
         ("{match: nobody}", "unknown regime of the suite 'nobody'"),
         ("{blocks: {critics: T4}}", "blocks.critics: unknown key. Did you mean 'critic'?"),
         ("{critics: dense}", "Did you mean 'critic'"),
@@ -142,15 +146,51 @@ def test_the_action_repeat_is_the_tasks_unless_a_suite_states_one(tmp_path, monk
         load(str(path), ("tasks=[cartpole-balance,cartpole-swingup]",))
 
 
-def test_a_wrong_claim_is_one_sentence(tmp_path):
+@pytest.mark.parametrize(
+    ("figure", "than", "words"),
+    [
+        ("score", "nobody", "unknown regime of the suite, reference method or level 'nobody'"),
+        ("speed", "dense", "figure 'speed': expected score"),
+        ("head.srank", "dense", "no module 'head', expected one of encoder, critic, actor"),
+    ],
+)
+def test_a_wrong_test_of_ones_own_is_one_sentence(tmp_path, figure, than, words):
     path = tmp_path / "claims.yaml"
-    for rest, words in (
-        ("than: nobody", "'nobody'"),
-        ("than: dense, figure: speed", "unknown figure 'speed'"),
-    ):
-        path.write_text(TINY + f"claims: [{{claim: x, regime: mst, {rest}}}]\n")
-        with pytest.raises(UserError, match=words):
-            load(str(path))
+    test = f"regime: mst, than: {than}, figure: {figure}, rule: above, margin: 0.05"
+    text = f"tests: [{{id: x, statement: x, source: ours, family: x, {test}}}]"
+    path.write_text(TINY + text)
+    with pytest.raises(UserError, match=words):
+        load(str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mst", "is the name of a shipped regime"),
+        ("MR.Q", "is the name of a published method"),
+        ("zero", "is the name of the level that claims"),
+    ],
+)
+def test_a_regime_of_ones_own_has_a_name_of_its_own(tmp_path, name, words):
+    path = tmp_path / "mine.yaml"
+    path.write_text(TINY + f"define: {{{name}: {{critic: rigl}}}}\n")
+    with pytest.raises(UserError, match=f"define.{name}: {words}"):
+        load(str(path))
+
+
+def test_the_pilot_of_residuals_trains_what_its_table_says():
+    """Its file left the final norm to defaults, and the pilot's outcome changed these."""
+    file = Path(__file__).parents[2] / "results/residual-pilot.yaml"
+    ways = {
+        name: tuple(regime.blocks[key] for key in ("residual", "shortcuts", "final_norm"))
+        for name, regime in load(str(file)).regimes.items()
+    }
+    assert ways == {
+        "pre-all": ("pre", "all", "none"),
+        "pre-all-norm": ("pre", "all", "layer"),
+        "pre-inner-norm": ("pre", "inner", "layer"),
+        "post-inner": ("post", "inner", "none"),
+    }
 
 
 @dataclasses.dataclass(frozen=True)

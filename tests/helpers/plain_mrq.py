@@ -11,58 +11,87 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+HEADLINE = {"residual": "pre", "shortcuts": "inner", "final_norm": "layer"}
+"""How residuals are built unless somebody says otherwise."""
+NO_RESIDUAL = {"residual": "none", "shortcuts": "all", "final_norm": "none"}
+
 
 class Net(nn.Module):
-    """Hidden layers act(norm(Wx + b)) with pre-layer residuals, then a linear output."""
+    """Hidden layers act(norm(Wx + b)) with residuals, then a linear output."""
 
-    def __init__(self, name, sizes, activation, residual):
+    def __init__(self, name, sizes, activation, residuals):
         """`sizes`: widths from input to output."""
         super().__init__()
         self.names = [f"{name}.{i}" for i in range(len(sizes) - 2)] + [f"{name}.out"]
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
         self.activation = {"relu": F.relu, "elu": F.elu}[activation]
-        self.residual = residual
+        self.residual = residuals["residual"]
+        self.shortcuts = residuals["shortcuts"]
+        self.final_norm = residuals["final_norm"]
 
-    def block(self, layer, x):
+    def skips(self, x, y, edge):
+        """Whether there is a shortcut around a layer; `edge`: the first or the last of the net."""
+        if self.residual == "none" or (edge and self.shortcuts == "inner"):
+            return False
+        return x.shape == y.shape
+
+    def block(self, layer, x, edge):
         """One hidden layer: norm without gain or bias, activation, residual where widths agree."""
         z = layer(x)
-        deviation = torch.sqrt(z.var(-1, unbiased=False, keepdim=True) + 1e-5)
-        y = self.activation((z - z.mean(-1, keepdim=True)) / deviation)
-        return x + y if self.residual and x.shape == y.shape else y
+        skips = self.skips(x, z, edge)
+        if skips and self.residual == "post":
+            z = z + x
+        y = self.activation(norm(z))
+        return x + y if skips and self.residual == "pre" else y
 
     def body(self, x):
         """All hidden layers."""
-        for layer in self.layers[:-1]:
-            x = self.block(layer, x)
+        for index, layer in enumerate(self.layers[:-1]):
+            x = self.block(layer, x, edge=index == 0)
         return x
+
+    def end(self, x):
+        """The final norm, if there is one."""
+        return norm(x) if self.final_norm == "layer" else x
+
+    def output(self, x):
+        """What the linear output makes of an input of the net."""
+        return self.layers[-1](self.end(self.body(x)))
 
     def named(self):
         """Layers by the names of the member-axis implementation."""
         return dict(zip(self.names, self.layers, strict=True))
 
 
+def norm(z):
+    """LayerNorm without gain or bias."""
+    deviation = torch.sqrt(z.var(-1, unbiased=False, keepdim=True) + 1e-5)
+    return (z - z.mean(-1, keepdim=True)) / deviation
+
+
 class Encoder(nn.Module):
     """State embedding, joint embedding, and the linear model on top of it."""
 
-    def __init__(self, s, obs, act, residual):
+    def __init__(self, s, obs, act, residuals):
         """`s`: settings; `obs`, `act`: widths."""
         super().__init__()
         hidden = [s.width] * s.depth
-        self.zs_net = Net("zs", [obs, *hidden, s.zs_dim], "elu", residual)
+        self.zs_net = Net("zs", [obs, *hidden, s.zs_dim], "elu", residuals)
         self.za = nn.Linear(act, s.za_dim)
-        self.zsa_net = Net("zsa", [s.zs_dim + s.za_dim, *hidden, s.zsa_dim], "elu", residual)
+        self.zsa_net = Net("zsa", [s.zs_dim + s.za_dim, *hidden, s.zsa_dim], "elu", residuals)
         self.model = nn.Linear(s.zsa_dim, 1 + s.zs_dim + s.reward_bins)
-        self.residual = residual
 
     def zs(self, observation):
         """Embeds a state; the last layer is a block, too."""
-        return self.zs_net.block(self.zs_net.layers[-1], self.zs_net.body(observation))
+        net = self.zs_net
+        return net.end(net.block(net.layers[-1], net.body(observation), edge=True))
 
     def forward(self, zs, action):
         """Embeds a state and an action; the last layer has no norm or activation."""
-        x = self.zsa_net.body(torch.cat([zs, F.elu(self.za(action))], -1))
-        y = self.zsa_net.layers[-1](x)
-        return x + y if self.residual and x.shape == y.shape else y
+        net = self.zsa_net
+        x = net.end(net.body(torch.cat([zs, F.elu(self.za(action))], -1)))
+        y = net.layers[-1](x)
+        return x + y if net.skips(x, y, edge=True) else y
 
     def named(self):
         """Layers by the names of the member-axis implementation."""
@@ -74,33 +103,33 @@ class Actor(Net):
 
     def forward(self, zs):
         """Pre-activations of the action."""
-        return self.layers[-1](self.body(zs))
+        return self.output(zs)
 
 
 class Critic(nn.Module):
     """Two Q networks on joint embeddings."""
 
-    def __init__(self, s, residual):
+    def __init__(self, s, residuals):
         """`s`: settings."""
         super().__init__()
         sizes = [s.zsa_dim, *[s.width] * (s.depth + 1), 1]
-        self.q = nn.ModuleList(Net("q", sizes, "elu", residual) for _ in range(2))
+        self.q = nn.ModuleList(Net("q", sizes, "elu", residuals) for _ in range(2))
 
     def forward(self, zsa):
         """Both values: [..., 2]."""
-        return torch.cat([q.layers[-1](q.body(zsa)) for q in self.q], -1)
+        return torch.cat([q.output(zsa) for q in self.q], -1)
 
 
 class PlainMRQ:
     """Losses and updates of one agent on batches handed in, in float64."""
 
-    def __init__(self, s, obs, act, residual=True):
-        """`s`: settings; `obs`, `act`: widths."""
+    def __init__(self, s, obs, act, residuals=HEADLINE):
+        """`s`: settings; `obs`, `act`: widths; `residuals`: as a suite's blocks state them."""
         self.s = s
-        self.encoder = Encoder(s, obs, act, residual).double()
-        self.critic = Critic(s, residual).double()
+        self.encoder = Encoder(s, obs, act, residuals).double()
+        self.critic = Critic(s, residuals).double()
         sizes = [s.zs_dim, *[s.width] * s.depth, act]
-        self.actor = Actor("policy", sizes, "relu", residual).double()
+        self.actor = Actor("policy", sizes, "relu", residuals).double()
 
         # Rewards are predicted as two neighbouring bins on a symmetric exponential grid.
         bound = s.reward_bound

@@ -42,6 +42,12 @@ def _triple(row):
     return ModuleRegime.of(row, sparsity=0.6, interval=20)
 
 
+HEADLINE_BLOCKS = {"encoder": "T6", "critic": "T6", "actor": "T5"}
+OTHER_RESIDUALS = (
+    {"residual": "pre", "shortcuts": "all", "final_norm": "none"},
+    {"residual": "post", "shortcuts": "all", "final_norm": "layer"},
+)
+"""Ways to build residuals that between them change every default."""
 HEADLINE = {name: triples(name) for name in ("dense", "sst", "dst", "mst")}
 
 
@@ -92,14 +98,17 @@ class Loop:
         terminates=False,
         episode=EPISODE,
         dtype=torch.float32,
+        blocks=None,
         **options,
     ):
-        """`regimes`: one a member, as for `triples`; `options` go into the agent's Setup."""
+        """`regimes`: one a member, as for `triples`; `blocks`: what differs from the headline's;
+        `options` go into the agent's Setup.
+        """
         streams = [stream(key) for key in keys]
         setup = Setup(
             task=replace(TASK, terminates=terminates),
             agent_steps=steps,
-            blocks={"encoder": "T6", "critic": "T6", "actor": "T5"},
+            blocks={**HEADLINE_BLOCKS, **(blocks or {})},
             regimes=[triples(regime) for regime in regimes],
             streams=lambda member, word: streams[member](word),
             dtype=dtype,

@@ -1,12 +1,15 @@
 """Runs that are not as sparse as they say, signed properly: `verify` counts, and refuses them."""
 
 import hashlib
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import save
 
 from helpers.forge import failed
+from helpers.runs import finished_run, made_once
 from helpers.tensors import TENSORS, Run
 from leaderboard.formats.layout import MASKS
 from leaderboard.verification.verify import verify
@@ -37,13 +40,18 @@ def test_a_dead_weight_that_lives_is_found(entry):
     refused(run.sign(), "critic: 1 weights of q.0.weight are not zero where its mask is")
 
 
-@pytest.mark.parametrize("follow", [False, True])
-def test_one_more_weight_than_the_regime_keeps_is_found(entry, follow):
-    run = Run(entry, "dst")
+def keep_one_more(run):
+    """The last mask of the actor's first layer keeps a weight more."""
     mask = run.mask("last", "actor", "policy.0")
     bits = np.unpackbits(mask)
     bits[np.flatnonzero(bits[: run.weight("actor", "policy.0").size] == 0)[0]] = 1
     mask[:] = np.packbits(bits)
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_one_more_weight_than_the_regime_keeps_is_found(entry, follow):
+    run = Run(entry, "dst")
+    keep_one_more(run)
     if follow:
         run.rechain("actor")
         run.result["weights"]["actor"]["active"] += 1
@@ -53,6 +61,32 @@ def test_one_more_weight_than_the_regime_keeps_is_found(entry, follow):
         if follow
         else "does not begin and end at the masks",
     )
+
+
+@pytest.fixture
+def pruned(tiny_suite, shared, tmp_path):
+    """A copy of an entry whose only run was pruned from dense to sparse."""
+
+    def make():
+        return finished_run(tiny_suite, shared / "pruned", "regimes=[d2s]")
+
+    made = made_once(shared, "pruned-entry", make)
+    return Path(shutil.copytree(made.parent, tmp_path / "pruned")) / made.name
+
+
+def test_a_run_that_finished_has_pruned_all_that_it_was_to_prune(pruned):
+    """A run that failed may have stopped on the way, a finished one did not."""
+    run = Run(pruned, "d2s")
+    assert run.sign().accepted, "as it was"
+    active = run.result["weights"]["actor"]["active"]
+    keep_one_more(run)
+    run.rechain("actor")
+    run.result["weights"]["actor"]["active"] += 1
+    refused(run.sign(), "actor: the last masks of policy.0.weight keep [99]")
+
+    # Nor does it help to hand in no tensors.
+    verdict = run.sign_files(dict.fromkeys(TENSORS))
+    refused(verdict, f"actor: states {active + 1} weights of")
 
 
 def test_a_dense_run_in_place_of_a_sparse_one_is_found(entry):
@@ -71,10 +105,29 @@ def test_a_static_run_in_place_of_a_dynamic_one_is_found(entry):
     refused(liar.sign(), "actor: was rewired 0 times, its regime rewires 5 times")
 
 
+def test_weights_that_a_run_states_are_those_of_its_last_masks(entry):
+    run = Run(entry, "mst")
+    stated = run.result["weights"]["critic"]
+    total, active = stated["total"], stated["active"]
+    stated["active"] -= 1
+    masks = f"its last masks have {active} active of {total}"
+    refused(run.sign(), f"critic: states {active - 1} weights of {total}, {masks}")
+    del run.result["weights"]["critic"]
+    refused(run.sign(), f"critic: states no weights, {masks}")
+
+
 def test_rewires_that_the_chain_does_not_hold_are_found(entry):
     run = Run(entry, "mst")
     run.result["rewires"]["critic"] += 1
     refused(run.sign(), "critic: states 6 rewires, its chain has 5")
+
+
+@pytest.mark.parametrize("digest", ["0" * 64, "f" * 64])
+@pytest.mark.parametrize(("end", "field"), [(0, "mask_first"), (-1, "mask_last")])
+def test_a_chain_begins_and_ends_at_the_masks_that_are_there(entry, digest, end, field):
+    run = Run(entry, "mst")
+    run.chains["critic"][end] = run.result[field]["critic"] = digest
+    refused(run.sign(), "critic: the chain of digests does not begin and end at the masks")
 
 
 def test_weights_moved_from_one_layer_to_another_are_found(entry):

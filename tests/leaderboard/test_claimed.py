@@ -203,6 +203,18 @@ def test_p_falls_as_a_claim_moves_away():
         assert (np.diff(p) < 0.0).all()
 
 
+def test_the_largest_difference_there_is_may_be_rounded():
+    # Draws of 0 and 1000 differ by 1000 at most: a single 1000 claimed, and 0 afresh.
+    returns = np.array([[[0.0, 1000.0]]])
+
+    def chance(difference):
+        return resampled.two_sided(np.array([difference]), returns, np.array([1.0]), 1)[0]
+
+    assert chance(1000.0) == pytest.approx(2 * 0.25, rel=1e-6)
+    assert chance(1000.0 * (1.0 + 1e-12)) == chance(1000.0)
+    assert chance(1000.0 * (1.0 + 1e-8)) == resampled.SMALLEST, "no draw goes beyond"
+
+
 def test_what_cannot_be_compared_is_an_error():
     for claimed, fresh in (([], [1.0]), ([1.0], [])):
         with pytest.raises(ValueError, match="claimed and"):

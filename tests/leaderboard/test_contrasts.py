@@ -89,6 +89,16 @@ def test_tasks_are_averaged_and_each_is_shown():
     assert contrast.correlation == pytest.approx(1.0), "seeds go up and down together"
 
 
+def test_two_pairs_have_no_correlation_and_equal_scores_have_none_either():
+    few = [run for run in runs({"mst": 20.0, "dense": 10.0}) if run.seed < 2]
+    (contrast,) = contrasts(few)
+    assert math.isnan(contrast.correlation)
+
+    level = [stated("dense", seed, 10.0) for seed in range(3)]
+    (contrast,) = contrasts([*runs({"mst": 20.0}), *level])
+    assert math.isnan(contrast.correlation)
+
+
 def test_without_mst_or_with_a_single_seed_nothing_is_compared():
     assert contrasts(runs({"dense": 10.0, "sst": 17.0})) == []
     assert contrasts([run for run in runs(MEANS) if run.seed == 0]) == []
@@ -123,3 +133,20 @@ def test_a_regime_with_a_missing_run_is_not_compared_and_still_counts_for_holm()
 def test_nothing_is_compared_where_mst_lacks_a_run():
     kept = [run for run in runs(MEANS) if (run.regime, run.seed) != ("mst", 2)]
     assert contrasts([*kept, stated("mst", 2, None, status="missing")]) == []
+
+
+def test_what_failed_runs_change_is_shown_beside():
+    planned = [
+        *(stated("mst", seed, 20.0 + seed) for seed in range(4)),
+        *(stated("dense", seed, 30.0 + seed) for seed in range(2)),
+        *(stated("dense", seed, None, status="failed") for seed in (2, 3)),
+        *(stated("sst", seed, 10.0 + seed) for seed in range(4)),
+    ]
+    dense, sst = contrasts(planned)
+    assert dense.difference.value == pytest.approx(21.5 - 61.0 / 4.0), "two count as the floor"
+    assert dense.finished.value == pytest.approx(21.5 - 30.5)
+    assert sst.finished is None, "no run of either regime failed"
+
+    all_failed = [run for run in planned if run.regime != "dense" or run.seed >= 2]
+    dense, _ = contrasts(all_failed)
+    assert math.isnan(dense.finished.value), "nothing is left to compare"

@@ -44,3 +44,14 @@ def test_scores_measured_anew_are_compared_beside_the_claims():
 def test_groups_of_one_side_alone_are_left_out():
     assert differences(OLD, scored([stated("sst", 0, 1.0)])) == []
     assert difference_table([]) != ""
+
+
+def test_evidence_does_not_depend_on_how_far_the_scores_of_one_side_scatter():
+    """Twice the spread of one side's own scores was once its scale, which makes no e value."""
+    near = scored([stated("mst", seed, 100.0 + seed) for seed in range(3)])
+    far = scored([stated("mst", seed, 100.0 + 9.0 * seed) for seed in range(3)])
+    rows = []
+    for old in (near, far):
+        new = scored([stated("mst", run.seed, run.score + 100.0) for run in old])
+        rows += differences(old, new)
+    assert rows[0].evidence == rows[1].evidence > 1.0, "every pair differs by 100 of 1000"

@@ -30,6 +30,7 @@ from leaderboard.formats.trust import load_trust
 from leaderboard.pages.charts import lines
 from leaderboard.pages.curves import diagnostics_panels, returns_panel
 from leaderboard.statistics.claims import findings
+from leaderboard.statistics.figures import figures
 from leaderboard.statistics.scores import scored
 from leaderboard.verification.verify import verify
 
@@ -181,15 +182,24 @@ def test_curves_of_forged_records_are_drawn_or_left_out(tiny_entry, path, value)
             assert lines(panel, ["r"], "x", "r").startswith("<svg")
 
 
+NAMES = st.text(max_size=5)
 CLAIMS = st.lists(
     st.fixed_dictionaries(
         {
-            "claim": st.text(max_size=8),
+            "id": st.just("A1"),
+            "statement": st.just("x") | st.text(max_size=8),
+            "source": st.just("ours"),
+            "family": st.sampled_from(["headline", "controls", ""]),
             "regime": st.sampled_from(["dense", "mst", "nobody"]),
             "than": st.sampled_from(["dense", "MR.Q", "nobody"]),
-            "relation": st.text(max_size=5) | st.sampled_from(["above", "below", "agrees"]),
-            "figure": st.text(max_size=8)
-            | st.sampled_from(["score", "last", "spread", "critic.srank", "actor."]),
+            "figure": NAMES
+            | st.sampled_from(["score", "last", "auc", "spread", "failures", "actor."])
+            | st.sampled_from(["critic.srank", "slope:critic.srank"]),
+            "rule": NAMES | st.sampled_from(["above", "below", "no-worse", "equivalent"]),
+            "margin": st.floats() | st.sampled_from([0.1, 1.0, 1e9]),
+            "unit": st.sampled_from(["share", "own"]),
+            "over": st.sampled_from(["mean", "each"]),
+            "paired": st.booleans(),
         }
     ),
     max_size=3,
@@ -208,35 +218,48 @@ EVALUATION = EvaluationRecord(
 
 
 @FUZZ
-@given(CLAIMS, st.lists(st.none() | st.floats(-1e9, 1e9), min_size=4, max_size=4))
+@given(CLAIMS, st.lists(st.none() | st.floats(-1e9, 1e9), min_size=6, max_size=6))
 def test_forged_claims_get_a_verdict_or_are_refused_in_words(claims, scores):
-    regimes = ["dense", "dense", "mst", "mst"]
+    regimes = ["dense"] * 3 + ["mst"] * 3
     pairs = zip(regimes, scores, strict=True)
-    runs = [
-        stated(regime, seed, score, status="failed" if score is None else "finished")
+    runs = scored(
+        stated(regime, seed % 3, score, status="failed" if score is None else "finished")
         for seed, (regime, score) in enumerate(pairs)
-    ]
+    )
     try:
         typed = convert(tuple[Claim, ...], claims, "suite.json: claims")
     except DocumentError as error:
-        assert "relation" in str(error)
+        assert str(error).startswith("suite.json: claims")
         return
 
-    latest = {run.name: EVALUATION for run in runs}
-    for finding in findings(typed, scored(runs), latest, 1_000_000):
+    names = {claim.figure for claim in typed}
+    values = {run.name: figures(names, run, [EVALUATION], 1_000_000) for run in runs}
+    for finding in findings(typed, runs, values, 1_000_000):
         assert finding.verdict in ("supported", "refuted", "undecided")
 
 
 def test_an_honest_claim_gets_its_verdict():
-    claims = [
-        {"claim": "x", "regime": "mst", "than": "dense", "relation": "above", "figure": "score"}
-    ]
-    typed = convert(tuple[Claim, ...], claims, "suite.json: claims")
+    claim = {
+        "id": "A14",
+        "statement": "MST is better than dense",
+        "source": "arXiv 2510.12096",
+        "family": "headline",
+        "regime": "mst",
+        "than": "dense",
+        "figure": "score",
+        "rule": "above",
+        "margin": 0.05,
+        "unit": "share",
+        "over": "mean",
+        "paired": False,
+    }
+    typed = convert(tuple[Claim, ...], [claim], "suite.json: claims")
     scores = {"dense": (1.0, 1.1), "mst": (9.0, 9.1)}
-    runs = [
+    runs = scored(
         stated(regime, seed, score)
         for regime, both in scores.items()
         for seed, score in enumerate(both)
-    ]
-    (finding,) = findings(typed, scored(runs), {}, 1_000_000)
+    )
+    values = {run.name: figures({"score"}, run, (), 1_000_000) for run in runs}
+    (finding,) = findings(typed, runs, values, 1_000_000)
     assert finding.verdict == "supported"

@@ -1,6 +1,11 @@
 """The statistics of the regression gate: what they pass, fail and leave open."""
 
+import itertools
+import math
+
 import numpy as np
+import pytest
+from scipy import stats as scipy_stats
 
 from helpers.statements import stated
 from leaderboard.statistics import gate
@@ -17,12 +22,60 @@ def test_the_same_passes_a_clear_loss_fails_and_noise_stays_open():
     undecided = gate.judge(cells(100.0, sd=60.0), cells(95.0, sd=60.0, seed=1))
     assert undecided.word == "INCONCLUSIVE"
     assert undecided.more_seeds > 0
+    assert gate.judge(cells(100.0), cells(100.0, seed=1)).more_seeds == 0, "nothing is open"
 
 
 def test_a_sure_but_small_loss_is_no_failure():
     verdict = gate.judge(cells(100.0, sd=0.5), cells(97.0, sd=0.5, seed=1))
     assert verdict.cells[0].p < 0.01
     assert verdict.word == "PASS", "3 percent are within the tolerance of 5"
+
+
+OLD = [90.0, 100.0, 110.0]
+NEW = [60.0, 70.0, 80.0]
+
+
+def test_a_cell_by_hand():
+    # Both have deviation 10. A fifth less than the baseline is 80: the candidate is 10 below it.
+    (cell,) = gate.judge({"t/r": OLD}, {"t/r": NEW}).cells
+    assert (cell.baseline, cell.candidate) == (100.0, 70.0)
+    assert cell.change == pytest.approx(-0.3)
+    lost = scipy_stats.ttest_ind(NEW, OLD, equal_var=False, alternative="less")
+    assert cell.p == pytest.approx(lost.pvalue)
+
+    # The bound is one of the candidate less 0.8 times the baseline, with Welch's freedom.
+    terms = [0.64 * 100.0 / 3.0, 100.0 / 3.0]
+    freedom = sum(terms) ** 2 / sum(term**2 / 2.0 for term in terms)
+    half = scipy_stats.t.ppf(0.95, freedom) * math.sqrt(sum(terms))
+    assert cell.lower == pytest.approx(-10.0 - half)
+    assert cell.word == "INCONCLUSIVE"
+
+
+def test_the_seeds_that_are_asked_for_are_the_fewest_that_would_do():
+    # The candidate is 10 above the margin, both deviations are 10, and only its seeds grow.
+    (cell,) = gate.judge({"t/r": OLD}, {"t/r": [80.0, 90.0, 100.0]}).cells
+
+    def bound(more):
+        error = 10.0 * math.sqrt(0.64 / 3.0 + 1.0 / (3.0 + more))
+        return 10.0 - scipy_stats.t.ppf(0.95, 4.0 + more) * error
+
+    assert cell.more_seeds == next(more for more in itertools.count(1) if bound(more) > 0.0) > 1
+
+
+def test_a_margin_that_no_number_of_seeds_shows_asks_for_the_most():
+    verdict = gate.judge({"t/r": OLD}, {"t/r": NEW})
+    assert verdict.more_seeds == gate.MOST_SEEDS
+
+
+def test_a_baseline_of_nothing_has_no_share():
+    (cell,) = gate.judge({"t/r": [-1.0, 1.0]}, {"t/r": NEW}).cells
+    assert math.isnan(cell.change)
+
+
+def test_scores_without_any_spread_are_certain():
+    for score, word, p in ((100.0, "PASS", 1.0), (90.0, "FAIL", 0.0), (96.0, "PASS", 0.0)):
+        verdict = gate.judge({"t/r": [100.0] * 3}, {"t/r": [score] * 3})
+        assert (verdict.word, verdict.cells[0].p) == (word, p), score
 
 
 def test_one_bad_cell_of_many_fails_all():

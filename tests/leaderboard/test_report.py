@@ -16,10 +16,12 @@ from harness.entries.page import write_report
 from harness.entries.verified import Refused
 from helpers.hosts import chromium
 from helpers.program import call
+from leaderboard.formats.plan import Own
 from leaderboard.formats.records import learning_curves
 from leaderboard.formats.run import Failure, FailureSignature
 from leaderboard.formats.suite import Claim
 from leaderboard.pages.curves import returns_panel
+from leaderboard.pages.networks import network_headers, networks
 from leaderboard.pages.report import Measured, ReportInput, render
 from leaderboard.verification.verify import verify
 
@@ -63,6 +65,22 @@ def test_a_run_leaves_a_report_of_its_signed_figures(tiny_entry, stated):
     # Profile, scores, overview, four regimes; three diagnostics of three modules, one of two.
     assert page.count("<figure") == page.count("<svg") == 1 + 1 + 1 + 4 + 11
     assert "mst-bench verify entry.dsse.json" in page
+
+
+def test_it_says_what_trained(stated):
+    headers = network_headers(stated.plan)
+    assert headers[:4] == ["regime", "encoder", "critic", "actor"]
+    rows = {row[0]: dict(zip(headers, row, strict=True)) for row in networks(stated.plan)}
+    assert rows["mst"]["critic"] == "rigl, T6"
+    assert rows["mst"]["actor"] == "static, T5"
+    assert rows["mst"]["residual"] == stated.plan.blocks["residual"]
+
+    # A network of its own, without residuals
+    blocks = {"encoder": "T4", "critic": "T4", "actor": "T3"}
+    own = {group: Own({}, blocks) for group in stated.plan.sizes if group.endswith("/mst")}
+    own_rows = {row[0]: row[1:] for row in networks(replace(stated.plan, own=own))}
+    assert own_rows["mst"][:4] == ["dense, T4", "rigl, T4", "static, T3", "-"]
+    assert own_rows["dst"] == networks(stated.plan)[2][1:], "the others have the suite's"
 
 
 def test_the_same_folder_gives_the_same_bytes(folder):
@@ -148,7 +166,7 @@ def hostile(stated):
     signature = FailureSignature(HOSTILE, 0, 1.0)
     runs[0] = replace(lost(runs[0], Failure("agent", HOSTILE, 0)), failure_signatures=(signature,))
 
-    claim = Claim(claim=HOSTILE, regime="mst", than=HOSTILE, relation="above", figure=HOSTILE)
+    claim = Claim("O1", HOSTILE, HOSTILE, "headline", "mst", "dense", "score", "above", 0.05)
     fresh = {run.name: 1.0 for run in runs}
     return replace(
         stated,
@@ -165,6 +183,18 @@ def test_hostile_names_stay_text(stated, folder):
     page = render(hostile(stated), records_of(folder))
     assert "<script" not in page
     assert page.count("&lt;script&gt;") > 15
+
+
+def test_claims_of_a_suite_that_is_not_shipped_are_called_its_makers(stated, folder):
+    """A maker who states no changes could show any claim as a paper's."""
+    claim = Claim(
+        "A14a", "MST wins", "2510.12096", "headline", "mst", "dense", "score", "above", 1e-9
+    )
+    own = replace(stated.suite, name="own-scale-5x", changes=(), claims=(claim,))
+    sentence = "The suite is none that is shipped"
+    assert sentence in render(replace(stated, suite=own), records_of(folder))
+    shipped = replace(own, name="scale-5x")
+    assert sentence not in render(replace(stated, suite=shipped), records_of(folder))
 
 
 def test_many_seeds_draw_intervals_and_many_regimes_are_told_apart(stated, folder):

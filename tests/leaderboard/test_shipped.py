@@ -7,10 +7,16 @@ import pytest
 
 from helpers.forge import check_of, failed, resign, restate
 from leaderboard.formats import shipped
-from leaderboard.formats.shipped import ShippedPlan, check_named, claims_digest, named
+from leaderboard.formats.shipped import (
+    ShippedPlan,
+    check_named,
+    claims_digest,
+    named,
+    shipped_plans,
+)
 from leaderboard.formats.suite import SUITE_SCHEMA, Claim, SuiteReference
 
-CLAIM = Claim("mst is better", "mst", "dense")
+CLAIM = Claim("O1", "mst is better", "ours", "headline", "mst", "dense", "score", "above", 0.05)
 PLAN = "a" * 64
 """Digest of the plan of the suite that the tests ship."""
 SUITE = SuiteReference(SUITE_SCHEMA, "steady", 2, (), (CLAIM,))
@@ -37,7 +43,7 @@ def test_the_shipped_plan_bears_its_name():
     [
         (SUITE, "b" * 64),
         (replace(SUITE, claims=()), PLAN),
-        (replace(SUITE, claims=(replace(CLAIM, relation="below"),)), PLAN),
+        (replace(SUITE, claims=(replace(CLAIM, rule="below"),)), PLAN),
         (replace(SUITE, version=3), PLAN),
         (replace(SUITE, name="other"), PLAN),
     ],
@@ -62,12 +68,14 @@ def test_a_shipped_suite_states_no_changes():
 
 def rename(entry, name):
     """Signs an entry with another name of its suite; the verdict."""
-    suite = json.loads((entry.parent / "suite.json").read_bytes()) | {"name": name}
+    version = max(map(int, shipped_plans().get(name, "1")))
+    renamed = {"name": name, "version": version}
+    suite = json.loads((entry.parent / "suite.json").read_bytes()) | renamed
     change = restate(entry, "suite.json", json.dumps(suite).encode())
 
     def both(statement):
         change(statement)
-        statement["predicate"]["suite"].update(name=name)
+        statement["predicate"]["suite"].update(renamed)
 
     return resign(entry, both)
 

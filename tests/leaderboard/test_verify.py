@@ -3,13 +3,13 @@
 import json
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
 from harness.entries.entry import missing
 from helpers.forge import check_of, failed, resign, restate, statement_of, table_of
-from helpers.trust import trust_file, trusted
+from helpers.trust import SUBMITTER, trust_file, trusted
 from leaderboard.formats import keys
 from leaderboard.formats.run import Run, score
 from leaderboard.verification.checks import Check, Verdict
@@ -23,6 +23,14 @@ def test_a_real_entry_is_accepted_by_every_check(entry):
     assert {
         check.status for check in verdict.checks if check.name not in ("key", "image", "reeval")
     } == {"passed"}
+    plan = verdict.checks[5].detail
+    assert plan.endswith(", own suite own-tiny: not one that is shipped")
+
+
+def test_without_a_trust_file_a_key_is_one_for_a_single_use_or_unknown(entry):
+    assert check_of(verify(entry), "key") == Check("key", "unknown", "one-use key")
+    own = resign(entry, lambda statement: None, replace(SUBMITTER, one_use=False))
+    assert check_of(own, "key") == Check("key", "unknown", "no --trust file was given")
 
 
 def run_of(statement, index=0):
@@ -132,6 +140,17 @@ def test_a_forged_score_is_refused(entry):
     assert (
         failed(lie_in_result(entry, 0, lambda run: run.update(score=run["score"] + 1))) == "scores"
     )
+
+
+def test_densities_that_no_tensors_show_are_those_of_the_plan(entry):
+    def without_tensors(statement):
+        leave_out(statement, ".safetensors")
+
+    assert check_of(resign(entry, without_tensors), "tensors").detail == "absent, not checked"
+    lie_in_result(entry, 3, lambda run: run["weights"]["critic"].update(active=1))
+    verdict = resign(entry, without_tensors)
+    assert failed(verdict) == "tensors"
+    assert "critic: states 1 weights of" in verdict.checks[-1].detail
 
 
 def test_forged_returns_do_not_fit_the_records(entry):

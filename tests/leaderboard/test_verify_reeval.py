@@ -148,4 +148,4 @@ def test_l2_takes_runs_that_were_trained_again_and_came_out_the_same(
 )
 def test_what_was_trained_again_are_runs_of_the_entry_each_once(submitted, trust, retrained):
     verdict = judged(submitted, trust, retrained=retrained)
-    refused(verdict, "trained runs again that are no finished runs of this entry")
+    refused(verdict, "trained runs again that this entry does not have")

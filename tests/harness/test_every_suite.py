@@ -1,0 +1,38 @@
+"""Every shipped suite from plan to report, made small as docs/studies.md says."""
+
+import pytest
+
+from harness.options import Options
+from harness.planning.plan import read_plan
+from harness.suites import shipped
+from helpers.runs import finished_run
+from leaderboard.verification.verify import verify
+
+pytestmark = pytest.mark.slow
+
+SMALL = (
+    "seeds=1",
+    "tasks=[cartpole-balance]",
+    "settings={width: 16, zs_dim: 16, za_dim: 8, zsa_dim: 16, batch_size: 32}",
+    "evaluation={every: 25, episodes: 1, final_episodes: 1, fresh_episodes: 1, environments: 1}",
+)
+"""It keeps regimes, scales and depths; the networks that are scaled are tiny."""
+BUDGETS = {"quick": 0.05, "smoke": 1.0, "ci-tiny": 0.2}
+"""Share of the budget, of suites whose networks and runs are small already."""
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_suite_is_planned_trained_verified_and_judged(name, tmp_path):
+    entry = finished_run(
+        name,
+        tmp_path,
+        *(("seeds=1",) if name in BUDGETS else SMALL),
+        budget_scale=BUDGETS.get(name, 0.0001),
+        members=8,
+        options=Options(device="cpu"),
+    )
+    assert verify(entry, complete=True).accepted
+    plan = read_plan(entry.parent / "plan.json")
+    page = (entry.parent / "report.html").read_text()
+    for claim in plan.suite.claims:
+        assert claim.statement.replace("'", "&#39;") in page
