@@ -34,6 +34,7 @@ class Known(NamedTuple):
 LEARNER = "tests/agents/test_learner.py"
 CONTRASTS = "tests/leaderboard/test_contrasts.py"
 CLAIMS = "tests/leaderboard/test_claims.py"
+VERDICTS = "tests/leaderboard/test_wrong_verdicts.py"
 RULES = "tests/leaderboard/test_rules.py"
 
 KNOWN = (
@@ -92,7 +93,7 @@ KNOWN = (
         "leaderboard/statistics/claims.py",
         "Mean(method.seeds, mean, half / widths * root, half)",
         "Mean(method.seeds, mean, 0.0, half)",
-        CLAIMS,
+        VERDICTS,
     ),
     Known(
         "the replay of a terminating task has no room for last observations",

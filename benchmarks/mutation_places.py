@@ -45,21 +45,25 @@ _VERIFIED = (
 BELONGING = {
     "leaderboard/statistics/chances.py": _files(_BOARD, "power"),
     "leaderboard/statistics/claimed.py": _files(_BOARD, "claimed"),
-    "leaderboard/statistics/claims.py": _files(_BOARD, "claims", "power"),
+    "leaderboard/statistics/claims.py": _files(_BOARD, "claims", "wrong_verdicts", "power"),
     "leaderboard/statistics/contrasts.py": _files(_BOARD, "contrasts"),
     "leaderboard/statistics/equivalence.py": _files(_BOARD, "equivalence"),
-    "leaderboard/statistics/figures.py": _files(_BOARD, "figures", "claims"),
+    "leaderboard/statistics/figures.py": _files(_BOARD, "figures", "claims", "wrong_verdicts"),
     "leaderboard/statistics/gate.py": _files(_BOARD, "gate"),
-    "leaderboard/statistics/measures.py": _files(_BOARD, "rules", "claims", "power"),
+    "leaderboard/statistics/measures.py": _files(
+        _BOARD, "rules", "claims", "wrong_verdicts", "power"
+    ),
     "leaderboard/statistics/power.py": _files(_BOARD, "power"),
-    "leaderboard/statistics/references.py": _files(_BOARD, "references", "claims"),
+    "leaderboard/statistics/references.py": _files(
+        _BOARD, "references", "claims", "wrong_verdicts"
+    ),
     "leaderboard/statistics/resampled.py": _files(_BOARD, "claimed"),
-    "leaderboard/statistics/rules.py": _files(_BOARD, "rules", "claims", "power"),
+    "leaderboard/statistics/rules.py": _files(_BOARD, "rules", "claims", "wrong_verdicts", "power"),
     "leaderboard/statistics/scores.py": _files(
-        _BOARD, "scores", "figures", "contrasts", "differences", "table", "claims"
+        _BOARD, "scores", "figures", "contrasts", "differences", "table", "claims", "wrong_verdicts"
     ),
     "leaderboard/statistics/stats.py": _files(
-        _BOARD, "stats", "table", "differences", "contrasts", "claims"
+        _BOARD, "stats", "table", "differences", "contrasts", "claims", "wrong_verdicts"
     ),
     "leaderboard/verification/checks.py": _VERIFIED,
     "leaderboard/verification/files.py": _VERIFIED,

@@ -15,7 +15,7 @@ from typing import Literal
 from agents.diagnostics.names import FIGURES, OF_SAMPLES
 from harness.config import build, check_names, read_yaml
 from harness.errors import UserError, suggestion
-from leaderboard.formats.suite import Claim
+from leaderboard.formats.suite import Claim, diagnostic_of
 
 FILES = ("paper-a", "paper-b", "lists", "ours")
 """The registry, in the order in which it is listed."""
@@ -118,7 +118,7 @@ def stated_tests(claim: str) -> Iterator[tuple[Part, Claim]]:
     comparisons of one part."""
     registered = registry()[claim]
     for index, part in enumerate(registered.tests):
-        letter = chr(ord("a") + index) if len(registered.tests) > 1 else ""
+        letter = letter_of(registered, index)
         for number, (regime, than) in enumerate(part.pairs):
             # A single part needs no letter of its own, so its comparisons have them.
             last = ""
@@ -143,6 +143,11 @@ def stated_tests(claim: str) -> Iterator[tuple[Part, Claim]]:
             )
 
 
+def letter_of(claim: Registered, part: int) -> str:
+    """The letter of a part in ids; a single part needs none."""
+    return chr(ord("a") + part) if len(claim.tests) > 1 else ""
+
+
 def suite_tests(
     suite: str, claims: Sequence[str], comparable: Sequence[str], modules: Sequence[str]
 ) -> tuple[Claim, ...]:
@@ -161,8 +166,8 @@ def suite_tests(
             raise UserError(f"claims: {claim} has no test; {how_judged(registered)}.")
         named = any(suite in part.suites for part in registered.tests)
         for part, test in stated_tests(claim):
-            module, dot, _ = test.figure.removeprefix("slope:").partition(".")
-            measurable = not dot or module in modules
+            module, _ = diagnostic_of(test.figure)
+            measurable = not module or module in modules
             here = suite in part.suites or not named
             if here and measurable and {test.regime, test.than} <= set(comparable):
                 tests.append(test)
@@ -188,14 +193,15 @@ def check_tests(
         check_names(
             (test.than,), comparable, location, "regime of the suite, reference method or level"
         )
-        module, dot, figure = test.figure.removeprefix("slope:").partition(".")
-        if dot and module not in modules:
+        module, diagnostic = diagnostic_of(test.figure)
+        if not module:
+            continue
+        if module not in modules:
             raise UserError(
                 f"{location}: figure: no module '{module}', expected one of {', '.join(modules)}."
             )
-        if dot:
-            measured = (*FIGURES, *OF_SAMPLES)
-            check_names((figure,), measured, f"{location}: figure", "diagnostic")
+        measured = (*FIGURES, *OF_SAMPLES)
+        check_names((diagnostic,), measured, f"{location}: figure", "diagnostic")
 
 
 def how_judged(claim: Registered) -> str:

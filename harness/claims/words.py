@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.claims import Part, Registered, how_judged, stated_tests
+from harness.claims import Part, Registered, how_judged, letter_of, stated_tests
 from leaderboard.formats.suite import ZERO, Claim
 from leaderboard.statistics.claims import margin_in_words
 
@@ -42,10 +42,10 @@ def rows_of(claim: str, registered: Registered) -> list[Row]:
 
     rows = list[Row]()
     for index, part in enumerate(registered.tests):
-        letter = chr(ord("a") + index) if len(registered.tests) > 1 else ""
         tests = tuple(test for owner, test in stated_tests(claim) if owner is part)
         statement = part.statement or registered.statement
-        rows.append(Row(f"{claim}{letter}", statement, registered.source, part, tests, otherwise))
+        called = f"{claim}{letter_of(registered, index)}"
+        rows.append(Row(called, statement, registered.source, part, tests, otherwise))
     return rows
 
 

@@ -25,7 +25,7 @@ from harness.errors import UserError
 from harness.planning.plan import Plan
 from harness.planning.reader import load
 from harness.words import count
-from leaderboard.formats.suite import LOSSES, RETURNS, ZERO, Claim
+from leaderboard.formats.suite import LOSSES, RETURNS, ZERO, Claim, diagnostic_of
 from leaderboard.statistics import power
 from leaderboard.statistics.claims import FEWEST
 from leaderboard.statistics.references import METHODS
@@ -112,7 +112,7 @@ def read_spreads(path: Path) -> Spreads:
     document = build(_File, {"spreads": read_yaml(path)}, str(path)).spreads
     for figure, tasks in document.items():
         # Nobody would notice a name that is written wrongly: published spreads would be taken.
-        diagnostic = figure.removeprefix("slope:").partition(".")[2]
+        _, diagnostic = diagnostic_of(figure)
         known = (*FIGURES, *OF_SAMPLES) if diagnostic else RETURNS
         check_names((diagnostic or figure,), known, str(path), "figure")
         for task, numbers in tasks.items():

@@ -22,10 +22,18 @@ RETURNS = ("score", "last", "auc")
 """Figures that are returns: more is better."""
 LOSSES = ("spread", "failures")
 """Figures of which less is better: both are made of a regime's runs together."""
-DIAGNOSTIC = rf"(slope:)?{MODULE}\.[a-z][a-z0-9_]{{0,59}}"
+SLOPE = "slope:"
+"""What begins the name of a diagnostic's change over a run."""
+DIAGNOSTIC = rf"({SLOPE})?{MODULE}\.[a-z][a-z0-9_]{{0,59}}"
 """Figures that are diagnostics, whether more or less of them is better."""
 ZERO = "zero"
 """What a diagnostic is compared with where a fixed level decides: the margin is the level then."""
+
+
+def diagnostic_of(figure: str) -> tuple[str, str]:
+    """Module and diagnostic that a figure is of, or whose slope it is; empty for any other one."""
+    module, dot, diagnostic = figure.removeprefix(SLOPE).partition(".")
+    return (module, diagnostic) if dot else ("", "")
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,7 @@ class Claim:
             raise ValueError("margin: of spreads it is a ratio of at least 1, of unit share")
 
         # A share of a rate or of a slope near zero would be no margin at all.
-        if (self.figure == "failures" or self.figure.startswith("slope:")) and self.unit != "own":
+        if (self.figure == "failures" or self.figure.startswith(SLOPE)) and self.unit != "own":
             raise ValueError(f"unit: a margin of {self.figure} is in its own unit")
         below_one = self.rule != "above" and self.unit == "share" and self._is_mean
         if (below_one or self.figure == "failures") and self.margin >= 1.0:

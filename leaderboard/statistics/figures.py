@@ -13,13 +13,12 @@ from collections.abc import Iterable, Sequence
 
 from leaderboard.formats.catalogue import return_range
 from leaderboard.formats.records import EvaluationRecord
+from leaderboard.formats.suite import SLOPE
 from leaderboard.statistics.scores import Scored
 
 COLLAPSED = 0.05
 """Share of a task's range above its floor up to which a final policy has collapsed. It is fixed
 beforehand; a share of the seeds' median would fall with them."""
-SLOPE = "slope:"
-"""What begins the name of a diagnostic's change over a run."""
 LARGEST = 1e12
 """Figures beyond it are left out: a forger can sign any number."""
 
