@@ -55,10 +55,7 @@ class Measure(Protocol):
 
 def shares(ours: Cells, theirs: Cells, margin: float, confidence: float = 0.95) -> Comparison:
     """Difference of the means over tasks; the margin is a signed share of theirs. Welch's t."""
-    b = [_mean(cell) for cell in theirs]
-    middle = math.fsum(cell.mean for cell in b) / len(b)
-    factor = 1.0 + math.copysign(margin, margin * middle)
-    return _welch(ours, theirs, factor, margin * abs(middle), confidence)
+    return _welch(ours, theirs, *_of_share(theirs, margin), confidence)
 
 
 def differences(ours: Cells, theirs: Cells, margin: float, confidence: float = 0.95) -> Comparison:
@@ -70,10 +67,7 @@ def paired_shares(
     ours: Cells, theirs: Cells, margin: float, confidence: float = 0.95
 ) -> Comparison:
     """`shares` of pairs with equal seeds, in the same order on both sides. Student's t."""
-    b = [_mean(cell) for cell in theirs]
-    middle = math.fsum(cell.mean for cell in b) / len(b)
-    factor = 1.0 + math.copysign(margin, margin * middle)
-    return _student(ours, theirs, factor, margin * abs(middle), confidence)
+    return _student(ours, theirs, *_of_share(theirs, margin), confidence)
 
 
 def paired_differences(
@@ -81,6 +75,12 @@ def paired_differences(
 ) -> Comparison:
     """`differences` of pairs with equal seeds, in the same order on both sides. Student's t."""
     return _student(ours, theirs, 1.0, margin, confidence)
+
+
+def _of_share(theirs: Cells, margin: float) -> tuple[float, float]:
+    """What theirs are multiplied by for a margin that is a share of their mean, and the limit."""
+    middle = math.fsum(_mean(cell).mean for cell in theirs) / len(theirs)
+    return 1.0 + math.copysign(margin, margin * middle), margin * abs(middle)
 
 
 def _welch(
@@ -237,12 +237,12 @@ def rates(ours: Cells, theirs: Cells, margin: float, confidence: float = 0.95) -
     value = math.fsum(a - b for a, _, b, _ in counts) / len(counts)
     z = _score(counts, margin)
     bound = float(ndtri(0.5 + confidence / 2.0))
-    low = _where(counts, bound, -1.0, value)
-    high = _where(counts, -bound, value, 1.0)
+    low = _difference_of_score(counts, bound, -1.0, value)
+    high = _difference_of_score(counts, -bound, value, 1.0)
     return Comparison(value, low, high, margin, float(ndtr(-z)), float(ndtr(z)))
 
 
-def _where(
+def _difference_of_score(
     counts: Sequence[tuple[float, int, float, int]], z: float, low: float, high: float
 ) -> float:
     """The difference whose score is `z`, by halving: the score falls with the difference."""
