@@ -7,8 +7,6 @@ space and the order of keys are free: what is bound elsewhere is bound by the pa
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 
@@ -19,6 +17,7 @@ from securesystemslib.signer import Signature
 from leaderboard.formats import keys
 from leaderboard.formats.document import DocumentError, parse
 from leaderboard.formats.keys import SigningKey
+from leaderboard.formats.spelling import decode_base64
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
@@ -113,9 +112,6 @@ def check_signature(envelope: Envelope, public_hex: str) -> None:
 def _canonical_base64(text: str, field: str) -> bytes:
     """The bytes that `text` spells, which must be spelled in the canonical way."""
     try:
-        decoded = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise EnvelopeError(f"{field}: not base64") from None
-    if base64.b64encode(decoded).decode() != text:
-        raise EnvelopeError(f"{field}: not canonical base64")
-    return decoded
+        return decode_base64(text)
+    except ValueError as error:
+        raise EnvelopeError(f"{field}: {error}") from None
