@@ -51,7 +51,15 @@ def test_a_bundle_is_named_by_its_number(number, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["00.jsonl", "0000.jsonl", "00a.jsonl", "000.json", "-00.jsonl", "\u0660\u0660\u0660.jsonl", "10000.jsonl"],
+    [
+        "00.jsonl",
+        "0000.jsonl",
+        "00a.jsonl",
+        "000.json",
+        "-00.jsonl",
+        "\u06600\u0660.jsonl",
+        "10000.jsonl",
+    ],
 )
 def test_other_names_are_no_bundles(name):
     assert bundle_number(name) is None
