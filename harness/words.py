@@ -26,9 +26,9 @@ def say(sentence: str) -> None:
     print(f"mst-bench: {one_line(sentence)}", file=sys.stderr, flush=True)
 
 
-def count(number: int, noun: str) -> str:
-    """`1 run`, `2 runs`, `1,000 runs`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def count(number: int, noun: str, plural: str = "") -> str:
+    """`1 run`, `2 runs`, `1,000 runs`; `plural`: of a noun that does not take an s."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {plural or noun + 's'}"
 
 
 def gib(size: float) -> str:

@@ -18,6 +18,7 @@ from harness import __version__, errors
 from harness.cli import entries, judge, run, show, variables
 from harness.cli.app import App
 from harness.cli.keys import keys_app
+from harness.cli.log import log_app
 from harness.cli.printing import echo
 from harness.errors import UserError
 from harness.suites import shipped
@@ -37,6 +38,7 @@ app = App(
     " MST_BENCH_<COMMAND>_<FLAG> that of one.",
 )
 app.add_typer(keys_app, name="keys")
+app.add_typer(log_app, name="log")
 run.register(app)
 judge.register(app)
 show.register(app)

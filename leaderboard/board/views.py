@@ -26,7 +26,7 @@ LARGEST = 64 << 20
 class ForkError(DocumentError):
     """Two histories of one log. Both notes are kept as evidence."""
 
-    def __init__(self, message: str, notes: tuple[bytes, bytes]) -> None:
+    def __init__(self, message: str, notes: tuple[bytes, ...]) -> None:
         super().__init__(message)
         self.notes = notes
 
@@ -88,8 +88,7 @@ def check_view(seen: View, log: BoardLog, seen_by: str) -> None:
 
     `seen_by`: who saw it, in the words of a sentence.
     """
-    newest = log.newest
-    if newest is None or log.size < seen.checkpoint.size:
+    if log.size < seen.checkpoint.size:
         raise DocumentError(
             f"the log has {log.size} leaves, and {seen_by} shows {seen.checkpoint.size}: this copy"
             " is older, or the log was cut"
@@ -99,8 +98,13 @@ def check_view(seen: View, log: BoardLog, seen_by: str) -> None:
     index = first_difference(seen.leaf_hashes, log.tree.leaf_hashes)
     raise ForkError(
         f"leaf {index} is not the one that {seen_by} shows: the log has two histories",
-        (seen.note, newest.note.content()),
+        _notes(seen.note, log),
     )
+
+
+def _notes(note: bytes, log: BoardLog) -> tuple[bytes, ...]:
+    """The notes of two histories; the log may show leaves that nobody has signed yet."""
+    return (note,) if log.newest is None else (note, log.newest.note.content())
 
 
 def first_difference(left: Sequence[bytes], right: Sequence[bytes]) -> int:
@@ -132,8 +136,7 @@ def check_stapled(proof: LogProof, leaf: bytes, checkpoint: Checkpoint, log: Boa
 
     The proof says as much of the history as its hashes do: the first range of leaves that differs.
     """
-    newest = log.newest
-    if newest is None or log.size < checkpoint.size:
+    if log.size < checkpoint.size:
         raise DocumentError(
             f"the log has {log.size} leaves, and a proof was made in one of {checkpoint.size}:"
             " this copy is older, or the log was cut"
@@ -145,7 +148,7 @@ def check_stapled(proof: LogProof, leaf: bytes, checkpoint: Checkpoint, log: Boa
     raise ForkError(
         f"{leaves} is not the one that the proof of leaf {proof.index} was made with: the log has"
         " two histories",
-        (proof.checkpoint, newest.note.content()),
+        _notes(proof.checkpoint, log),
     )
 
 

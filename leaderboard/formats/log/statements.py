@@ -7,6 +7,7 @@ envelope for each signer, all over one payload. How many count is a count of dis
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -27,6 +28,7 @@ LARGEST = 1 << 17
 """Bytes of an envelope that are read."""
 MOST_SIGNERS = 64
 LONGEST_REASON = 2000
+NONCE = re.compile(r"[0-9a-f]{32}", re.ASCII)
 NAME = re.compile(r"[0-9a-f]{16}\.dsse\.json", re.ASCII)
 
 
@@ -36,6 +38,8 @@ class Spoken:
 
     origin: str
     """Of the log that it is for."""
+    nonce: str
+    """Random: the same can be said again later, and what was said once is not logged twice."""
     leaf: dict[str, object]
     """The leaf without when it was logged."""
     reason: str
@@ -43,6 +47,8 @@ class Spoken:
 
     def __post_init__(self) -> None:
         check_origin(self.origin)
+        if not NONCE.fullmatch(self.nonce):
+            raise ValueError("nonce: expected 32 hexadecimal digits in small letters")
         if len(self.reason) > LONGEST_REASON or not self.reason.isprintable():
             raise ValueError(f"reason: expected one line of at most {LONGEST_REASON} characters")
 
@@ -79,8 +85,16 @@ class SignedStatement:
 
 
 def statement_payload(origin: str, leaf: Mapping[str, object], reason: str = "") -> bytes:
-    """What is signed for a leaf. `leaf`: without when it will be logged (`Leaf.stated`)."""
-    predicate: dict[str, object] = {"origin": origin, "leaf": dict(leaf), "reason": reason}
+    """What is signed for a leaf, another payload each time; all its signers sign one payload.
+
+    `leaf`: without when it will be logged (`Leaf.stated`).
+    """
+    predicate: dict[str, object] = {
+        "origin": origin,
+        "nonce": secrets.token_hex(16),
+        "leaf": dict(leaf),
+        "reason": reason,
+    }
     document = {
         "_type": STATEMENT_TYPE,
         "subject": [],

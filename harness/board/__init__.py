@@ -1,0 +1,1 @@
+"""A board's repository under git: what is signed, pushed, remembered and compared."""

@@ -1,0 +1,180 @@
+"""Git as the board uses it: files of a commit, a commit on top of another, a push that may lose.
+
+Nothing here touches the working tree of a clone: commits are made from files in memory, so a
+maintainer's half-done work is neither signed nor lost. Known limit: git must know who commits.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from harness.errors import UserError
+from leaderboard.board.files import MOST_NAMES
+from leaderboard.formats.document import DocumentError
+
+PLAIN = ("100644", "100755")
+"""Modes of plain files; others are links and submodules."""
+MOST_FILES = 20 * MOST_NAMES
+
+
+class Busy(Exception):
+    """Somebody else pushed in between."""
+
+
+@dataclass(frozen=True)
+class Blob:
+    """A file of a commit."""
+
+    mode: str
+    sha: str
+    size: int
+
+
+class CommitFiles(AbstractContextManager["CommitFiles"]):
+    """The files of one commit (leaderboard/board/files.py), read from git's objects."""
+
+    def __init__(self, folder: Path, commit: str) -> None:
+        self._folders: dict[str, dict[str, Blob]] = {}
+        listing = _git(folder, "ls-tree", "-r", "-l", "-z", commit).split(b"\0")[:-1]
+        if len(listing) > MOST_FILES:
+            raise DocumentError(f"commit {commit[:12]}: has more than {MOST_FILES} files")
+        for line in listing:
+            facts, _, path = line.partition(b"\t")
+            mode, _, sha, size = facts.decode().split()
+            parent, _, name = path.decode("utf-8", "surrogateescape").rpartition("/")
+            blob = Blob(mode, sha, int(size) if size != "-" else 0)
+            self._folders.setdefault(parent, {})[name] = blob
+
+        # One process gives out all contents.
+        command = ["git", "-C", str(folder), "cat-file", "--batch"]
+        self._reader = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._reader.communicate()
+
+    def names(self, folder: str) -> list[str]:
+        """Names of files in a folder, sorted; none if there is no such folder."""
+        return sorted(self._folders.get(folder, ()))
+
+    def read(self, path: str, limit: int) -> bytes:
+        """The bytes of a file; DocumentError if it is not there, no plain file, or larger."""
+        parent, _, name = path.rpartition("/")
+        blob = self._folders.get(parent, {}).get(name)
+        if blob is None:
+            raise DocumentError(f"{path}: is not there")
+        if blob.mode not in PLAIN:
+            raise DocumentError(f"{path}: is a link, no plain file")
+        if blob.size > limit:
+            raise DocumentError(f"{path}: has {blob.size} bytes, at most {limit} are read")
+
+        # A header with the size, the content, a line feed.
+        assert self._reader.stdin is not None and self._reader.stdout is not None
+        self._reader.stdin.write(f"{blob.sha}\n".encode())
+        self._reader.stdin.flush()
+        self._reader.stdout.readline()
+        content = self._reader.stdout.read(blob.size)
+        self._reader.stdout.read(1)
+        return content
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A clone of a board, and where its main branch is pushed to."""
+
+    folder: Path
+    remote: str = "origin"
+    branch: str = "main"
+
+    def fetch(self) -> str:
+        """The commit of the remote's main branch, fetched now."""
+        kept = f"refs/remotes/{self.remote}/{self.branch}"
+        _git(
+            self.folder,
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            self.remote,
+            f"+refs/heads/{self.branch}:{kept}",
+        )
+        return _git(self.folder, "rev-parse", kept).decode().strip()
+
+    def files(self, commit: str) -> CommitFiles:
+        """The files of a commit."""
+        return CommitFiles(self.folder, commit)
+
+    def commit(self, parent: str, changes: Mapping[str, bytes | None], message: str) -> str:
+        """A commit on top of another that writes these files; None removes one."""
+        with tempfile.TemporaryDirectory() as scratch:
+            index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+            _git(self.folder, "read-tree", parent, environment=index)
+            lines = list[str]()
+            for path, content in changes.items():
+                if content is None:
+                    lines.append(f"0 {'0' * 40}\t{path}\n")
+                    continue
+                blob = _git(self.folder, "hash-object", "-w", "--stdin", stdin=content)
+                lines.append(f"100644 {blob.decode().strip()}\t{path}\n")
+            update = "".join(lines).encode()
+            _git(self.folder, "update-index", "--index-info", stdin=update, environment=index)
+            tree = _git(self.folder, "write-tree", environment=index).decode().strip()
+        made = _git(self.folder, "commit-tree", tree, "-p", parent, "-m", message)
+        return made.decode().strip()
+
+    def push(self, commit: str, parent: str) -> None:
+        """Make a commit the main branch, if that is still `parent`; Busy if it is not."""
+        try:
+            self.push_branch(commit, self.branch)
+        except UserError:
+            if self.fetch() != parent:
+                raise Busy from None
+            raise
+
+    def push_branch(self, commit: str, branch: str) -> None:
+        """Push a commit as a branch; UserError in git's words if the remote refuses."""
+        _git(self.folder, "push", "--quiet", self.remote, f"{commit}:refs/heads/{branch}")
+
+    def forward(self, commit: str) -> bool:
+        """Bring the clone's own main branch to a commit, where nothing of its owner is in the way;
+        whether it was done."""
+        try:
+            current = _git(self.folder, "symbolic-ref", "--short", "HEAD").decode().strip()
+            if current != self.branch:
+                return False
+            _git(self.folder, "merge", "--quiet", "--ff-only", commit)
+        except UserError:
+            return False
+        return True
+
+
+def _git(
+    folder: Path,
+    *arguments: str,
+    stdin: bytes = b"",
+    environment: Mapping[str, str] | None = None,
+) -> bytes:
+    """What git prints; UserError with its words if it fails. It asks no questions."""
+    words = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(environment or {})}
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        finished = subprocess.run(
+            command, input=stdin, capture_output=True, env=os.environ | words, check=False
+        )
+    except FileNotFoundError:
+        raise UserError("git is not installed, and a board is a git repository.") from None
+    if finished.returncode != 0:
+        lines = finished.stderr.decode("utf-8", "replace").strip().splitlines() or ["no words"]
+        reasons = [line for line in lines if not line.startswith("hint:")]
+        raise UserError(f"{folder}: git {arguments[0]}: {' '.join(reasons[:4])}")
+    return finished.stdout
