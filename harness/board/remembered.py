@@ -73,7 +73,7 @@ def check_remembered(log: BoardLog) -> None:
     """ForkError unless the log continues what this user saw of it."""
     seen = recall(log.board.root.origin)
     if seen is not None:
-        check_view(seen, log, "what this machine remembers")
+        check_view(seen, log, "this machine saw before")
 
 
 def keep_evidence(folder: Path, fork: ForkError) -> Path:

@@ -86,18 +86,18 @@ def parse_view(content: bytes, location: str) -> View:
 def check_view(seen: View, log: BoardLog, seen_by: str) -> None:
     """ForkError unless the log continues what was seen of it. DocumentError if it is shorter.
 
-    `seen_by`: who saw it, in the words of a sentence.
+    `seen_by`: who saw it: `this machine saw before`.
     """
     if log.size < seen.checkpoint.size:
         raise DocumentError(
-            f"the log has {log.size} leaves, and {seen_by} shows {seen.checkpoint.size}: this copy"
-            " is older, or the log was cut"
+            f"the log has {log.size} leaves, fewer than the {seen.checkpoint.size} that {seen_by}:"
+            " this copy is older, or the log was cut"
         )
     if log.tree.root(seen.checkpoint.size) == seen.checkpoint.root:
         return
     index = first_difference(seen.leaf_hashes, log.tree.leaf_hashes)
     raise ForkError(
-        f"leaf {index} is not the one that {seen_by} shows: the log has two histories",
+        f"leaf {index} is not the one that {seen_by}: the log has two histories",
         _notes(seen.note, log),
     )
 

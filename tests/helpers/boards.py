@@ -2,9 +2,14 @@
 
 import hashlib
 import json
+import os
 import subprocess
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from unittest import mock
+
+from cryptography.hazmat.primitives import serialization
 
 from harness.files import dump_json
 from helpers.logs import ORIGIN, TIME
@@ -218,3 +223,22 @@ def served(board, folder):
 def json_of(finished):
     """The document that a command printed."""
     return json.loads(finished.stdout)
+
+
+def key_file(folder, key, name="key.pem"):
+    """A private key in a file that only its owner may read."""
+    path = folder / name
+    pem = key.private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(pem)
+    return path
+
+
+@contextmanager
+def user(folder):
+    """As somebody with a configuration of their own, which is below this folder."""
+    with mock.patch.dict(os.environ, {"XDG_CONFIG_HOME": str(folder)}):
+        yield

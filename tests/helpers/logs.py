@@ -23,7 +23,7 @@ POLICY = LogPolicy(
     witnesses=tuple(witness_key(key, name) for name, key in WITNESS_KEYS.items()),
     quorum=2,
 )
-TIME = 1_800_000_000
+TIME = 1_750_000_000
 
 
 def leaf(number):
