@@ -98,17 +98,23 @@ class Repository:
     branch: str = "main"
 
     def fetch(self) -> str:
-        """The commit of the remote's main branch, fetched now."""
-        kept = f"refs/remotes/{self.remote}/{self.branch}"
-        _git(
-            self.folder,
-            "fetch",
-            "--quiet",
-            "--no-tags",
-            self.remote,
-            f"+refs/heads/{self.branch}:{kept}",
-        )
-        return _git(self.folder, "rev-parse", kept).decode().strip()
+        """The commit of the remote's main branch, whose objects are here now."""
+        ref = f"refs/heads/{self.branch}"
+        commit, _, _ = _git(self.folder, "ls-remote", self._url(), ref).decode().partition("\t")
+        if not commit:
+            raise UserError(f"{self.folder}: {self.remote} has no branch {self.branch}.")
+        try:
+            _git(self.folder, "cat-file", "-e", f"{commit}^{{commit}}")
+        except UserError:
+            options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc")
+            _git(self.folder, "fetch", *options, self._url(), commit)
+        return commit
+
+    def _url(self, *options: str) -> str:
+        """Where the remote is. Git writes no branch of the clone for an address, so commands beside
+        each other wait for no lock, and one that was killed leaves none behind."""
+        url = _git(self.folder, "remote", "get-url", *options, self.remote)
+        return url.decode().strip()
 
     def files(self, commit: str) -> CommitFiles:
         """The files of a commit."""
@@ -143,7 +149,8 @@ class Repository:
 
     def push_branch(self, commit: str, branch: str) -> None:
         """Push a commit as a branch; UserError in git's words if the remote refuses."""
-        _git(self.folder, "push", "--quiet", self.remote, f"{commit}:refs/heads/{branch}")
+        url = self._url("--push")
+        _git(self.folder, "push", "--quiet", url, f"{commit}:refs/heads/{branch}")
 
     def forward(self, commit: str) -> bool:
         """Bring the clone's own main branch to a commit, where nothing of its owner is in the way;

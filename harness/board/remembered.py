@@ -50,7 +50,9 @@ def recall(origin: str) -> View | None:
     """What this user saw last; None if nothing. UserError for a damaged file."""
     path = view_path(origin)
     try:
-        return parse_view(read_limited(path, LARGEST, str(path)), str(path))
+        view = parse_view(read_limited(path, LARGEST, str(path)), str(path))
+        if view.checkpoint.origin != origin:
+            raise DocumentError(f"{path}: is of the log {view.checkpoint.origin}")
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -60,6 +62,7 @@ def recall(origin: str) -> View | None:
             f"{error}. It holds what you saw of the log {origin}.",
             "Remove it only if you know why it is damaged: then the log is trusted as it is.",
         ) from None
+    return view
 
 
 def remember(view: View) -> None:

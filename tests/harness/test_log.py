@@ -207,7 +207,7 @@ def test_a_folder_that_is_no_repository_is_a_wrong_use(tmp_path):
     key = key_file(tmp_path, KEYS.logs[0])
     refused = call("log", "sign", "--board", tmp_path, "--key", key)
     assert refused.returncode == USAGE
-    assert "git fetch" in refused.stderr and "Traceback" not in refused.stderr
+    assert "git remote" in refused.stderr and "Traceback" not in refused.stderr
 
 
 # -- a push that loses --
@@ -370,12 +370,21 @@ def test_a_longer_copy_agrees_with_a_shorter_one(grown, maintainer, tmp_path):
     assert f"compared: agrees with {kept}" in audited.stdout
 
 
-def test_a_damaged_memory_is_said_and_not_taken_for_an_empty_one(maintainer):
+@pytest.mark.parametrize(
+    ("field", "old", "new"),
+    [
+        ("leaves", "", "A"),
+        ("note", "board", "other"),
+        ("note", "\n3\n", "\n2\n"),
+        ("schema", "v1", "v0"),
+    ],
+)
+def test_a_damaged_memory_is_said_and_not_taken_for_an_empty_one(maintainer, field, old, new):
     maintainer.log("sign")
     with user(maintainer.folder / "config"):
         path = view_path(ORIGIN)
     document = json.loads(path.read_text())
-    document["leaves"] = document["leaves"][44:]
+    document[field] = document[field].replace(old, new)
     path.write_text(json.dumps(document))
     refused = maintainer.log("audit")
     assert refused.returncode == USAGE

@@ -1,0 +1,157 @@
+"""Maintainers who append and sign at the same moment, and are killed at any."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from helpers.boards import Keys, clone, git, key_file, new_board, served
+from leaderboard.board.files import FolderFiles
+from leaderboard.board.log import read_log
+from leaderboard.formats.log.checkpoint import parse_checkpoint
+from leaderboard.formats.log.note import parse_note
+
+ROUNDS = int(os.environ.get("MST_BENCH_TEST_ROUNDS", "8"))
+"""Of the race; more for a hunt."""
+KEYS = Keys()
+
+SIGN = """
+import sys
+from pathlib import Path
+from harness.board.git import Repository
+from harness.board.sign import sign_log
+from harness.errors import UserError
+from leaderboard.formats import keys
+try:
+    sign_log(Repository(Path(sys.argv[1])), keys.load(Path(sys.argv[2])))
+except UserError as error:
+    print(error, file=sys.stderr)
+    sys.exit(error.code)
+"""
+ACCEPT = """
+import hashlib, sys
+from pathlib import Path
+from harness.board.append import Decision, append_leaf
+from harness.board.git import Repository
+from harness.errors import UserError
+from harness.files import dump_json
+from leaderboard.formats import envelope, keys
+from leaderboard.formats.log.leaf import RegisterLeaf
+from leaderboard.formats.log.statements import statement_payload
+folder, key, draft, origin = Path(sys.argv[1]), keys.load(Path(sys.argv[2])), sys.argv[3], sys.argv[4]
+fields = {"key": key.key_id, "suite": "dmc-hard", "version": 1, "blinded": False,
+          "draft": hashlib.sha256(draft.encode()).hexdigest(), "image": "0" * 64}
+payload = statement_payload(origin, {"kind": "register", **fields})
+sha256 = hashlib.sha256(payload).hexdigest()
+files = {f"statements/{sha256}/{key.key_id[:16]}.dsse.json": dump_json(envelope.sign(payload, key))}
+try:
+    print(append_leaf(Repository(folder), Decision("register", fields | {"statement": sha256}, files)))
+except UserError as error:
+    print(error, file=sys.stderr)
+    sys.exit(error.code)
+"""  # noqa: E501
+
+
+class Maintainer:
+    """A clone, a key and a memory of their own."""
+
+    def __init__(self, folder, remote, key):
+        folder.mkdir()
+        self.folder = folder
+        self.clone = clone(remote, folder / "board")
+        self.key = key_file(folder, key, "log.pem")
+        self.submitter = key_file(folder, KEYS.submitter, "submitter.pem")
+
+    def start(self, code, *arguments):
+        environment = os.environ | {
+            "XDG_CONFIG_HOME": str(self.folder / "config"),
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        }
+        return subprocess.Popen(
+            [sys.executable, "-c", code, str(self.clone), *map(str, arguments)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def sign(self):
+        return self.start(SIGN, self.key)
+
+    def accept(self, draft):
+        return self.start(ACCEPT, self.submitter, draft, "example.org/board")
+
+
+def kill(process, after, remote):
+    """Kills a process and its git after a while, if it is still there.
+
+    Here the server's half of a push belongs to the same processes. A server of its own goes on, so
+    a lock that its half left behind is removed.
+    """
+    time.sleep(after)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for lock in (remote / "refs").rglob("*.lock"):
+            lock.unlink()
+
+
+def ever_published(remote):
+    """Every note that any commit of the remote's main branch holds, by size."""
+    roots = {}
+    commits = git(remote, "rev-list", "main").split()
+    for commit in commits:
+        for path in git(remote, "ls-tree", "-r", "--name-only", commit, "log/checkpoints").split():
+            content = git(remote, "show", f"{commit}:{path}") + "\n"
+            checkpoint = parse_checkpoint(parse_note(content.encode(), path).text, path)
+            roots.setdefault(checkpoint.size, set()).add(checkpoint.root)
+    return roots
+
+
+@pytest.mark.slow
+def test_racing_maintainers_sign_no_fork_and_lose_no_leaf(tmp_path):
+    """Each round two accept and two sign at once, and one of them is killed at a random moment."""
+    draw = random.Random(0)
+    (tmp_path / "author").mkdir()
+    remote = served(new_board(tmp_path / "author", KEYS), tmp_path)
+    people = [
+        Maintainer(tmp_path / f"m{index}", remote, key) for index, key in enumerate(KEYS.logs)
+    ]
+
+    logged = dict[str, int]()
+    for number in range(ROUNDS):
+        running = {
+            f"{number}/{index}": p.accept(f"{number}/{index}") for index, p in enumerate(people)
+        }
+        signing = [person.sign() for person in people]
+        victim = draw.choice([*running.values(), *signing])
+        kill(victim, draw.uniform(0.0, 1.5), remote)
+        for draft, process in running.items():
+            stdout, stderr = process.communicate()
+            if process is not victim:
+                assert process.returncode in (0, 3), stderr
+            if process.returncode == 0:
+                logged[draft] = int(stdout)
+        for process in signing:
+            _, stderr = process.communicate()
+            assert process is victim or process.returncode in (0, 3), stderr
+
+    # Whoever goes on, goes on: no lock is left behind.
+    for person in people:
+        process = person.sign()
+        _, stderr = process.communicate()
+        assert process.returncode == 0, stderr
+    log = read_log(FolderFiles(clone(remote, tmp_path / "stranger")))
+    assert log.newest.checkpoint.size == log.size
+
+    # No two trees of one size were ever published; each accepted leaf is where its command said.
+    assert all(len(roots) == 1 for roots in ever_published(remote).values())
+    assert all(index in log.board.registrations for index in logged.values())
+    assert len(set(logged.values())) == len(logged)
+    drafts = [registration.leaf.draft for registration in log.board.registrations.values()]
+    assert len(set(drafts)) == len(drafts) >= len(logged)
