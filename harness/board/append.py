@@ -90,8 +90,8 @@ def _allowed(log: BoardLog, decision: Decision, files: Files) -> bytes:
 
     A clock that lags behind the last leaf's does not hold the log up: times only grow.
     """
-    at = max(int(time.time()), log.board.at)
-    leaf = KINDS[decision.kind](at=at, **decision.fields)  # type: ignore[arg-type]
+    now = max(int(time.time()), log.board.at)
+    leaf = KINDS[decision.kind](at=now, **decision.fields)  # type: ignore[arg-type]
     content = leaf.content()
     follow(log.board, content, RepositoryDocuments(Overlaid(files, decision.files)))
     return content

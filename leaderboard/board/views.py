@@ -116,18 +116,19 @@ def first_difference(left: Sequence[bytes], right: Sequence[bytes]) -> int:
 def check_logs(log: BoardLog, other: BoardLog, name: str) -> None:
     """ForkError unless two copies of a log agree on what is signed in both. `name`: of the other
     copy."""
-    newest, others = log.newest, other.newest
-    if newest is None or others is None:
+    newest = log.newest
+    theirs = other.newest
+    if newest is None or theirs is None:
         raise DocumentError("a log without a signed checkpoint cannot be compared")
-    if newest.checkpoint.origin != others.checkpoint.origin:
-        raise DocumentError(f"{name} is of the log {others.checkpoint.origin}")
-    common = min(newest.checkpoint.size, others.checkpoint.size)
+    if newest.checkpoint.origin != theirs.checkpoint.origin:
+        raise DocumentError(f"{name} is of the log {theirs.checkpoint.origin}")
+    common = min(newest.checkpoint.size, theirs.checkpoint.size)
     if log.tree.root(common) == other.tree.root(common):
         return
     index = first_difference(log.tree.leaf_hashes, other.tree.leaf_hashes)
     raise ForkError(
         f"leaf {index} is not the one that {name} has: the log has two histories",
-        (newest.note.content(), others.note.content()),
+        (newest.note.content(), theirs.note.content()),
     )
 
 

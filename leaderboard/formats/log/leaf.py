@@ -47,15 +47,23 @@ class Leaf:
     """When it was logged, in seconds since 1970."""
     statement: str
     """sha256 of the payload that was signed for it."""
+
     kind: ClassVar[str]
-    DIGESTS: ClassVar[tuple[str, ...]] = ()
+    digests: ClassVar[tuple[str, ...]]
     """Fields that hold a digest, or the id of a key."""
-    NUMBERS: ClassVar[tuple[str, ...]] = ()
+    numbers: ClassVar[tuple[str, ...]]
+
+    def __init_subclass__(
+        cls, kind: str, digests: tuple[str, ...] = (), numbers: tuple[str, ...] = ()
+    ) -> None:
+        cls.kind = kind
+        cls.digests = digests
+        cls.numbers = numbers
 
     def __post_init__(self) -> None:
-        for field in ("statement", *self.DIGESTS):
+        for field in ("statement", *self.digests):
             check_sha256(getattr(self, field), field)
-        for field in ("at", *self.NUMBERS):
+        for field in ("at", *self.numbers):
             check_number(getattr(self, field), field)
 
     def document(self) -> dict[str, object]:
@@ -72,24 +80,18 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class RootLeaf(Leaf):
+class RootLeaf(Leaf, kind="root", digests=("root",), numbers=("version",)):
     """A version of the trust root comes into force."""
 
-    kind: ClassVar[str] = "root"
-    DIGESTS: ClassVar[tuple[str, ...]] = ("root",)
-    NUMBERS: ClassVar[tuple[str, ...]] = ("version",)
     version: int
     root: str
     """sha256 of trust/<version>.root.json."""
 
 
 @dataclass(frozen=True)
-class SuiteLeaf(Leaf):
+class SuiteLeaf(Leaf, kind="suite", digests=("plan",), numbers=("version",)):
     """A version of a suite opens for registrations, or retires."""
 
-    kind: ClassVar[str] = "suite"
-    DIGESTS: ClassVar[tuple[str, ...]] = ("plan",)
-    NUMBERS: ClassVar[tuple[str, ...]] = ("version",)
     suite: str
     version: int
     state: Literal["open", "retired"]
@@ -108,10 +110,9 @@ class SuiteLeaf(Leaf):
 
 
 @dataclass(frozen=True)
-class AdmitLeaf(Leaf):
+class AdmitLeaf(Leaf, kind="admit"):
     """A key may register plans and submit entries from here on."""
 
-    kind: ClassVar[str] = "admit"
     public_key: str
 
     def __post_init__(self) -> None:
@@ -120,23 +121,18 @@ class AdmitLeaf(Leaf):
 
 
 @dataclass(frozen=True)
-class RevokeLeaf(Leaf):
+class RevokeLeaf(Leaf, kind="revoke", digests=("key",), numbers=("since",)):
     """A submitter's key speaks no longer, and what it said from `since` on is disputed."""
 
-    kind: ClassVar[str] = "revoke"
-    DIGESTS: ClassVar[tuple[str, ...]] = ("key",)
-    NUMBERS: ClassVar[tuple[str, ...]] = ("since",)
     key: str
     since: int
     """A position in the log."""
 
 
 @dataclass(frozen=True)
-class KeychangeLeaf(Leaf):
+class KeychangeLeaf(Leaf, kind="keychange", digests=("key",)):
     """A submitter speaks with another key from here on."""
 
-    kind: ClassVar[str] = "keychange"
-    DIGESTS: ClassVar[tuple[str, ...]] = ("key",)
     key: str
     """The former one."""
     public_key: str
@@ -149,12 +145,9 @@ class KeychangeLeaf(Leaf):
 
 
 @dataclass(frozen=True)
-class RegisterLeaf(Leaf):
+class RegisterLeaf(Leaf, kind="register", digests=("key", "draft", "image"), numbers=("version",)):
     """A plan is announced before it is run."""
 
-    kind: ClassVar[str] = "register"
-    DIGESTS: ClassVar[tuple[str, ...]] = ("key", "draft", "image")
-    NUMBERS: ClassVar[tuple[str, ...]] = ("version",)
     key: str
     suite: str
     version: int
@@ -170,12 +163,9 @@ class RegisterLeaf(Leaf):
 
 
 @dataclass(frozen=True)
-class RevealLeaf(Leaf):
+class RevealLeaf(Leaf, kind="reveal", digests=("key", "draft", "salt"), numbers=("registration",)):
     """What a blinded registration had announced."""
 
-    kind: ClassVar[str] = "reveal"
-    DIGESTS: ClassVar[tuple[str, ...]] = ("key", "draft", "salt")
-    NUMBERS: ClassVar[tuple[str, ...]] = ("registration",)
     key: str
     registration: int
     """Position of its leaf."""
@@ -184,12 +174,11 @@ class RevealLeaf(Leaf):
 
 
 @dataclass(frozen=True)
-class EntryLeaf(Leaf):
+class EntryLeaf(
+    Leaf, kind="entry", digests=("key", "entry", "policies"), numbers=("registration",)
+):
     """The results of a registered plan are accepted."""
 
-    kind: ClassVar[str] = "entry"
-    DIGESTS: ClassVar[tuple[str, ...]] = ("key", "entry", "policies")
-    NUMBERS: ClassVar[tuple[str, ...]] = ("registration",)
     key: str
     registration: int
     entry: str
@@ -199,12 +188,9 @@ class EntryLeaf(Leaf):
 
 
 @dataclass(frozen=True)
-class ReevalLeaf(Leaf):
+class ReevalLeaf(Leaf, kind="reeval", digests=("key",), numbers=("entry",)):
     """Somebody else measured an entry again."""
 
-    kind: ClassVar[str] = "reeval"
-    DIGESTS: ClassVar[tuple[str, ...]] = ("key",)
-    NUMBERS: ClassVar[tuple[str, ...]] = ("entry",)
     key: str
     entry: int
     """Position of its leaf."""
@@ -212,22 +198,17 @@ class ReevalLeaf(Leaf):
 
 
 @dataclass(frozen=True)
-class AmendLeaf(Leaf):
+class AmendLeaf(Leaf, kind="amend", digests=("key",), numbers=("entry",)):
     """A note or a link of an entry changes; its numbers never do."""
 
-    kind: ClassVar[str] = "amend"
-    DIGESTS: ClassVar[tuple[str, ...]] = ("key",)
-    NUMBERS: ClassVar[tuple[str, ...]] = ("entry",)
     key: str
     entry: int
 
 
 @dataclass(frozen=True)
-class RetractLeaf(Leaf):
+class RetractLeaf(Leaf, kind="retract", numbers=("target",)):
     """A registration is given up, or an entry leaves the ranking. Its page stays."""
 
-    kind: ClassVar[str] = "retract"
-    NUMBERS: ClassVar[tuple[str, ...]] = ("target",)
     key: str | None
     """The submitter's; None where maintainers retract it."""
     target: int
