@@ -14,8 +14,8 @@ from leaderboard.board.files import Files
 from leaderboard.board.ledger import follow
 from leaderboard.board.log import BoardLog, read_log
 from leaderboard.board.repository import LEAVES, RepositoryDocuments
-from leaderboard.formats.log.bundle import bundle_files
-from leaderboard.formats.log.leaf import KINDS
+from leaderboard.formats.document import DocumentError
+from leaderboard.formats.log.bundle import bundle_files, leaf_bytes
 
 TRIES = 2
 """A push that somebody else was faster than is tried once more."""
@@ -91,7 +91,9 @@ def _allowed(log: BoardLog, decision: Decision, files: Files) -> bytes:
     A clock that lags behind the last leaf's does not hold the log up: times only grow.
     """
     now = max(int(time.time()), log.board.at)
-    leaf = KINDS[decision.kind](at=now, **decision.fields)  # type: ignore[arg-type]
-    content = leaf.content()
+    try:
+        content = leaf_bytes({"kind": decision.kind, "at": now, **decision.fields})
+    except ValueError as error:
+        raise DocumentError(f"{decision.kind}: {error}") from None
     follow(log.board, content, RepositoryDocuments(Overlaid(files, decision.files)))
     return content

@@ -99,10 +99,13 @@ class Repository:
 
     def fetch(self) -> str:
         """The commit of the remote's main branch, whose objects are here now."""
+        # Git also lists refs that end so, such as refs/heads/a/refs/heads/main.
         ref = f"refs/heads/{self.branch}"
-        commit, _, _ = _git(self.folder, "ls-remote", self._url(), ref).decode().partition("\t")
-        if not commit:
+        listed = _git(self.folder, "ls-remote", self._url(), ref).decode().splitlines()
+        commits = [line.removesuffix(f"\t{ref}") for line in listed if line.endswith(f"\t{ref}")]
+        if len(commits) != 1:
             raise UserError(f"{self.folder}: {self.remote} has no branch {self.branch}.")
+        (commit,) = commits
         try:
             _git(self.folder, "cat-file", "-e", f"{commit}^{{commit}}")
         except UserError:

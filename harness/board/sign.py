@@ -16,14 +16,14 @@ from harness.board.log import AHEAD, check_clock, refusing
 from harness.board.remembered import check_remembered, locked, remember
 from harness.errors import Incomplete, UserError
 from harness.words import count, say
-from leaderboard.board.log import BoardLog, read_log
+from leaderboard.board.log import BoardLog, check_times, read_log
 from leaderboard.board.repository import CHECKPOINT, COSIGNATURE, INBOX, checkpoint_path
 from leaderboard.board.views import ForkError, view_of
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.log import note
 from leaderboard.formats.log.checkpoint import SignedCheckpoint, open_checkpoint, sign_checkpoint
-from leaderboard.formats.log.note import Note
+from leaderboard.formats.log.note import Note, NoteSignature
 
 TRIES = 2
 """A push that somebody else was faster than is tried once more."""
@@ -107,14 +107,14 @@ def _changes(
 
     changes: dict[str, bytes | None] = {}
     taken = 0
-    for path, size, cosigned in _handed_in(log, files):
-        lines = [cosigned.note.signed_by(witness) for witness in cosigned.cosigned]
-        known = set(notes[size].signatures)
-        present = {(line.name, line.key_id) for line in known}
-        added = [line for line in lines if line and (line.name, line.key_id) not in present]
+    for path, size, lines in _handed_in(log, files):
+        present = {(line.name, line.key_id) for line in notes[size].signatures}
+        added = [line for line in lines if (line.name, line.key_id) not in present]
         notes[size] = replace(notes[size], signatures=(*notes[size].signatures, *added))
         changes[path] = None
         taken += len(added)
+
+    # What readers fetch first is a copy of the newest.
     for size, content in notes.items():
         if size not in log.signed or content != log.signed[size].note:
             changes[checkpoint_path(size)] = content.content()
@@ -123,32 +123,47 @@ def _changes(
     return SignedLog(root.origin, max(notes), new, taken, commit=None), changes
 
 
-def _handed_in(log: BoardLog, files: CommitFiles) -> Iterator[tuple[str, int, SignedCheckpoint]]:
-    """Path, size and checkpoint of what witnesses handed in.
+def _handed_in(log: BoardLog, files: CommitFiles) -> Iterator[tuple[str, int, list[NoteSignature]]]:
+    """Path, size and cosignatures of what witnesses handed in.
 
     What does not verify is said and left there. ForkError if a key of the log signed another tree.
     """
+    cosigned = {size: dict(signed.cosigned) for size, signed in log.signed.items()}
     for name in files.names(INBOX):
         matched = COSIGNATURE.fullmatch(name)
         if matched is None:
             continue
-        path, size = f"{INBOX}/{name}", int(matched[1])
-        if size not in log.signed:
-            say(f"{path}: there is no signed checkpoint of {size} leaves; it was left there.")
-            continue
+        path = f"{INBOX}/{name}"
+        size = int(matched[1])
         try:
-            content = files.read(path, note.LARGEST)
-            opened = open_checkpoint(content, log.board.root_at(size).policy(), path)
-            if opened.checkpoint.size != size:
-                raise DocumentError(f"{path}: is of {opened.checkpoint.size} leaves")
-            for witness, moment in opened.cosigned.items():
-                if moment > time.time() + AHEAD:
-                    raise DocumentError(f"{path}: {witness.name} cosigned it in the future")
+            opened = _opened(log, size, path, files.read(path, note.LARGEST))
+
+            # A witness that went back in time would make the whole log invalid.
+            times = {**opened.cosigned, **cosigned[size]}
+            check_times({**cosigned, size: times})
+        except ForkError:
+            raise
         except DocumentError as error:
             say(f"{str(error).removesuffix('.')}; it was left there.")
             continue
-        mine = log.signed[size]
-        if opened.checkpoint != mine.checkpoint:
-            message = f"{path}: a key of the log signed another tree of {size} leaves"
-            raise ForkError(message, (mine.note.content(), content))
-        yield path, size, opened
+        cosigned[size] = times
+        lines = [opened.note.signed_by(witness) for witness in opened.cosigned]
+        yield path, size, [line for line in lines if line is not None]
+
+
+def _opened(log: BoardLog, size: int, path: str, content: bytes) -> SignedCheckpoint:
+    """A cosigned checkpoint of a size that the log has signed; DocumentError if it is none,
+    ForkError if it is of another tree."""
+    if size not in log.signed:
+        raise DocumentError(f"{path}: there is no signed checkpoint of {size} leaves")
+    opened = open_checkpoint(content, log.board.root_at(size).policy(), path)
+    if opened.checkpoint.size != size:
+        raise DocumentError(f"{path}: is of {opened.checkpoint.size} leaves")
+    for witness, moment in opened.cosigned.items():
+        if moment > time.time() + AHEAD:
+            raise DocumentError(f"{path}: {witness.name} cosigned it in the future")
+    mine = log.signed[size]
+    if opened.checkpoint != mine.checkpoint:
+        message = f"{path}: a key of the log signed another tree of {size} leaves"
+        raise ForkError(message, (mine.note.content(), content))
+    return opened

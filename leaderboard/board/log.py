@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from leaderboard.board.files import Files
@@ -16,6 +17,7 @@ from leaderboard.board.state import Board
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from leaderboard.formats.log.merkle import Tree, leaf_hash
+from leaderboard.formats.log.verifier import VerifierKey
 
 
 @dataclass(frozen=True)
@@ -75,16 +77,16 @@ def read_log(files: Files) -> BoardLog:
         signed[size] = opened
 
     # (3) No witness goes back in time.
-    _check_times(signed)
+    check_times({size: checkpoint.cosigned for size, checkpoint in signed.items()})
     return BoardLog(leaves, tree, board, signed)
 
 
-def _check_times(signed: dict[int, SignedCheckpoint]) -> None:
+def check_times(cosigned: Mapping[int, Mapping[VerifierKey, int]]) -> None:
     """DocumentError if a witness cosigned a larger tree earlier than a smaller one: it would have
-    said that the smaller one was the largest it had seen."""
+    said that the smaller one was the largest it had seen. `cosigned`: size -> witness -> time."""
     latest = dict[str, int]()
-    for size, checkpoint in signed.items():
-        for key, time in checkpoint.cosigned.items():
+    for size, times in sorted(cosigned.items()):
+        for key, time in times.items():
             if time < latest.get(key.public_key, 0):
                 raise DocumentError(
                     f"{checkpoint_path(size)}: {key.name} cosigned it before a smaller checkpoint"

@@ -36,6 +36,8 @@ def check_root(board: Board, leaf: RootLeaf, root: Root, statement: SignedStatem
         raise ValueError(f"expected version {expected} of the trust root, found {root.version}")
     if board.roots and root.origin != board.root.origin:
         raise ValueError(f"a board keeps its origin, {board.root.origin}")
+    if leaf.at > root.expires:
+        raise ValueError("that version of the trust root has expired already")
     taken = root.public_keys & {key for member in board.members.values() for key in member.keys}
     if taken:
         raise ValueError(f"key {key_id(min(taken))[:16]} is a submitter's and gets no role")
@@ -267,7 +269,9 @@ def _retract(leaf: RetractLeaf, board: Board, statement: SignedStatement) -> Non
 
     # A registration that has an entry is retracted by its entry.
     registration = board.registrations.get(leaf.target)
-    if registration is not None and registration.entry is None:
+    if registration is not None:
+        if registration.entry is not None:
+            raise ValueError(f"leaf {registration.entry} is its entry: retract that")
         registration = _need_registration(board, leaf.target, member or registration.member)
         registration.retracted = board.size
         return

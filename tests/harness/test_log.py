@@ -12,6 +12,7 @@ from harness.board.git import Repository
 from harness.board.remembered import recall, view_path
 from harness.errors import INCOMPLETE, UNVERIFIED, USAGE
 from helpers.boards import (
+    WITNESSES,
     Keys,
     clone,
     commit_all,
@@ -22,11 +23,13 @@ from helpers.boards import (
     served,
     user,
 )
-from helpers.logs import ORIGIN
+from helpers.logs import ORIGIN, TIME, checkpoint_of
 from helpers.program import call
 from leaderboard.board.files import FolderFiles
 from leaderboard.board.log import read_log
 from leaderboard.formats.keys import one_use_key
+from leaderboard.formats.log.checkpoint import cosign_checkpoint, sign_checkpoint
+from leaderboard.formats.log.note import Note
 
 KEYS = Keys()
 
@@ -452,6 +455,61 @@ def test_what_is_no_cosignature_is_left_in_the_inbox(grown, maintainer, name, co
     assert signed.returncode == 0
     assert "it was left there" in signed.stderr
     assert "nothing new" in signed.stdout
+
+
+def handed_in(grown, size, witness, time, key=None, leaves=None):
+    """A cosignature that somebody handed in, and that was merged."""
+    git(grown.folder, "pull", "--quiet", "origin", "main")
+    name = WITNESSES[witness]
+    checkpoint = checkpoint_of((leaves or grown.leaves)[:size])
+    lines = (
+        sign_checkpoint(checkpoint, key or KEYS.logs[0]),
+        cosign_checkpoint(checkpoint, KEYS.witnesses[witness], name, time),
+    )
+    path = f"inbox/cosignature-{size}-{lines[1].key_id.hex()}.note"
+    grown.write(path, Note(checkpoint.text(), lines).content())
+    commit_all(grown.folder)
+    return path
+
+
+def test_a_witness_that_went_back_in_time_is_not_taken_in(grown, maintainer, remote, tmp_path):
+    """Taking it in would make the log invalid for everybody."""
+    handed_in(grown, 4, 0, TIME + 5000)
+    assert json_of(maintainer.log("sign", "--json"))["cosignatures"] == 1
+    grow(grown, "later")
+    assert maintainer.log("sign").returncode == 0
+    path = handed_in(grown, 5, 0, TIME + 4000)
+    signed = maintainer.log("sign")
+    assert "cosigned it before a smaller checkpoint; it was left there" in signed.stderr
+    assert "nothing new" in signed.stdout
+    assert list(published(remote, tmp_path).signed) == [4, 5]
+    assert (tmp_path / "stranger" / path).exists()
+
+
+def test_a_cosignature_of_the_future_is_not_taken_in(grown, maintainer):
+    handed_in(grown, 4, 0, 2_000_000_000)
+    assert "in the future; it was left there" in maintainer.log("sign").stderr
+
+
+def test_a_cosignature_of_another_tree_is_evidence(grown, maintainer):
+    """A key of the log signed two trees of one size: the witness saw the other one."""
+    forged = [*grown.leaves[:3], b'{"forged":true}']
+    handed_in(grown, 4, 0, TIME + 5000, KEYS.logs[1], forged)
+    refused = maintainer.log("sign")
+    assert refused.returncode == UNVERIFIED
+    assert "signed another tree of 4 leaves" in refused.stderr
+    assert len(list((maintainer.clone / "evidence").iterdir())) == 2
+
+
+def test_a_branch_whose_name_ends_like_the_main_one_is_not_taken_for_it(
+    grown, maintainer, remote, tmp_path
+):
+    """`git ls-remote` lists refs/heads/a/refs/heads/main too, and first."""
+    git(grown.folder, "push", "--quiet", "origin", "HEAD:refs/heads/a/refs/heads/main")
+    grow(grown, "later")
+    assert "5 leaves signed now" in maintainer.log("sign").stdout
+    missing = maintainer.log("sign", "--branch", "trunk")
+    assert missing.returncode == USAGE and "origin has no branch trunk" in missing.stderr
 
 
 # -- audit --

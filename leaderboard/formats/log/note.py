@@ -17,7 +17,7 @@ from leaderboard.formats.spelling import decode_base64, encode_base64
 
 LARGEST = 1 << 18
 """Bytes of a note that are read: 16 signatures of ML-DSA-44 take a fifth of it."""
-MOST_SIGNATURES = 64
+MOST_SIGNATURES = 128
 KEY_ID_BYTES = 4
 LINE = re.compile("— ([^ ]+) ([^ ]+)")
 """A signature line: an em dash, the key's name, base64."""

@@ -259,6 +259,18 @@ def test_nothing_but_a_root_is_logged_once_the_root_expired(board):
     assert state(board).size == 5
 
 
+def test_a_root_that_expired_before_it_came_is_refused(board):
+    board.root(root_of(KEYS, version=2, expires=TIME), TWO)
+    refused(board, "has expired already")
+
+
+def test_a_registration_with_an_entry_is_retracted_by_its_entry(board):
+    registered = board.register()
+    board.entry(registered)
+    board.append(RetractLeaf, [SUBMITTER], key=SUBMITTER.key_id, target=registered)
+    refused(board, "is its entry: retract that")
+
+
 def test_a_board_begins_with_a_root(tmp_path):
     board = new_board(tmp_path, KEYS)
     board.leaves = board.leaves[1:]

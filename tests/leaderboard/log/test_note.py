@@ -128,7 +128,7 @@ SIGNATURE = LINE.rpartition(" ")[2]
         (EXAMPLE.replace("aQM=", "aQM=="), "base64"),
         (EXAMPLE.replace("aQM=", "aQ_="), "not base64"),
         (EXAMPLE.replace(SIGNATURE, "Uw2QOg=="), "is cut off"),
-        ("text\n\n" + f"{LINE}\n" * (MOST_SIGNATURES + 1), "more than 64 signatures"),
+        ("text\n\n" + f"{LINE}\n" * (MOST_SIGNATURES + 1), "more than 128 signatures"),
         ("x" * LARGEST + EXAMPLE, "at most"),
     ],
 )
