@@ -23,6 +23,7 @@ from leaderboard.board.views import (
 )
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.keys import one_use_key
+from leaderboard.formats.log.leaf import RevokeLeaf
 from leaderboard.formats.log.proof import LogProof, parse_proof, verify_proof
 
 KEYS = Keys()
@@ -168,6 +169,62 @@ def test_a_file_over_its_limit_is_not_read(board):
     with (board.folder / "log/checkpoints/5").open("ab") as file:
         file.truncate(1 << 40)
     refused(board, "at most 262144 are read")
+
+
+@pytest.fixture(scope="module")
+def signed_board(tmp_path_factory):
+    """A board that the tests below change and put right again, and what its log says."""
+    board = new_board(tmp_path_factory.mktemp("signed"), KEYS)
+    registered = board.register()
+    board.sign(witnesses=(0, 1))
+    board.entry(registered)
+    board.append(RevokeLeaf, KEYS.maintainers[1:], key=KEYS.submitter.key_id, since=4)
+    board.sign(witnesses=(0, 1))
+    return board, board.log()
+
+
+@FUZZ
+@given(data=st.data())
+def test_no_bit_of_a_board_can_be_changed(signed_board, data):
+    """The log is refused, or a cosignature of an earlier checkpoint became a stranger's line."""
+    board, before = signed_board
+    paths = sorted(path for path in board.folder.rglob("*") if path.is_file())
+    path = data.draw(st.sampled_from(paths))
+    content = path.read_bytes()
+    changed = bytearray(content)
+    changed[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(bytes(changed))
+    try:
+        after = board.log()
+    except DocumentError as error:
+        assert "\n" not in str(error)
+        return
+    finally:
+        path.write_bytes(content)
+    assert path.name == "4" and after.leaves == before.leaves
+    assert len(after.signed[4].cosigned) < len(before.signed[4].cosigned)
+
+
+@FUZZ
+@given(data=st.data())
+def test_a_board_with_a_file_cut_or_gone_is_refused(signed_board, data):
+    board, _ = signed_board
+    paths = sorted(path for path in board.folder.rglob("*") if path.is_file())
+    path = data.draw(st.sampled_from(paths))
+    content = path.read_bytes()
+    length = data.draw(st.none() | st.integers(0, len(content) - 1))
+    path.unlink()
+    if length is not None:
+        path.write_bytes(content[:length])
+    try:
+        log = board.log()
+    except DocumentError:
+        return
+    finally:
+        path.write_bytes(content)
+    # An earlier checkpoint may be gone, or its last cosignatures.
+    assert path.name == "4"
+    assert 4 not in log.signed or len(log.signed[4].cosigned) < 2
 
 
 # -- views --
