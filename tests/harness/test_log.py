@@ -175,6 +175,32 @@ def test_a_leaf_that_breaks_a_rule_is_not_signed(board, maintainer, remote):
     assert maintainer.remembers() is None
 
 
+def test_a_board_goes_on_once_a_forbidden_leaf_is_taken_off(
+    board, maintainer, witness, person, remote, tmp_path
+):
+    """A thief with a key of the log added a leaf and signed it: it convinces nobody."""
+    assert maintainer.log("sign").returncode == 0
+    git(board.folder, "pull", "--quiet", "origin", "main")
+    board.register(KEYS.other)
+    checkpoint = checkpoint_of(board.leaves)
+    note = Note(checkpoint.text(), (sign_checkpoint(checkpoint, KEYS.logs[1]),)).content()
+    board.write("log/checkpoints/4", note)
+    board.write("log/checkpoint", note)
+    commit_all(board.folder)
+    for somebody, command in ((maintainer, "sign"), (witness, "witness")):
+        assert somebody.log(command).returncode == UNVERIFIED
+    assert (maintainer.remembers(), witness.remembers()) == (3, None)
+
+    # An ordinary commit takes it off: no history is rewritten.
+    git(board.folder, "revert", "--no-edit", "HEAD")
+    git(board.folder, "push", "--quiet", "origin", "HEAD:main")
+    board.leaves.pop()
+    grow(board, "honest")
+    assert "4 leaves signed now" in maintainer.log("sign").stdout
+    assert witness.log("witness").returncode == 0
+    assert list(published(remote, tmp_path).signed) == [3, 4]
+
+
 def test_a_leaf_of_the_future_is_not_signed(board, maintainer):
     """Times only grow: it would bar everybody else's leaves."""
     board.register(at=2_000_000_000)

@@ -222,7 +222,9 @@ def test_a_board_with_a_file_cut_or_gone_is_refused(signed_board, data):
         return
     finally:
         path.write_bytes(content)
-    # An earlier checkpoint may be gone, or its last cosignatures.
+    # White space of an envelope is free; an earlier checkpoint may be gone, or its cosignatures.
+    if length is not None and content[:length] == content.rstrip():
+        return
     assert path.name == "4"
     assert 4 not in log.signed or len(log.signed[4].cosigned) < 2
 
