@@ -26,7 +26,7 @@ class Audit:
     signed: int
     """Leaves that a signed checkpoint covers."""
     signers: tuple[str, ...]
-    """Ids of the log's keys that signed the newest checkpoint, as its note has them."""
+    """The log's keys that signed the newest checkpoint, as foreign programs configure them."""
     witnessed: int
     """Leaves that a quorum of witnesses covers; 0: none does."""
     witnessed_at: int | None
@@ -78,7 +78,7 @@ def _audit(log: BoardLog, now: int, remembered: int | None, other: Path | None) 
         origin=log.board.root.origin,
         leaves=log.size,
         signed=newest.checkpoint.size if newest else 0,
-        signers=tuple(key.key_id.hex() for key in newest.logs) if newest else (),
+        signers=tuple(map(str, newest.logs)) if newest else (),
         witnessed=witnessed[0].checkpoint.size if witnessed else 0,
         witnessed_at=witnessed[1] if witnessed else None,
         age=max(0, now - witnessed[1]) if witnessed else None,

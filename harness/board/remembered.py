@@ -12,8 +12,9 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.files import write_atomic, write_json
+from leaderboard.board.known import known_view, view_for, view_name
 from leaderboard.board.log import BoardLog
-from leaderboard.board.views import LARGEST, ForkError, View, check_view, parse_view
+from leaderboard.board.views import LARGEST, ForkError, View, check_view
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.reading import read_limited
 
@@ -26,8 +27,7 @@ def configuration() -> Path:
 
 def view_path(origin: str) -> Path:
     """The file of what was seen of a log."""
-    name = hashlib.sha256(origin.encode()).hexdigest()[:32]
-    return configuration() / "logs" / f"{name}.json"
+    return configuration() / "logs" / view_name(origin)
 
 
 @contextmanager
@@ -50,9 +50,7 @@ def recall(origin: str) -> View | None:
     """What this user saw last; None if nothing. UserError for a damaged file."""
     path = view_path(origin)
     try:
-        view = parse_view(read_limited(path, LARGEST, str(path)), str(path))
-        if view.checkpoint.origin != origin:
-            raise DocumentError(f"{path}: is of the log {view.checkpoint.origin}")
+        return view_for(origin, read_limited(path, LARGEST, str(path)), str(path))
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -62,7 +60,6 @@ def recall(origin: str) -> View | None:
             f"{error}. It holds what you saw of the log {origin}.",
             "Remove it only if you know why it is damaged: then the log is trusted as it is.",
         ) from None
-    return view
 
 
 def remember(view: View) -> None:
@@ -73,10 +70,12 @@ def remember(view: View) -> None:
 
 
 def check_remembered(log: BoardLog) -> None:
-    """ForkError unless the log continues what this user saw of it."""
-    seen = recall(log.board.root.origin)
-    if seen is not None:
-        check_view(seen, log, "this machine saw before")
+    """ForkError unless the log continues what this user saw of it, and what this release knows."""
+    origin = log.board.root.origin
+    views = {"this machine saw before": recall(origin), "this release knows": known_view(origin)}
+    for seen_by, view in views.items():
+        if view is not None:
+            check_view(view, log, seen_by)
 
 
 def keep_evidence(folder: Path, fork: ForkError) -> Path:

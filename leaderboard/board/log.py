@@ -17,6 +17,7 @@ from leaderboard.board.state import Board
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.log.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from leaderboard.formats.log.merkle import Tree, leaf_hash
+from leaderboard.formats.log.proof import LogProof
 from leaderboard.formats.log.verifier import VerifierKey
 
 
@@ -46,11 +47,30 @@ class BoardLog:
 
     def witnessed(self) -> tuple[SignedCheckpoint, int] | None:
         """The largest checkpoint that a quorum cosigned, and when it had; None before the first."""
-        for size, signed in reversed(self.signed.items()):
-            time = signed.witnessed_at(self.board.root_at(size).witnesses.threshold)
+        for signed in reversed(self.signed.values()):
+            time = self._quorum_time(signed)
             if time is not None:
                 return signed, time
         return None
+
+    def prove(self, index: int) -> LogProof:
+        """The proof of a leaf that others keep: by the first checkpoint that a quorum cosigned and
+        that covers it, or else by the first that does. DocumentError before there is one.
+
+        The first, because its cosignatures show the earliest time.
+        """
+        covering = {size: signed for size, signed in self.signed.items() if size > index}
+        if not covering:
+            raise DocumentError(f"leaf {index}: no signed checkpoint covers it yet")
+        witnessed = [size for size, signed in covering.items() if self._quorum_time(signed)]
+        size = min(witnessed or covering)
+        hashes = self.tree.inclusion(index, size)
+        return LogProof(index, tuple(hashes), covering[size].note.content())
+
+    def _quorum_time(self, signed: SignedCheckpoint) -> int | None:
+        """When a quorum had cosigned a checkpoint; None if none did."""
+        root = self.board.root_at(signed.checkpoint.size)
+        return signed.witnessed_at(root.witnesses.threshold)
 
 
 def read_log(files: Files) -> BoardLog:

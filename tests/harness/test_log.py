@@ -5,12 +5,14 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from harness.board.git import Repository
 from harness.board.remembered import recall, view_path
 from harness.errors import INCOMPLETE, UNVERIFIED, USAGE
+from harness.files import write_json
 from helpers.boards import (
     WITNESSES,
     Keys,
@@ -26,7 +28,9 @@ from helpers.boards import (
 from helpers.logs import ORIGIN, TIME, checkpoint_of
 from helpers.program import call
 from leaderboard.board.files import FolderFiles
+from leaderboard.board.known import view_name
 from leaderboard.board.log import read_log
+from leaderboard.board.views import view_of
 from leaderboard.formats.keys import one_use_key
 from leaderboard.formats.log.checkpoint import cosign_checkpoint, sign_checkpoint
 from leaderboard.formats.log.note import Note
@@ -387,6 +391,21 @@ def test_a_log_that_was_cut_is_noticed(grown, maintainer):
     refused = maintainer.log("sign")
     assert refused.returncode == UNVERIFIED
     assert "has 3 leaves, fewer than the 4 that this machine saw" in refused.stderr
+
+
+def test_a_log_other_than_the_release_knows_is_refused(grown, maintainer, person, tmp_path):
+    """Every installation is a remembered view, also one that never saw the log."""
+    maintainer.pull()
+    log = read_log(FolderFiles(maintainer.clone))
+    known = tmp_path / "package" / "known" / view_name(ORIGIN)
+    write_json(known, view_of(log, 4, log.newest.note.content()).content())
+    rewrite(grown, "forged")
+    reader = person("reader", KEYS.logs[1])
+    with mock.patch("leaderboard.board.known.resources.files", return_value=tmp_path / "package"):
+        assert maintainer.log("audit").returncode == 0
+        refused = reader.log("audit")
+    assert refused.returncode == UNVERIFIED
+    assert "leaf 3 is not the one that this release knows" in refused.stderr
 
 
 def test_a_longer_copy_agrees_with_a_shorter_one(grown, maintainer, tmp_path):

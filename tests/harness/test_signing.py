@@ -31,7 +31,8 @@ def test_every_command_with_a_key_takes_a_passphrase_file():
         for words, command in commands(program())
         if "key" in [flag_of(option) for option in command.params]
     ]
-    assert {words[0] for words, _ in with_key} == {"run", "sign", "merge", "reeval", "release"}
+    first_words = {words[0] for words, _ in with_key}
+    assert first_words == {"run", "sign", "merge", "reeval", "release", "log"}
     assert all("passphrase-file" in flags for _, flags in with_key)
 
 

@@ -23,7 +23,9 @@ from leaderboard.board.views import (
 )
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.keys import one_use_key
+from leaderboard.formats.log.checkpoint import parse_checkpoint
 from leaderboard.formats.log.leaf import RevokeLeaf
+from leaderboard.formats.log.note import parse_note
 from leaderboard.formats.log.proof import LogProof, parse_proof, verify_proof
 
 KEYS = Keys()
@@ -309,6 +311,25 @@ def stapled(board, index, size=12):
     log = board.log()
     hashes = log.tree.inclusion(index, size)
     return LogProof(index, tuple(hashes), log.signed[size].note.content()).content()
+
+
+def test_a_leaf_is_proven_by_the_first_checkpoint_that_a_quorum_cosigned(board):
+    """Its cosignatures show the earliest time."""
+    board.register(draft="later")
+    with pytest.raises(DocumentError, match="no signed checkpoint covers it yet"):
+        board.log().prove(12)
+    board.sign()
+    log = board.log()
+    assert [parsed(log.prove(index)).size for index in (0, 4, 5, 11, 12)] == [5, 5, 12, 12, 13]
+    board.register(draft="last")
+    board.sign(witnesses=(0, 1))
+    assert parsed(board.log().prove(12)).size == 14
+    check(board, board.log().prove(12).content(), board.leaves[12])
+
+
+def parsed(proof):
+    """The checkpoint that a proof leads to."""
+    return parse_checkpoint(parse_note(proof.checkpoint, "note").text, "note")
 
 
 def check(board, content, leaf):
