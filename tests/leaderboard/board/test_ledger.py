@@ -173,6 +173,14 @@ def test_a_root_needs_its_own_threshold_too(board):
     refused(board, "1 of 2 signatures of root, of the new version")
 
 
+def test_a_root_needs_the_threshold_of_the_one_before(board):
+    """Else whoever has new keys could take the board over."""
+    fresh = [one_use_key() for _ in range(3)]
+    successor = root_of(KEYS, version=2, root=role(fresh, 2), maintainers=role(fresh, 2))
+    board.root(successor, [MAINTAINERS[0], *fresh])
+    refused(board, "1 of 2 signatures of root, of the version before")
+
+
 def test_an_old_root_is_refused(board):
     """gittuf CVE-2026-44544: an old policy was replayed."""
     board.root(root_of(KEYS, version=2), TWO)
@@ -408,6 +416,16 @@ def test_an_entry_after_the_deadline_is_refused(board):
     refused(board, "is abandoned: its deadline is over")
 
 
+def test_an_entry_in_the_last_second_is_in_time(board):
+    registered = board.register()
+    deadline = board.at + 90 * DAY
+    board.entry(registered, at=deadline)
+    assert state(board).registrations[registered].entry == registered + 1
+    board.leaves.pop()
+    board.entry(registered, at=deadline + 1)
+    refused(board, "is abandoned")
+
+
 @pytest.mark.parametrize("target", [0, 1, 2, 99])
 def test_an_entry_of_no_registration_is_refused(board, target):
     board.entry(target)
@@ -463,6 +481,29 @@ def test_a_revoked_key_speaks_no_longer_and_what_came_before_stays_valid(board):
     assert told.entries[late].disputed
     board.register(draft="third")
     refused(board, "is revoked")
+
+
+@pytest.mark.parametrize(("since", "disputed"), [(3, True), (4, True), (5, False)])
+def test_a_revocation_counts_from_its_position_on(board, since, disputed):
+    """Leaf 3 is the registration, leaf 4 its entry."""
+    entry = board.entry(board.register())
+    board.append(RevokeLeaf, TWO, key=SUBMITTER.key_id, since=since)
+    assert state(board).entries[entry].disputed == disputed
+
+
+def test_an_entry_is_disputed_with_its_registration(board):
+    """The key that registered was stolen, and replaced before the entry."""
+    registered = board.register()
+    board.append(
+        KeychangeLeaf,
+        [SUBMITTER, NEW],
+        key=SUBMITTER.key_id,
+        public_key=NEW.public_hex,
+        recovered=False,
+    )
+    entry = board.entry(registered, NEW)
+    board.append(RevokeLeaf, TWO, key=SUBMITTER.key_id, since=registered)
+    assert state(board).entries[entry].disputed
 
 
 def test_a_key_is_not_revoked_from_the_future_or_twice(board):

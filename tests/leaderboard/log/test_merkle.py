@@ -194,6 +194,13 @@ def test_a_proof_that_is_too_long_or_too_short_is_refused():
                     assert not consistency_holds(old, old_root, size, root, changed)
 
 
+def test_a_proof_that_ends_below_the_root_is_refused():
+    """Its hashes lead to a node, which somebody calls the root of a larger tree."""
+    assert not consistency_holds(1, TREE.root(1), 4, TREE.root(2), TREE.consistency(1, 2))
+    leaf = TREE.leaf_hashes[0]
+    assert not inclusion_holds(leaf, 0, 4, TREE.inclusion(0, 2), TREE.root(2))
+
+
 def test_a_node_does_not_pass_for_a_leaf():
     """Leaves and nodes are hashed with different first bytes (RFC 6962, 2.1)."""
     left, right = TREE.leaf_hashes[:2]

@@ -117,6 +117,7 @@ SIGNATURE = LINE.rpartition(" ")[2]
         (EXAMPLE.replace("\n", "\r\n"), "control character"),
         (EXAMPLE.replace("example message", "example\tmessage"), "control character"),
         (EXAMPLE.replace("example message", "example\0message"), "control character"),
+        (EXAMPLE.replace("example message", "example\x1fmessage"), "control character"),
         (EXAMPLE.replace("— ", "- "), "no signature line"),
         (EXAMPLE.replace("— ", "—"), "no signature line"),
         (EXAMPLE.replace("— ", "—  "), "no signature line"),
