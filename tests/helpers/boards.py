@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -20,13 +21,7 @@ from leaderboard.formats import envelope
 from leaderboard.formats.keys import SigningKey, one_use_key
 from leaderboard.formats.log.bundle import bundle_files
 from leaderboard.formats.log.checkpoint import cosign_checkpoint, sign_checkpoint
-from leaderboard.formats.log.leaf import (
-    AdmitLeaf,
-    EntryLeaf,
-    RegisterLeaf,
-    RootLeaf,
-    SuiteLeaf,
-)
+from leaderboard.formats.log.leaf import AdmitLeaf, EntryLeaf, RegisterLeaf, RootLeaf, SuiteLeaf
 from leaderboard.formats.log.note import Note
 from leaderboard.formats.log.root import ROOT_SCHEMA, Beacon, Role, Root, RootKey
 from leaderboard.formats.log.statements import statement_payload
@@ -184,6 +179,20 @@ def new_board(folder, keys=None):
     board.suite()
     board.admit(board.keys.submitter)
     return board
+
+
+def fork_of(board, first, folder):
+    """Another history of a board, from leaf `first` on, with as many leaves, signed."""
+    shutil.copytree(board.folder, folder)
+    shutil.rmtree(folder / "log")
+    other = BoardFolder(folder, board.keys)
+    for leaf in board.leaves[:first]:
+        other.append_raw(leaf)
+    other.at = board.at
+    while len(other.leaves) < len(board.leaves):
+        other.register(draft=f"forged {len(other.leaves)}")
+    other.sign(board.keys.logs[1])
+    return other
 
 
 def git(folder, *arguments):
