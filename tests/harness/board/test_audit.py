@@ -3,8 +3,12 @@
 import shutil
 import subprocess
 
+import pytest
+
+from harness.board.sign import sign_log
 from harness.errors import UNVERIFIED, USAGE
-from helpers.boards import commit_all, git
+from helpers.boards import commit_all, git, user
+from helpers.people import KEYS, grow, racing
 from helpers.program import call
 
 
@@ -64,3 +68,21 @@ def test_an_audit_needs_neither_git_nor_torch(grown, maintainer):
         env={"PATH": "", "PYTHONPATH": ":".join(sys.path), "XDG_CONFIG_HOME": str(grown.folder)},
     )
     assert finished.stdout == "4\n", finished.stderr
+
+
+def test_what_is_remembered_never_goes_back(grown, maintainer):
+    """A signer died before its push: its checkpoint is remembered, and the log does not show it."""
+
+    class Killed(Exception):
+        pass
+
+    def die():
+        raise Killed
+
+    grow(grown, "later")
+    with user(maintainer.folder / "config"), pytest.raises(Killed):
+        sign_log(racing(maintainer, die), KEYS.logs[0])
+    maintainer.pull()
+    audited = maintainer.log("audit")
+    assert "5 leaves, all allowed; 4 signed" in audited.stdout
+    assert maintainer.remembers() == 5
