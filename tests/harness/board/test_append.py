@@ -8,10 +8,12 @@ import pytest
 from harness.board.append import Decision, append_leaf
 from harness.board.git import Repository
 from harness.board.log import Invalid
+from harness.board.sign import sign_log
 from harness.errors import Incomplete
 from harness.files import dump_json
 from helpers.boards import Keys, clone, commit_all, digest, git, new_board, served, user
 from helpers.logs import ORIGIN
+from helpers.people import rewrite
 from leaderboard.board.files import FolderFiles
 from leaderboard.board.log import read_log
 from leaderboard.formats import envelope
@@ -140,3 +142,13 @@ def test_a_bundle_is_continued_by_the_next(repository, board):
     commit_all(board.folder)
     assert append_leaf(repository, registration()) == 256
     assert len((repository.folder / "log/leaves/001.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_log_with_another_history_gets_no_leaf(repository, board):
+    append_leaf(repository, registration())
+    sign_log(repository, KEYS.logs[0])
+    board.leaves = read_log(FolderFiles(repository.folder)).leaves
+    board.at = int(time.time())
+    rewrite(board, "forged")
+    with pytest.raises(Invalid, match="leaf 3 is not the one that this machine saw before"):
+        append_leaf(repository, registration("another"))
