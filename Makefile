@@ -26,7 +26,7 @@ BUILD_FLAGS = --provenance=false \
 	$(if $(BUILD_NETWORK),--network=$(BUILD_NETWORK))
 , := ,
 
-.PHONY: install quick tables test test-all check image image-repro lock clean
+.PHONY: install quick tables test test-all coverage check image image-repro lock clean
 
 # The stamp is newer than pyproject.toml once the environment holds what it asks for.
 $(VENV)/installed: pyproject.toml
@@ -47,8 +47,11 @@ tables: install
 test: install
 	$(BIN)/python -m pytest -m "not slow"
 
-# All tests, with coverage.
 test-all: install
+	$(BIN)/python -m pytest
+
+# All tests, and which lines they reach.
+coverage: install
 	$(BIN)/python -m pytest --cov --cov-report=term
 
 check: install
