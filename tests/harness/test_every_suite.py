@@ -13,12 +13,15 @@ pytestmark = pytest.mark.slow
 SMALL = (
     "seeds=1",
     "tasks=[cartpole-balance]",
-    "settings={width: 16, zs_dim: 16, za_dim: 8, zsa_dim: 16, batch_size: 32}",
+    *("settings.width=16", "settings.zs_dim=16", "settings.za_dim=8", "settings.zsa_dim=16"),
+    "settings.batch_size=32",
     "evaluation={every: 25, episodes: 1, final_episodes: 1, fresh_episodes: 1, environments: 1}",
 )
 """It keeps regimes, scales and depths; the networks that are scaled are tiny."""
-BUDGETS = {"quick": 0.05, "smoke": 1.0, "ci-tiny": 0.2}
-"""Share of the budget, of suites whose networks and runs are small already."""
+BUDGETS = {"quick": 0.05, "smoke": 1.0, "ci-tiny": 0.2, "dmc-small": 0.0025, "scale-small": 0.0025}
+"""Share of the budget, of suites whose runs are short already."""
+TINY = ("quick", "smoke", "ci-tiny")
+"""Suites that keep their tasks and sizes."""
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -26,7 +29,7 @@ def test_a_suite_is_planned_trained_verified_and_judged(name, tmp_path):
     entry = finished_run(
         name,
         tmp_path,
-        *(("seeds=1",) if name in BUDGETS else SMALL),
+        *(("seeds=1",) if name in TINY else SMALL),
         budget_scale=BUDGETS.get(name, 0.0001),
         members=8,
         options=Options(device="cpu"),
