@@ -3,97 +3,101 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from harness.board.git import Busy, Repository
 from harness.board.log import refusing
-from harness.board.remembered import check_remembered
+from harness.board.remembered import check_remembered, recall
 from harness.errors import Incomplete
 from leaderboard.board.files import Files
-from leaderboard.board.ledger import follow
+from leaderboard.board.known import known_view
 from leaderboard.board.log import BoardLog, read_log
-from leaderboard.board.repository import LEAVES, RepositoryDocuments
+from leaderboard.board.repository import LEAVES
+from leaderboard.board.state import Board
+from leaderboard.board.trial import Decision, decide
 from leaderboard.formats.document import DocumentError
-from leaderboard.formats.log.bundle import bundle_files, leaf_bytes
+from leaderboard.formats.log.bundle import bundle_files
 
 TRIES = 2
 """A push that somebody else was faster than is tried once more."""
 
 
 @dataclass(frozen=True)
-class Decision:
-    """What is to be logged: a leaf without its time, and the files that come with it."""
+class Main:
+    """The main branch, whose log follows the rules and continues what was seen of it."""
 
-    kind: str
-    fields: Mapping[str, object]
-    """Of the leaf, but for `at`."""
-    files: Mapping[str, bytes | None]
-    """Path -> content of its statement's envelopes and of what else it brings; None removes one."""
+    files: Files
+    log: BoardLog | None
+    """None before the first leaf."""
+    board: Board
+
+    @classmethod
+    def read(cls, files: Files) -> Main:
+        """Read and check a board; DocumentError says what is wrong with it."""
+        if not files.names(LEAVES):
+            return cls(files, None, Board())
+        log = read_log(files)
+        check_remembered(log)
+        return cls(files, log, log.board)
+
+    def leaf(self, decision: Decision) -> Change:
+        """What a push changes that logs a decision now; DocumentError if a rule forbids it."""
+        index = self.board.size
+        content = decide(self.board, decision, self.files, int(time.time()))
+        if self.log is None:
+            self._check_first()
+
+        # The last bundle grows by a line, or a new one begins.
+        leaves = [*(self.log.leaves if self.log is not None else ()), content]
+        bundles = bundle_files(leaves, index)
+        files = {f"{LEAVES}/{name}": bundle for name, bundle in bundles.items()}
+        return Change({**decision.files, **files}, f"Leaf {index}: {decision.kind}", index)
+
+    def _check_first(self) -> None:
+        """DocumentError if a log begins that was seen before: then its leaves were removed."""
+        origin = self.board.root.origin
+        if recall(origin) is not None or known_view(origin) is not None:
+            raise DocumentError(f"the log {origin} was seen before, and here it has no leaf")
 
 
 @dataclass(frozen=True)
-class Overlaid:
-    """Files with others laid over them (leaderboard/board/files.py)."""
+class Change:
+    """What one push changes."""
 
-    below: Files
-    over: Mapping[str, bytes | None]
-
-    def names(self, folder: str) -> list[str]:
-        """Names in a folder, sorted."""
-        names = set(self.below.names(folder))
-        for path, content in self.over.items():
-            parent, _, name = path.rpartition("/")
-            if parent == folder:
-                (names.discard if content is None else names.add)(name)
-        return sorted(names)
-
-    def read(self, path: str, limit: int) -> bytes:
-        """The bytes of a file."""
-        content = self.over.get(path)
-        return self.below.read(path, limit) if content is None else content
+    files: Mapping[str, bytes | None]
+    """Path -> content; None removes a file."""
+    message: str
+    """Of the commit."""
+    index: int | None = None
+    """Position of the leaf that it appends, if it does."""
 
 
-def append_leaf(repository: Repository, decision: Decision) -> int:
-    """Log a decision on the main branch; the leaf's position.
+def push_change(repository: Repository, prepare: Callable[[Main], Change]) -> Change:
+    """Push a change of the main branch, which is prepared anew after each fetch.
 
-    The rules are asked again after each fetch. Raises Invalid if they forbid it, Incomplete if
-    others are faster twice; nothing is pushed then.
+    Raises Invalid for a DocumentError, Incomplete if others are faster twice; nothing is pushed
+    then.
     """
     for _ in range(TRIES):
         parent = repository.fetch()
         with refusing(repository.folder), repository.files(parent) as files:
-            log = read_log(files)
-            check_remembered(log)
-            content = _allowed(log, decision, files)
-
-        # The last bundle grows by a line, or a new one begins.
-        index = log.size
-        bundles = bundle_files([*log.leaves, content], index)
-        changes = {f"{LEAVES}/{name}": bundle for name, bundle in bundles.items()}
-        message = f"Leaf {index}: {decision.kind}"
-        commit = repository.commit(parent, {**decision.files, **changes}, message)
+            change = prepare(Main.read(files))
+        commit = repository.commit(parent, change.files, change.message)
         try:
             repository.push(commit, parent)
         except Busy:
             continue
         repository.forward(commit)
-        return index
+        return change
     raise Incomplete(
         f"{repository.folder}: others pushed at the same moment, twice; nothing was logged.",
         "Give the same command again.",
     )
 
 
-def _allowed(log: BoardLog, decision: Decision, files: Files) -> bytes:
-    """The leaf as it is logged now; DocumentError if a rule forbids it.
-
-    A clock that lags behind the last leaf's does not hold the log up: times only grow.
-    """
-    now = max(int(time.time()), log.board.at)
-    try:
-        content = leaf_bytes({"kind": decision.kind, "at": now, **decision.fields})
-    except ValueError as error:
-        raise DocumentError(f"{decision.kind}: {error}") from None
-    follow(log.board, content, RepositoryDocuments(Overlaid(files, decision.files)))
-    return content
+def append_leaf(repository: Repository, decision: Decision) -> int:
+    """Log a decision on the main branch; the leaf's position."""
+    index = push_change(repository, lambda main: main.leaf(decision)).index
+    assert index is not None, "a leaf was appended"
+    return index

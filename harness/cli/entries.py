@@ -72,12 +72,16 @@ def verify(
     reeval: Annotated[
         Path | None, typer.Option("--reeval", help="Signed re-evaluation of the entry.")
     ] = None,
+    tensors: Annotated[
+        Path | None,
+        typer.Option("--tensors", help="Folder of tensors that are kept elsewhere."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check an entry, offline: one line a check. Exit 4 if any fails."""
     from harness.entries.verified import judge
 
-    verdict = judge(entry_file(entry), trust, release, complete, reeval)
+    verdict = judge(entry_file(entry), trust, release, complete, reeval, tensors)
     if as_json:
         print_json(verdict.document())
     else:

@@ -94,11 +94,12 @@ def judge(
     release: Path | None = None,
     complete: bool = False,
     reeval: Path | None = None,
+    tensors: Path | None = None,
 ) -> Verdict:
     """The verdict on an entry (leaderboard/verification/verify.py); UserError if a file that it
     takes cannot be read."""
     try:
-        return verify(entry, trust, release, complete, reeval)
+        return verify(entry, trust, release, complete, reeval, tensors)
     except OSError as error:
         raise UserError(f"{error.filename or entry}: cannot be read ({error.strerror}).") from None
     except KeyFileError as error:

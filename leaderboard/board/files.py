@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -68,3 +68,31 @@ def _limited(folder: Path) -> Iterator[os.DirEntry[str]]:
             if number == MOST_NAMES:
                 raise DocumentError(f"{folder.name}: has more than {MOST_NAMES} names")
             yield entry
+
+
+@dataclass(frozen=True)
+class Overlaid:
+    """Files with others laid over them; None hides one."""
+
+    below: Files
+    over: Mapping[str, bytes | None]
+
+    def names(self, folder: str) -> list[str]:
+        """Names in a folder, sorted."""
+        names = set(self.below.names(folder))
+        for path, content in self.over.items():
+            parent, _, name = path.rpartition("/")
+            if parent == folder:
+                (names.discard if content is None else names.add)(name)
+        return sorted(names)
+
+    def read(self, path: str, limit: int) -> bytes:
+        """The bytes of a file."""
+        if path not in self.over:
+            return self.below.read(path, limit)
+        content = self.over[path]
+        if content is None:
+            raise DocumentError(f"{path}: is not there")
+        if len(content) > limit:
+            raise DocumentError(f"{path}: has {len(content)} bytes, at most {limit} are read")
+        return content

@@ -11,6 +11,16 @@ SUITE = "suite.json"
 MANIFEST = "manifest.json"
 TABLE = "results.csv"
 """One row for each planned run."""
+REGISTRATION = "registration.json"
+PROOF = "registration.tlog-proof"
+BEACON = "beacon.json"
+REGISTERED = (REGISTRATION, PROOF, BEACON)
+"""Files of an entry whose plan was registered in the log of a board."""
+
+TENSORS = "tensors.json"
+"""Where the files of tensors are that do not lie beside the entry."""
+SUBMISSION = "submission.dsse.json"
+"""What a submitter signs for the leaf of an entry, until it is logged."""
 
 RESULT = "result.json"
 RECORDS = "records.jsonl"

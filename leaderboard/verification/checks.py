@@ -119,6 +119,8 @@ class Entry:
     complete: bool
     """Whether absent tensors are a failure."""
     reeval: Path | None
+    tensors: Path | None
+    """Another folder in which files of tensors may lie."""
 
     content: bytes = field(init=False)
     """The entry's own file. Set by the check `envelope`."""

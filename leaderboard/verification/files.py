@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from leaderboard.formats import mirrors
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.layout import (
     MANIFEST,
@@ -22,6 +23,7 @@ from leaderboard.formats.layout import (
     RESULT,
     SUITE,
     TABLE,
+    TENSORS,
     TIMING,
     run_file,
     tensor_files,
@@ -52,6 +54,10 @@ SLACK = 1 << 20
 T = TypeVar("T")
 
 
+class MissingFile(DocumentError):
+    """A listed file that is not there."""
+
+
 class Reading(Generic[T]):
     """Holds the parsed file or its error; `get` raises the error in the check that needs it."""
 
@@ -78,7 +84,7 @@ class RunFiles:
     result: Reading[StatedRun] | None
     records: Reading[Chain] | None
     tensors: Reading[dict[str, ModuleTensors]] | None
-    """By module; None unless all files of tensors are there."""
+    """By module; None unless all files of tensors are listed and there."""
 
 
 @dataclass
@@ -90,6 +96,12 @@ class SignedFiles:
     """Name -> sha256 of every signed file."""
     documents: dict[str, bytes]
     """Plan, suite, manifest and table, as they were signed."""
+    tensors_folder: Path | None = None
+    """Where files of tensors are looked for that do not lie beside the entry."""
+    kept: dict[str, str] = field(default_factory=dict)
+    """Name -> sha256 of the files of tensors that are said to be kept elsewhere."""
+    absent: set[str] = field(default_factory=set)
+    """Those among them that were found nowhere."""
     limits: dict[str, int] = field(default_factory=dict)
     """Name -> most bytes of a file of a run."""
     runs: dict[str, RunFiles] = field(default_factory=dict)
@@ -116,7 +128,32 @@ class SignedFiles:
             return self.documents[name]
         if name not in self.digests:
             raise DocumentError(f"{name}: is not among the signed files")
-        return _read(self.folder, name, self.digests[name], self.limits[name])
+        content = self.find(name)
+        if content is None:
+            raise DocumentError(f"{name}: is kept elsewhere; name its folder with --tensors")
+        return content
+
+    def find(self, name: str) -> bytes | None:
+        """The bytes of a listed file of a run; None for tensors that are kept elsewhere and were
+        not found."""
+        sha256 = self.digests[name]
+        limit = self.limits[name]
+        try:
+            return _read(self.folder, name, sha256, limit)
+        except MissingFile:
+            if not name.endswith(mirrors.ENDING):
+                raise
+
+        # Tensors may lie in another folder, or where tensors.json says.
+        try:
+            if self.tensors_folder is not None:
+                return _read(self.tensors_folder, name, sha256, limit)
+            raise MissingFile(f"{name}: is missing")
+        except MissingFile:
+            if name not in self.kept:
+                raise
+        self.absent.add(name)
+        return None
 
 
 def _content(reading: Reading[T] | None) -> T:
@@ -127,10 +164,13 @@ def _content(reading: Reading[T] | None) -> T:
 # -- the entry's own documents --
 
 
-def read_documents(folder: Path, subjects: Iterable[Subject]) -> SignedFiles:
+def read_documents(
+    folder: Path, subjects: Iterable[Subject], tensors: Path | None = None
+) -> SignedFiles:
     """Read the documents of a statement; the files of its runs follow (`read_runs`).
 
-    DocumentError names one that is missing, or not as it was signed.
+    `tensors`: another folder that files of tensors may lie in. DocumentError names a document that
+    is missing, or not as it was signed.
     """
     digests: dict[str, str] = {}
     for subject in subjects:
@@ -142,7 +182,7 @@ def read_documents(folder: Path, subjects: Iterable[Subject]) -> SignedFiles:
             raise DocumentError(f"{name}: is not among the signed files")
 
     documents = {name: _read(folder, name, digests[name], LARGEST) for name in DOCUMENTS}
-    return SignedFiles(folder, digests, documents)
+    return SignedFiles(folder, digests, documents, tensors)
 
 
 def _read(folder: Path, name: str, sha256: str, limit: int) -> bytes:
@@ -151,7 +191,7 @@ def _read(folder: Path, name: str, sha256: str, limit: int) -> bytes:
     try:
         content = read_limited(path, limit, name)
     except FileNotFoundError:
-        raise DocumentError(f"{name}: is missing") from None
+        raise MissingFile(f"{name}: is missing") from None
     except OSError as error:
         raise DocumentError(f"{name}: cannot be read ({error.strerror})") from None
     if hashlib.sha256(content).hexdigest() != sha256:
@@ -186,8 +226,23 @@ def read_runs(files: SignedFiles, plan: Plan) -> None:
     for name in files.digests:
         if name not in files.limits and name not in DOCUMENTS:
             raise DocumentError(f"{name}: is no file of an entry of this plan")
+    files.kept = _kept_elsewhere(files)
     for run in plan.runs:
         files.runs[run.name] = _read_run(files, plan, run)
+
+
+def _kept_elsewhere(files: SignedFiles) -> dict[str, str]:
+    """What tensors.json says, which lies beside the entry unsigned; DocumentError if it names other
+    bytes than were signed."""
+    try:
+        content = read_limited(_path(files.folder, TENSORS), mirrors.LARGEST, TENSORS)
+    except FileNotFoundError:
+        return {}
+    kept = mirrors.parse_kept(content, TENSORS).digests
+    for name, sha256 in kept.items():
+        if files.digests.get(name) != sha256:
+            raise DocumentError(f"{TENSORS}: {name} was signed with other bytes, or not at all")
+    return kept
 
 
 def _limits(plan: Plan, run: Run) -> Iterable[tuple[str, int]]:
@@ -217,10 +272,12 @@ def _tensors(size: int) -> int:
 def _read_run(files: SignedFiles, plan: Plan, run: Run) -> RunFiles:
     """The files of one run, whose bytes are let go when this returns."""
     contents: dict[str, bytes] = {}
-    for file, limit in _limits(plan, run):
+    for file, _ in _limits(plan, run):
         name = run_file(run.name, file)
         if name in files.digests:
-            contents[file] = _read(files.folder, name, files.digests[name], limit)
+            content = files.find(name)
+            if content is not None:
+                contents[file] = content
     return _parsed(contents, plan, run)
 
 

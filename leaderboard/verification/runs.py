@@ -187,6 +187,7 @@ def check_tensors(entry: Entry) -> Judgement:
     is self-reported."""
     needed = tensor_files(entry.plan.modules)
     absent = list[StatedRun]()
+    elsewhere = list[StatedRun]()
     for run in entry.present_runs:
         # All files of a run or none: a part of them could hide the rest.
         listed = [file for file in needed if entry.lists(run_file(run.name, file))]
@@ -196,6 +197,9 @@ def check_tensors(entry: Entry) -> Judgement:
         if len(listed) < len(needed):
             missing = f"has {', '.join(listed)}, but not all of {', '.join(needed)}"
             raise Defect(f"runs/{run.name}: {missing}")
+        if entry.files.absent.intersection(run_file(run.name, file) for file in needed):
+            elsewhere.append(run)
+            continue
 
         # What they hold is what the run states and the regime asks for.
         measured = entry.files.tensors(run)
@@ -207,6 +211,9 @@ def check_tensors(entry: Entry) -> Judgement:
     # Tensors of some runs alone would hide those of the others.
     if absent and (entry.complete or len(absent) < len(entry.present_runs)):
         raise Defect(f"absent for {len(absent)} of {len(entry.present_runs)} runs")
+    away = f"kept elsewhere for {len(elsewhere)} of {len(entry.present_runs)} runs"
+    if elsewhere and entry.complete:
+        raise Defect(f"{away}; name their folder with --tensors")
 
     # Densities are shown whether tensors tell them or not.
     for run in entry.present_runs:
@@ -214,6 +221,8 @@ def check_tensors(entry: Entry) -> Judgement:
     if absent:
         return unknown("absent, not checked")
     _check_copies(entry)
+    if elsewhere:
+        return unknown(f"{away}, not checked there")
     return passed("densities, masks and rewires recomputed from the tensors")
 
 

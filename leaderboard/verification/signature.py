@@ -51,5 +51,5 @@ def check_key(entry: Entry) -> Judgement:
 def check_documents(entry: Entry) -> Judgement:
     """(4) Threat: documents exchanged after signing, or while they are read; names that lead out of
     the folder."""
-    entry.files = read_documents(entry.folder, entry.statement.subject)
+    entry.files = read_documents(entry.folder, entry.statement.subject, entry.tensors)
     return passed(f"{', '.join(DOCUMENTS)} as signed")

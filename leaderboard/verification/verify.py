@@ -37,7 +37,8 @@ from leaderboard.verification.checks import Check, Defect, Documents, Entry, Jud
 # (15) reeval      someone else measured the policies and found the claims true
 #
 # Until (2) nothing that the payload says is believed, from (7) on nothing is read from the folder.
-# (3), (8), (13), (14) and (15) are `unknown` where what they compare with was not handed in.
+# (3), (8), (13), (14) and (15) are `unknown` where what they compare with was not handed in. Files
+# of tensors may be kept elsewhere (formats/mirrors.py); whatever else is absent is a failure.
 
 CHECKS: dict[str, Callable[[Entry], Judgement]] = {
     "envelope": signature.check_envelope,
@@ -66,16 +67,17 @@ def verify(
     release: Path | None = None,
     complete: bool = False,
     reeval: Path | None = None,
+    tensors: Path | None = None,
 ) -> Verdict:
     """Run the checks on the entry at `path`, whose files lie beside it, until one fails.
 
     `trust`: a trust file; without it the signer's key is reported as unknown. `release`: the
     release statement of an image; without it nobody vouches for the image that the entry names.
     `complete`: tensors that are not there are a failure. `reeval`: a re-evaluation of the entry,
-    without which it is L0. Raises OSError if a file cannot be read, KeyFileError for a bad trust
-    file.
+    without which it is L0. `tensors`: a folder in which files of tensors may lie instead of beside
+    the entry. Raises OSError if a file cannot be read, KeyFileError for a bad trust file.
     """
-    entry = Entry(path, trust, release, complete, reeval)
+    entry = Entry(path, trust, release, complete, reeval, tensors)
     verdict = Verdict(str(path))
     for name, check in CHECKS.items():
         outcome = _outcome(name, check, entry)

@@ -155,6 +155,7 @@ class BoardFolder:
             "registration": registration,
             "entry": digest(name),
             "policies": digest(f"policies of {name}"),
+            "licence": "CC-BY-4.0",
         }
         return self.append(EntryLeaf, [key], **(fields | changes))
 

@@ -21,6 +21,8 @@ SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 Confirmed = Literal["L1", "L2", "L3"]
 """How far somebody else confirmed an entry: policies rolled out again, runs trained again, or
 trained by a runner of the board."""
+Licence = Literal["CC-BY-4.0", "CC0-1.0", "CDLA-Permissive-2.0"]
+"""What others may do with an entry: a short list of SPDX names."""
 LATEST = 2**53
 """Moments and positions are smaller: numbers of JSON above are not exact everywhere."""
 LOGGED = ("at", "statement")
@@ -185,6 +187,7 @@ class EntryLeaf(
     """sha256 of the entry's signed payload."""
     policies: str
     """sha256 over the digests of its trained policies: the same runs cannot be entered twice."""
+    licence: Licence
 
 
 @dataclass(frozen=True)

@@ -84,14 +84,17 @@ class SignedStatement:
         return sum(self.signed_by(public_key) for public_key in set(public_keys))
 
 
-def statement_payload(origin: str, leaf: Mapping[str, object], reason: str = "") -> bytes:
-    """What is signed for a leaf, another payload each time; all its signers sign one payload.
+def statement_payload(
+    origin: str, leaf: Mapping[str, object], reason: str = "", nonce: str = ""
+) -> bytes:
+    """What is signed for a leaf; all its signers sign one payload.
 
-    `leaf`: without when it will be logged (`Leaf.stated`).
+    `leaf`: without when it will be logged (`Leaf.stated`). `nonce`: of something that cannot be
+    said again later; without it, each payload is another one.
     """
     predicate: dict[str, object] = {
         "origin": origin,
-        "nonce": secrets.token_hex(16),
+        "nonce": nonce or secrets.token_hex(16),
         "leaf": dict(leaf),
         "reason": reason,
     }
@@ -121,11 +124,16 @@ def parse_statement(sha256: str, files: Mapping[str, bytes], location: str) -> S
         raise DocumentError(f"{location}: no signed statement is there")
 
     payload = next(iter(envelopes.values())).payload
+    return SignedStatement(parse_spoken(payload, location), envelopes)
+
+
+def parse_spoken(payload: bytes, location: str) -> Spoken:
+    """What the bytes of a payload say; DocumentError says what is wrong with them."""
     try:
         document = strict_json.parse(payload)
     except ValueError as error:
         raise DocumentError(f"{location}: payload: not readable JSON: {error}") from None
-    return SignedStatement(build(_Document, document, f"{location}: payload").predicate, envelopes)
+    return build(_Document, document, f"{location}: payload").predicate
 
 
 def check_stated(statement: SignedStatement, leaf: AnyLeaf, origin: str, location: str) -> None:

@@ -1,0 +1,111 @@
+"""What one pull request may add to a board, told by names and sizes before anything is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from leaderboard.board.repository import COSIGNATURE, INBOX
+from leaderboard.formats.document import DocumentError
+from leaderboard.formats.layout import (
+    ENTRY,
+    MANIFEST,
+    PLAN,
+    RECORDS,
+    REGISTERED,
+    RESULT,
+    SUBMISSION,
+    SUITE,
+    TABLE,
+    TENSORS,
+    TIMING,
+)
+from leaderboard.formats.log import note, root, statements
+from leaderboard.formats.log.leaf import KINDS
+from leaderboard.formats.names import NAME
+
+ENTRIES = "entries"
+MOST_FILES = 65_536
+"""Of one pull request: three of each run, and some beside them."""
+LARGEST_TOTAL = 256 << 20
+"""Bytes of all files of one pull request. A suite of 700 runs has 12 MB."""
+LARGEST = 16 << 20
+"""Bytes of one file of an entry."""
+MOST_STATEMENTS = 64
+"""Files of an inbox in one pull request."""
+
+FOLDER = re.compile(rf"{ENTRIES}/({NAME})-v([1-9][0-9]{{0,8}})/([0-9a-f]{{16}})", re.ASCII)
+"""The folder of an entry: suite, version, id of the plan."""
+DOCUMENTS = (ENTRY, SUBMISSION, PLAN, SUITE, MANIFEST, TABLE, TENSORS, *REGISTERED)
+RUN_FILE = re.compile(
+    rf"runs/{NAME}/{NAME}/(0|[1-9][0-9]{{0,9}})/({RESULT}|{RECORDS}|{TIMING})", re.ASCII
+)
+WAITING = re.compile(rf"({'|'.join(KINDS)})-[0-9a-f]{{16}}-[0-9a-f]{{16}}\.dsse\.json", re.ASCII)
+ROOT = re.compile(r"[0-9a-f]{16}\.root\.json", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Added:
+    """A file that is new."""
+
+    path: str
+    """Seen from the board's folder."""
+    size: int
+    """In bytes."""
+
+
+def check_additions(added: Iterable[Added]) -> str | None:
+    """The folder of the entry that is handed in; None if statements of an inbox are.
+
+    DocumentError if it is neither: one entry, or some statements, and nothing beside them.
+    """
+    files = list(added)
+    total = sum(file.size for file in files)
+    if not 1 <= len(files) <= MOST_FILES or total > LARGEST_TOTAL:
+        raise DocumentError(
+            f"adds {len(files)} files of {total} bytes, expected 1 to {MOST_FILES} of at most"
+            f" {LARGEST_TOTAL}"
+        )
+    for file in files:
+        limit = largest(file.path)
+        if limit is None:
+            raise DocumentError(f"{file.path[:200]}: is nothing that a pull request may add")
+        if file.size > limit:
+            raise DocumentError(f"{file.path}: has {file.size} bytes, at most {limit} are read")
+
+    # One matter each: an entry by itself.
+    folders = {entry_folder(file.path) for file in files}
+    if len(folders) > 1:
+        raise DocumentError("adds an entry and something else: hand in one entry by itself")
+    (folder,) = folders
+    if folder is None and len(files) > MOST_STATEMENTS:
+        raise DocumentError(f"adds {len(files)} statements, at most {MOST_STATEMENTS} at once")
+    return folder
+
+
+def entry_folder(path: str) -> str | None:
+    """The folder of the entry that a file belongs to; None for any other file."""
+    folder = "/".join(path.split("/")[:3])
+    return folder if FOLDER.fullmatch(folder) else None
+
+
+def largest(path: str) -> int | None:
+    """Most bytes of a file that a pull request adds at this path; None if it may not add it."""
+    parent, _, name = path.rpartition("/")
+    if parent == INBOX:
+        return _largest_waiting(name)
+    folder = entry_folder(path)
+    if folder is None:
+        return None
+    inside = path.removeprefix(f"{folder}/")
+    return LARGEST if inside in DOCUMENTS or RUN_FILE.fullmatch(inside) else None
+
+
+def _largest_waiting(name: str) -> int | None:
+    """Most bytes of a file of an inbox. The statement of an entry lies beside the entry."""
+    if WAITING.fullmatch(name) and not name.startswith("entry-"):
+        return statements.LARGEST
+    if ROOT.fullmatch(name):
+        return root.LARGEST
+    return note.LARGEST if COSIGNATURE.fullmatch(name) else None
