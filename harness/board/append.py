@@ -83,6 +83,8 @@ def push_change(repository: Repository, prepare: Callable[[Main], Change]) -> Ch
         parent = repository.fetch()
         with refusing(repository.folder), repository.files(parent) as files:
             change = prepare(Main.read(files))
+        if not change.files:
+            return change
         commit = repository.commit(parent, change.files, change.message)
         try:
             repository.push(commit, parent)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,17 @@ class Blob:
     mode: str
     sha: str
     size: int
+
+
+@dataclass(frozen=True)
+class ChangedFile:
+    """A file in which two commits differ."""
+
+    status: str
+    """A: only the second has it. M: it has another content there. D: only the first has it."""
+    mode: str
+    """In the second."""
+    path: str
 
 
 class CommitFiles(AbstractContextManager["CommitFiles"]):
@@ -68,12 +79,20 @@ class CommitFiles(AbstractContextManager["CommitFiles"]):
         """Names of files in a folder, sorted; none if there is no such folder."""
         return sorted(self._folders.get(folder, ()))
 
-    def read(self, path: str, limit: int) -> bytes:
-        """The bytes of a file; DocumentError if it is not there, no plain file, or larger."""
+    def size(self, path: str) -> int:
+        """How many bytes a file has; DocumentError if it is not there."""
+        return self._blob(path).size
+
+    def _blob(self, path: str) -> Blob:
         parent, _, name = path.rpartition("/")
         blob = self._folders.get(parent, {}).get(name)
         if blob is None:
             raise DocumentError(f"{path}: is not there")
+        return blob
+
+    def read(self, path: str, limit: int) -> bytes:
+        """The bytes of a file; DocumentError if it is not there, no plain file, or larger."""
+        blob = self._blob(path)
         if blob.mode not in PLAIN:
             raise DocumentError(f"{path}: is a link, no plain file")
         if blob.size > limit:
@@ -122,6 +141,28 @@ class Repository:
     def files(self, commit: str) -> CommitFiles:
         """The files of a commit."""
         return CommitFiles(self.folder, commit)
+
+    def resolve(self, name: str) -> str:
+        """The commit that a name means; UserError if there is none."""
+        try:
+            found = _git(
+                self.folder, "rev-parse", "--verify", "--end-of-options", f"{name}^{{commit}}"
+            )
+        except UserError:
+            raise UserError(f"{self.folder}: has no commit {name}.") from None
+        return found.decode().split()[-1]
+
+    def fork_point(self, base: str, head: str) -> str:
+        """The newest commit that two commits both continue."""
+        return _git(self.folder, "merge-base", base, head).decode().strip()
+
+    def changes(self, base: str, head: str) -> Iterator[ChangedFile]:
+        """What is in one commit and not in another. A renamed file is one less and one more."""
+        options = ("-r", "-z", "--no-renames", "--no-ext-diff")
+        parts = _git(self.folder, "diff-tree", *options, base, head).split(b"\0")[:-1]
+        for facts, path in zip(parts[::2], parts[1::2], strict=True):
+            _, mode, _, _, status = facts.decode().split()
+            yield ChangedFile(status, mode, path.decode("utf-8", "surrogateescape"))
 
     def commit(self, parent: str, changes: Mapping[str, bytes | None], message: str) -> str:
         """A commit on top of another that writes these files; None removes one."""

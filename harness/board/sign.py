@@ -136,7 +136,7 @@ def _handed_in(log: BoardLog, files: CommitFiles) -> Iterator[tuple[str, int, li
         path = f"{INBOX}/{name}"
         size = int(matched[1])
         try:
-            opened = _opened(log, size, path, files.read(path, note.LARGEST))
+            opened = opened_cosignature(log, size, path, files.read(path, note.LARGEST))
 
             # A witness that went back in time would make the whole log invalid.
             times = {**opened.cosigned, **cosigned[size]}
@@ -151,7 +151,7 @@ def _handed_in(log: BoardLog, files: CommitFiles) -> Iterator[tuple[str, int, li
         yield path, size, [line for line in lines if line is not None]
 
 
-def _opened(log: BoardLog, size: int, path: str, content: bytes) -> SignedCheckpoint:
+def opened_cosignature(log: BoardLog, size: int, path: str, content: bytes) -> SignedCheckpoint:
     """A cosigned checkpoint of a size that the log has signed; DocumentError if it is none,
     ForkError if it is of another tree."""
     if size not in log.signed:

@@ -11,7 +11,7 @@ from leaderboard.board.additions import FOLDER
 from leaderboard.board.inbox import Proposal, parse_proposal
 from leaderboard.board.log import BoardLog
 from leaderboard.board.state import Registration
-from leaderboard.board.views import check_stapled
+from leaderboard.board.views import ForkError, check_stapled
 from leaderboard.formats.document import DocumentError, build, printable
 from leaderboard.formats.layout import (
     ENTRY,
@@ -75,6 +75,8 @@ def judge_submission(submission: Submission) -> Iterator[Check]:
     for name, check in CHECKS.items():
         try:
             detail = check(submission)
+        except ForkError:
+            raise  # both notes are kept as evidence
         except (DocumentError, ValueError) as error:
             yield Check(name, "failed", printable(str(error)))
             return
