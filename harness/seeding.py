@@ -8,14 +8,10 @@ starts, so their comparison is paired.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
-
-SUITE_SOURCE: Literal["suite"] = "suite"
-"""Seeds that follow from the suite file alone. They are reproducible, but unranked: a submitter
-could try several."""
 
 
 def stream_seed(source: str, task: str, seed: int, word: str) -> int:

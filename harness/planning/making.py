@@ -13,9 +13,8 @@ from envs.tasks import TASKS
 from harness.planning.counting import count
 from harness.planning.plan import Plan
 from harness.planning.regimes import ResolvedRegime, ResolvedSuite
-from harness.seeding import SUITE_SOURCE
 from leaderboard.formats.network import Network, Size
-from leaderboard.formats.plan import PLAN_SCHEMA, Budget, Evaluation, Own
+from leaderboard.formats.plan import PLAN_SCHEMA, SUITE_SOURCE, Budget, Evaluation, Own
 from leaderboard.formats.run import Run
 from leaderboard.formats.suite import SUITE_SCHEMA, SuiteReference
 

@@ -43,7 +43,8 @@ class Plan:
     schema: Literal["urn:mst-bench:plan:v4"]
     suite: SuiteReference
     """suite.json; it is no part of plan.json, nor of the id."""
-    seed_source: Literal["suite"]
+    seed_source: str
+    """`suite`, or `log:` and what was drawn after the plan was registered."""
     precision: Literal["float32", "tf32", "bfloat16"]
     agent: str
     modules: tuple[str, ...]

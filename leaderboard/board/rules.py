@@ -7,7 +7,6 @@ broken.
 from __future__ import annotations
 
 import functools
-import hashlib
 
 from leaderboard.board.state import Board, LoggedEntry, Member, Registration
 from leaderboard.formats.keys import key_id
@@ -27,6 +26,7 @@ from leaderboard.formats.log.leaf import (
 )
 from leaderboard.formats.log.root import Role, Root
 from leaderboard.formats.log.statements import SignedStatement
+from leaderboard.formats.registration import blinded
 
 
 def check_root(board: Board, leaf: RootLeaf, root: Root, statement: SignedStatement) -> None:
@@ -175,11 +175,6 @@ def _need_first(board: Board, member: Member, draft: str, now: int) -> None:
     for index in board.announced.get((member.admitted, draft), ()):
         if board.is_open(board.registrations[index], now):
             raise ValueError(f"leaf {index} is an open registration of the same plan")
-
-
-def blinded(salt: str, draft: str) -> str:
-    """What a blinded registration says of its plan."""
-    return hashlib.sha256(bytes.fromhex(salt) + bytes.fromhex(draft)).hexdigest()
 
 
 def _need_registration(board: Board, index: int, member: Member) -> Registration:

@@ -7,7 +7,7 @@ larger. If they do not, somebody signed two histories, and both notes prove it t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from leaderboard.board.log import BoardLog
@@ -16,9 +16,10 @@ from leaderboard.formats.log.checkpoint import Checkpoint, parse_checkpoint
 from leaderboard.formats.log.merkle import HASH_BYTES, Tree, leaf_hash
 from leaderboard.formats.log.note import parse_note
 from leaderboard.formats.log.proof import LogProof
+from leaderboard.formats.log.root import Root
 from leaderboard.formats.spelling import decode_base64, encode_base64
 
-VIEW_SCHEMA: Literal["urn:mst-bench:log-view:v1"] = "urn:mst-bench:log-view:v1"
+VIEW_SCHEMA: Literal["urn:mst-bench:log-view:v2"] = "urn:mst-bench:log-view:v2"
 LARGEST = 64 << 20
 """Bytes of a view that are read: a million leaves take 43 MB."""
 
@@ -38,29 +39,47 @@ class View:
     note: bytes
     checkpoint: Checkpoint
     leaf_hashes: Sequence[bytes]
+    roots: tuple[PlacedRoot, ...]
+    """Every version of the trust root below its size."""
 
-    def content(self) -> dict[str, str]:
+    def root_at(self, size: int) -> Root:
+        """The trust root that was in force when the log had `size` leaves, at least one, or the
+        newest that was seen."""
+        return next(placed.root for placed in reversed(self.roots) if placed.index < size)
+
+    def content(self) -> dict[str, object]:
         """The view as plain data."""
         return {
             "schema": VIEW_SCHEMA,
             "note": self.note.decode(),
             "leaves": encode_base64(b"".join(self.leaf_hashes)),
+            "roots": [asdict(placed) for placed in self.roots],
         }
+
+
+@dataclass(frozen=True)
+class PlacedRoot:
+    """A version of the trust root, and the position of its leaf."""
+
+    index: int
+    root: Root
 
 
 @dataclass(frozen=True)
 class _File:
     """A view as its file has it."""
 
-    schema: Literal["urn:mst-bench:log-view:v1"]
+    schema: Literal["urn:mst-bench:log-view:v2"]
     note: str
     leaves: str
     """Hashes of the leaves, one after the other, in base64."""
+    roots: tuple[PlacedRoot, ...]
 
 
 def view_of(log: BoardLog, size: int, note: bytes) -> View:
     """What a reader of this log keeps of its checkpoint of this size."""
-    return View(note, log.checkpoint(size), log.tree.leaf_hashes[:size])
+    roots = (PlacedRoot(index, root) for index, root in log.board.roots if index < size)
+    return View(note, log.checkpoint(size), log.tree.leaf_hashes[:size], tuple(roots))
 
 
 def parse_view(content: bytes, location: str) -> View:
@@ -80,7 +99,15 @@ def parse_view(content: bytes, location: str) -> View:
     hashes = [joined[start : start + HASH_BYTES] for start in range(0, len(joined), HASH_BYTES)]
     if Tree(hashes).root(checkpoint.size) != checkpoint.root:
         raise DocumentError(f"{location}: its leaves are not those of its note")
-    return View(note, checkpoint, hashes)
+
+    # A log begins with its root, and keeps its origin.
+    indices = [placed.index for placed in file.roots]
+    rising = indices == sorted(set(indices)) and indices[:1] == [0]
+    if not rising or indices[-1] >= checkpoint.size:
+        raise DocumentError(f"{location}: its trust roots are not in their order")
+    if any(placed.root.origin != checkpoint.origin for placed in file.roots):
+        raise DocumentError(f"{location}: has the trust root of another log")
+    return View(note, checkpoint, hashes, file.roots)
 
 
 def check_view(seen: View, log: BoardLog, seen_by: str) -> None:

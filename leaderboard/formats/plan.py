@@ -6,6 +6,7 @@ The harness has a type of its own (harness/planning/plan.py), which makes plans 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
@@ -19,6 +20,12 @@ from leaderboard.formats.network import Network, Regime, Size
 from leaderboard.formats.run import Run
 
 PLAN_SCHEMA: Literal["urn:mst-bench:plan:v4"] = "urn:mst-bench:plan:v4"
+SUITE_SOURCE: Literal["suite"] = "suite"
+"""Seeds that follow from the suite file alone. They are reproducible, but unranked: a submitter
+could try several."""
+DRAFT_SOURCE = "log"
+"""What stands for the seeds in a draft: a plan that was not registered yet has none."""
+SEED_SOURCE = re.compile(r"suite|log:[0-9a-f]{64}", re.ASCII)
 MOST = 10**12
 """Largest plausible number of steps or updates of a run."""
 MOST_RUNS = 20_000
@@ -96,8 +103,9 @@ class Plan:
     """plan.json."""
 
     schema: Literal["urn:mst-bench:plan:v4"]
-    seed_source: Literal["suite"]
-    """Seeds follow from the suite alone; there is no log yet that gives out others."""
+    seed_source: str
+    """`suite`: seeds follow from the suite alone. `log:` and 64 hexadecimal digits: they were drawn
+    after the plan was registered in the log of a board (registration.py)."""
     precision: Literal["float32", "tf32", "bfloat16"]
     agent: str
     modules: tuple[str, ...]
@@ -122,6 +130,11 @@ class Plan:
     runs: tuple[Run, ...]
 
     def __post_init__(self) -> None:
+        if not SEED_SOURCE.fullmatch(self.seed_source):
+            raise ValueError(
+                f"seed_source: {self.seed_source[:80]!r} is neither {SUITE_SOURCE} nor log: and 64"
+                " hexadecimal digits"
+            )
         if self.agent not in catalogue().algorithms:
             known = suggestion(self.agent, catalogue().algorithms)
             raise ValueError(f"agent: unknown algorithm {self.agent!r}.{known}")
@@ -135,6 +148,11 @@ class Plan:
     def tasks(self) -> tuple[str, ...]:
         """In the plan's order."""
         return tuple(self.observations)
+
+    @property
+    def registered(self) -> bool:
+        """Whether it says that its seeds were drawn after it was registered."""
+        return self.seed_source != SUITE_SOURCE
 
     def _check_algorithm(self, algorithm: Algorithm) -> None:
         """Modules, settings and blocks are the algorithm's."""
@@ -246,7 +264,22 @@ def parse_plan(content: bytes, location: str) -> Plan:
 def suite_digest(content: bytes) -> str:
     """What names a suite's plan: sha256 of the canonical bytes of plan.json without its seed
     source."""
+    document = _document(content)
+    del document["seed_source"]
+    return hashlib.sha256(rfc8785.dumps(document)).hexdigest()  # type: ignore[arg-type]
+
+
+def with_seeds(content: bytes, source: str) -> bytes:
+    """The canonical bytes of the same plan with seeds of another source."""
+    return rfc8785.dumps({**_document(content), "seed_source": source})  # type: ignore[dict-item]
+
+
+def draft_digest(content: bytes) -> str:
+    """What a registration announces: sha256 of the plan as it is before it has seeds."""
+    return hashlib.sha256(with_seeds(content, DRAFT_SOURCE)).hexdigest()
+
+
+def _document(content: bytes) -> dict[str, object]:
     document = parse_json(content, "plan.json")
-    assert isinstance(document, dict), "a plan is a mapping"
-    rest = {key: value for key, value in document.items() if key != "seed_source"}
-    return hashlib.sha256(rfc8785.dumps(rest)).hexdigest()
+    assert isinstance(document, dict) and "seed_source" in document, "a plan was read before"
+    return dict(document)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from leaderboard.formats.document import DocumentError, build, convert
 from leaderboard.formats.keys import SigningKey, key_id
@@ -84,8 +84,8 @@ class PlanReference:
     id: str
     """First 16 hexadecimal digits of its digest."""
     sha256: str
-    log_index: None
-    """Its place in the log of plans. There is no log yet."""
+    log_index: int | None
+    """Position of the leaf that registered it in the log of a board; None if it was not."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,9 @@ class Predicate(Origin):
 
     suite: SuiteVersion
     plan: PlanReference
-    ranked: Literal[False]
-    """Nothing is ranked until there is a log that gives out seeds."""
+    ranked: bool
+    """Whether nothing speaks against ranking it, as far as its maker knows. Whether it is ranked
+    follows from its registration (verification/registration.py)."""
     budget: Budget
     runs: tuple[StatedRun, ...]
     signer: Signer

@@ -13,6 +13,7 @@ from unittest import mock
 from cryptography.hazmat.primitives import serialization
 
 from harness.files import dump_json
+from helpers.beacons import CHAIN
 from helpers.logs import ORIGIN, TIME
 from leaderboard.board.files import FolderFiles
 from leaderboard.board.log import read_log
@@ -23,7 +24,7 @@ from leaderboard.formats.log.bundle import bundle_files
 from leaderboard.formats.log.checkpoint import cosign_checkpoint, sign_checkpoint
 from leaderboard.formats.log.leaf import AdmitLeaf, EntryLeaf, RegisterLeaf, RootLeaf, SuiteLeaf
 from leaderboard.formats.log.note import Note
-from leaderboard.formats.log.root import ROOT_SCHEMA, Beacon, Role, Root, RootKey
+from leaderboard.formats.log.root import ROOT_SCHEMA, Role, Root, RootKey
 from leaderboard.formats.log.statements import statement_payload
 
 DAY = 86_400
@@ -60,7 +61,7 @@ def root_of(keys, **changes):
         "expires": TIME + 3650 * DAY,
         "delay": DELAY,
         "deadline": 90 * DAY,
-        "beacon": Beacon("ab" * 32, "cd" * 48, 1_692_803_367, 3),
+        "beacon": CHAIN,
         "root": role(keys.maintainers, 2),
         "maintainers": role(keys.maintainers, 2),
         "log": role(keys.logs),

@@ -12,8 +12,9 @@ from typing import Literal
 
 from leaderboard.formats import keys
 from leaderboard.formats.document import parse
+from leaderboard.formats.log.beacon import Beacon
 from leaderboard.formats.log.checkpoint import LogPolicy, check_origin
-from leaderboard.formats.log.leaf import check_number, check_sha256
+from leaderboard.formats.log.leaf import check_number
 from leaderboard.formats.log.verifier import COSIGNATURE, NOTE, VerifierKey, check_key_name
 
 ROOT_SCHEMA: Literal["urn:mst-bench:board-root:v1"] = "urn:mst-bench:board-root:v1"
@@ -64,32 +65,6 @@ class Role:
 
 
 @dataclass(frozen=True)
-class Beacon:
-    """The chain of public randomness that seeds are drawn from."""
-
-    chain: str
-    """Digest of its parameters."""
-    public_key: str
-    """In hexadecimal digits."""
-    genesis: int
-    """Seconds since 1970 of its first round."""
-    period: int
-    """Seconds between rounds."""
-
-    def __post_init__(self) -> None:
-        check_sha256(self.chain, "chain")
-        check_number(self.genesis, "genesis")
-        if not 1 <= self.period <= 86_400:
-            raise ValueError("period: expected 1 to 86400 seconds")
-        if len(self.public_key) > 400 or not _is_hexadecimal(self.public_key):
-            raise ValueError("public_key: expected hexadecimal digits in small letters")
-
-
-def _is_hexadecimal(text: str) -> bool:
-    return bool(text) and set(text) <= set("0123456789abcdef")
-
-
-@dataclass(frozen=True)
 class Root:
     """One version of the trust root."""
 
@@ -105,6 +80,7 @@ class Root:
     deadline: int
     """Seconds from a registration until it counts as abandoned."""
     beacon: Beacon
+    """The chain of public randomness that seeds are drawn from."""
     root: Role
     """Change this file."""
     maintainers: Role

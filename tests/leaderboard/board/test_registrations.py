@@ -4,8 +4,8 @@ import pytest
 
 from helpers.boards import DAY, digest
 from helpers.ledger import KEYS, MAINTAINERS, SUBMITTER, refused, state
-from leaderboard.board.rules import blinded
 from leaderboard.formats.log.leaf import RegisterLeaf, RetractLeaf, RevealLeaf
+from leaderboard.formats.registration import blinded
 
 # -- 7, 8: what belongs to others, or was there before --
 

@@ -2,7 +2,6 @@
 
 from helpers.boards import DAY, digest, role, root_of
 from helpers.ledger import KEYS, NEW, SUBMITTER, TWO, refused, state
-from leaderboard.board.rules import blinded
 from leaderboard.formats.keys import one_use_key
 from leaderboard.formats.log.leaf import (
     AmendLeaf,
@@ -13,6 +12,7 @@ from leaderboard.formats.log.leaf import (
     RevealLeaf,
     RevokeLeaf,
 )
+from leaderboard.formats.registration import blinded
 
 
 def test_a_story_is_told_by_its_leaves(board):
