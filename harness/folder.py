@@ -1,6 +1,7 @@
 """The map of OUT/<plan id>: the one place that spells where each file of a plan lies.
 
 plan.json suite.json cohorts.json manifest.json results.csv entry.dsse.json
+registration.json registration.tlog-proof beacon.json      of a registered plan
 reeval.dsse.json report.html
 runs/<task>/<regime>/<seed>/    records.jsonl, tensors, timing.json, result.json
 cohorts/<i>/                    lease, log.txt, progress.json, faults.json, trace.json,
@@ -12,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from leaderboard.formats.layout import REGISTERED
 
 
 class Named(Protocol):
@@ -97,6 +100,12 @@ class Folder:
     @property
     def suite(self) -> Path:
         return self.path / "suite.json"
+
+    @property
+    def registered(self) -> tuple[Path, ...]:
+        """The files of a registered plan: its leaf, the proof of that, and the round of its
+        seeds."""
+        return tuple(self.path / name for name in REGISTERED)
 
     @property
     def cohorts(self) -> Path:

@@ -147,7 +147,12 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
     # The entry, and what is said of it.
     state = read_state(folder, plan, cohorts)
     verdict = _signed(folder, plan, key, state)
-    carried_out = CarriedOut(summary(folder, plan, state), verdict)
+    short = replace(
+        summary(folder, plan, state),
+        ranked=verdict.ranked,
+        unranked_because=list(verdict.unranked_because),
+    )
+    carried_out = CarriedOut(short, verdict)
     if errors:
         raise together(errors)
     if not carried_out.summary.complete:

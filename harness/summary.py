@@ -125,8 +125,8 @@ def signed_summary(entry: Verified) -> Summary:
         report=str(report) if report.exists() else None,
         faults=documents.manifest.faults,
         time={},
-        ranked=predicate.ranked,
-        unranked_because=list(predicate.unranked_because),
+        ranked=entry.verdict.ranked,
+        unranked_because=list(entry.verdict.unranked_because),
         runs=[_shown(run) for run in entry.runs],
         level=entry.verdict.level,
         fresh=entry.fresh,
@@ -134,7 +134,7 @@ def signed_summary(entry: Verified) -> Summary:
 
 
 def summary(folder: Path, plan: Plan, state: State | None = None) -> Summary:
-    """Every run of a plan folder with its status and score, and why the plan is not ranked.
+    """Every run of a plan folder with its status and score, before there is an entry.
 
     `state`: of the folder, where it was read already.
     """
@@ -157,8 +157,8 @@ def summary(folder: Path, plan: Plan, state: State | None = None) -> Summary:
         report=str(paths.report) if paths.report.exists() else None,
         faults=sum(len(known) for known in state.faults.values()),
         time=time_shares(folder, (cohort.runs for cohort in state.cohorts)),
-        ranked=not reasons,
-        unranked_because=reasons,
+        ranked=False,
+        unranked_because=[*reasons, ranking.UNSIGNED],
         runs=[_shown(run) for run in state.runs],
     )
 

@@ -112,7 +112,7 @@ def finds_table(finds: list[Finds]) -> str:
 def print_verdict(verdict: Verdict) -> None:
     """A line for each check."""
     for check in verdict.checks:
-        echo(f"{check.name + ':':<12}{check.status:<8} {check.detail}")
+        echo(f"{check.name + ':':<14}{check.status:<8} {check.detail}")
     word = f"accepted, {verdict.level}" if verdict.accepted else "REFUSED"
     echo(f"{verdict.entry}: {word}")
 

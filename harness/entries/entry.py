@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from harness.entries.manifest import read_manifest
+from harness.entries.registered import log_index
 from harness.entries.verified import Verified
 from harness.files import digest_file, dump_json, write_atomic, write_json
 from harness.folder import Folder
@@ -93,6 +94,8 @@ def write_entry(
 
     # Files of runs without a result are not signed: their records may still grow.
     signed = [paths.plan, paths.suite, paths.manifest, paths.results]
+    if plan.registered:
+        signed += paths.registered
     for run in plan.runs:
         run_folder = paths.run(run)
         if run_folder.result.exists():
@@ -102,7 +105,8 @@ def write_entry(
 
     # The statement is signed as the very bytes that are written.
     plan_sha256 = digests[paths.plan.name]
-    predicate = _predicate(plan, plan_sha256, runs, read_manifest(folder), key)
+    reference = PlanReference(plan.id, plan_sha256, log_index(folder, plan))
+    predicate = _predicate(plan, reference, runs, read_manifest(folder), key)
     statement = statement_document(RUN_TYPE, digests, predicate)
     write_atomic(paths.entry, dump_json(envelope.sign(dump_json(statement), key)))
     return paths.entry
@@ -119,7 +123,7 @@ def sign_again(entry: Verified, key: SigningKey) -> None:
 
 def _predicate(
     plan: Plan,
-    plan_sha256: str,
+    reference: PlanReference,
     runs: tuple[StatedRun, ...],
     manifest: Manifest,
     key: SigningKey,
@@ -140,12 +144,12 @@ def _predicate(
         unranked_because=manifest.unranked_because,
         # Plan
         suite=SuiteVersion(plan.suite.name, plan.suite.version, plan.suite.changes),
-        plan=PlanReference(plan.id, plan_sha256, log_index=None),
+        plan=reference,
         budget=Budget(
             budget.environment_steps, budget.agent_steps, budget.action_repeat, budget.updates
         ),
         # Results, and who says so
-        ranked=False,
+        ranked=not manifest.unranked_because,
         runs=runs,
         signer=Signer.of(key),
     )

@@ -24,7 +24,7 @@ from harness.folder import Folder
 from harness.planning.plan import Plan, check_writable, write_plan
 from harness.planning.reader import load
 from leaderboard.formats.keys import SigningKey
-from leaderboard.formats.layout import RESULT, TIMING
+from leaderboard.formats.layout import REGISTERED, RESULT, TIMING
 from leaderboard.formats.manifest import Manifest, Times
 from leaderboard.formats.names import OWN
 from leaderboard.formats.plan import suite_digest
@@ -63,6 +63,8 @@ def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
 
     # Runs are copied as they were signed; only the manifest and the entry are new.
     target = write_plan(plan, out)
+    for name in REGISTERED if plan.registered else ():
+        write_atomic(target / name, entries[0].read(name))
     for entry in entries:
         for run in entry.plan.runs:
             _copy_run(entry, run, target)
@@ -90,7 +92,13 @@ def _merged_plan(entries: list[Verified]) -> Plan:
         runs |= dict.fromkeys(plan.runs)
 
     joined: dict[str, Any] = {"runs": _ordered(runs), **tables}
-    return _called(replace(first.plan, **joined), [entry.plan.suite for entry in entries])
+    merged = replace(first.plan, **joined)
+    if merged.registered and merged.canonical() != first.plan.canonical():
+        raise NonConforming(
+            f"{first.path.parent}: its plan was registered as it is, and this would be another one;"
+            " only parts of the same registered plan are merged."
+        )
+    return _called(merged, [entry.plan.suite for entry in entries])
 
 
 def _ordered(runs: Collection[Run]) -> tuple[Run, ...]:

@@ -68,16 +68,13 @@ def _so_far(folder: Path) -> ReportInput:
     manifest = read_manifest(folder) if paths.manifest.exists() else None
 
     # Before there is a manifest, the plan alone says why it is not ranked.
-    reasons = tuple(ranking.unranked_because(plan))
-    if manifest is not None:
-        reasons = manifest.unranked_because
+    reasons = manifest.unranked_because if manifest else ranking.unranked_because(plan)
     return ReportInput(
         plan=stated,
         suite=suite,
         plan_sha256=digest_file(paths.plan),
         runs=stated_runs(folder, plan),
-        ranked=not reasons,
-        unranked_because=reasons,
+        unranked_because=(*reasons, ranking.UNSIGNED),
         origin=manifest,
         command=manifest.command if manifest else None,
         faults=manifest.faults if manifest else 0,

@@ -12,6 +12,7 @@ from leaderboard.formats.names import OWN
 OWN_SUITE = "not a shipped suite"
 """What the reason of a plan of somebody's own begins with."""
 
+UNSIGNED = "nothing is signed yet"
 DRIFTED = "code or libraries changed during a run (--allow-drift)"
 
 
@@ -29,7 +30,8 @@ def unranked_because(
     # The plan
     if plan.suite.name.startswith(OWN):
         reasons.append(f"{OWN_SUITE}: {' '.join(plan.suite.changes)}")
-    reasons.append("seeds come from the suite: there is no log yet that gives out others")
+    if not plan.registered:
+        reasons.append("seeds come from the suite: the plan was not registered")
 
     # The machine
     reasons += [

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harness.entries.sides import Side, changed, same_results, side, sides
 from harness.planning.plan import Plan
+from leaderboard.formats.plan import SUITE_SOURCE
 from leaderboard.formats.run import StatedRun
 from leaderboard.statistics import gate
 
@@ -155,7 +156,8 @@ def _fresh_seeds(old: Plan, new: Plan) -> Plan:
     least = min(run.seed for run in new.runs)
     runs = tuple(replace(run, seed=run.seed - least + first) for run in new.runs)
     changes = (*new.suite.changes, f"confirmation on seeds from {first}")
-    return replace(new, runs=runs).called(new.suite.name, changes)
+    fresh = replace(new, runs=runs, seed_source=SUITE_SOURCE)  # nobody registered these
+    return fresh.called(new.suite.name, changes)
 
 
 def _confirmed(old: Side, new: Side, limits: Limits, folder: Path) -> _Learning:

@@ -29,7 +29,7 @@ from harness.planning.counting import count
 from leaderboard.formats.document import DocumentError, parse
 from leaderboard.formats.names import OWN
 from leaderboard.formats.network import Network, Size, Triple
-from leaderboard.formats.plan import Budget, Evaluation, Own, parse_plan, suite_digest
+from leaderboard.formats.plan import SUITE_SOURCE, Budget, Evaluation, Own, parse_plan, suite_digest
 from leaderboard.formats.plan import Plan as Stated
 from leaderboard.formats.run import Run
 from leaderboard.formats.shipped import check_named, named
@@ -76,6 +76,11 @@ class Plan:
     def canonical(self) -> bytes:
         """RFC 8785 bytes: what is written, and what the id digests."""
         return rfc8785.dumps(json.loads(json.dumps(self.document())))
+
+    @property
+    def registered(self) -> bool:
+        """Whether its seeds were drawn after it was registered in the log of a board."""
+        return self.seed_source != SUITE_SOURCE
 
     @property
     def id(self) -> str:

@@ -59,13 +59,18 @@ class BoardLog:
 
         The first, because its cosignatures show the earliest time.
         """
-        covering = {size: signed for size, signed in self.signed.items() if size > index}
-        if not covering:
+        sizes = [size for size in self.signed if size > index]
+        if not sizes:
             raise DocumentError(f"leaf {index}: no signed checkpoint covers it yet")
-        witnessed = [size for size, signed in covering.items() if self._quorum_time(signed)]
-        size = min(witnessed or covering)
+        witnessed = [size for size in sizes if self._quorum_time(self.signed[size])]
+        size = min(witnessed or sizes)
         hashes = self.tree.inclusion(index, size)
-        return LogProof(index, tuple(hashes), covering[size].note.content())
+        return LogProof(index, tuple(hashes), self.signed[size].note.content())
+
+    def witnessed_from(self, index: int) -> int | None:
+        """When a quorum first had cosigned a checkpoint that covers a leaf; None if none did."""
+        times = [self._quorum_time(signed) for size, signed in self.signed.items() if size > index]
+        return min((time for time in times if time is not None), default=None)
 
     def _quorum_time(self, signed: SignedCheckpoint) -> int | None:
         """When a quorum had cosigned a checkpoint; None if none did."""

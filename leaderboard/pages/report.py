@@ -63,8 +63,8 @@ class ReportInput:
     plan_sha256: str
     runs: tuple[StatedRun, ...]
     """Every planned run."""
-    ranked: bool
     unranked_because: tuple[str, ...]
+    """Empty if it may be ranked."""
     origin: Origin | None
     """None: the plan is not carried out, so nothing is sealed yet."""
     command: str | None
@@ -90,8 +90,7 @@ class ReportInput:
             suite=documents.suite,
             plan_sha256=predicate.plan.sha256,
             runs=predicate.runs,
-            ranked=predicate.ranked,
-            unranked_because=predicate.unranked_because,
+            unranked_because=verdict.unranked_because,
             origin=predicate,
             command=documents.manifest.command,
             faults=documents.manifest.faults,

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from leaderboard.board.log import BoardLog
+from leaderboard.board.views import View
 from leaderboard.formats.envelope import Envelope
+from leaderboard.formats.log.checkpoint import SignedCheckpoint
+from leaderboard.formats.log.root import Root
 from leaderboard.formats.manifest import Manifest
 from leaderboard.formats.plan import Plan
 from leaderboard.formats.reeval import Level, Reevaluation
+from leaderboard.formats.registration import RegisteredPlan
 from leaderboard.formats.run import StatedRun
 from leaderboard.formats.signed import Signed
 from leaderboard.formats.statement import Predicate, Statement
@@ -17,6 +23,8 @@ from leaderboard.formats.suite import SuiteReference
 from leaderboard.verification.files import SignedFiles
 
 Status = Literal["passed", "failed", "unknown"]
+ORDER = ("registration", "witnessed", "beacon")
+"""Checks that prove that the plan came before its seeds."""
 
 
 class Defect(ValueError):
@@ -76,6 +84,29 @@ class Verdict:
                 return check.level
         return "L0"
 
+    @property
+    def unranked_because(self) -> tuple[str, ...]:
+        """Why an entry may not be ranked: what it states itself, runs that are missing, and what
+        leaves open whether its plan came before its seeds."""
+        if self.documents is None:
+            return ("it does not verify",)
+        predicate = self.documents.statement.predicate
+        if not predicate.ranked:
+            return predicate.unranked_because
+        reasons = [
+            f"{check.name}: {check.detail}"
+            for check in self.checks
+            if check.name in ORDER and check.status != "passed"
+        ]
+        if any(run.missing for run in predicate.runs):
+            reasons.append("runs are missing")
+        return tuple(reasons)
+
+    @property
+    def ranked(self) -> bool:
+        """Whether nothing speaks against ranking an entry, as far as these checks go."""
+        return not self.unranked_because
+
     def document(self) -> dict[str, object]:
         """The verdict as plain data."""
         checks = [
@@ -86,6 +117,7 @@ class Verdict:
             "entry": self.entry,
             "accepted": self.accepted,
             "level": self.level,
+            "ranked": self.ranked,
             "checks": checks,
         }
 
@@ -109,6 +141,18 @@ def unknown(detail: str) -> Judgement:
     return Judgement("unknown", detail)
 
 
+@dataclass(frozen=True)
+class Logged:
+    """Whose word counts on a registration whose leaf is in a known log."""
+
+    root: Root
+    """The trust root at the leaf: it says from when on the beacon counts."""
+    signers: Root
+    """The trust root at the checkpoint: it says who may sign and cosign it."""
+    signed: SignedCheckpoint
+    """The checkpoint that the entry's proof leads to."""
+
+
 @dataclass
 class Entry:
     """An entry under verification. Each check may read what the checks before it have set."""
@@ -121,6 +165,10 @@ class Entry:
     reeval: Path | None
     tensors: Path | None
     """Another folder in which files of tensors may lie."""
+    log: BoardLog | None
+    """Of a clone of the board; None where none was handed in."""
+    recall: Callable[[str], View | None]
+    """Origin of a log -> what was seen of it before."""
 
     content: bytes = field(init=False)
     """The entry's own file. Set by the check `envelope`."""
@@ -138,6 +186,10 @@ class Entry:
     """Set by `manifest`."""
     reevaluation: Signed[Reevaluation] | None = field(init=False, default=None)
     """Set by `reeval`, if its key is trusted."""
+    registered: RegisteredPlan | None = field(init=False, default=None)
+    """Set by `registration`, if the plan was registered anywhere."""
+    logged: Logged | None = field(init=False, default=None)
+    """Set by `registration`, if the log is known."""
 
     @property
     def folder(self) -> Path:

@@ -13,13 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from leaderboard.formats import mirrors
+from leaderboard.formats import mirrors, registration
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.layout import (
+    BEACON,
     MANIFEST,
     MASKS,
     PLAN,
+    PROOF,
     RECORDS,
+    REGISTERED,
+    REGISTRATION,
     RESULT,
     SUITE,
     TABLE,
@@ -29,6 +33,7 @@ from leaderboard.formats.layout import (
     tensor_files,
     weights_file,
 )
+from leaderboard.formats.log import beacon, proof
 from leaderboard.formats.plan import Plan
 from leaderboard.formats.reading import read_limited
 from leaderboard.formats.records import Chain, parse_chain
@@ -38,6 +43,12 @@ from leaderboard.verification.tensors import ModuleTensors, measure
 
 DOCUMENTS = (PLAN, SUITE, MANIFEST, TABLE)
 """Files without which there is no entry."""
+LARGEST_REGISTERED = {
+    REGISTRATION: registration.LARGEST,
+    PROOF: proof.LARGEST,
+    BEACON: beacon.LARGEST,
+}
+"""Bytes that are read of the files of a registration."""
 LONGEST_NAME = 255
 """Bytes of one part of a path."""
 LARGEST = 16 << 20
@@ -95,7 +106,7 @@ class SignedFiles:
     digests: dict[str, str]
     """Name -> sha256 of every signed file."""
     documents: dict[str, bytes]
-    """Plan, suite, manifest and table, as they were signed."""
+    """Plan, suite, manifest, table and registration, as they were signed."""
     tensors_folder: Path | None = None
     """Where files of tensors are looked for that do not lie beside the entry."""
     kept: dict[str, str] = field(default_factory=dict)
@@ -182,6 +193,9 @@ def read_documents(
             raise DocumentError(f"{name}: is not among the signed files")
 
     documents = {name: _read(folder, name, digests[name], LARGEST) for name in DOCUMENTS}
+    for name, limit in LARGEST_REGISTERED.items():
+        if name in digests:
+            documents[name] = _read(folder, name, digests[name], limit)
     return SignedFiles(folder, digests, documents, tensors)
 
 
@@ -223,8 +237,11 @@ def read_runs(files: SignedFiles, plan: Plan) -> None:
     was signed; what is wrong inside one is said by its Reading."""
     for run in plan.runs:
         files.limits |= {run_file(run.name, file): size for file, size in _limits(plan, run)}
+    documents = {*DOCUMENTS, *(REGISTERED if plan.registered else ())}
+    for name in sorted(documents - files.digests.keys()):
+        raise DocumentError(f"{name}: is not among the signed files, and the plan was registered")
     for name in files.digests:
-        if name not in files.limits and name not in DOCUMENTS:
+        if name not in files.limits and name not in documents:
             raise DocumentError(f"{name}: is no file of an entry of this plan")
     files.kept = _kept_elsewhere(files)
     for run in plan.runs:

@@ -1,4 +1,4 @@
-"""Checks (6), (8), (13) and (15): where the runs come from, and what others say of them: the
+"""Checks (6), (8), (13) and (18): where the runs come from, and what others say of them: the
 image's release, the recorded simulation, a re-evaluation."""
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _recorded(architecture: str) -> dict[str, str]:
 
 
 def check_reeval(entry: Entry) -> Judgement:
-    """(15) Threat: fabricated returns, and policies that do not earn what they claim. Nothing of
+    """(18) Threat: fabricated returns, and policies that do not earn what they claim. Nothing of
     the training before the final policy is seen, unless the re-evaluation trained again."""
     if entry.reeval is None:
         return unknown("no --reeval file was given")

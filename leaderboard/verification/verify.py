@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from leaderboard.board.known import known_view
+from leaderboard.board.log import BoardLog
+from leaderboard.board.views import View
 from leaderboard.formats.document import DocumentError, printable
 from leaderboard.formats.envelope import EnvelopeError
 from leaderboard.formats.keys import KeyFileError
 from leaderboard.formats.signed import SignedError
-from leaderboard.verification import origin, plan, runs, signature
+from leaderboard.verification import origin, plan, registration, runs, signature
 from leaderboard.verification.checks import Check, Defect, Documents, Entry, Judgement, Verdict
 
 # The procedure. Each step relies on those before it, and the first that fails is the last:
@@ -34,11 +37,14 @@ from leaderboard.verification.checks import Check, Defect, Documents, Entry, Jud
 # (12) scores      scores and results.csv follow from the episodes' returns, which are possible
 # (13) simulation  the tasks were simulated with the recorded bits
 # (14) tensors     densities, masks and rewires follow from the tensors
-# (15) reeval      someone else measured the policies and found the claims true
+# (15) registration  the plan is in a board's log, and its seeds follow from its leaf and a round
+# (16) witnessed   a quorum of witnesses saw the leaf before that round
+# (17) beacon      the round is the one that the leaf asks for, of the trust root's chain
+# (18) reeval      someone else measured the policies and found the claims true
 #
 # Until (2) nothing that the payload says is believed, from (7) on nothing is read from the folder.
-# (3), (8), (13), (14) and (15) are `unknown` where what they compare with was not handed in. Files
-# of tensors may be kept elsewhere (formats/mirrors.py); whatever else is absent is a failure.
+# (3), (8) and (13) to (18) are `unknown` where what they compare with was not handed in. Files of
+# tensors may be kept elsewhere (formats/mirrors.py); whatever else is absent is a failure.
 
 CHECKS: dict[str, Callable[[Entry], Judgement]] = {
     "envelope": signature.check_envelope,
@@ -56,6 +62,9 @@ CHECKS: dict[str, Callable[[Entry], Judgement]] = {
     "scores": runs.check_scores,
     "simulation": origin.check_simulation,
     "tensors": runs.check_tensors,
+    "registration": registration.check_registration,
+    "witnessed": registration.check_witnessed,
+    "beacon": registration.check_beacon,
     "reeval": origin.check_reeval,
 }
 """Check name -> check, in the order they run."""
@@ -68,6 +77,8 @@ def verify(
     complete: bool = False,
     reeval: Path | None = None,
     tensors: Path | None = None,
+    log: BoardLog | None = None,
+    recall: Callable[[str], View | None] = known_view,
 ) -> Verdict:
     """Run the checks on the entry at `path`, whose files lie beside it, until one fails.
 
@@ -75,9 +86,12 @@ def verify(
     release statement of an image; without it nobody vouches for the image that the entry names.
     `complete`: tensors that are not there are a failure. `reeval`: a re-evaluation of the entry,
     without which it is L0. `tensors`: a folder in which files of tensors may lie instead of beside
-    the entry. Raises OSError if a file cannot be read, KeyFileError for a bad trust file.
+    the entry. `log`: that of a board, checked as a whole; without it, `recall` gives what was seen
+    of a log before, and by default what this release knows of it.
+
+    Raises OSError if a file cannot be read, KeyFileError for a bad trust file.
     """
-    entry = Entry(path, trust, release, complete, reeval, tensors)
+    entry = Entry(path, trust, release, complete, reeval, tensors, log, recall)
     verdict = Verdict(str(path))
     for name, check in CHECKS.items():
         outcome = _outcome(name, check, entry)
