@@ -13,7 +13,8 @@ from harness.files import dump_json, write_atomic
 from leaderboard.board.inbox import root_proposal
 from leaderboard.formats.document import DocumentError, parse
 from leaderboard.formats.keys import check_public_key
-from leaderboard.formats.log.root import ROOT_SCHEMA, Beacon, Role, Root, RootKey, parse_root
+from leaderboard.formats.log.beacon import QUICKNET, Beacon
+from leaderboard.formats.log.root import ROOT_SCHEMA, Role, Root, RootKey, parse_root
 from leaderboard.formats.reading import read_limited
 
 ROLES = ("root", "maintainers", "log", "witnesses", "reevaluators", "runners")
@@ -23,15 +24,6 @@ VALID = timedelta(days=3 * 365)
 """How long the first version counts, unless a date is given."""
 LARGEST = 1 << 12
 """Bytes of a public key's file that are read."""
-QUICKNET = Beacon(
-    chain="52db9ba70e0cc0f6eaf7803dd07447a1f5477735fd3f661792ba94600c84e971",
-    public_key="83cf0f2896adee7eb8b5f01fcad3912212c437e0073e911fb90022d3e760183c8c4b450b6a0a6c3ac6a57"
-    "76a2d1064510d1fec758c921cc22b0e17e63aaf4bcb5ed66304de9cf809bd274ca73bab4af5a6e9c76a4bc09e76eae"
-    "8991ef5ece45a",
-    genesis=1_692_803_367,
-    period=3,
-)
-"""drand's public chain."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Literal
 
 from leaderboard.formats.document import DocumentError, parse
 from leaderboard.formats.layout import BEACON, PROOF, REGISTRATION
+from leaderboard.formats.log import beacon, proof
 from leaderboard.formats.log.beacon import SEEDS, Round, draw, parse_round
 from leaderboard.formats.log.checkpoint import Checkpoint, parse_checkpoint
 from leaderboard.formats.log.leaf import RegisterLeaf, check_number, check_sha256
@@ -25,6 +26,8 @@ from leaderboard.formats.plan import draft_digest
 REGISTRATION_SCHEMA: Literal["urn:mst-bench:registration:v1"] = "urn:mst-bench:registration:v1"
 LARGEST = 1 << 12
 """Bytes of registration.json that are read."""
+LIMITS = {REGISTRATION: LARGEST, PROOF: proof.LARGEST, BEACON: beacon.LARGEST}
+"""Files of a registered plan, and the most bytes of each that are read."""
 LOG_SOURCE = "log:"
 """What begins a seed source that was drawn after a registration."""
 SALT = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -102,11 +105,11 @@ def registered_plan(
     leaf = registration.leaf(plan, *suite, image)
 
     # The leaf is in the tree of the checkpoint.
-    proof = parse_proof(files[PROOF], PROOF)
-    checkpoint = parse_checkpoint(parse_note(proof.checkpoint, PROOF).text, PROOF)
+    stapled = parse_proof(files[PROOF], PROOF)
+    tree = parse_checkpoint(parse_note(stapled.checkpoint, PROOF).text, PROOF)
     hashed = leaf_hash(leaf.content())
     try:
-        check_inclusion(hashed, proof.index, checkpoint.size, proof.hashes, checkpoint.root)
+        check_inclusion(hashed, stapled.index, tree.size, stapled.hashes, tree.root)
     except ProofError as error:
         raise DocumentError(
             f"{PROOF}: is not of the leaf that this key, suite, plan and image make: {error}"
@@ -114,6 +117,6 @@ def registered_plan(
 
     # The seeds follow from the leaf and the round.
     served = parse_round(files[BEACON], BEACON)
-    if source != seed_source(checkpoint.origin, proof.index, leaf, served):
-        raise DocumentError(f"the seeds are not those of leaf {proof.index} and {BEACON}")
-    return RegisteredPlan(registration, leaf, proof, checkpoint, served)
+    if source != seed_source(tree.origin, stapled.index, leaf, served):
+        raise DocumentError(f"the seeds are not those of leaf {stapled.index} and {BEACON}")
+    return RegisteredPlan(registration, leaf, stapled, tree, served)

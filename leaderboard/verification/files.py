@@ -16,14 +16,10 @@ from typing import Generic, TypeVar
 from leaderboard.formats import mirrors, registration
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.layout import (
-    BEACON,
     MANIFEST,
     MASKS,
     PLAN,
-    PROOF,
     RECORDS,
-    REGISTERED,
-    REGISTRATION,
     RESULT,
     SUITE,
     TABLE,
@@ -33,7 +29,6 @@ from leaderboard.formats.layout import (
     tensor_files,
     weights_file,
 )
-from leaderboard.formats.log import beacon, proof
 from leaderboard.formats.plan import Plan
 from leaderboard.formats.reading import read_limited
 from leaderboard.formats.records import Chain, parse_chain
@@ -43,12 +38,6 @@ from leaderboard.verification.tensors import ModuleTensors, measure
 
 DOCUMENTS = (PLAN, SUITE, MANIFEST, TABLE)
 """Files without which there is no entry."""
-LARGEST_REGISTERED = {
-    REGISTRATION: registration.LARGEST,
-    PROOF: proof.LARGEST,
-    BEACON: beacon.LARGEST,
-}
-"""Bytes that are read of the files of a registration."""
 LONGEST_NAME = 255
 """Bytes of one part of a path."""
 LARGEST = 16 << 20
@@ -193,7 +182,7 @@ def read_documents(
             raise DocumentError(f"{name}: is not among the signed files")
 
     documents = {name: _read(folder, name, digests[name], LARGEST) for name in DOCUMENTS}
-    for name, limit in LARGEST_REGISTERED.items():
+    for name, limit in registration.LIMITS.items():
         if name in digests:
             documents[name] = _read(folder, name, digests[name], limit)
     return SignedFiles(folder, digests, documents, tensors)
@@ -237,7 +226,7 @@ def read_runs(files: SignedFiles, plan: Plan) -> None:
     was signed; what is wrong inside one is said by its Reading."""
     for run in plan.runs:
         files.limits |= {run_file(run.name, file): size for file, size in _limits(plan, run)}
-    documents = {*DOCUMENTS, *(REGISTERED if plan.registered else ())}
+    documents = {*DOCUMENTS, *(registration.LIMITS if plan.registered else ())}
     for name in sorted(documents - files.digests.keys()):
         raise DocumentError(f"{name}: is not among the signed files, and the plan was registered")
     for name in files.digests:
