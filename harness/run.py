@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.entries.entry import write_entry
 from harness.entries.page import write_report
+from harness.entries.registered import check_registered, registered_files
 from harness.errors import (
     NONCONFORMING,
     RESUME,
@@ -19,6 +20,7 @@ from harness.errors import (
     together,
 )
 from harness.executors import executor
+from harness.executors.installed import Installed
 from harness.folder import Folder
 from harness.machine import image, resources
 from harness.options import Options
@@ -26,17 +28,18 @@ from harness.planning import finding
 from harness.planning.cohorts import Cohort, frozen_cohorts
 from harness.planning.estimate import estimate
 from harness.planning.making import make_plan
-from harness.planning.plan import Plan, check_writable, write_plan
+from harness.planning.plan import Plan, check_writable, read_plan, write_plan
 from harness.planning.reader import load
 from harness.planning.shorten import shortened
 from harness.planning.sizing import card_gib
 from harness.planning.suite import Suite
 from harness.suites import shipped
-from harness.summary import State, Summary, read_state, summary
+from harness.summary import State, Summary, judged, read_state, summary
 from harness.training import precision
 from harness.training.unit import open_of
 from harness.words import count, duration, gib, say
 from leaderboard.formats.keys import SigningKey
+from leaderboard.formats.names import OWN
 from leaderboard.verification.checks import Verdict
 from leaderboard.verification.verify import verify
 
@@ -103,6 +106,23 @@ def execute(request: Request, key: SigningKey) -> CarriedOut:
     return carry_out(plan, suite.device, request, key)
 
 
+def execute_plan(folder: Path, request: Request, key: SigningKey) -> CarriedOut:
+    """Carry out the plan in a folder, as it is, in that folder. Of the request, suite, folder and
+    changes do not count."""
+    plan = read_plan(Folder(folder).plan)
+    folder = folder.resolve()
+    if folder.name != plan.id:
+        raise UserError(f"{folder}: holds plan {plan.id}; a plan's folder is named after it.")
+
+    # Weeks later it would be too late.
+    if isinstance(executor(request.executor, request.own), Installed):
+        check_registered(folder, plan, image.content_sha256())
+    else:
+        registered_files(folder, plan)
+    need = "any" if plan.suite.name.startswith(OWN) else load(plan.suite.name).suite.device
+    return carry_out(plan, need, replace(request, out=folder.parent), key)
+
+
 def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> CarriedOut:
     """Carry out a plan that was made already; `need`: the device that its suite asks for.
 
@@ -147,12 +167,7 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
     # The entry, and what is said of it.
     state = read_state(folder, plan, cohorts)
     verdict = _signed(folder, plan, key, state)
-    short = replace(
-        summary(folder, plan, state),
-        ranked=verdict.ranked,
-        unranked_because=list(verdict.unranked_because),
-    )
-    carried_out = CarriedOut(short, verdict)
+    carried_out = CarriedOut(judged(summary(folder, plan, state), verdict), verdict)
     if errors:
         raise together(errors)
     if not carried_out.summary.complete:

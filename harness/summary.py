@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from harness.words import count
 from leaderboard.formats.reeval import Level
 from leaderboard.formats.run import Count, Failure, StatedRun
 from leaderboard.formats.run import Run as RunName
+from leaderboard.verification.checks import Verdict
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,12 @@ def summary(folder: Path, plan: Plan, state: State | None = None) -> Summary:
         unranked_because=[*reasons, ranking.UNSIGNED],
         runs=[_shown(run) for run in state.runs],
     )
+
+
+def judged(short: Summary, verdict: Verdict) -> Summary:
+    """The summary of a folder whose entry was verified a moment ago."""
+    reasons = list(verdict.unranked_because)
+    return replace(short, ranked=verdict.ranked, unranked_because=reasons)
 
 
 def _shown(run: StatedRun) -> ShownRun:

@@ -14,7 +14,7 @@ from harness.errors import UserError
 from harness.files import write_atomic, write_json
 from leaderboard.board.known import known_view, view_for, view_name
 from leaderboard.board.log import BoardLog
-from leaderboard.board.views import LARGEST, ForkError, View, check_view
+from leaderboard.board.views import LARGEST, ForkError, View, check_view, view_of
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.reading import read_limited
 
@@ -67,6 +67,21 @@ def remember(view: View) -> None:
     seen = recall(view.checkpoint.origin)
     if seen is None or seen.checkpoint.size <= view.checkpoint.size:
         write_json(view_path(view.checkpoint.origin), view.content())
+
+
+def known(origin: str) -> View | None:
+    """The most that this user, or this release, knows of a log; None if nothing."""
+    views = [view for view in (recall(origin), known_view(origin)) if view is not None]
+    return max(views, key=lambda view: view.checkpoint.size, default=None)
+
+
+def remember_newest(log: BoardLog) -> None:
+    """Keep what a log shows now, as far as it is signed. It was compared with what was seen."""
+    if log.newest is None:
+        return
+    with locked(log.board.root.origin):
+        check_remembered(log)
+        remember(view_of(log, log.newest.checkpoint.size, log.newest.note.content()))
 
 
 def check_remembered(log: BoardLog) -> None:

@@ -76,12 +76,16 @@ def verify(
         Path | None,
         typer.Option("--tensors", help="Folder of tensors that are kept elsewhere."),
     ] = None,
+    board: Annotated[
+        Path | None,
+        typer.Option("--board", help="Clone of the board that the plan was registered in."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Check an entry, offline: one line a check. Exit 4 if any fails."""
     from harness.entries.verified import judge
 
-    verdict = judge(entry_file(entry), trust, release, complete, reeval, tensors)
+    verdict = judge(entry_file(entry), trust, release, complete, reeval, tensors, board)
     if as_json:
         print_json(verdict.document())
     else:

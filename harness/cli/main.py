@@ -15,7 +15,7 @@ import typer
 from typer.main import get_command
 
 from harness import __version__, errors
-from harness.cli import entries, judge, run, show, variables
+from harness.cli import entries, judge, plan, run, show, variables
 from harness.cli.app import App
 from harness.cli.keys import keys_app
 from harness.cli.log import log_app
@@ -40,6 +40,7 @@ app = App(
 app.add_typer(keys_app, name="keys")
 app.add_typer(log_app, name="log")
 run.register(app)
+plan.register(app)
 judge.register(app)
 show.register(app)
 entries.register(app)

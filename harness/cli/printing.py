@@ -114,6 +114,8 @@ def print_verdict(verdict: Verdict) -> None:
     for check in verdict.checks:
         echo(f"{check.name + ':':<14}{check.status:<8} {check.detail}")
     word = f"accepted, {verdict.level}" if verdict.accepted else "REFUSED"
+    if verdict.ranked:
+        word += ", may be ranked"
     echo(f"{verdict.entry}: {word}")
 
 

@@ -1,4 +1,4 @@
-"""Commands that carry plans out: run, plan, run-cohort, and seal, which executors call."""
+"""Commands that carry plans out: run, run-cohort, and seal, which executors call."""
 
 from __future__ import annotations
 
@@ -11,43 +11,27 @@ import typer
 
 from harness import errors
 from harness.cli.keys import KeyOption, PassphraseOption, signing_key
+from harness.cli.locate import plan_folder
 from harness.cli.options import CommandOptions, with_cohort_options, with_options
-from harness.cli.printing import (
-    JsonOption,
-    echo,
-    echo_table,
-    finds_table,
-    print_json,
-    print_summary,
-    print_verdict,
-    sizes_table,
-)
+from harness.cli.plan import MembersOption, OutOption, ScaleOption, SetOption
+from harness.cli.printing import JsonOption, print_json, print_summary, print_verdict
 from harness.errors import UserError
-from harness.folder import Folder
-from harness.words import count, duration, gib, say
+from harness.words import say
 
 if TYPE_CHECKING:
-    from harness.planning.cohorts import Cohorts
-    from harness.planning.estimate import Estimate
-    from harness.planning.plan import Plan
     from leaderboard.verification.checks import Verdict
 
 SuiteOption = Annotated[
-    str, typer.Option("--suite", help="A shipped suite's name, or the path of a suite file.")
-]
-OutOption = Annotated[Path, typer.Option("--out", help="Where results go: OUT/<plan id>/.")]
-SetOption = Annotated[
-    list[str],
+    str | None,
     typer.Option(
-        "--set", help="Override a suite's key, as evaluation.episodes=5; once a key. Unranked."
+        "--suite", help="A shipped suite's name, or the path of a suite file. Default: quick."
     ),
 ]
-ScaleOption = Annotated[
-    float, typer.Option("--budget-scale", min=1e-6, max=1.0, help="Share of the budget. Unranked.")
-]
-MembersOption = Annotated[
-    int | None,
-    typer.Option("--members", min=1, help="Members of a cohort. Default: by device class."),
+PlanFolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--plan", help="OUT/<plan id>: carry out the plan in there, as it is, in its folder."
+    ),
 ]
 PlanOption = Annotated[Path, typer.Option("--plan", help="plan.json in its folder.")]
 
@@ -55,14 +39,14 @@ PlanOption = Annotated[Path, typer.Option("--plan", help="plan.json in its folde
 def register(app: typer.Typer) -> None:
     """Add these commands to the program."""
     app.command()(with_options(run))
-    app.command()(plan)
     app.command("run-cohort")(with_cohort_options(run_cohort))
     app.command(hidden=True)(seal)
 
 
 def run(
     *,
-    suite: SuiteOption = "quick",
+    suite: SuiteOption = None,
+    plan: PlanFolderOption = None,
     out: OutOption = Path("out"),
     overrides: SetOption = [],  # noqa: B006 - typer wants a plain default
     budget_scale: ScaleOption = 1.0,
@@ -77,10 +61,12 @@ def run(
 
     The same command again does what is missing.
     """
-    from harness.run import Request, execute
+    from harness.run import Request, execute, execute_plan
 
+    if plan is not None and (suite is not None or overrides or budget_scale != 1.0):
+        raise UserError("--plan: is carried out as it is; leave out --suite, --set, --budget-scale")
     request = Request(
-        suite,
+        suite or "quick",
         out,
         tuple(overrides),
         budget_scale,
@@ -89,7 +75,11 @@ def run(
         options.general,
         options.own,
     )
-    carried_out = execute(request, signing_key(key, passphrase_file))
+    signing = signing_key(key, passphrase_file)
+    if plan is None:
+        carried_out = execute(request, signing)
+    else:
+        carried_out = execute_plan(plan_folder(plan), request, signing)
     verdict = carried_out.verdict
     if as_json:
         print_json({**asdict(carried_out.summary), "accepted": verdict.accepted})
@@ -110,93 +100,6 @@ def _mend(verdict: Verdict) -> str:
         folder = entry.parent / run_folder[1]
         return f"Put back what was changed, or remove {folder}: the same command trains it again."
     return f"Put back what was changed, or remove {entry}: the same command signs it anew."
-
-
-def plan(
-    suite: SuiteOption = "quick",
-    out: OutOption = Path("out"),
-    overrides: SetOption = [],  # noqa: B006
-    budget_scale: ScaleOption = 1.0,
-    device: Annotated[
-        str, typer.Option("--device", help="Device class to plan for: cpu or cuda.")
-    ] = "cpu",
-    members: MembersOption = None,
-    spreads: Annotated[
-        Path | None,
-        typer.Option(
-            "--spreads",
-            help="YAML: figure -> task -> [mean, sd over seeds]. Default: published ones.",
-        ),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Write the plan of a suite and say what it takes and what it can find; nothing is run."""
-    from harness.planning import finding
-    from harness.planning.cohorts import partition
-    from harness.planning.estimate import estimate
-    from harness.planning.plan import write_plan
-    from harness.planning.sizing import GAINS
-    from harness.run import Request, plan_of
-
-    if device not in GAINS:
-        raise UserError(
-            f"--device {device}: unknown device class.{errors.suggestion(device, GAINS)}"
-        )
-
-    given = finding.read_spreads(spreads) if spreads else None
-    suite_read, suite_plan = plan_of(Request(suite, out, tuple(overrides), budget_scale))
-    folder = write_plan(suite_plan, out)
-    cohorts = partition(suite_plan, device, members)
-    needs = estimate(suite_plan, cohorts.cohorts)
-    finds = finding.finds(suite_plan, given)
-    if as_json:
-        document = _plan_document(suite_plan, folder, cohorts, needs)
-        print_json({**document, "finds": [asdict(row) for row in finds]})
-    else:
-        _print_plan(suite_plan, folder, cohorts, needs, suite_read.device)
-        if finds:
-            echo_table(finds_table(finds))
-
-
-def _plan_document(
-    plan: Plan, folder: Path, cohorts: Cohorts, needs: Estimate
-) -> dict[str, object]:
-    return {
-        "plan": plan.id,
-        "folder": str(folder),
-        "runs": len(plan.runs),
-        "cohorts": len(cohorts.cohorts),
-        "memory_gib": needs.memory_gib,
-        "disk_gib": needs.disk_gib,
-        "cpu_core_hours": needs.core_hours,
-        "sizes": plan.document()["sizes"],
-    }
-
-
-def _print_plan(plan: Plan, folder: Path, cohorts: Cohorts, needs: Estimate, need: str) -> None:
-    # How many runs, and in how large cohorts.
-    sizes = [len(cohort.runs) for cohort in cohorts.cohorts]
-    span = count(max(sizes), "member")
-    if min(sizes) < max(sizes):
-        span = f"{min(sizes)} to {span}"
-    total = f"{count(len(plan.runs), 'run')} in {count(len(sizes), 'cohort')} of {span}"
-    echo(f"plan {plan.id}: {total}, written to {Folder(folder).plan}")
-
-    # What each run does.
-    budget = plan.budget
-    steps = f"{budget.environment_steps:,} environment steps = {budget.agent_steps:,} agent steps"
-    updates = ", ".join(f"{updates:,} {module}" for module, updates in budget.updates.items())
-    echo(f"each run: {steps}; updates: {updates}")
-    echo_table(sizes_table(plan))
-
-    # What the machine must have.
-    hours = duration(needs.core_hours * 3600.0)
-    echo(
-        f"needs about {gib(needs.memory_gib)} of memory a cohort, {gib(needs.disk_gib)} of disk,"
-        f" and {hours} of one CPU core in all (estimate, good to a factor of two)"
-    )
-    if need == "cuda":
-        echo("the suite is made for a GPU, where time is not estimated: docs/gpu.md")
 
 
 def run_cohort(

@@ -12,6 +12,7 @@ import typer
 from harness import errors
 from harness.cli.keys import TrustOption
 from harness.cli.locate import is_plan, plan_folder, plans_under
+from harness.cli.plan import OutOption
 from harness.cli.printing import (
     JsonOption,
     echo,
@@ -22,7 +23,6 @@ from harness.cli.printing import (
     print_summary,
     print_verdict,
 )
-from harness.cli.run import OutOption
 from harness.files import check_can_write
 from harness.folder import Folder
 from harness.suites import shipped

@@ -41,7 +41,7 @@ def log_index(folder: Path, plan: Plan) -> int | None:
 
 def check_registered(folder: Path, plan: Plan, image: str | None) -> None:
     """Errors unless the seeds of a registered plan follow from the files beside it, with this image
-    (digest of its content). Called before anything is trained: weeks later it would be too late."""
+    (digest of its content)."""
     files = registered_files(folder, plan)
     if not files:
         return

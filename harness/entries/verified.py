@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.board.remembered import known
+from harness.board.statements import read_clone
 from harness.errors import UNVERIFIED, UserError
 from harness.folder import Folder
 from leaderboard.formats.document import DocumentError
@@ -95,11 +97,13 @@ def judge(
     complete: bool = False,
     reeval: Path | None = None,
     tensors: Path | None = None,
+    board: Path | None = None,
 ) -> Verdict:
     """The verdict on an entry (leaderboard/verification/verify.py); UserError if a file that it
-    takes cannot be read."""
+    takes cannot be read. `board`: a clone, which counts beside what this user saw of its log."""
+    log = None if board is None else read_clone(board)
     try:
-        return verify(entry, trust, release, complete, reeval, tensors)
+        return verify(entry, trust, release, complete, reeval, tensors, log, known)
     except OSError as error:
         raise UserError(f"{error.filename or entry}: cannot be read ({error.strerror}).") from None
     except KeyFileError as error:

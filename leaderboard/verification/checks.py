@@ -118,6 +118,7 @@ class Verdict:
             "accepted": self.accepted,
             "level": self.level,
             "ranked": self.ranked,
+            "unranked_because": list(self.unranked_because),
             "checks": checks,
         }
 

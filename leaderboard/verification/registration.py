@@ -14,7 +14,7 @@ from leaderboard.board.state import Registration
 from leaderboard.board.views import View, check_stapled
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.keys import key_id
-from leaderboard.formats.layout import BEACON, PLAN, PROOF
+from leaderboard.formats.layout import BEACON, PLAN, PROOF, REGISTERED
 from leaderboard.formats.log.beacon import NoLibraryError, check_round
 from leaderboard.formats.log.checkpoint import open_checkpoint
 from leaderboard.formats.log.merkle import Tree, leaf_hash
@@ -61,6 +61,9 @@ def _registered(entry: Entry) -> RegisteredPlan:
     if image is None:
         raise Defect("its plan was registered for an image, and it ran in none")
     documents = entry.files.documents
+    for name in REGISTERED:
+        if name not in documents:
+            raise Defect(f"{name}: is not among the signed files, and the plan was registered")
     suite = (entry.suite.name, entry.suite.version)
     registered = registered_plan(
         documents, documents[PLAN], entry.plan.seed_source, suite, image.content_sha256
