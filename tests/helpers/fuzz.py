@@ -63,3 +63,10 @@ def reads_or_refuses(read, original, errors=UserError):
         assert not original, error
         assert str(error).strip()
         assert errors is not UserError or "\n" not in str(error)
+
+
+def flipped(draws, content):
+    """The content with one bit flipped."""
+    changed = bytearray(content)
+    changed[draws.randrange(len(changed))] ^= 1 << draws.randrange(8)
+    return bytes(changed)
