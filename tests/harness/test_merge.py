@@ -13,10 +13,14 @@ from harness.planning.making import make_plan
 from harness.planning.plan import read_plan, write_plan
 from harness.planning.reader import load
 from harness.run import Request, plan_of
+from helpers.boards import Keys
 from helpers.forge import forge_level
+from helpers.registered import Registered, ship
 from helpers.runs import Killed
 from leaderboard.formats.keys import one_use_key
 from leaderboard.verification.verify import verify
+
+REGISTERED_KEYS = Keys()
 
 
 def test_seeds_that_come_later_are_merged_into_the_plan_that_has_them_all(
@@ -153,3 +157,32 @@ def test_regimes_with_other_seeds_or_tasks_are_not_merged(tiny_suite, tmp_path, 
     parts = [planned(tmp_path, tiny_suite), planned(tmp_path, tiny_suite, *overrides)]
     with pytest.raises(NonConforming, match=f"together they lack {lacking}"):
         _merged_plan(parts)
+
+
+def test_parts_of_one_registered_plan_are_merged_with_its_registration(
+    entry, tmp_path, monkeypatch
+):
+    parts = []
+    for lost in ("sst", "mst"):
+        part = Registered(entry, tmp_path / lost, REGISTERED_KEYS)
+        ship(monkeypatch, part.plan)
+        parts.append(part)
+    first, second = parts
+    first.register().witness().claim()
+    second.board, second.index, second.salt = first.board, first.index, first.salt
+    second.claim()
+    first.lose(first.run("sst"))
+    second.lose(second.run("mst"))
+
+    merged = merge([part.sign().folder for part in parts], tmp_path / "merged", first.key)
+    verdict = verify(merged / "entry.dsse.json", log=first.board.log())
+    assert verdict.ranked, verdict.unranked_because
+
+
+def test_registered_plans_are_not_merged_with_others(entry, tmp_path, monkeypatch):
+    registered = Registered(entry, tmp_path, REGISTERED_KEYS)
+    ship(monkeypatch, registered.plan)
+    registered.register().witness().claim().sign()
+    with pytest.raises(NonConforming, match="differs from .* in seed_source"):
+        merge([registered.folder, entry.parent], tmp_path / "merged", registered.key)
+    assert not list((tmp_path / "merged").iterdir())
