@@ -118,12 +118,19 @@ class Repository:
 
     def fetch(self) -> str:
         """The commit of the remote's main branch, whose objects are here now."""
+        commit = self.fetch_if_there()
+        if commit is None:
+            raise UserError(f"{self.folder}: {self.remote} has no branch {self.branch}.")
+        return commit
+
+    def fetch_if_there(self) -> str | None:
+        """The same; None if the remote has no such branch."""
         # Git also lists refs that end so, such as refs/heads/a/refs/heads/main.
         ref = f"refs/heads/{self.branch}"
         listed = _git(self.folder, "ls-remote", self._url(), ref).decode().splitlines()
         commits = [line.removesuffix(f"\t{ref}") for line in listed if line.endswith(f"\t{ref}")]
         if len(commits) != 1:
-            raise UserError(f"{self.folder}: {self.remote} has no branch {self.branch}.")
+            return None
         (commit,) = commits
         try:
             _git(self.folder, "cat-file", "-e", f"{commit}^{{commit}}")
@@ -164,11 +171,18 @@ class Repository:
             _, mode, _, _, status = facts.decode().split()
             yield ChangedFile(status, mode, path.decode("utf-8", "surrogateescape"))
 
-    def commit(self, parent: str, changes: Mapping[str, bytes | None], message: str) -> str:
-        """A commit on top of another that writes these files; None removes one."""
+    def commit(
+        self,
+        parent: str | None,
+        changes: Mapping[str, bytes | None],
+        message: str,
+        history: bool = True,
+    ) -> str:
+        """A commit on top of another that writes these files; None removes one. Without `history`
+        it has the other's files, and no trace of what was before."""
         with tempfile.TemporaryDirectory() as scratch:
             index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
-            _git(self.folder, "read-tree", parent, environment=index)
+            _git(self.folder, "read-tree", parent or "--empty", environment=index)
             lines = list[str]()
             for path, content in changes.items():
                 if content is None:
@@ -179,7 +193,8 @@ class Repository:
             update = "".join(lines).encode()
             _git(self.folder, "update-index", "--index-info", stdin=update, environment=index)
             tree = _git(self.folder, "write-tree", environment=index).decode().strip()
-        made = _git(self.folder, "commit-tree", tree, "-p", parent, "-m", message)
+        parents = ("-p", parent) if parent is not None and history else ()
+        made = _git(self.folder, "commit-tree", tree, *parents, "-m", message)
         return made.decode().strip()
 
     def push(self, commit: str, parent: str) -> None:
@@ -188,6 +203,17 @@ class Repository:
             self.push_branch(commit, self.branch)
         except UserError:
             if self.fetch() != parent:
+                raise Busy from None
+            raise
+
+    def replace(self, commit: str, former: str | None) -> None:
+        """Make a commit the branch, whatever it was, if that is still `former`; Busy if not."""
+        lease = f"--force-with-lease=refs/heads/{self.branch}:{former or ''}"
+        target = f"{commit}:refs/heads/{self.branch}"
+        try:
+            _git(self.folder, "push", "--quiet", lease, self._url("--push"), target)
+        except UserError:
+            if self.fetch_if_there() != former:
                 raise Busy from None
             raise
 

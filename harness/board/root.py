@@ -35,8 +35,11 @@ class Given:
 
 
 def given_key(text: str) -> Given:
-    """The key that `[ROLE:][NAME=]KEY` names. KEY: 64 hexadecimal digits, or a file that `keys show`
-    was written to, whose name is the key's if none is given."""
+    """The key that `[ROLE:][NAME=]KEY` names.
+
+    KEY: 64 hexadecimal digits, or a file that `keys show` was written to, whose name is the key's
+    if none is given.
+    """
     role, colon, rest = text.partition(":")
     if colon and role in ROLES:
         roles: tuple[str, ...] = (role,)
@@ -61,7 +64,7 @@ def _public_key(path: Path) -> str:
         raise ValueError(f"{path}: cannot be read ({error.strerror})") from None
     for line in lines:
         word = line.removeprefix("public key:").strip()
-        if re.fullmatch("[0-9a-f]{64}", word) and not line.startswith("key id:"):
+        if re.fullmatch("[0-9a-f]{64}", word):
             check_public_key(word)
             return word
     raise ValueError(f"{path}: holds no public key; write `mst-bench keys show KEY` to a file")

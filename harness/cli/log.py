@@ -9,22 +9,17 @@ from typing import Annotated
 import typer
 
 from harness.cli.app import App
+from harness.cli.clone import HERE, BoardKeyOption, BoardOption, BranchOption, RemoteOption
 from harness.cli.keys import PassphraseOption, signing_key
 from harness.cli.printing import JsonOption, echo, print_json
 from harness.words import count, duration
 
 log_app = App(no_args_is_help=True, help="The log of a public board.")
 
-BoardOption = Annotated[Path, typer.Option("--board", help="Clone of the board's repository.")]
-LogKeyOption = Annotated[Path, typer.Option("--key", help="Ed25519 private key.")]
-RemoteOption = Annotated[str, typer.Option("--remote", help="Git remote of the board.")]
-BranchOption = Annotated[str, typer.Option("--branch", help="Its main branch.")]
-HERE = Path()
-
 
 @log_app.command("sign")
 def log_sign(
-    key: LogKeyOption,
+    key: BoardKeyOption,
     board: BoardOption = HERE,
     remote: RemoteOption = "origin",
     branch: BranchOption = "main",
@@ -53,7 +48,7 @@ def log_sign(
 
 @log_app.command("witness")
 def log_witness(
-    key: LogKeyOption,
+    key: BoardKeyOption,
     board: BoardOption = HERE,
     remote: RemoteOption = "origin",
     branch: BranchOption = "main",

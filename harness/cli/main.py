@@ -15,8 +15,9 @@ import typer
 from typer.main import get_command
 
 from harness import __version__, errors
-from harness.cli import entries, judge, plan, run, show, variables
+from harness.cli import entries, judge, keychange, plan, run, show, submit, variables
 from harness.cli.app import App
+from harness.cli.board import board_app
 from harness.cli.keys import keys_app
 from harness.cli.log import log_app
 from harness.cli.printing import echo
@@ -37,13 +38,16 @@ app = App(
     " A variable sets any option: MST_BENCH_<FLAG> that of every command,"
     " MST_BENCH_<COMMAND>_<FLAG> that of one.",
 )
+keychange.register(keys_app)
 app.add_typer(keys_app, name="keys")
 app.add_typer(log_app, name="log")
+app.add_typer(board_app, name="board")
 run.register(app)
 plan.register(app)
 judge.register(app)
 show.register(app)
 entries.register(app)
+submit.register(app)
 
 
 def _version(shown: bool) -> None:

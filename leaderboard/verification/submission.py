@@ -7,16 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from leaderboard.board.additions import FOLDER
+from leaderboard.board.additions import ENTRIES
 from leaderboard.board.inbox import Proposal, parse_proposal
 from leaderboard.board.log import BoardLog
-from leaderboard.board.state import Registration
-from leaderboard.board.views import ForkError, check_stapled
+from leaderboard.board.views import ForkError
 from leaderboard.formats.document import DocumentError, build, printable
 from leaderboard.formats.layout import (
     ENTRY,
-    PLAN,
-    PROOF,
     SUBMISSION,
     TENSORS,
     run_file,
@@ -24,9 +21,8 @@ from leaderboard.formats.layout import (
     weights_file,
 )
 from leaderboard.formats.log.leaf import EntryLeaf
-from leaderboard.formats.log.proof import parse_proof, verify_proof
 from leaderboard.formats.mirrors import ENDING, parse_kept
-from leaderboard.formats.plan import Plan, suite_digest
+from leaderboard.formats.plan import Plan
 from leaderboard.formats.statement import Predicate, Statement
 from leaderboard.verification.checks import Check, Documents
 from leaderboard.verification.verify import verify
@@ -54,14 +50,6 @@ class Submission:
     def predicate(self) -> Predicate:
         """What the entry states."""
         return self.documents.statement.predicate
-
-    @property
-    def registration(self) -> Registration:
-        """The one that the entry says it follows; DocumentError if the log has none there."""
-        registration = self.log.board.registrations.get(self.leaf.registration)
-        if registration is None:
-            raise DocumentError(f"leaf {self.leaf.registration} is no registration")
-        return registration
 
     def read(self, name: str) -> bytes:
         """A file of the folder; DocumentError if it is not there."""
@@ -109,13 +97,19 @@ def _check_submission(submission: Submission) -> str:
 
 
 def _check_entry(submission: Submission) -> str:
-    """Threat: whatever `verify` finds. Tensors may be kept elsewhere."""
-    verdict = verify(submission.copy / ENTRY)
+    """Threat: whatever `verify` finds. Tensors may be kept elsewhere and witnesses late, but the
+    registration is in this very log. ForkError if it is in another history of it."""
+    verdict = verify(submission.copy / ENTRY, log=submission.log)
     last = verdict.checks[-1]
+    if last.evidence:
+        raise ForkError(last.detail, last.evidence)
     if verdict.documents is None:
         raise DocumentError(f"verify refuses it: {last.name}: {last.detail}")
+    (registered,) = (check for check in verdict.checks if check.name == "registration")
+    if registered.status != "passed":
+        raise DocumentError(f"registration: {registered.detail}")
     submission.documents = verdict.documents
-    return f"{len(verdict.checks)} checks of verify, none failed"
+    return f"{len(verdict.checks)} checks of verify, none failed; registered as {registered.detail}"
 
 
 def _check_signer(submission: Submission) -> str:
@@ -126,43 +120,21 @@ def _check_signer(submission: Submission) -> str:
         raise DocumentError(f"the entry is signed by key {signer.key_id[:16]}, not {leaf.key[:16]}")
     if leaf.entry != submission.documents.payload_sha256:
         raise DocumentError(f"{SUBMISSION}: is about another entry")
+    if leaf.registration != submission.predicate.plan.log_index:
+        raise DocumentError(f"{SUBMISSION}: names another registration than the entry's")
     statement = submission.documents.statement
     if leaf.policies != policies_digest(statement, submission.documents.plan):
         raise DocumentError(f"{SUBMISSION}: names other policies than the entry's")
     return f"key {leaf.key[:16]}"
 
 
-def _check_registration(submission: Submission) -> str:
-    """Threat: another suite than was registered, or its name on another plan; a folder that pages
-    would take for another's."""
+def _check_folder(submission: Submission) -> str:
+    """Threat: a folder that pages would take for another suite's or another plan's."""
     stated = submission.predicate
-    leaf = submission.registration.leaf
-    suite = (stated.suite.name, stated.suite.version)
-    if suite != (leaf.suite, leaf.version):
-        raise DocumentError(f"is of suite {suite[0]} version {suite[1]}, registered was another")
-    opened = submission.log.board.suites[suite]
-    if suite_digest(submission.read(PLAN)) != opened.plan:
-        raise DocumentError(f"its plan is not that of suite {leaf.suite} version {leaf.version}")
-
-    matched = FOLDER.fullmatch(submission.folder)
-    assert matched is not None, "folders have names of entries"
-    if (matched[1], int(matched[2]), matched[3]) != (*suite, stated.plan.id):
-        raise DocumentError(f"{submission.folder}: is not named after suite, version and plan")
-    return f"leaf {submission.registration.index}, as registered"
-
-
-def _check_history(submission: Submission) -> str:
-    """Threat: two histories of one log. ForkError if the registration was made in the other."""
-    log = submission.log
-    index = submission.leaf.registration
-    content = submission.read(PROOF)
-    if parse_proof(content, PROOF).index != index:
-        raise DocumentError(f"{PROOF}: is of another leaf than {index}")
-    leaf = log.leaves[index]
-    policy = log.board.root_at(index + 1).policy()
-    logged = verify_proof(content, leaf, policy, PROOF)
-    check_stapled(parse_proof(content, PROOF), leaf, logged.signed.checkpoint, log)
-    return f"registered in this log, which had {logged.signed.checkpoint.size} leaves then"
+    name = f"{ENTRIES}/{stated.suite.name}-v{stated.suite.version}/{stated.plan.id}"
+    if submission.folder != name:
+        raise DocumentError(f"{submission.folder}: expected {name}, by suite, version and plan")
+    return name
 
 
 def _check_tensors(submission: Submission) -> str:
@@ -186,8 +158,7 @@ CHECKS: dict[str, Callable[[Submission], str]] = {
     "submission": _check_submission,
     "entry": _check_entry,
     "signer": _check_signer,
-    "registration": _check_registration,
-    "history": _check_history,
+    "folder": _check_folder,
     "tensors": _check_tensors,
 }
 """Check name -> check, in the order they run."""

@@ -32,7 +32,8 @@ def test_every_command_with_a_key_takes_a_passphrase_file():
         if "key" in [flag_of(option) for option in command.params]
     ]
     first_words = {words[0] for words, _ in with_key}
-    assert first_words == {"run", "sign", "merge", "reeval", "release", "log"}
+    boards = {"log", "board", "keys", "submit", "accept"}
+    assert first_words == {"run", "sign", "merge", "reeval", "release", *boards}
     assert all("passphrase-file" in flags for _, flags in with_key)
 
 

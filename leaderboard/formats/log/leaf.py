@@ -23,6 +23,7 @@ Confirmed = Literal["L1", "L2", "L3"]
 trained by a runner of the board."""
 Licence = Literal["CC-BY-4.0", "CC0-1.0", "CDLA-Permissive-2.0"]
 """What others may do with an entry: a short list of SPDX names."""
+LICENCES: tuple[Licence, ...] = typing.get_args(Licence)
 LATEST = 2**53
 """Moments and positions are smaller: numbers of JSON above are not exact everywhere."""
 LOGGED = ("at", "statement")

@@ -1,0 +1,122 @@
+"""`submit`: an entry as a board takes it: a folder for a pull request, without its tensors."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from harness.board.log import refusing
+from harness.board.statements import read_clone, signed_by
+from harness.entries.verified import Verified, verified
+from harness.errors import UserError
+from harness.files import dump_json
+from leaderboard.board.additions import ENTRIES, Added, check_additions
+from leaderboard.board.files import FolderFiles
+from leaderboard.board.inbox import Proposal
+from leaderboard.board.log import BoardLog
+from leaderboard.board.trial import decide
+from leaderboard.formats.document import DocumentError
+from leaderboard.formats.keys import SigningKey
+from leaderboard.formats.layout import ENTRY, SUBMISSION, TENSORS
+from leaderboard.formats.log.leaf import Licence
+from leaderboard.formats.mirrors import (
+    ENDING,
+    TENSORS_SCHEMA,
+    KeptElsewhere,
+    KeptFile,
+    check_address,
+)
+from leaderboard.verification.submission import Submission, judge_submission, policies_digest
+
+
+def submit_entry(
+    folder: Path, board: Path, key: SigningKey, licence: Licence, mirrors: Sequence[str]
+) -> Path:
+    """Write a finished entry into the clone of a board, ready for a pull request; its folder.
+
+    Everything is checked that `accept` will check. Raises Refused or Invalid for what is wrong;
+    nothing is written then.
+    """
+    for mirror in mirrors:
+        try:
+            check_address(mirror)
+        except ValueError as error:
+            raise UserError(f"--mirror: {error}.") from None
+    entry = verified(folder)
+    predicate = entry.documents.statement.predicate
+    if predicate.plan.log_index is None:
+        raise UserError(f"{folder}: its plan was not registered before it ran.")
+    signer = predicate.signer
+    if signer.key_id != key.key_id:
+        raise UserError(f"{entry.path}: is signed by key {signer.key_id[:16]}; sign it with --key.")
+
+    # The folder, in memory
+    log = read_clone(board)
+    suite = predicate.suite
+    place = f"{ENTRIES}/{suite.name}-v{suite.version}/{predicate.plan.id}"
+    if (board / place).exists():
+        raise UserError(f"{board / place}: is there already.")
+    files = _files(entry, mirrors)
+    with refusing(board):
+        proposal = _statement(entry, log, key, licence, f"{place}/{SUBMISSION}")
+        files[SUBMISSION] = proposal.files[f"{place}/{SUBMISSION}"]
+        check_additions(Added(f"{place}/{name}", len(at)) for name, at in files.items())
+
+    _write(board, place, files, log, proposal)
+    return board / place
+
+
+def _files(entry: Verified, mirrors: Sequence[str]) -> dict[str, bytes]:
+    """What a board keeps of an entry, but for the statement: all signed files without the tensors,
+    and where those are."""
+    files = {ENTRY: entry.documents.content}
+    tensors = list[KeptFile]()
+    for name, sha256 in entry.documents.files.digests.items():
+        if name.endswith(ENDING):
+            path = entry.path.parent / name
+            if not path.exists():
+                raise UserError(f"{path}: is not there; submit the folder that has its tensors.")
+            tensors.append(KeptFile(name, sha256, path.stat().st_size))
+        else:
+            files[name] = entry.read(name)
+    kept = KeptElsewhere(TENSORS_SCHEMA, tuple(mirrors), tuple(tensors))
+    files[TENSORS] = dump_json(asdict(kept))
+    return files
+
+
+def _statement(
+    entry: Verified, log: BoardLog, key: SigningKey, licence: Licence, path: str
+) -> Proposal:
+    """What the submitter signs for the leaf."""
+    documents = entry.documents
+    leaf = {
+        "kind": "entry",
+        "key": key.key_id,
+        "registration": documents.statement.predicate.plan.log_index,
+        "entry": documents.payload_sha256,
+        "policies": policies_digest(documents.statement, documents.plan),
+        "licence": licence,
+    }
+    return signed_by([key], leaf, log.board.root.origin, "", path)
+
+
+def _write(
+    board: Path, place: str, files: dict[str, bytes], log: BoardLog, proposal: Proposal
+) -> None:
+    """Write the folder once it was judged; a reader of the clone sees all of it or nothing."""
+    (board / place).parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=(board / place).parent, prefix=".") as scratch:
+        copy = Path(scratch) / "entry"
+        for name, content in files.items():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            (copy / name).write_bytes(content)
+        with refusing(board):
+            for check in judge_submission(Submission(place, files, copy, log)):
+                if check.status == "failed":
+                    raise DocumentError(f"{check.name}: {check.detail}")
+            decide(log.board, proposal.decision(), FolderFiles(board), int(time.time()))
+        shutil.move(copy, board / place)
