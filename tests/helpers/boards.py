@@ -174,9 +174,10 @@ class BoardFolder:
         return content
 
 
-def new_board(folder, keys=None):
+def new_board(folder, keys=None, at=TIME):
     """A board with its trust root, an open suite and an admitted submitter: three leaves."""
     board = BoardFolder(folder, keys or Keys())
+    board.at = at
     board.root(root_of(board.keys), board.keys.maintainers[:2])
     board.suite()
     board.admit(board.keys.submitter)

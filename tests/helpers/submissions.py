@@ -1,0 +1,176 @@
+"""Entries of registered plans, and people who hand them in to a board and accept them."""
+
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import rfc8785
+
+from harness.files import dump_json
+from helpers.beacons import round_of
+from helpers.boards import (
+    DAY,
+    Keys,
+    clone,
+    commit_all,
+    digest,
+    git,
+    key_file,
+    new_board,
+    served,
+    user,
+)
+from helpers.forgery import Forgery
+from helpers.logs import ORIGIN
+from helpers.program import call
+from leaderboard.board.files import FolderFiles
+from leaderboard.board.log import read_log
+from leaderboard.formats.layout import BEACON, PROOF, REGISTRATION
+from leaderboard.formats.log.leaf import RegisterLeaf, SuiteLeaf, parse_leaf
+from leaderboard.formats.plan import draft_digest, suite_digest
+from leaderboard.formats.registration import REGISTRATION_SCHEMA, Registration, seed_source
+
+SUITE = "own-tiny"
+IMAGE = digest("image")
+MIRROR = "https://example.org/tensors"
+
+
+@dataclass
+class Scene:
+    """A board on a server, the clone of its author, and everybody's keys."""
+
+    folder: Path
+    board: object
+    """The author's (boards.py)."""
+    remote: Path
+    keys: Keys
+
+    def person(self, name):
+        """Somebody with a clone and a memory of their own."""
+        folder = self.folder / name
+        folder.mkdir()
+        return Someone(folder, clone(self.remote, folder / "board"), self)
+
+    def push(self, message="Leaves"):
+        """What the author wrote."""
+        commit_all(self.board.folder, message)
+
+    def log(self):
+        """The log as a stranger gets it."""
+        folder = self.folder / "stranger"
+        shutil.rmtree(folder, ignore_errors=True)
+        return read_log(FolderFiles(clone(self.remote, folder)))
+
+    def head(self):
+        """The commit of the main branch."""
+        return git(self.board.folder, "ls-remote", "origin", "refs/heads/main").split()[0]
+
+    def paths(self):
+        """All files of the main branch."""
+        return git(self.remote, "ls-tree", "-r", "--name-only", "main").splitlines()
+
+
+@dataclass
+class Someone:
+    """Somebody around a board."""
+
+    folder: Path
+    clone: Path
+    scene: Scene
+
+    def key(self, key):
+        """The file of a key."""
+        return key_file(self.folder, key, f"{key.key_id[:16]}.pem")
+
+    def run(self, *words, key=None):
+        """`mst-bench` in the clone of this person, with a key."""
+        arguments = [*words, *(("--key", self.key(key)) if key else ()), "--board", self.clone]
+        with user(self.folder / "config"):
+            return call(*arguments)
+
+    def pull(self):
+        """The main branch as it is now; what was written for a pull request stays."""
+        git(self.clone, "fetch", "--quiet", "origin")
+        git(self.clone, "checkout", "--quiet", "--detach", "origin/main")
+
+    def pull_request(self, *paths):
+        """Commit what was written on a branch of its own."""
+        git(self.clone, "add", "--all", *(paths or (".",)))
+        git(self.clone, "commit", "--quiet", "--message", "change")
+
+    def check(self):
+        """`board check` of the pull request."""
+        git(self.clone, "fetch", "--quiet", "origin")
+        return self.run("board", "check")
+
+    def waiting(self, kind):
+        """The files of a kind in the inbox of the clone."""
+        return sorted(f"inbox/{at.name}" for at in (self.clone / "inbox").glob(f"{kind}-*"))
+
+
+def scene_of(folder, keys=None):
+    """A board of three leaves on a server, which was set up yesterday."""
+    keys = keys or Keys()
+    (folder / "author").mkdir()
+    board = new_board(folder / "author", keys, int(time.time()) - DAY)
+    return Scene(folder, board, served(board, folder), keys)
+
+
+def open_suite(board, plan, version=1, state="open", successor=None):
+    """Log that a version of the tiny suite opens or retires. `plan`: bytes of its plan.json."""
+    return board.append(
+        SuiteLeaf,
+        board.keys.maintainers[:2],
+        suite=SUITE,
+        version=version,
+        state=state,
+        plan=suite_digest(plan),
+        successor=successor,
+    )
+
+
+def register(board, plan, key, **changes):
+    """Log that a plan is registered, and sign the log; the leaf's position."""
+    fields = {
+        "key": key.key_id,
+        "suite": SUITE,
+        "version": 1,
+        "draft": draft_digest(plan),
+        "image": IMAGE,
+        "blinded": False,
+    }
+    index = board.append(RegisterLeaf, [key], **(fields | changes))
+    board.sign(witnesses=(0, 1))
+    return index
+
+
+def claim(forgery, board, index):
+    """Put the registration and the seeds of a leaf into an entry that is to be signed."""
+    log = board.log()
+    leaf = parse_leaf(log.leaves[index], "leaf")
+    root = log.board.root
+    served_round = round_of(root.beacon.round_from(leaf.at + root.delay))
+    registration = Registration(REGISTRATION_SCHEMA, leaf.key, leaf.at, leaf.statement, None)
+    forgery.plan["seed_source"] = seed_source(ORIGIN, index, leaf, served_round)
+    forgery.predicate["plan"]["log_index"] = index
+    forgery.predicate["image"] = {"variant": "cpu", "content_sha256": IMAGE}
+    forgery.files |= {
+        REGISTRATION: dump_json(asdict(registration)),
+        PROOF: log.prove(index).content(),
+        BEACON: served_round.content(),
+    }
+    forgery.beside = (REGISTRATION, PROOF, BEACON)
+
+
+def registered_entry(scene, entry, parent, key=None):
+    """An entry whose plan was registered on a board, not signed yet (forgery.py)."""
+    parent.mkdir(parents=True, exist_ok=True)
+    forgery = Forgery(entry, parent)
+    plan = rfc8785.dumps(forgery.plan)
+    board = scene.board
+    if not any(f'"suite":"{SUITE}"'.encode() in leaf for leaf in board.leaves):
+        open_suite(board, plan)
+    claim(forgery, board, register(board, plan, key or scene.keys.submitter))
+    scene.push()
+    return forgery
