@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from harness.board.git import Busy, Repository
-from harness.board.log import refusing
+from harness.board.log import Invalid, refusing
 from harness.board.remembered import check_remembered, recall
 from harness.errors import Incomplete
 from leaderboard.board.files import Files
@@ -16,7 +16,6 @@ from leaderboard.board.log import BoardLog, read_log
 from leaderboard.board.repository import LEAVES
 from leaderboard.board.state import Board
 from leaderboard.board.trial import Decision, decide
-from leaderboard.formats.document import DocumentError
 from leaderboard.formats.log.bundle import bundle_files
 
 TRIES = 2
@@ -55,10 +54,10 @@ class Main:
         return Change({**decision.files, **files}, f"Leaf {index}: {decision.kind}", index)
 
     def _check_first(self) -> None:
-        """DocumentError if a log begins that was seen before: then its leaves were removed."""
+        """Invalid if a log begins that was seen before: then its leaves were removed."""
         origin = self.board.root.origin
         if recall(origin) is not None or known_view(origin) is not None:
-            raise DocumentError(f"the log {origin} was seen before, and here it has no leaf")
+            raise Invalid(f"the log {origin} was seen before, and here it has no leaf.")
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,11 @@ def retire_suite(
     return _decide(repository, leaf, "", key)
 
 
+def newest_version(suite: str) -> int:
+    """The newest version of a shipped suite; 1 for another."""
+    return max(map(int, shipped_plans().get(suite, {"1": None})))
+
+
 def _suite(
     suite: str, version: int, state: str, plan: str, successor: int | None
 ) -> dict[str, object]:

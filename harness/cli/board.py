@@ -118,7 +118,9 @@ def board_check(
 def board_suite(
     suite: Annotated[str, typer.Argument(help="Name of a suite.")],
     key: BoardKeyOption,
-    version: Annotated[int, typer.Option("--version", min=1, help="Which version of it.")] = 1,
+    version: Annotated[
+        int | None, typer.Option("--version", min=1, help="Default: the newest that is shipped.")
+    ] = None,
     opens: Annotated[bool, typer.Option("--open", help="Open it for registrations.")] = False,
     retire: Annotated[bool, typer.Option("--retire", help="Nothing registers any more.")] = False,
     successor: Annotated[
@@ -134,12 +136,13 @@ def board_suite(
     as_json: JsonOption = False,
 ) -> None:
     """Open or retire a version of a suite, together with the other maintainers."""
-    from harness.board.decisions import open_suite, retire_suite
+    from harness.board.decisions import newest_version, open_suite, retire_suite
 
     if opens == retire:
         raise UserError("board suite: give one of --open and --retire.")
     signing = signing_key(key, passphrase_file)
     clone = repository(board, remote, branch)
+    version = version or newest_version(suite)
     if opens:
         accepted = open_suite(clone, suite, version, plan, signing)
     else:

@@ -1,5 +1,6 @@
 """Entries of registered plans, and people who hand them in to a board and accept them."""
 
+import json
 import shutil
 import time
 from dataclasses import asdict, dataclass
@@ -26,10 +27,17 @@ from helpers.logs import ORIGIN
 from helpers.program import call
 from leaderboard.board.files import FolderFiles
 from leaderboard.board.log import read_log
+from leaderboard.formats import envelope
+from leaderboard.formats.document import DocumentError
+from leaderboard.formats.envelope import open_envelope
 from leaderboard.formats.layout import BEACON, PROOF, REGISTRATION
 from leaderboard.formats.log.leaf import RegisterLeaf, SuiteLeaf, parse_leaf
-from leaderboard.formats.plan import draft_digest, suite_digest
+from leaderboard.formats.log.statements import statement_payload
+from leaderboard.formats.mirrors import TENSORS_SCHEMA
+from leaderboard.formats.plan import draft_digest, parse_plan, suite_digest
 from leaderboard.formats.registration import REGISTRATION_SCHEMA, Registration, seed_source
+from leaderboard.formats.statement import read_entry_statement
+from leaderboard.verification.submission import policies_digest
 
 SUITE = "own-tiny"
 IMAGE = digest("image")
@@ -174,3 +182,58 @@ def registered_entry(scene, entry, parent, key=None):
     claim(forgery, board, register(board, plan, key or scene.keys.submitter))
     scene.push()
     return forgery
+
+
+def by_hand(person, forgery, key, place=None, files=None, **changes):
+    """Write a signed entry into a clone as `submit` would if it were not honest; its folder.
+
+    `files`: others to write, or None to leave one out; `changes`: other fields of the leaf.
+    """
+    opened = open_envelope(forgery.entry.read_bytes())
+    plan_id = forgery.predicate["plan"]["id"]
+    place = place or f"entries/{SUITE}-v1/{plan_id}"
+    leaf = {
+        "kind": "entry",
+        "key": key.key_id,
+        "registration": forgery.predicate["plan"]["log_index"],
+        "entry": opened.payload_sha256,
+        "policies": _policies(opened.payload, forgery),
+        "licence": "CC-BY-4.0",
+        **changes,
+    }
+    signed = envelope.sign(statement_payload(ORIGIN, leaf), key)
+    written = {"submission.dsse.json": dump_json(signed), **kept_files(forgery)}
+    for name, content in (written | (files or {})).items():
+        path = person.clone / place / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if content is not None:
+            path.write_bytes(content)
+    return person.clone / place
+
+
+def _policies(payload, forgery):
+    """What names the runs, as far as the entry is one."""
+    try:
+        statement = read_entry_statement(json.loads(payload))
+        plan = parse_plan((forgery.folder / "plan.json").read_bytes(), "plan.json")
+        return policies_digest(statement, plan)
+    except DocumentError:
+        return digest("policies")
+
+
+def kept_files(forgery):
+    """What a board keeps of a signed entry."""
+    kept = {}
+    tensors = []
+    for listed in forgery.statement["subject"]:
+        content = (forgery.folder / listed["name"]).read_bytes()
+        if listed["name"].endswith(".safetensors"):
+            sha256 = listed["digest"]["sha256"]
+            tensors.append({"name": listed["name"], "sha256": sha256, "size": len(content)})
+        else:
+            kept[listed["name"]] = content
+    document = {"schema": TENSORS_SCHEMA, "mirrors": [MIRROR], "tensors": tensors}
+    return kept | {
+        "entry.dsse.json": forgery.entry.read_bytes(),
+        "tensors.json": dump_json(document),
+    }
