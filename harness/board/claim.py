@@ -4,36 +4,25 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import rfc8785
 
+from harness.board.beacon import awaited_round
 from harness.board.drafts import Draft, kept
-from harness.board.log import Invalid
 from harness.board.register import registration_at
-from harness.board.relays import fetch_round
 from harness.board.remembered import remember_newest
 from harness.board.statements import read_clone
 from harness.errors import Incomplete, UserError
 from harness.files import write_atomic
 from harness.folder import Folder
 from harness.planning.plan import Plan, check_writable, plan_of, write_plan
-from harness.words import duration, say
+from harness.words import say
 from leaderboard.board.log import BoardLog
 from leaderboard.board.state import Registration
 from leaderboard.formats.document import DocumentError
-from leaderboard.formats.log.beacon import (
-    LARGEST,
-    Beacon,
-    NoLibraryError,
-    Round,
-    check_round,
-    parse_round,
-)
 from leaderboard.formats.log.proof import LogProof
 from leaderboard.formats.plan import parse_plan, suite_digest, with_seeds
-from leaderboard.formats.reading import read_limited
 from leaderboard.formats.registration import REGISTRATION_SCHEMA, blinded, seed_source
 from leaderboard.formats.registration import Registration as RegistrationFile
 from leaderboard.formats.shipped import check_named
@@ -64,9 +53,7 @@ def claim(index: int, board: Path, out: Path, beacon_file: Path | None) -> Claim
     _check_open(log, registration)
     draft = _draft(out, registration)
     proof = _proof(log, index)
-    beacon, number = _awaited(log, registration)
-    served = fetch_round(beacon, number) if beacon_file is None else _read_round(beacon_file)
-    _check_round(served, number, beacon, str(beacon_file or "the relay's answer"))
+    served = awaited_round(log, index, registration.leaf, beacon_file)
 
     # Nobody chose these seeds: the leaf was there before the round was.
     leaf = registration.leaf
@@ -81,7 +68,8 @@ def claim(index: int, board: Path, out: Path, beacon_file: Path | None) -> Claim
         write_atomic(path, content)
     write_plan(plan, out)
     remember_newest(log)
-    return Claimed(plan.id, str(folder.path), index, number, _warned(log, index, beacon, number))
+    witnessed = _warned(log, index, served.round)
+    return Claimed(plan.id, str(folder.path), index, served.round, witnessed)
 
 
 def _check_open(log: BoardLog, registration: Registration) -> None:
@@ -114,44 +102,6 @@ def _proof(log: BoardLog, index: int) -> LogProof:
         ) from None
 
 
-def _awaited(log: BoardLog, registration: Registration) -> tuple[Beacon, int]:
-    """The chain and the number of the round that a registration waits for; Incomplete while it lies
-    ahead."""
-    root = log.board.root_at(registration.index)
-    number = root.beacon.round_from(registration.leaf.at + root.delay)
-    moment = root.beacon.time_of(number)
-    ahead = moment - time.time()
-    if ahead > 0:
-        raise Incomplete(
-            f"leaf {registration.index}: its seeds are drawn from round {number} of the beacon,"
-            f" which comes at {datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%S} UTC, in"
-            f" {duration(ahead)}.",
-            "Come back then.",
-        )
-    return root.beacon, number
-
-
-def _read_round(path: Path) -> Round:
-    """The round in a file."""
-    try:
-        return parse_round(read_limited(path, LARGEST, str(path)), str(path))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
-    except DocumentError as error:
-        raise Invalid(f"{error}.") from None
-
-
-def _check_round(served: Round, number: int, beacon: Beacon, location: str) -> None:
-    """Invalid unless this is the awaited round; UserError where nobody can tell, as wrong seeds
-    would be noticed after weeks of training."""
-    try:
-        check_round(served, number, beacon, location)
-    except NoLibraryError as error:
-        raise UserError(f"the round cannot be checked: {error}.") from None
-    except DocumentError as error:
-        raise Invalid(f"{error}.") from None
-
-
 def _with_seeds(draft: Draft, source: str) -> Plan:
     """The plan of a draft with its seeds; UserError if this version would run another one."""
     content = with_seeds(draft.content(), source)
@@ -166,10 +116,10 @@ def _with_seeds(draft: Draft, source: str) -> Plan:
     return plan
 
 
-def _warned(log: BoardLog, index: int, beacon: Beacon, number: int) -> bool:
+def _warned(log: BoardLog, index: int, number: int) -> bool:
     """Whether witnesses saw the leaf in time; says so if they did not."""
     moment = log.witnessed_from(index)
-    if moment is not None and moment < beacon.time_of(number):
+    if moment is not None and moment < log.board.root_at(index).beacon.time_of(number):
         return True
     say(
         f"leaf {index}: no quorum of witnesses is known to have seen it before the round of its"

@@ -241,20 +241,34 @@ def reeval(
     key: KeyOption = None,
     passphrase_file: PassphraseOption = None,
     trust: TrustOption = None,
+    board: Annotated[
+        Path | None,
+        typer.Option(
+            "--board",
+            help="Clone of the board that accepted the entry: its beacon draws the episodes.",
+        ),
+    ] = None,
+    beacon: Annotated[
+        Path | None,
+        typer.Option("--beacon", help="With --board: file of the round. Default: fetched."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure every submitted policy anew and sign the outcome: L1.
 
     Exit 4 if an entry claims what it does not hold.
     """
-    from harness.entries.reeval import reevaluate, verdict_lines
+    from harness.entries.reeval import Streams, reevaluate, verdict_lines
     from harness.folder import Folder as PlanFolder
 
     # What is found out before the rollouts, which take minutes
     signing = signing_key(key, passphrase_file)
     entry = entry_file(entry)
     check_can_write(to or PlanFolder(entry.parent).reeval, "" if to else "Give --to FILE.")
-    outcome = _judged(lambda: reevaluate(entry, signing, to, retrain, trust))
+    if beacon is not None and board is None:
+        raise UserError("--beacon: goes with --board.")
+    streams = Streams(board, beacon)
+    outcome = _judged(lambda: reevaluate(entry, signing, to, retrain, trust, streams))
     stated = outcome.stated
     if as_json:
         words = {"level": stated.level, "accepted": stated.accepted}

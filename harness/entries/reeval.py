@@ -17,6 +17,8 @@ import torch
 from envs.fingerprint import fingerprint
 from envs.tasks import TASKS
 from envs.worker import EnvironmentFault, Worker
+from harness.board.beacon import awaited_round
+from harness.board.statements import read_clone
 from harness.config import build
 from harness.entries.first_masks import first_mask_defects
 from harness.entries.platform import differences
@@ -33,10 +35,40 @@ from leaderboard.formats import envelope, reeval
 from leaderboard.formats.catalogue import return_range
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.manifest import Hardware
-from leaderboard.formats.reeval import Reevaluation, reeval_document
+from leaderboard.formats.reeval import NONCE_DIGITS, Drawn, Reevaluation, reeval_document
 from leaderboard.formats.statement import Signer
 from leaderboard.statistics import claimed
 from leaderboard.statistics.equivalence import equivalence
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Which fresh episodes a re-evaluation plays."""
+
+    board: Path | None = None
+    """A clone: they follow from the leaf that accepted the entry, and a later round of the beacon.
+    Without one, this machine draws them."""
+    beacon: Path | None = None
+    """File of that round; without one it is fetched."""
+
+    def nonce(self, entry: Verified, key: SigningKey) -> tuple[str, Drawn | None]:
+        """The name of the streams, and what it follows from."""
+        if self.board is None:
+            return secrets.token_hex(NONCE_DIGITS // 2), None
+        log = read_clone(self.board)
+        root = log.board.root
+        if key.public_hex not in root.reevaluators.public_keys:
+            raise UserError(f"key {key.key_id[:16]} is no re-evaluator of {root.origin}.")
+        payload = entry.documents.payload_sha256
+        for logged in log.board.entries.values():
+            if logged.leaf.entry == payload:
+                served = awaited_round(log, logged.index, logged.leaf, self.beacon)
+                drawn = Drawn(logged.index, served)
+                return drawn.nonce(root.origin, logged.leaf), drawn
+        raise UserError(f"{entry.path}: is no entry that {root.origin} has accepted.")
+
+
+CHOSEN = Streams()
 
 
 @dataclass(frozen=True)
@@ -53,12 +85,13 @@ def reevaluate(
     to: Path | None = None,
     retrain: int = 0,
     trust: Path | None = None,
+    streams: Streams = CHOSEN,
 ) -> Outcome:
     """Measures an entry's policies, trains `retrain` runs of it again, and signs the outcome,
-    beside the entry or to `to`.
+    beside the entry or to `to`. `streams`: which fresh episodes.
 
     Raises Refused if the entry does not verify, Unreadable if its policies cannot be rolled out,
-    Incomplete if environments break.
+    Incomplete if environments break or the round of the beacon lies ahead.
     """
     verified = accepted(entry, judge(entry, trust))
     if key.public_hex == verified.documents.statement.predicate.signer.public_key:
@@ -68,6 +101,7 @@ def reevaluate(
     if not any(run.finished for run in verified.runs):
         raise UserError(f"{entry}: no run finished; there is no policy to measure.")
     plan = verified.plan
+    nonce, drawn = streams.nonce(verified, key)
     torch.set_num_threads(1)
 
     # A GPU's tf32 products are float32 ones here: they only round less.
@@ -76,14 +110,14 @@ def reevaluate(
     try:
         with Worker(Options.watchdog_seconds) as worker:
             fingerprints = {task: fingerprint(TASKS[task], worker) for task in plan.observations}
-            trial = Trial(plan, worker, nonce=secrets.token_hex(16))
+            trial = Trial(plan, worker, nonce)
             rolled_out = roll_out(trial, verified.read, verified.runs)
             retrained = train_again(verified, trial, retrain) if retrain else []
     except EnvironmentFault as fault:
         raise Incomplete(f"{fault}. Nothing was signed; the same command begins again.") from None
 
     # Sign the outcome, a refusal too.
-    stated = _stated(verified, trial.nonce, fingerprints, rolled_out, retrained, key)
+    stated = _stated(verified, (nonce, drawn), fingerprints, rolled_out, retrained, key)
     path = to or Folder(entry.parent).reeval
     document = dump_json(reeval_document(verified.documents.payload_sha256, stated))
     write_atomic(path, dump_json(envelope.sign(document, key)))
@@ -92,7 +126,7 @@ def reevaluate(
 
 def _stated(
     entry: Verified,
-    nonce: str,
+    streams: tuple[str, Drawn | None],
     fingerprints: dict[str, str],
     rolled_out: list[RolledOut],
     retrained: list[Retrained],
@@ -109,7 +143,8 @@ def _stated(
     return Reevaluation(
         signer=Signer.of(key),
         plan=entry.plan.id,
-        nonce=nonce,
+        nonce=streams[0],
+        drawn=streams[1],
         fresh_episodes=entry.plan.evaluation.fresh_episodes,
         differs=tuple(differs),
         defects=tuple(defects),

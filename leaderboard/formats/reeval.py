@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Literal
 
 from leaderboard.formats.layout import ENTRY
+from leaderboard.formats.log.beacon import REEVALUATION, Round, draw
+from leaderboard.formats.log.leaf import EntryLeaf
 from leaderboard.formats.manifest import Hardware
 from leaderboard.formats.signed import Signed, SignedError, SignedPredicate, read_signed
 from leaderboard.formats.statement import statement_document
 
-REEVAL_TYPE = "urn:mst-bench:reeval:v2"
-REEVAL_SCHEMA = "reeval.v2.json"
+REEVAL_TYPE = "urn:mst-bench:reeval:v3"
+REEVAL_SCHEMA = "reeval.v3.json"
+
+NONCE_DIGITS = 32
 
 Level = Literal["L0", "L1", "L2"]
 """How far an entry was checked.
@@ -77,6 +81,19 @@ class Equivalence:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """What the fresh streams follow from: a leaf of a board's log, and a later round."""
+
+    index: int
+    """Position of the leaf that accepted the entry."""
+    round: Round
+
+    def nonce(self, origin: str, leaf: EntryLeaf) -> str:
+        """The name of the streams; nobody could choose it."""
+        return draw(REEVALUATION, origin, self.index, leaf.content(), self.round)[:NONCE_DIGITS]
+
+
+@dataclass(frozen=True)
 class Reevaluation(SignedPredicate):
     """What a re-evaluation states."""
 
@@ -84,6 +101,8 @@ class Reevaluation(SignedPredicate):
     """Id of the entry's plan."""
     nonce: str
     """Names the fresh streams; it was drawn after the entry was signed."""
+    drawn: Drawn | None
+    """What the nonce follows from; None: the evaluator drew it."""
     fresh_episodes: int
     """Of each policy."""
     differs: tuple[str, ...]

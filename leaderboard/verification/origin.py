@@ -9,9 +9,11 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 
+from leaderboard.board.log import BoardLog
 from leaderboard.formats.catalogue import is_possible
 from leaderboard.formats.document import parse
 from leaderboard.formats.layout import MANIFEST, run_file, weights_file
+from leaderboard.formats.log.beacon import NoLibraryError, check_round
 from leaderboard.formats.manifest import Manifest, Origin
 from leaderboard.formats.reeval import Reevaluation, read_reeval
 from leaderboard.formats.release import read_release
@@ -123,13 +125,44 @@ def check_reeval(entry: Entry) -> Judgement:
     _check_measured(entry, reeval)
     _check_retrained(entry, reeval)
 
-    # Anybody can sign: without a trust file, it shows no level.
+    # Anybody can sign: without a trust file or a board, it shows no level.
     outcome = f"{reeval.level}, {reeval.fresh_episodes} fresh episodes of {len(reeval.runs)} runs"
-    if signed.trusted is None:
-        key = reeval.signer.key_id[:16]
-        return unknown(f"{outcome}, by key {key}, no --trust file was given")
+    key = f"key {reeval.signer.key_id[:16]}"
+    if signed.trusted is not None:
+        by = signed.trusted
+    elif entry.log is None:
+        return unknown(f"{outcome}, by {key}, no --trust file was given")
+    else:
+        open_question = _by_board(entry, entry.log, reeval)
+        if open_question:
+            return unknown(f"{outcome}, by {key}: {open_question}")
+        by = f"{key}, which {entry.log.board.root.origin} trusts with it"
     entry.reevaluation = signed
-    return passed(f"{outcome}, by {signed.trusted}", reeval.level)
+    return passed(f"{outcome}, by {by}", reeval.level)
+
+
+def _by_board(entry: Entry, log: BoardLog, reeval: Reevaluation) -> str:
+    """What leaves open whether a re-evaluation counts on a board; empty if it does. Defect for one
+    that a stranger wrote, or on episodes that its maker chose."""
+    if reeval.signer.public_key not in log.board.root.reevaluators.public_keys:
+        raise Defect(f"{entry.reeval}: its key is none of the board's re-evaluators")
+    drawn = reeval.drawn
+    if drawn is None:
+        return "its episodes were not drawn from the beacon"
+    logged = log.board.entries.get(drawn.index)
+    if logged is None or logged.leaf.entry != entry.envelope.payload_sha256:
+        raise Defect(f"{entry.reeval}: leaf {drawn.index} did not accept this entry")
+
+    # The round came after the entry was accepted, and the streams follow from both.
+    root = log.board.root_at(drawn.index)
+    expected = root.beacon.round_from(logged.leaf.at + root.delay)
+    try:
+        check_round(drawn.round, expected, root.beacon, str(entry.reeval))
+    except NoLibraryError as error:
+        return str(error)
+    if reeval.nonce != drawn.nonce(root.origin, logged.leaf):
+        raise Defect(f"{entry.reeval}: its episodes do not follow from leaf and round")
+    return ""
 
 
 def _check_measured(entry: Entry, reeval: Reevaluation) -> None:

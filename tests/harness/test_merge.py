@@ -14,10 +14,11 @@ from harness.planning.plan import read_plan, write_plan
 from harness.planning.reader import load
 from harness.run import Request, plan_of
 from helpers.boards import Keys
-from helpers.forge import forge_level
+from helpers.forge import check_of, forge_level
 from helpers.registered import Registered, ship
 from helpers.runs import Killed
 from leaderboard.formats.keys import one_use_key
+from leaderboard.verification.checks import ORDER
 from leaderboard.verification.verify import verify
 
 REGISTERED_KEYS = Keys()
@@ -159,13 +160,10 @@ def test_regimes_with_other_seeds_or_tasks_are_not_merged(tiny_suite, tmp_path, 
         _merged_plan(parts)
 
 
-def test_parts_of_one_registered_plan_are_merged_with_its_registration(
-    entry, tmp_path, monkeypatch
-):
+def test_parts_of_one_registered_plan_are_merged_with_its_registration(entry, tmp_path):
     parts = []
     for lost in ("sst", "mst"):
-        part = Registered(entry, tmp_path / lost, REGISTERED_KEYS)
-        ship(monkeypatch, part.plan)
+        part = Registered(entry, tmp_path / lost, REGISTERED_KEYS, "own-tiny")
         parts.append(part)
     first, second = parts
     first.register().witness().claim()
@@ -176,13 +174,14 @@ def test_parts_of_one_registered_plan_are_merged_with_its_registration(
 
     merged = merge([part.sign().folder for part in parts], tmp_path / "merged", first.key)
     verdict = verify(merged / "entry.dsse.json", log=first.board.log())
-    assert verdict.ranked, verdict.unranked_because
+    assert verdict.accepted
+    assert {check_of(verdict, name).status for name in ORDER} == {"passed"}
 
 
 def test_registered_plans_are_not_merged_with_others(entry, tmp_path, monkeypatch):
     registered = Registered(entry, tmp_path, REGISTERED_KEYS)
     ship(monkeypatch, registered.plan)
     registered.register().witness().claim().sign()
-    with pytest.raises(NonConforming, match="differs from .* in seed_source"):
+    with pytest.raises(NonConforming, match=r"differs from .* in seed_source"):
         merge([registered.folder, entry.parent], tmp_path / "merged", registered.key)
     assert not list((tmp_path / "merged").iterdir())

@@ -30,7 +30,7 @@ def ship(monkeypatch, plan, name="tiny"):
     monkeypatch.setitem(shipped_plans(), name, {"1": row})
 
 
-def open_suite(board, plan, name="tiny"):
+def open_suite(board, plan, name):
     """The board opens a suite of this plan."""
     board.append(
         SuiteLeaf,
@@ -49,17 +49,17 @@ class Registered(Forgery):
     The order is that of the world: `register`, `witness`, `claim`, `sign`.
     """
 
-    def __init__(self, entry, parent, keys, **opened):
-        """A copy of `entry` under `parent`, whose suite `tiny` is open on a board. `opened`: what
-        the suite's plan says otherwise there."""
+    def __init__(self, entry, parent, keys, name="tiny", **opened):
+        """A copy of `entry` under `parent`, whose suite is open on a board under this name.
+        `opened`: what the suite's plan says otherwise there."""
         super().__init__(entry, parent)
-        self.call_suite("tiny")
+        self.call_suite(name)
         self.predicate["image"] = {"variant": "cpu", "content_sha256": IMAGE}
         for document in (self.predicate, self.manifest):
-            document["unranked_because"] = []
-        self.predicate["ranked"] = True
+            document["unranked_because"] = ["not a shipped suite"] if name != "tiny" else []
+        self.predicate["ranked"] = name == "tiny"
         self.board = new_board(parent / "board", keys)
-        open_suite(self.board, {**self.plan, **opened})
+        open_suite(self.board, {**self.plan, **opened}, name)
         self.key = self.board.keys.submitter
         self.salt = None
 
@@ -70,7 +70,7 @@ class Registered(Forgery):
         key = key or self.key
         fields = {
             "key": key.key_id,
-            "suite": "tiny",
+            "suite": self.suite["name"],
             "version": 1,
             "draft": blinded(SALT, draft) if blind else draft,
             "image": IMAGE,

@@ -62,6 +62,7 @@ def reeval_bytes(key, payload_sha256, **changes):
         signer=Signer.of(key),
         plan="0" * 16,
         nonce="0" * 32,
+        drawn=None,
         fresh_episodes=4,
         differs=(),
         defects=(),

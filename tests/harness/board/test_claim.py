@@ -7,14 +7,15 @@ import time
 
 import pytest
 
-from harness.board import relays
+from harness.board import beacon
 from harness.board.remembered import recall
 from helpers.beacons import CHAIN, round_of, with_signature
-from helpers.boards import Keys, user
+from helpers.boards import Keys, key_file, user
 from helpers.logs import ORIGIN
 from helpers.program import call
 from helpers.registering import inside_image, submitter_of
 from helpers.statements import CONTENT
+from leaderboard.formats.envelope import open_envelope
 from leaderboard.formats.layout import REGISTERED
 from leaderboard.formats.log.leaf import RetractLeaf
 from leaderboard.formats.plan import draft_digest, parse_plan
@@ -123,7 +124,7 @@ def test_a_claim_waits_for_its_round_and_says_when_to_come_back(me):
     index = me.accept(at=int(time.time()))
     me.board.sign(witnesses=(0, 1))
     finished = me.claim(index)
-    refused(finished, 3, f"its seeds are drawn from round {me.round(index)} of the beacon, which")
+    refused(finished, 3, f"is drawn from round {me.round(index)} of the beacon, which comes at")
     moment = CHAIN.time_of(me.round(index))
     assert time.strftime("%Y-%m-%d %H:%M:%S UTC, in", time.gmtime(moment)) in finished.stderr
     assert "Come back then." in finished.stderr and plans(me) == []
@@ -202,7 +203,7 @@ def relay(monkeypatch):
     server.served = {}
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr(relays, "RELAYS", ("http://127.0.0.1:9", address))
+    monkeypatch.setattr(beacon, "RELAYS", ("http://127.0.0.1:9", address))
     yield server.served
     server.shutdown()
     server.server_close()
@@ -294,3 +295,15 @@ def test_a_registered_plan_is_run_signed_and_verified(me, claimed, monkeypatch):
 
     # Without a clone, what the claim saw of the log counts.
     assert "as this machine knows the log" in me.verify(claimed).stdout
+
+    # Once it is accepted, a re-evaluator measures it on episodes that the beacon draws.
+    entry = claimed / "entry.dsse.json"
+    payload = open_envelope(entry.read_bytes()).payload_sha256
+    index = me.board.entry(3, entry=payload)
+    judge = key_file(me.folder, KEYS.judge, "judge.pem")
+    words = ["--board", me.board.folder, "--beacon", me.beacon(index)]
+    with user(me.folder / "config"):
+        finished = call("reeval", claimed, "--key", judge, *words)
+    assert finished.returncode == 0, finished.stderr
+    words = ["--board", me.board.folder, "--reeval", claimed / "reeval.dsse.json"]
+    assert "accepted, L1" in me.verify(claimed, *words).stdout
