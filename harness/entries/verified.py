@@ -7,10 +7,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.board.remembered import known
+from harness.board.remembered import keep_evidence, known
 from harness.board.statements import read_clone
 from harness.errors import UNVERIFIED, UserError
 from harness.folder import Folder
+from harness.words import say
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.keys import KeyFileError
 from leaderboard.formats.layout import run_file
@@ -103,11 +104,15 @@ def judge(
     takes cannot be read. `board`: a clone, which counts beside what this user saw of its log."""
     log = None if board is None else read_clone(board)
     try:
-        return verify(entry, trust, release, complete, reeval, tensors, log, known)
+        verdict = verify(entry, trust, release, complete, reeval, tensors, log, known)
     except OSError as error:
         raise UserError(f"{error.filename or entry}: cannot be read ({error.strerror}).") from None
     except KeyFileError as error:
         raise UserError(str(error)) from None
+    if board is not None and verdict.fork is not None:
+        evidence = keep_evidence(board, verdict.fork)
+        say(f"both notes are in {evidence}: show them to the board's other readers")
+    return verdict
 
 
 def verified(folder: Path, trust: Path | None = None) -> Verified:

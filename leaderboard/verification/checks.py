@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from leaderboard.board.log import BoardLog
-from leaderboard.board.views import View
+from leaderboard.board.views import ForkError, View
 from leaderboard.formats.envelope import Envelope
 from leaderboard.formats.log.checkpoint import SignedCheckpoint
 from leaderboard.formats.log.root import Root
@@ -72,6 +72,8 @@ class Verdict:
     checks: list[Check] = field(default_factory=list)
     documents: Documents | None = None
     """None if a check failed."""
+    fork: ForkError | None = None
+    """Two histories of one log, if that is why it failed: both notes are evidence."""
 
     @property
     def accepted(self) -> bool:
@@ -193,6 +195,8 @@ class Entry:
     """Set by `registration`, if the plan was registered anywhere."""
     logged: Logged | None = field(init=False, default=None)
     """Set by `registration`, if the log is known."""
+    fork: ForkError | None = field(init=False, default=None)
+    """Set by `registration`, if the board shows another history than the entry's proof."""
 
     @property
     def folder(self) -> Path:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from leaderboard.board.log import BoardLog
 from leaderboard.board.state import Registration
-from leaderboard.board.views import View, check_stapled
+from leaderboard.board.views import ForkError, View, check_stapled
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.keys import key_id
 from leaderboard.formats.layout import BEACON, PLAN, PROOF, REGISTERED
@@ -48,7 +48,11 @@ def check_registration(entry: Entry) -> Judgement:
         raise Defect(f"is {leaf}, and the board is {log.board.root.origin}")
     if log.size < registered.checkpoint.size:
         return unknown(f"{leaf}: this copy of the board is older than its proof")
-    check_stapled(registered.proof, registered.leaf.content(), registered.checkpoint, log)
+    try:
+        check_stapled(registered.proof, registered.leaf.content(), registered.checkpoint, log)
+    except ForkError as fork:
+        entry.fork = fork
+        raise
     root = log.board.root_at(registered.checkpoint.size)
     signed = open_checkpoint(registered.proof.checkpoint, root.policy(), PROOF)
     entry.logged = Logged(log.board.root_at(registered.proof.index), root, signed)

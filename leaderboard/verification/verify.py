@@ -97,6 +97,7 @@ def verify(
         outcome = _outcome(name, check, entry)
         verdict.checks.append(outcome)
         if outcome.status == "failed":
+            verdict.fork = entry.fork
             return verdict
 
     verdict.documents = Documents(

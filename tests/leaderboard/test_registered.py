@@ -9,9 +9,10 @@ import random
 
 import pytest
 
+from harness.entries.verified import judge
 from helpers import fuzz
 from helpers.beacons import CHAIN, round_of, with_signature
-from helpers.boards import DELAY, Keys, fork_of
+from helpers.boards import DELAY, Keys, fork_of, user
 from helpers.forge import check_of, failed
 from helpers.logs import TIME
 from helpers.registered import Registered, ship
@@ -294,6 +295,11 @@ def test_row_14_a_proof_of_another_history_is_refused(honest, tmp_path):
     honest.board.sign()
     other = fork_of(honest.board, 3, tmp_path / "other")
     refused(honest.sign().verdict(board=other.log()), "registration", "the log has two histories")
+
+    # Both notes prove it to anybody.
+    with user(tmp_path / "config"):
+        judge(honest.entry, board=other.folder)
+    assert len(list((other.folder / "evidence").iterdir())) == 2
 
 
 def test_row_14_the_proof_of_another_board_is_refused(honest):

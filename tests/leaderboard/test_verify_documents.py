@@ -113,7 +113,7 @@ def test_a_plan_that_lacks_any_field_is_refused_by_name(entry):
         (("schema",), "urn:mst-bench:plan:v9", "schema: text 'urn:mst-bench:plan:v9' is not"),
         (("evaluation", "final_episodes"), None, "expected a whole number, found nothing."),
         # What there is no log for
-        (("seed_source",), "mine", "seed_source: text 'mine' is not a choice"),
+        (("seed_source",), "mine", "seed_source: 'mine' is neither suite nor log: and 64"),
         # What the catalogue does not know
         (("agent",), "mqr", "agent: unknown algorithm 'mqr'. Did you mean 'mrq'?"),
         (("modules",), ["critic"], "modules are critic and encoder, actor, agent mrq has encoder"),

@@ -275,6 +275,13 @@ def test_a_plan_is_run_as_it_is(me, claimed, tmp_path):
     refused(run(me, renamed), 2, "a plan's folder is named after it")
 
 
+def test_a_plan_that_nobody_registered_is_run_in_its_folder_too(entry):
+    finished = call("run", "--plan", entry.parent, "--executor", "inline")
+    assert finished.returncode == 0, finished.stderr
+    assert "nothing is left to do" in finished.stderr
+    assert f"plan {entry.parent.name}" in finished.stdout
+
+
 @pytest.mark.slow
 def test_a_registered_plan_is_run_signed_and_verified(me, claimed, monkeypatch):
     """The whole way of a submitter, but for what the board does."""
