@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.board.git import PLAIN, Repository
-from leaderboard.board.additions import MOST_FILES, Added, check_additions, largest
+from leaderboard.board.additions import MOST_FILES, Added, check_additions, check_count, largest
 from leaderboard.board.files import Files, FolderFiles
 from leaderboard.formats.document import DocumentError
 
@@ -67,9 +67,11 @@ def _walk(board: Path, folder: str) -> Iterator[Added]:
 def between(repository: Repository, base: str, head: str) -> HandedIn:
     """What a commit adds to another; DocumentError if it changes anything, or adds what nobody may
     hand in."""
+    changes = list(repository.changes(base, head))
+    check_count(len(changes))
     with repository.files(head) as files:
         added = list[Added]()
-        for change in repository.changes(base, head):
+        for change in changes:
             if change.status != "A":
                 raise DocumentError(f"{change.path[:200]}: is there already, and is changed")
             if change.mode != PLAIN[0]:

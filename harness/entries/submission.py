@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from harness.board.handed_in import HandedIn
 from harness.board.log import refusing
 from harness.board.statements import read_clone, signed_by
 from harness.entries.verified import Verified, verified
@@ -54,19 +54,19 @@ def submit_entry(
     if signer.key_id != key.key_id:
         raise UserError(f"{entry.path}: is signed by key {signer.key_id[:16]}; sign it with --key.")
 
-    # The folder, in memory
+    # The folder in memory, judged before it is written
     log = read_clone(board)
     suite = predicate.suite
     place = f"{ENTRIES}/{suite.name}-v{suite.version}/{predicate.plan.id}"
     if (board / place).exists():
         raise UserError(f"{board / place}: is there already.")
-    files = _files(entry, mirrors)
+    files = {f"{place}/{name}": content for name, content in _files(entry, mirrors).items()}
     with refusing(board):
         proposal = _statement(entry, log, key, licence, f"{place}/{SUBMISSION}")
-        files[SUBMISSION] = proposal.files[f"{place}/{SUBMISSION}"]
-        check_additions(Added(f"{place}/{name}", len(at)) for name, at in files.items())
-
-    _write(board, place, files, log, proposal)
+        handed_in = HandedIn({**files, **proposal.files}, place)
+        check_additions(Added(path, len(content)) for path, content in handed_in.files.items())
+        _judge(handed_in, board, log, proposal)
+    _write(board / place, handed_in)
     return board / place
 
 
@@ -104,19 +104,19 @@ def _statement(
     return signed_by([key], leaf, log.board.root.origin, "", path)
 
 
-def _write(
-    board: Path, place: str, files: dict[str, bytes], log: BoardLog, proposal: Proposal
-) -> None:
-    """Write the folder once it was judged; a reader of the clone sees all of it or nothing."""
-    (board / place).parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=(board / place).parent, prefix=".") as scratch:
-        copy = Path(scratch) / "entry"
-        for name, content in files.items():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            (copy / name).write_bytes(content)
-        with refusing(board):
-            for check in judge_submission(Submission(place, files, copy, log)):
-                if check.status == "failed":
-                    raise DocumentError(f"{check.name}: {check.detail}")
-            decide(log.board, proposal.decision(), FolderFiles(board), int(time.time()))
-        shutil.move(copy, board / place)
+def _judge(handed_in: HandedIn, board: Path, log: BoardLog, proposal: Proposal) -> None:
+    """DocumentError for what `accept` would refuse."""
+    assert handed_in.folder is not None, "an entry lies in a folder"
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = handed_in.write_to(Path(scratch))
+        for check in judge_submission(Submission(handed_in.folder, handed_in.inside(), copy, log)):
+            if check.status == "failed":
+                raise DocumentError(f"{check.name}: {check.detail}")
+    decide(log.board, proposal.decision(), FolderFiles(board), int(time.time()))
+
+
+def _write(folder: Path, handed_in: HandedIn) -> None:
+    """Write the folder: a reader of the clone sees all of it or nothing."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as scratch:
+        handed_in.write_to(Path(scratch) / "entry").rename(folder)

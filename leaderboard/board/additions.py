@@ -61,12 +61,10 @@ def check_additions(added: Iterable[Added]) -> str | None:
     DocumentError if it is neither: one entry, or some statements, and nothing beside them.
     """
     files = list(added)
+    check_count(len(files))
     total = sum(file.size for file in files)
-    if not 1 <= len(files) <= MOST_FILES or total > LARGEST_TOTAL:
-        raise DocumentError(
-            f"adds {len(files)} files of {total} bytes, expected 1 to {MOST_FILES} of at most"
-            f" {LARGEST_TOTAL}"
-        )
+    if total > LARGEST_TOTAL:
+        raise DocumentError(f"adds {total} bytes, expected at most {LARGEST_TOTAL}")
     for file in files:
         limit = largest(file.path)
         if limit is None:
@@ -82,6 +80,12 @@ def check_additions(added: Iterable[Added]) -> str | None:
     if folder is None and len(files) > MOST_STATEMENTS:
         raise DocumentError(f"adds {len(files)} statements, at most {MOST_STATEMENTS} at once")
     return folder
+
+
+def check_count(count: int) -> None:
+    """DocumentError for no file, or for more than anybody needs to add."""
+    if not 1 <= count <= MOST_FILES:
+        raise DocumentError(f"adds or changes {count} files, expected 1 to {MOST_FILES}")
 
 
 def entry_folder(path: str) -> str | None:

@@ -110,7 +110,9 @@ def _suite(leaf: SuiteLeaf, board: Board, statement: SignedStatement) -> None:
 
 @_apply.register
 def _admit(leaf: AdmitLeaf, board: Board, statement: SignedStatement) -> None:
+    # Nobody is admitted with a key that they do not hold.
     _need_maintainers(board, statement)
+    _need_key(statement, leaf.public_key)
     _need_new(board, leaf.public_key)
     board.members[key_id(leaf.public_key)] = Member(board.size, [leaf.public_key])
 

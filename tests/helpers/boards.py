@@ -123,7 +123,7 @@ class BoardFolder:
 
     def admit(self, key, signers=None):
         signers = signers or self.keys.maintainers[:2]
-        return self.append(AdmitLeaf, signers, public_key=key.public_hex)
+        return self.append(AdmitLeaf, [*signers, key], public_key=key.public_hex)
 
     def suite(self, state="open", version=1, signers=None, successor=None, plan="plan", **changes):
         return self.append(

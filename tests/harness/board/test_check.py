@@ -133,7 +133,7 @@ def test_23_one_matter_each(stranger):
 
 def test_an_empty_request_is_refused(stranger):
     git(stranger.clone, "commit", "--quiet", "--allow-empty", "--message", "nothing")
-    refused(stranger, "adds 0 files")
+    refused(stranger, "adds or changes 0 files")
 
 
 # -- 24: names, links, sizes, counts, before anything is read --
@@ -169,6 +169,7 @@ def test_24_a_large_file_is_refused_before_it_is_read(stranger):
     refused(stranger, f"has {LARGEST + 1} bytes, at most {LARGEST} are read")
 
 
+@pytest.mark.slow
 def test_24_a_hundred_thousand_files_are_refused_before_they_are_read(stranger):
     blob = git(stranger.clone, "hash-object", "-w", "trust/1.root.json")
     inbox = mktree(stranger, "".join(f"100644 blob {blob}\t{name}\n" for name in range(100_000)))
@@ -179,12 +180,12 @@ def test_24_a_hundred_thousand_files_are_refused_before_they_are_read(stranger):
     checked = stranger.check()
     git(stranger.clone, "update-ref", "--no-deref", "HEAD", "origin/main")
     assert checked.returncode == 4
-    assert "adds 100000 files of" in checked.stdout and str(MOST_FILES) in checked.stdout
+    assert f"changes 100000 files, expected 1 to {MOST_FILES}" in checked.stdout
 
 
 def mktree(person, listing):
     """The tree that a listing describes."""
-    command = ["git", "-C", str(person.clone), "mktree"]
+    command = ["git", "-C", str(person.clone), "mktree", "--missing"]
     made = subprocess.run(command, input=listing, text=True, check=True, capture_output=True)
     return made.stdout.strip()
 
@@ -194,7 +195,7 @@ def test_24_ten_gigabytes_in_a_folder_are_refused_by_accept_before_they_are_read
     with (stranger.clone / ENTRY / "results.csv").open("wb") as file:
         file.truncate(10 << 30)
     done = stranger.run("accept", ENTRY)
-    assert done.returncode == 4 and "adds 1 files of 10737418240 bytes" in done.stderr
+    assert done.returncode == 4 and "adds 10737418240 bytes" in done.stderr
     (stranger.clone / ENTRY / "results.csv").unlink()
 
 

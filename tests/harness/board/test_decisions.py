@@ -113,6 +113,13 @@ def test_another_reason_is_another_statement(scene, maintainer):
         assert "1 of 2 signatures" in said
 
 
+def test_nobody_is_admitted_with_a_key_that_they_do_not_hold(scene):
+    person = scene.person("newcomer")
+    leaf = {"kind": "admit", "public_key": NEW.public_hex}
+    with pytest.raises(Invalid, match=f"key {NEW.key_id[:16]} did not sign it"):
+        propose(person.clone, leaf, [KEYS.other])
+
+
 # -- 20: stolen keys --
 
 

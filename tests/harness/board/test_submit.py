@@ -1,10 +1,23 @@
 """An entry is handed in as a folder for a pull request, checked, and accepted."""
 
 import json
+import shutil
 
 import pytest
 
-from helpers.submissions import MIRROR, SUITE, registered_entry, scene_of
+from helpers.boards import fork_of, git, served
+from helpers.forgery import Forgery
+from helpers.submissions import (
+    MIRROR,
+    SUITE,
+    Scene,
+    by_hand,
+    claim,
+    register,
+    registered_entry,
+    scene_of,
+)
+from leaderboard.formats.keys import one_use_key
 
 
 @pytest.fixture
@@ -61,3 +74,72 @@ def test_an_entry_is_handed_in_checked_and_accepted(scene, forgery, submitter):
     paths = scene.paths()
     name = folder.relative_to(submitter.clone).as_posix()
     assert f"{name}/entry.dsse.json" in paths and f"{name}/submission.dsse.json" not in paths
+
+
+def test_8_the_same_runs_under_a_second_key_are_refused(scene, forgery, submitter, tmp_path):
+    """Somebody registers the same plan and signs another's runs, with the seeds of their own."""
+    keys = scene.keys
+    assert submit(submitter, forgery.sign(keys.submitter)).returncode == 0
+    (folder,) = (submitter.clone / "entries").glob("*/*")
+    assert submitter.run("accept", folder).returncode == 0
+
+    # Their own registration, after the entry.
+    board = scene.board
+    git(board.folder, "pull", "--quiet", "--ff-only", "origin", "main")
+    board.leaves = board.log().leaves
+    board.at = board.log().board.at
+    board.admit(keys.other)
+    (tmp_path / "thief").mkdir()
+    stolen = Forgery(forgery.entry, tmp_path / "thief")
+    plan = (forgery.folder / "plan.json").read_bytes()
+    claim(stolen, board, register(board, plan, keys.other))
+    scene.push()
+    thief = scene.person("second")
+    folder = by_hand(thief, stolen.sign(keys.other), keys.other)
+    done = thief.run("accept", folder)
+    assert done.returncode == 4 and "the same runs were entered before" in done.stderr
+
+
+def test_an_entry_of_another_history_is_refused_and_both_notes_are_kept(scene, forgery, tmp_path):
+    """Row 16: the entry brings the checkpoint that its plan was registered under."""
+    (tmp_path / "liar").mkdir()
+    other = fork_of(scene.board, 3, tmp_path / "forked")
+    shutil.rmtree(other.folder / ".git")
+    fork = Scene(tmp_path / "liar", other, served(other, tmp_path / "liar"), scene.keys)
+    person = fork.person("maintainer")
+    folder = by_hand(person, forgery.sign(scene.keys.submitter), scene.keys.submitter)
+    checked = person.run("board", "check", "--base", "HEAD")
+    assert checked.returncode == 4
+    done = person.run("accept", folder)
+    assert done.returncode == 4 and "the log has two histories" in done.stderr
+    assert len(list((person.clone / "evidence").glob("*.note"))) == 2
+
+
+def test_what_cannot_be_accepted_is_not_written(scene, forgery, submitter):
+    stranger = one_use_key()
+    done = submit(submitter, forgery.sign(stranger), key=stranger)
+    assert done.returncode == 4 and "is signed by key" in done.stderr + done.stdout
+    done = submit(submitter, forgery.sign(scene.keys.submitter), key=stranger)
+    assert done.returncode == 2 and "sign it with --key" in done.stderr
+    assert not (submitter.clone / "entries").exists()
+
+
+def test_wrong_use_is_said(scene, forgery, submitter, entry):
+    forgery.sign(scene.keys.submitter)
+    refusals = {
+        ("--licence", "MIT"): "--licence MIT: is not in the list",
+        ("--mirror", "ftp://example.org"): "expected https://",
+    }
+    for words, sentence in refusals.items():
+        done = submit(submitter, forgery, *words)
+        assert done.returncode == 2 and sentence in done.stderr
+    plain = submitter.run("submit", forgery.folder, key=scene.keys.submitter)
+    assert plain.returncode == 2 and "give at least one" in plain.stderr
+    unregistered = submitter.run(
+        "submit", entry.parent, "--mirror", MIRROR, key=scene.keys.submitter
+    )
+    assert unregistered.returncode == 2 and "was not registered before" in unregistered.stderr
+
+    assert submit(submitter, forgery, "--licence", "CC0-1.0").returncode == 0
+    again = submit(submitter, forgery)
+    assert again.returncode == 2 and "is there already" in again.stderr
