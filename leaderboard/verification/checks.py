@@ -41,8 +41,6 @@ class Check:
     """In words, for people."""
     level: Level | None = None
     """How far the entry was checked, if this check shows it."""
-    evidence: tuple[bytes, ...] = ()
-    """Both notes of a log with two histories, if that is what it found."""
 
 
 @dataclass(frozen=True)

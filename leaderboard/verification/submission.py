@@ -101,8 +101,8 @@ def _check_entry(submission: Submission) -> str:
     registration is in this very log. ForkError if it is in another history of it."""
     verdict = verify(submission.copy / ENTRY, log=submission.log)
     last = verdict.checks[-1]
-    if last.evidence:
-        raise ForkError(last.detail, last.evidence)
+    if verdict.fork is not None:
+        raise verdict.fork
     if verdict.documents is None:
         raise DocumentError(f"verify refuses it: {last.name}: {last.detail}")
     (registered,) = (check for check in verdict.checks if check.name == "registration")

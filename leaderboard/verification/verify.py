@@ -12,7 +12,7 @@ from pathlib import Path
 
 from leaderboard.board.known import known_view
 from leaderboard.board.log import BoardLog
-from leaderboard.board.views import ForkError, View
+from leaderboard.board.views import View
 from leaderboard.formats.document import DocumentError, printable
 from leaderboard.formats.envelope import EnvelopeError
 from leaderboard.formats.keys import KeyFileError
@@ -119,8 +119,6 @@ def _outcome(name: str, check: Callable[[Entry], Judgement], entry: Entry) -> Ch
     # Strangers wrote parts of the sentences, so control characters are spelled out in them.
     try:
         judgement = check(entry)
-    except ForkError as fork:
-        return Check(name, "failed", printable(str(fork)), evidence=fork.notes)
     except (Defect, DocumentError, EnvelopeError, SignedError) as error:
         return Check(name, "failed", printable(str(error)))
     except (OSError, KeyFileError):
