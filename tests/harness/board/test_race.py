@@ -35,25 +35,23 @@ except UserError as error:
 ACCEPT = """
 import hashlib, sys
 from pathlib import Path
-from harness.board.append import Decision, append_leaf
+from harness.board.accept import accept
 from harness.board.git import Repository
+from harness.board.statements import signed_by
 from harness.errors import UserError
-from harness.files import dump_json
-from leaderboard.formats import envelope, keys
-from leaderboard.formats.log.leaf import RegisterLeaf
-from leaderboard.formats.log.statements import statement_payload
-folder, key, draft, origin = Path(sys.argv[1]), keys.load(Path(sys.argv[2])), sys.argv[3], sys.argv[4]
-fields = {"key": key.key_id, "suite": "dmc-hard", "version": 1, "blinded": False,
-          "draft": hashlib.sha256(draft.encode()).hexdigest(), "image": "0" * 64}
-payload = statement_payload(origin, {"kind": "register", **fields})
-sha256 = hashlib.sha256(payload).hexdigest()
-files = {f"statements/{sha256}/{key.key_id[:16]}.dsse.json": dump_json(envelope.sign(payload, key))}
+from harness.files import write_atomic
+from leaderboard.formats import keys
+folder, key, draft, origin = Path(sys.argv[1]), keys.load(Path(sys.argv[2])), *sys.argv[3:]
+leaf = {"kind": "register", "key": key.key_id, "suite": "dmc-hard", "version": 1, "blinded": False,
+        "draft": hashlib.sha256(draft.encode()).hexdigest(), "image": "0" * 64}
+((path, content),) = signed_by([key], leaf, origin, "").files.items()
+write_atomic(folder / path, content)
 try:
-    print(append_leaf(Repository(folder), Decision("register", fields | {"statement": sha256}, files)))
+    print(accept(Repository(folder), path, None).index)
 except UserError as error:
     print(error, file=sys.stderr)
     sys.exit(error.code)
-"""  # noqa: E501
+"""
 
 
 class Maintainer:
