@@ -7,7 +7,6 @@ said of a pull request is advice.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,10 +15,11 @@ from pathlib import Path
 from harness.board.append import Change, Main, push_change
 from harness.board.git import Repository
 from harness.board.handed_in import HandedIn, on_disk
+from harness.board.judged import judge_folder
 from harness.board.log import refusing
 from harness.errors import UserError
 from harness.files import dump_json
-from leaderboard.board.additions import FOLDER
+from leaderboard.board.additions import FOLDER, entry_folder
 from leaderboard.board.files import Files, FolderFiles
 from leaderboard.board.inbox import Proposal, read_proposal, role_keys, waiting
 from leaderboard.board.repository import INBOX
@@ -27,9 +27,8 @@ from leaderboard.board.trial import Decision, decide
 from leaderboard.formats import envelope
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.keys import SigningKey
-from leaderboard.formats.layout import SUBMISSION
 from leaderboard.formats.log.statements import statement_payload
-from leaderboard.verification.submission import Submission, judge_submission
+from leaderboard.verification.measured import NAME
 
 Offered = tuple[Proposal, Mapping[str, bytes]]
 """A statement, and the files of the entry that it is about."""
@@ -50,12 +49,13 @@ class Accepted:
 
 
 def accept(repository: Repository, path: str, key: SigningKey | None) -> Accepted:
-    """Log what lies at a path of the clone: a statement of the inbox, or the folder of an entry.
+    """Log what lies at a path of the clone: a statement of the inbox, the folder of an entry, or
+    the file of a re-evaluation.
 
     Raises Invalid for anything that is wrong with it, Incomplete if others are faster twice.
     """
     with refusing(repository.folder):
-        if FOLDER.fullmatch(path):
+        if entry_folder(path):
             handed_in = on_disk(repository.folder, path)
             return _push(repository, lambda main: _judged(main, handed_in), key)
         disk = FolderFiles(repository.folder)
@@ -87,20 +87,12 @@ def waiting_or_new(main: Main, leaf: Mapping[str, object], reason: str) -> Propo
 
 
 def _judged(main: Main, handed_in: HandedIn) -> Offered:
-    """The statement of an entry that passed all checks; DocumentError names one that failed."""
-    assert handed_in.folder is not None, "an entry lies in a folder"
-    if main.log is None:
-        raise DocumentError("the board has no trust root yet")
-    with tempfile.TemporaryDirectory() as scratch:
-        copy = handed_in.write_to(Path(scratch))
-        submission = Submission(handed_in.folder, handed_in.inside(), copy, main.log)
-        for check in judge_submission(submission):
-            if check.status == "failed":
-                raise DocumentError(f"{handed_in.folder}: {check.name}: {check.detail}")
-    statement = f"{handed_in.folder}/{SUBMISSION}"
-    return submission.proposal, {
-        path: content for path, content in handed_in.files.items() if path != statement
-    }
+    """The statement of a folder that passed all checks; DocumentError names one that failed."""
+    judged = judge_folder(main, handed_in)
+    if judged.proposal is None:
+        failed = judged.checks[-1]
+        raise DocumentError(f"{handed_in.folder}: {failed.name}: {failed.detail}")
+    return judged.proposal, judged.beside
 
 
 def _push(
@@ -178,6 +170,9 @@ def inside(board: Path, path: Path) -> str:
     if not full.is_relative_to(folder) or not full.exists():
         raise UserError(f"{path}: is nothing in the board {board}.")
     name = full.relative_to(folder).as_posix()
-    if not (FOLDER.fullmatch(name) or name.startswith(f"{INBOX}/")):
-        raise UserError(f"{path}: expected a file of {INBOX}/, or the folder of an entry.")
+    entry = FOLDER.fullmatch(name) or (entry_folder(name) and NAME.fullmatch(full.name))
+    if not entry and not name.startswith(f"{INBOX}/"):
+        raise UserError(
+            f"{path}: expected a file of {INBOX}/, the folder of an entry, or a re-evaluation."
+        )
     return name

@@ -6,14 +6,13 @@ runs it, so `accept` checks everything again.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from harness.board.append import Main
 from harness.board.git import Repository
 from harness.board.handed_in import HandedIn, between
+from harness.board.judged import judge_folder
 from harness.board.sign import opened_cosignature
 from leaderboard.board.files import Overlaid
 from leaderboard.board.inbox import NAME, ROOT, Proposal, read_proposal, root_proposal
@@ -22,7 +21,6 @@ from leaderboard.board.repository import COSIGNATURE
 from leaderboard.board.trial import decide
 from leaderboard.formats.document import DocumentError, printable
 from leaderboard.verification.checks import Check
-from leaderboard.verification.submission import Submission, judge_submission
 
 
 def check_pull_request(repository: Repository, base: str, head: str = "HEAD") -> Iterator[Check]:
@@ -53,7 +51,7 @@ def check_pull_request(repository: Repository, base: str, head: str = "HEAD") ->
             if handed_in.folder is None:
                 yield from _check_statements(main, handed_in)
             else:
-                yield from _check_entry(main, handed_in)
+                yield from _check_folder(main, handed_in)
         except DocumentError as error:
             yield Check(name, "failed", printable(str(error)))
 
@@ -97,16 +95,9 @@ def _check_cosignature(log: BoardLog | None, size: int, path: str, content: byte
     return _passed("cosignature", f"{path}: {size} leaves by {witnesses}")
 
 
-def _check_entry(main: Main, handed_in: HandedIn) -> Iterator[Check]:
-    """An entry, as `accept` will check it."""
-    assert handed_in.folder is not None, "an entry lies in a folder"
-    if main.log is None:
-        raise DocumentError("the board has no trust root yet")
-    with tempfile.TemporaryDirectory() as scratch:
-        copy = handed_in.write_to(Path(scratch))
-        submission = Submission(handed_in.folder, handed_in.inside(), copy, main.log)
-        for check in judge_submission(submission):
-            yield check
-            if check.status == "failed":
-                return
-    yield _check_statement(main, submission.proposal, handed_in.folder)
+def _check_folder(main: Main, handed_in: HandedIn) -> Iterator[Check]:
+    """An entry or a re-evaluation, as `accept` will check it."""
+    judged = judge_folder(main, handed_in)
+    yield from judged.checks
+    if judged.proposal is not None:
+        yield _check_statement(main, judged.proposal, str(handed_in.folder))

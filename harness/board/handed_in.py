@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.board.git import PLAIN, Repository
-from leaderboard.board.additions import MOST_FILES, Added, check_additions, check_count, largest
+from leaderboard.board.additions import (
+    MOST_FILES,
+    Added,
+    check_additions,
+    check_count,
+    entry_folder,
+    largest,
+)
 from leaderboard.board.files import Files, FolderFiles
 from leaderboard.formats.document import DocumentError
 
@@ -38,9 +45,17 @@ class HandedIn:
         return scratch
 
 
-def on_disk(board: Path, folder: str) -> HandedIn:
-    """The entry in a folder of a clone; DocumentError if it is not what one may hand in."""
-    return _read(FolderFiles(board), list(_walk(board, folder)))
+def on_disk(board: Path, path: str) -> HandedIn:
+    """What lies in a clone: the folder of an entry, or a re-evaluation with its statement.
+    DocumentError if it is not what one may hand in."""
+    if entry_folder(path) == path:
+        return _read(FolderFiles(board), list(_walk(board, path)))
+    statement = path.replace(".dsse.json", ".submission.dsse.json")
+    try:
+        sizes = {each: (board / each).lstat().st_size for each in (path, statement)}
+    except FileNotFoundError:
+        raise DocumentError(f"{statement}: is not there") from None
+    return _read(FolderFiles(board), [Added(each, size) for each, size in sizes.items()])
 
 
 def _walk(board: Path, folder: str) -> Iterator[Added]:

@@ -27,7 +27,7 @@ from harness.errors import UserError
 if TYPE_CHECKING:
     from leaderboard.formats.keys import SigningKey
 
-SUBMITTED = ("FOLDER", "--join", "--retract", "--amend", "--name")
+SUBMITTED = ("FOLDER", "--join", "--retract", "--amend", "--reeval", "--name")
 
 
 def register(app: typer.Typer) -> None:
@@ -55,6 +55,10 @@ def submit(
     amend: Annotated[
         int | None, typer.Option("--amend", min=0, help="Leaf of an entry: --reason is its note.")
     ] = None,
+    reeval: Annotated[
+        Path | None,
+        typer.Option("--reeval", help="A re-evaluation beside its entry in the clone."),
+    ] = None,
     name: Annotated[str, typer.Option("--name", help="How you want to be called.")] = "",
     affiliation: Annotated[str, typer.Option("--affiliation", help="Beside the name.")] = "",
     link: Annotated[str | None, typer.Option("--link", help="https:// address of yours.")] = None,
@@ -68,12 +72,16 @@ def submit(
 
     A name goes into no pull request: send its file to a maintainer.
     """
-    given = (folder is not None, join, retract is not None, amend is not None, bool(name))
-    if sum(given) != 1:
+    positions = (retract is not None, amend is not None)
+    if sum((folder is not None, join, *positions, reeval is not None, bool(name))) != 1:
         raise UserError(f"submit: give one of {', '.join(SUBMITTED)}.")
     signing = signing_key(key, passphrase_file)
     if folder is not None:
         _submit_entry(folder, board, signing, licence, mirrors, as_json)
+    elif reeval is not None:
+        from harness.entries.submission import submit_reeval
+
+        print_written(submit_reeval(reeval, board, signing), "re-evaluation", as_json)
     elif name:
         from harness.board.people import request_name
 
@@ -126,7 +134,8 @@ def _submit_entry(
 
 def accept(
     path: Annotated[
-        Path, typer.Argument(help="File of the inbox, folder of an entry, or a person's file.")
+        Path,
+        typer.Argument(help="File of the inbox, folder of an entry, re-evaluation, person's file."),
     ],
     key: Annotated[
         Path | None,

@@ -13,7 +13,7 @@ from harness.board.log import refusing
 from harness.board.statements import read_clone, signed_by
 from harness.entries.verified import Verified, verified
 from harness.errors import UserError
-from harness.files import dump_json
+from harness.files import dump_json, write_atomic
 from leaderboard.board.additions import ENTRIES, Added, check_additions
 from leaderboard.board.files import FolderFiles
 from leaderboard.board.inbox import Proposal
@@ -30,6 +30,7 @@ from leaderboard.formats.mirrors import (
     KeptFile,
     check_address,
 )
+from leaderboard.verification.measured import measure_again
 from leaderboard.verification.submission import Submission, judge_submission, policies_digest
 
 
@@ -120,3 +121,31 @@ def _write(folder: Path, handed_in: HandedIn) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as scratch:
         handed_in.write_to(Path(scratch) / "entry").rename(folder)
+
+
+def submit_reeval(reeval: Path, board: Path, key: SigningKey) -> list[Path]:
+    """Put a re-evaluation and its statement beside the entry that it measured, ready for a pull
+    request; the files. Raises Invalid unless it counts on the board."""
+    log = read_clone(board)
+    place = reeval.parent.resolve()
+    if not place.is_relative_to(board.resolve()) or not (place / ENTRY).exists():
+        raise UserError(f"{reeval}: does not lie beside an entry of the board {board}.")
+    folder = place.relative_to(board.resolve()).as_posix()
+    with refusing(board):
+        measured = measure_again(place, reeval, log)
+        if measured.key != key.key_id:
+            raise UserError(f"{reeval}: is signed by key {measured.key[:16]}; give that as --key.")
+        leaf = {
+            "kind": "reeval",
+            "key": measured.key,
+            "entry": measured.entry,
+            "level": measured.level,
+            "measured": measured.payload_sha256,
+        }
+        name = f"{folder}/reeval-{measured.payload_sha256[:16]}"
+        statement = f"{name}.submission.dsse.json"
+        proposal = signed_by([key], leaf, log.board.root.origin, "", statement)
+        decide(log.board, proposal.decision(), FolderFiles(board), int(time.time()))
+    write_atomic(board / statement, proposal.files[statement])
+    reeval.rename(board / f"{name}.dsse.json")
+    return [board / f"{name}.dsse.json", board / statement]

@@ -41,6 +41,8 @@ DOCUMENTS = (ENTRY, SUBMISSION, PLAN, SUITE, MANIFEST, TABLE, TENSORS, *REGISTER
 RUN_FILE = re.compile(
     rf"runs/{NAME}/{NAME}/(0|[1-9][0-9]{{0,9}})/({RESULT}|{RECORDS}|{TIMING})", re.ASCII
 )
+MEASURED = re.compile(r"reeval-[0-9a-f]{16}(\.submission)?\.dsse\.json", re.ASCII)
+"""A re-evaluation of an entry that is there already, and its statement."""
 WAITING = re.compile(rf"({'|'.join(KINDS)})-[0-9a-f]{{16}}-[0-9a-f]{{16}}\.dsse\.json", re.ASCII)
 ROOT = re.compile(r"[0-9a-f]{16}\.root\.json", re.ASCII)
 
@@ -56,10 +58,8 @@ class Added:
 
 
 def check_additions(added: Iterable[Added]) -> str | None:
-    """The folder of the entry that is handed in; None if statements of an inbox are.
-
-    DocumentError if it is neither: one entry, or some statements, and nothing beside them.
-    """
+    """The folder of the entry, or of the re-evaluation, that is handed in; None if statements of an
+    inbox are. DocumentError for anything else, and for two of them at once."""
     files = list(added)
     check_count(len(files))
     total = sum(file.size for file in files)
@@ -77,6 +77,9 @@ def check_additions(added: Iterable[Added]) -> str | None:
     if len(folders) > 1:
         raise DocumentError("adds an entry and something else: hand in one entry by itself")
     (folder,) = folders
+    measured = [file for file in files if MEASURED.fullmatch(file.path.rpartition("/")[2])]
+    if measured and len(measured) < len(files):
+        raise DocumentError("adds a re-evaluation and something else: hand it in by itself")
     if folder is None and len(files) > MOST_STATEMENTS:
         raise DocumentError(f"adds {len(files)} statements, at most {MOST_STATEMENTS} at once")
     return folder
@@ -103,12 +106,14 @@ def largest(path: str) -> int | None:
     if folder is None:
         return None
     inside = path.removeprefix(f"{folder}/")
-    return LARGEST if inside in DOCUMENTS or RUN_FILE.fullmatch(inside) else None
+    known = inside in DOCUMENTS or RUN_FILE.fullmatch(inside) or MEASURED.fullmatch(inside)
+    return LARGEST if known else None
 
 
 def _largest_waiting(name: str) -> int | None:
-    """Most bytes of a file of an inbox. The statement of an entry lies beside the entry."""
-    if WAITING.fullmatch(name) and not name.startswith("entry-"):
+    """Most bytes of a file of an inbox. Statements for an entry and its re-evaluations lie beside
+    these."""
+    if WAITING.fullmatch(name) and not name.startswith(("entry-", "reeval-")):
         return statements.LARGEST
     if ROOT.fullmatch(name):
         return root.LARGEST

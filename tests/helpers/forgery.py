@@ -46,8 +46,6 @@ class Forgery:
         """Bytes of files that are written last, as they are: name -> content."""
         self.unlisted = set()
         """Names of files that are not signed."""
-        self.beside = ()
-        """Names of files beside the documents that are signed too."""
         self.listed = []
         """Further subjects of the statement."""
 
@@ -196,7 +194,7 @@ class Forgery:
 
     def _subjects(self):
         """Every file that an entry lists, with its digest."""
-        names = ["plan.json", "suite.json", "manifest.json", "results.csv", *self.beside]
+        names = ["plan.json", "suite.json", "manifest.json", "results.csv"]
         for run in self.runs:
             if run["status"] != "missing":
                 files = sorted(self.path(run).iterdir())

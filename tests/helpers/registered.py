@@ -49,17 +49,18 @@ class Registered(Forgery):
     The order is that of the world: `register`, `witness`, `claim`, `sign`.
     """
 
-    def __init__(self, entry, parent, keys, name="tiny", **opened):
+    def __init__(self, entry, parent, keys, name="tiny", board=None, **opened):
         """A copy of `entry` under `parent`, whose suite is open on a board under this name.
-        `opened`: what the suite's plan says otherwise there."""
+        `board`: one that is there already; `opened`: what the suite's plan says otherwise there."""
         super().__init__(entry, parent)
         self.call_suite(name)
         self.predicate["image"] = {"variant": "cpu", "content_sha256": IMAGE}
         for document in (self.predicate, self.manifest):
             document["unranked_because"] = ["not a shipped suite"] if name != "tiny" else []
         self.predicate["ranked"] = name == "tiny"
-        self.board = new_board(parent / "board", keys)
-        open_suite(self.board, {**self.plan, **opened}, name)
+        self.board = board or new_board(parent / "board", keys)
+        if (name, 1) not in self.board.log().board.suites:
+            open_suite(self.board, {**self.plan, **opened}, name)
         self.key = self.board.keys.submitter
         self.salt = None
 

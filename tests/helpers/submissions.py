@@ -3,13 +3,10 @@
 import json
 import shutil
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-import rfc8785
-
 from harness.files import dump_json
-from helpers.beacons import round_of
 from helpers.boards import (
     DAY,
     Keys,
@@ -22,25 +19,21 @@ from helpers.boards import (
     served,
     user,
 )
-from helpers.forgery import Forgery
 from helpers.logs import ORIGIN
 from helpers.program import call
+from helpers.registered import Registered
 from leaderboard.board.files import FolderFiles
 from leaderboard.board.log import read_log
 from leaderboard.formats import envelope
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.envelope import open_envelope
-from leaderboard.formats.layout import BEACON, PROOF, REGISTRATION
-from leaderboard.formats.log.leaf import RegisterLeaf, SuiteLeaf, parse_leaf
 from leaderboard.formats.log.statements import statement_payload
 from leaderboard.formats.mirrors import TENSORS_SCHEMA
-from leaderboard.formats.plan import draft_digest, parse_plan, suite_digest
-from leaderboard.formats.registration import REGISTRATION_SCHEMA, Registration, seed_source
+from leaderboard.formats.plan import parse_plan
 from leaderboard.formats.statement import read_entry_statement
 from leaderboard.verification.submission import policies_digest
 
 SUITE = "own-tiny"
-IMAGE = digest("image")
 MIRROR = "https://example.org/tensors"
 
 
@@ -125,63 +118,13 @@ def scene_of(folder, keys=None):
     return Scene(folder, board, served(board, folder), keys)
 
 
-def open_suite(board, plan, version=1, state="open", successor=None):
-    """Log that a version of the tiny suite opens or retires. `plan`: bytes of its plan.json."""
-    return board.append(
-        SuiteLeaf,
-        board.keys.maintainers[:2],
-        suite=SUITE,
-        version=version,
-        state=state,
-        plan=suite_digest(plan),
-        successor=successor,
-    )
-
-
-def register(board, plan, key, **changes):
-    """Log that a plan is registered, and sign the log; the leaf's position."""
-    fields = {
-        "key": key.key_id,
-        "suite": SUITE,
-        "version": 1,
-        "draft": draft_digest(plan),
-        "image": IMAGE,
-        "blinded": False,
-    }
-    index = board.append(RegisterLeaf, [key], **(fields | changes))
-    board.sign(witnesses=(0, 1))
-    return index
-
-
-def claim(forgery, board, index):
-    """Put the registration and the seeds of a leaf into an entry that is to be signed."""
-    log = board.log()
-    leaf = parse_leaf(log.leaves[index], "leaf")
-    root = log.board.root
-    served_round = round_of(root.beacon.round_from(leaf.at + root.delay))
-    registration = Registration(REGISTRATION_SCHEMA, leaf.key, leaf.at, leaf.statement, None)
-    forgery.plan["seed_source"] = seed_source(ORIGIN, index, leaf, served_round)
-    forgery.predicate["plan"]["log_index"] = index
-    forgery.predicate["image"] = {"variant": "cpu", "content_sha256": IMAGE}
-    forgery.files |= {
-        REGISTRATION: dump_json(asdict(registration)),
-        PROOF: log.prove(index).content(),
-        BEACON: served_round.content(),
-    }
-    forgery.beside = (REGISTRATION, PROOF, BEACON)
-
-
 def registered_entry(scene, entry, parent, key=None):
-    """An entry whose plan was registered on a board, not signed yet (forgery.py)."""
+    """An entry whose plan was registered on a board, not signed yet."""
     parent.mkdir(parents=True, exist_ok=True)
-    forgery = Forgery(entry, parent)
-    plan = rfc8785.dumps(forgery.plan)
-    board = scene.board
-    if not any(f'"suite":"{SUITE}"'.encode() in leaf for leaf in board.leaves):
-        open_suite(board, plan)
-    claim(forgery, board, register(board, plan, key or scene.keys.submitter))
+    made = Registered(entry, parent, scene.keys, SUITE, scene.board)
+    made.register(key=key).witness().claim()
     scene.push()
-    return forgery
+    return made
 
 
 def by_hand(person, forgery, key, place=None, files=None, **changes):

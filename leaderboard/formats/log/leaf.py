@@ -192,13 +192,15 @@ class EntryLeaf(
 
 
 @dataclass(frozen=True)
-class ReevalLeaf(Leaf, kind="reeval", digests=("key",), numbers=("entry",)):
+class ReevalLeaf(Leaf, kind="reeval", digests=("key", "measured"), numbers=("entry",)):
     """Somebody else measured an entry again."""
 
     key: str
     entry: int
     """Position of its leaf."""
     level: Confirmed
+    measured: str
+    """sha256 of the re-evaluation's signed payload."""
 
 
 @dataclass(frozen=True)

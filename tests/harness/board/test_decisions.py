@@ -278,7 +278,9 @@ def test_13_a_re_evaluation_by_anybody_else_than_a_re_evaluator_is_refused(scene
     entry = scene.board.entry(scene.board.register())
     scene.push()
     person = scene.person("friend")
-    leaf = ReevalLeaf(at=0, statement=digest("x"), key=key.key_id, entry=entry, level="L1")
+    leaf = ReevalLeaf(
+        at=0, statement=digest("x"), key=key.key_id, entry=entry, level="L1", measured=digest("m")
+    )
     with pytest.raises(Invalid, match="is none of the reevaluators"):
         propose(person.clone, leaf.stated(), [key])
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from helpers.boards import Keys, digest
-from helpers.forgery import Forgery
+from helpers.forgery import Forgery, subject
 from helpers.submissions import MIRROR, by_hand, registered_entry, scene_of
 from leaderboard.formats.layout import REGISTERED
 
@@ -38,7 +38,7 @@ def cheat(scene, honest):
 def forgery(honest, cheat, tmp_path):
     """A copy of the honest entry, to be forged."""
     copy = Forgery(honest.entry, tmp_path)
-    copy.beside = REGISTERED
+    copy.listed = [subject(name, (copy.folder / name).read_bytes()) for name in REGISTERED]
     yield copy
     shutil.rmtree(cheat.clone / "entries", ignore_errors=True)
 

@@ -6,14 +6,11 @@ import shutil
 import pytest
 
 from helpers.boards import fork_of, git, served
-from helpers.forgery import Forgery
 from helpers.submissions import (
     MIRROR,
     SUITE,
     Scene,
     by_hand,
-    claim,
-    register,
     registered_entry,
     scene_of,
 )
@@ -89,11 +86,7 @@ def test_8_the_same_runs_under_a_second_key_are_refused(scene, forgery, submitte
     board.leaves = board.log().leaves
     board.at = board.log().board.at
     board.admit(keys.other)
-    (tmp_path / "thief").mkdir()
-    stolen = Forgery(forgery.entry, tmp_path / "thief")
-    plan = (forgery.folder / "plan.json").read_bytes()
-    claim(stolen, board, register(board, plan, keys.other))
-    scene.push()
+    stolen = registered_entry(scene, forgery.entry, tmp_path / "thief", keys.other)
     thief = scene.person("second")
     folder = by_hand(thief, stolen.sign(keys.other), keys.other)
     done = thief.run("accept", folder)

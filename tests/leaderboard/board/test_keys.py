@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.boards import role, root_of
+from helpers.boards import digest, role, root_of
 from helpers.ledger import KEYS, MAINTAINERS, NEW, SUBMITTER, TWO, refused, state
 from leaderboard.formats.log.leaf import KeychangeLeaf, ReevalLeaf, RevokeLeaf
 
@@ -14,13 +14,20 @@ from leaderboard.formats.log.leaf import KeychangeLeaf, ReevalLeaf, RevokeLeaf
 )
 def test_a_reevaluation_by_a_key_without_the_role_is_refused(board, key, level):
     entry = board.entry(board.register())
-    board.append(ReevalLeaf, [key], key=key.key_id, entry=entry, level=level)
+    board.append(ReevalLeaf, [key], key=key.key_id, entry=entry, level=level, measured=digest("m"))
     refused(board, "is none of the")
 
 
 def test_a_reevaluation_in_anothers_name_is_refused(board):
     entry = board.entry(board.register())
-    board.append(ReevalLeaf, [SUBMITTER], key=KEYS.judge.key_id, entry=entry, level="L1")
+    board.append(
+        ReevalLeaf,
+        [SUBMITTER],
+        key=KEYS.judge.key_id,
+        entry=entry,
+        level="L1",
+        measured=digest("m"),
+    )
     refused(board, "did not sign it")
 
 

@@ -18,8 +18,22 @@ from leaderboard.formats.registration import blinded
 def test_a_story_is_told_by_its_leaves(board):
     registered = board.register()
     entry = board.entry(registered)
-    board.append(ReevalLeaf, [KEYS.judge], key=KEYS.judge.key_id, entry=entry, level="L1")
-    board.append(ReevalLeaf, [KEYS.runner], key=KEYS.runner.key_id, entry=entry, level="L3")
+    board.append(
+        ReevalLeaf,
+        [KEYS.judge],
+        key=KEYS.judge.key_id,
+        entry=entry,
+        level="L1",
+        measured=digest("m"),
+    )
+    board.append(
+        ReevalLeaf,
+        [KEYS.runner],
+        key=KEYS.runner.key_id,
+        entry=entry,
+        level="L3",
+        measured=digest("m"),
+    )
     board.append(AmendLeaf, [SUBMITTER], key=SUBMITTER.key_id, entry=entry)
     second = board.register(draft="another")
     board.append(RetractLeaf, [SUBMITTER], key=SUBMITTER.key_id, target=second)
