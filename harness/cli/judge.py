@@ -252,6 +252,9 @@ def reeval(
         Path | None,
         typer.Option("--beacon", help="With --board: file of the round. Default: fetched."),
     ] = None,
+    tensors: Annotated[
+        Path | None, typer.Option("--tensors", help="Folder of tensors that are kept elsewhere.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure every submitted policy anew and sign the outcome: L1.
@@ -268,7 +271,7 @@ def reeval(
     if beacon is not None and board is None:
         raise UserError("--beacon: goes with --board.")
     streams = Streams(board, beacon)
-    outcome = _judged(lambda: reevaluate(entry, signing, to, retrain, trust, streams))
+    outcome = _judged(lambda: reevaluate(entry, signing, to, retrain, trust, streams, tensors))
     stated = outcome.stated
     if as_json:
         words = {"level": stated.level, "accepted": stated.accepted}

@@ -86,14 +86,16 @@ def reevaluate(
     retrain: int = 0,
     trust: Path | None = None,
     streams: Streams = CHOSEN,
+    tensors: Path | None = None,
 ) -> Outcome:
     """Measures an entry's policies, trains `retrain` runs of it again, and signs the outcome,
-    beside the entry or to `to`. `streams`: which fresh episodes.
+    beside the entry or to `to`. `streams`: which fresh episodes; `tensors`: the folder of tensors
+    that do not lie beside the entry.
 
     Raises Refused if the entry does not verify, Unreadable if its policies cannot be rolled out,
     Incomplete if environments break or the round of the beacon lies ahead.
     """
-    verified = accepted(entry, judge(entry, trust))
+    verified = accepted(entry, judge(entry, trust, tensors=tensors))
     if key.public_hex == verified.documents.statement.predicate.signer.public_key:
         raise UserError(
             f"{entry}: is signed with this very key; an entry is re-evaluated with another's."
