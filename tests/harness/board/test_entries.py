@@ -1,13 +1,19 @@
 """What a cheat hands in is refused by `accept`, and nothing is logged. Numbers: the threats of
 docs/board.md."""
 
+import random
 import shutil
 
 import pytest
 
+from harness.board.append import Main
+from harness.board.handed_in import HandedIn, on_disk
+from harness.board.judged import judge_folder
 from helpers.boards import Keys, digest
 from helpers.forgery import Forgery, subject
+from helpers.fuzz import EXAMPLES, flipped
 from helpers.submissions import MIRROR, by_hand, registered_entry, scene_of
+from leaderboard.board.files import FolderFiles
 from leaderboard.formats.layout import REGISTERED
 
 KEYS = Keys()
@@ -182,3 +188,22 @@ def test_26_an_entry_whose_policies_are_not_signed_is_refused(cheat, forgery):
         for path in forgery.path(run).glob("*.safetensors"):
             path.unlink()
     refused(cheat, by_hand(cheat, forgery.sign(ME), ME), "is not among the signed files")
+
+
+# -- 10: whatever is changed --
+
+
+@pytest.mark.slow
+def test_10_no_entry_with_a_flipped_bit_is_accepted(cheat, forgery):
+    """In any of its files but tensors.json, whose sizes and addresses nobody signs."""
+    folder = by_hand(cheat, forgery.sign(ME), ME)
+    handed_in = on_disk(cheat.clone, folder.relative_to(cheat.clone).as_posix())
+    paths = sorted(path for path in handed_in.files if not path.endswith("/tensors.json"))
+    main = Main.read(FolderFiles(cheat.clone))
+    assert judge_folder(main, handed_in).proposal is not None
+    for number in range(EXAMPLES or 30):
+        draws = random.Random(number if not EXAMPLES else None)
+        path = paths[number % len(paths)]
+        content = flipped(draws, handed_in.files[path])
+        changed = HandedIn({**handed_in.files, path: content}, handed_in.folder)
+        assert judge_folder(main, changed).proposal is None, (path, content)
