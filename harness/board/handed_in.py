@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.board.git import PLAIN, Repository
+from harness.board.commits import PLAIN
+from harness.board.git import Repository
 from leaderboard.board.additions import (
     MOST_FILES,
     Added,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 from harness.errors import UserError, suggestion
 from harness.files import dump_json, write_atomic
@@ -134,8 +135,8 @@ def next_root(
             )
             for role in ROLES
         }
-        after = replace(root, version=root.version + 1, expires=expires or root.expires, **roles)  # type: ignore[arg-type]
-        return _content(after)
+        changes: dict[str, Any] = {"version": root.version + 1, **roles}
+        return _content(replace(root, expires=expires or root.expires, **changes))
     except ValueError as error:
         raise UserError(f"the trust root: {error}.") from None
 

@@ -11,7 +11,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from harness.board.git import Busy, CommitFiles, Repository
+from harness.board.commits import CommitFiles
+from harness.board.git import Busy, Repository
 from harness.board.log import AHEAD, check_clock, refusing
 from harness.board.remembered import check_remembered, locked, remember
 from harness.errors import Incomplete, UserError

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness import errors
-from harness.cli.keys import KeyOption, PassphraseOption, TrustOption, signing_key
+from harness.cli.keys import KeyOption, PassphraseOption, TensorsOption, TrustOption, signing_key
 from harness.cli.locate import entry_file, plan_folder
 from harness.cli.printing import JsonOption, print_json, print_path, print_verdict
 from harness.errors import Incomplete
@@ -72,10 +72,7 @@ def verify(
     reeval: Annotated[
         Path | None, typer.Option("--reeval", help="Signed re-evaluation of the entry.")
     ] = None,
-    tensors: Annotated[
-        Path | None,
-        typer.Option("--tensors", help="Folder of tensors that are kept elsewhere."),
-    ] = None,
+    tensors: TensorsOption = None,
     board: Annotated[
         Path | None,
         typer.Option("--board", help="Clone of the board that the plan was registered in."),

@@ -12,7 +12,7 @@ import typer
 
 from harness import errors
 from harness.cli.app import App
-from harness.cli.keys import KeyOption, PassphraseOption, TrustOption, signing_key
+from harness.cli.keys import KeyOption, PassphraseOption, TensorsOption, TrustOption, signing_key
 from harness.cli.locate import entry_file, plan_folder
 from harness.cli.printing import (
     JsonOption,
@@ -252,9 +252,7 @@ def reeval(
         Path | None,
         typer.Option("--beacon", help="With --board: file of the round. Default: fetched."),
     ] = None,
-    tensors: Annotated[
-        Path | None, typer.Option("--tensors", help="Folder of tensors that are kept elsewhere.")
-    ] = None,
+    tensors: TensorsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure every submitted policy anew and sign the outcome: L1.

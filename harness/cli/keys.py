@@ -26,6 +26,9 @@ TrustOption = Annotated[
     Path | None,
     typer.Option("--trust", help="Trust file: keys that are known, and what each may sign."),
 ]
+TensorsOption = Annotated[
+    Path | None, typer.Option("--tensors", help="Folder of tensors that are kept elsewhere.")
+]
 PassphraseOption = Annotated[
     Path | None,
     typer.Option(

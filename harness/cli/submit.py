@@ -27,6 +27,29 @@ from harness.errors import UserError
 if TYPE_CHECKING:
     from leaderboard.formats.keys import SigningKey
 
+FolderArgument = Annotated[
+    Path | None, typer.Argument(help="OUT/<plan id> of a registered plan, signed.")
+]
+LicenceOption = Annotated[
+    str, typer.Option("--licence", help="CC-BY-4.0, CC0-1.0 or CDLA-Permissive-2.0.")
+]
+MirrorsOption = Annotated[
+    list[str],
+    typer.Option("--mirror", help="https:// address of a folder that serves the tensors."),
+]
+JoinOption = Annotated[bool, typer.Option("--join", help="Ask to be admitted.")]
+RetractOption = Annotated[
+    int | None, typer.Option("--retract", min=0, help="Leaf of a registration or an entry.")
+]
+AmendOption = Annotated[
+    int | None, typer.Option("--amend", min=0, help="Leaf of an entry: --reason is its note.")
+]
+ReevalOption = Annotated[
+    Path | None, typer.Option("--reeval", help="A re-evaluation beside its entry in the clone.")
+]
+NameOption = Annotated[str, typer.Option("--name", help="How you want to be called.")]
+AffiliationOption = Annotated[str, typer.Option("--affiliation", help="Beside the name.")]
+LinkOption = Annotated[str | None, typer.Option("--link", help="https:// address of yours.")]
 SUBMITTED = ("FOLDER", "--join", "--retract", "--amend", "--reeval", "--name")
 
 
@@ -38,30 +61,16 @@ def register(app: typer.Typer) -> None:
 
 def submit(
     key: BoardKeyOption,
-    folder: Annotated[
-        Path | None, typer.Argument(help="OUT/<plan id> of a registered plan, signed.")
-    ] = None,
-    licence: Annotated[
-        str, typer.Option("--licence", help="CC-BY-4.0, CC0-1.0 or CDLA-Permissive-2.0.")
-    ] = "CC-BY-4.0",
-    mirrors: Annotated[
-        list[str],
-        typer.Option("--mirror", help="https:// address of a folder that serves the tensors."),
-    ] = [],  # noqa: B006 - typer wants a plain default
-    join: Annotated[bool, typer.Option("--join", help="Ask to be admitted.")] = False,
-    retract: Annotated[
-        int | None, typer.Option("--retract", min=0, help="Leaf of a registration or an entry.")
-    ] = None,
-    amend: Annotated[
-        int | None, typer.Option("--amend", min=0, help="Leaf of an entry: --reason is its note.")
-    ] = None,
-    reeval: Annotated[
-        Path | None,
-        typer.Option("--reeval", help="A re-evaluation beside its entry in the clone."),
-    ] = None,
-    name: Annotated[str, typer.Option("--name", help="How you want to be called.")] = "",
-    affiliation: Annotated[str, typer.Option("--affiliation", help="Beside the name.")] = "",
-    link: Annotated[str | None, typer.Option("--link", help="https:// address of yours.")] = None,
+    folder: FolderArgument = None,
+    licence: LicenceOption = "CC-BY-4.0",
+    mirrors: MirrorsOption = [],  # noqa: B006 - typer wants a plain default
+    join: JoinOption = False,
+    retract: RetractOption = None,
+    amend: AmendOption = None,
+    reeval: ReevalOption = None,
+    name: NameOption = "",
+    affiliation: AffiliationOption = "",
+    link: LinkOption = None,
     reason: ReasonOption = "",
     board: BoardOption = HERE,
     passphrase_file: PassphraseOption = None,
