@@ -61,14 +61,19 @@ def _passed(name: str, detail: str) -> Check:
 
 
 def _check_statements(main: Main, handed_in: HandedIn) -> Iterator[Check]:
-    """Each file of an inbox; DocumentError names the first that is wrong."""
+    """Each file of an inbox; DocumentError names the first that is wrong. A statement that several
+    files sign is asked of once, as it is logged once."""
     files = Overlaid(main.files, handed_in.files)
+    seen = set[str]()
     for path in handed_in.files:
         name = path.rpartition("/")[2]
         if matched := COSIGNATURE.fullmatch(name):
             yield _check_cosignature(main.log, int(matched[1]), path, handed_in.files[path])
         elif NAME.fullmatch(name):
-            yield _check_statement(main, read_proposal(files, path).joined(files), path)
+            proposal = read_proposal(files, path)
+            if proposal.sha256 not in seen:
+                yield _check_statement(main, proposal.joined(files), path)
+            seen.add(proposal.sha256)
         elif ROOT.fullmatch(name):
             version = root_proposal(handed_in.files[path], path).spoken.leaf["version"]
             yield _passed("statement", f"{path}: version {version} of the trust root")

@@ -51,7 +51,7 @@ def on_disk(board: Path, path: str) -> HandedIn:
     DocumentError if it is not what one may hand in."""
     if entry_folder(path) == path:
         return _read(FolderFiles(board), list(_walk(board, path)))
-    statement = path.replace(".dsse.json", ".submission.dsse.json")
+    statement = f"{path.removesuffix('.dsse.json')}.submission.dsse.json"
     try:
         sizes = {each: (board / each).lstat().st_size for each in (path, statement)}
     except FileNotFoundError:

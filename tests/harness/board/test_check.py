@@ -69,6 +69,15 @@ def test_a_request_to_join_is_allowed_once_maintainers_sign(stranger):
     )
 
 
+def test_a_statement_that_two_files_sign_is_allowed(stranger):
+    keys = ("keys", "change", "--to", stranger.key(NEW))
+    assert stranger.run(*keys, key=KEYS.submitter).returncode == 0
+    stranger.pull_request()
+    checked = stranger.check()
+    assert checked.returncode == 0, checked.stdout
+    assert lines(checked)["files"].startswith("passed   2 new ones")
+
+
 def test_a_request_that_fell_behind_the_main_branch_adds_no_more_than_before(scene, stranger):
     assert stranger.run("submit", "--join", key=NEW).returncode == 0
     stranger.pull_request()
