@@ -18,6 +18,7 @@ from harness.board.log import refusing
 from harness.board.statements import read_clone
 from harness.errors import Incomplete, UserError
 from harness.files import dump_json, write_atomic
+from leaderboard.board.state import Board
 from leaderboard.formats import envelope, strict_json
 from leaderboard.formats.document import DocumentError, build
 from leaderboard.formats.keys import SigningKey
@@ -81,22 +82,31 @@ def request_name(
 def publish_name(repository: Repository, request: Path) -> str:
     """Put a name onto the branch of names; the id of its key. Raises Invalid unless the present key
     of a submitter signed it."""
+    try:
+        content = read_limited(request, LARGEST, str(request))
+    except OSError as error:
+        raise UserError(f"{request}: cannot be read ({error.strerror}).") from None
     with refusing(repository.folder):
+        with repository.files(repository.fetch()) as files:
+            board = Main.read(files).board
         try:
-            opened = envelope.open_envelope(read_limited(request, LARGEST, str(request)))
-            document = strict_json.parse(opened.payload)
-            wish = build(_Document, document, "payload").predicate
-            with repository.files(repository.fetch()) as files:
-                board = Main.read(files).board
-            member = board.members.get(wish.key)
-            if member is None or not board.roots or wish.origin != board.root.origin:
-                raise ValueError(f"key {wish.key[:16]} is no submitter's here")
-            envelope.check_signature(opened, member.public_key)
+            wish = _opened(content, board)
         except ValueError as error:
             raise DocumentError(f"{request.name}: {error}") from None
-    content = dump_json(asdict(wish.person))
-    _replace(repository, lambda names: {_path(wish.key): content})
+    person = dump_json(asdict(wish.person))
+    _replace(repository, lambda names: {_path(wish.key): person})
     return wish.key
+
+
+def _opened(content: bytes, board: Board) -> _Wish:
+    """What a submitter of the board signed with their present key; ValueError if none did."""
+    opened = envelope.open_envelope(content)
+    wish = build(_Document, strict_json.parse(opened.payload), "payload").predicate
+    member = board.members.get(wish.key)
+    if member is None or not member.may_speak or wish.origin != board.root.origin:
+        raise ValueError(f"key {wish.key[:16]} is no submitter's here")
+    envelope.check_signature(opened, member.public_key)
+    return wish
 
 
 def forget_name(repository: Repository, beginning: str) -> str:

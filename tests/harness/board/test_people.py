@@ -93,6 +93,12 @@ def test_25_a_link_that_is_none_is_refused(somebody, link):
     assert done.returncode == 2 and "https://" in done.stderr
 
 
+def test_a_file_that_is_not_there_or_is_none_is_said(somebody):
+    assert somebody.run("accept", NAME).returncode == 2
+    (somebody.folder / NAME).write_text("{}")
+    assert somebody.run("accept", NAME).returncode == 4
+
+
 def test_a_name_that_was_never_published_cannot_be_forgotten(somebody):
     done = somebody.run("board", "forget", ME.key_id)
     assert done.returncode == 2 and "names 0 published names, not one" in done.stderr
