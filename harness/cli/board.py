@@ -119,7 +119,8 @@ def board_suite(
     suite: Annotated[str, typer.Argument(help="Name of a suite.")],
     key: BoardKeyOption,
     version: Annotated[
-        int | None, typer.Option("--version", min=1, help="Default: the newest that is shipped.")
+        int | None,
+        typer.Option("--suite-version", min=1, help="Default: the newest that is shipped."),
     ] = None,
     opens: Annotated[bool, typer.Option("--open", help="Open it for registrations.")] = False,
     retire: Annotated[bool, typer.Option("--retire", help="Nothing registers any more.")] = False,

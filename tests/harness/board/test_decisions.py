@@ -162,7 +162,7 @@ def test_a_key_is_replaced_by_its_owner_alone(scene):
 
 def test_27_a_retired_suite_takes_no_registration_and_names_its_successor(scene, maintainer):
     for key in (M1, M2):
-        retire = ("board", "suite", "dmc-hard", "--version", 1, "--retire", "--successor", 2)
+        retire = ("board", "suite", "dmc-hard", "--suite-version", 1, "--retire", "--successor", 2)
         done(maintainer.run(*retire, key=key))
     assert scene.log().board.suites["dmc-hard", 1].state == "retired"
     person = scene.person("submitter")
