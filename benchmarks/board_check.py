@@ -65,7 +65,7 @@ def _grown(scene: Any, entry: Path, leaves: int, entries: int) -> Any:
         path for path in entry.parent.rglob("*") if path.suffix in (".json", ".jsonl", ".csv")
     ]
     kept = [path for path in copied if "cohorts" not in path.parts]
-    while len(board.leaves) < leaves - entries - 2:
+    while len(board.leaves) < leaves - 2:
         index = board.register(draft=len(board.leaves))
         number = len(board.leaves)
         if number <= 3 + 2 * entries:
