@@ -33,7 +33,7 @@ def test_every_command_with_a_key_takes_a_passphrase_file():
     ]
     first_words = {words[0] for words, _ in with_key}
     boards = {"log", "board", "keys", "submit", "accept"}
-    assert first_words == {"run", "sign", "merge", "reeval", "release", *boards}
+    assert first_words == {"run", "plan", "sign", "merge", "reeval", "release", *boards}
     assert all("passphrase-file" in flags for _, flags in with_key)
 
 

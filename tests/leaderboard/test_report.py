@@ -248,7 +248,7 @@ def test_a_changed_entry_has_no_report(folder):
         write_report(folder)
     refused = call("report", folder)
     assert refused.returncode == 4
-    assert "files:      failed" in refused.stdout
+    assert "files:        failed" in refused.stdout
     missing = call("report", folder / "nothing")
     assert (missing.returncode, len(missing.stderr.splitlines())) == (2, 1)
 
