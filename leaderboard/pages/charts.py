@@ -1,7 +1,8 @@
 """Charts as SVG text whose colours are the page's, so that one drawing serves light and dark.
 
-Matplotlib draws in stand-in colours, which become CSS variables. Every id gets a prefix, since a
-page holds many charts. The same numbers give the same bytes.
+Matplotlib draws in stand-in colours, which become CSS variables. Its inline styles become
+attributes, so that a page may forbid inline styles. Every id gets a prefix, since a page holds many
+charts. The same numbers give the same bytes.
 """
 
 from __future__ import annotations
@@ -202,8 +203,13 @@ def _svg(draw: Callable[[Axes], None], ident: str, size: tuple[float, float]) ->
         )
     svg = text.getvalue()
 
-    # Only the element itself is embedded: no XML header, and nothing that a page has twice.
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    # Only the element itself is embedded: no XML header, and nothing that a page has twice or
+    # forbids. The page's style sheet says how corners are joined.
+    svg = re.sub(
+        r"<metadata>.*?</metadata>|<style.*?</style>", "", svg[svg.index("<svg") :], flags=re.DOTALL
+    )
+    svg = re.sub(r'\bstyle="([^"]*:[^"]*)"', _attributes, svg)
+    svg = re.sub(r'\b(?:d|x|y|transform)="[^"]*"', _rounded, svg)
     svg = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{ident}-", svg)
     for stand_in, variable in VARIABLES.items():
         svg = svg.replace(stand_in, variable)
@@ -211,3 +217,14 @@ def _svg(draw: Callable[[Axes], None], ident: str, size: tuple[float, float]) ->
     # The page decides how wide a drawing is; its caption says what it shows.
     opening = r'<svg viewBox="\1" aria-hidden="true">'
     return re.sub(r'^<svg [^>]*?viewBox="([^"]*)"[^>]*>', opening, svg)
+
+
+def _attributes(style: re.Match[str]) -> str:
+    """An inline style as attributes of its element. The page has a font of its own."""
+    pairs = [pair.split(":", 1) for pair in style[1].split(";") if "font-family" not in pair]
+    return " ".join(f'{name.strip()}="{value.strip()}"' for name, value in pairs)
+
+
+def _rounded(attribute: re.Match[str]) -> str:
+    """A place in the drawing, to a hundredth of a pixel."""
+    return re.sub(r"(\.\d\d)\d+", r"\1", attribute[0])

@@ -301,7 +301,7 @@ def test_light_and_dark_have_their_own_colours(browser, tiny_entry):
         looks[scheme] = (
             page.locator("body").evaluate(f"{style}.backgroundColor"),
             page.locator("svg text").first.evaluate(f"{style}.fill"),
-            page.locator('svg path[style*="--hue0"]').first.evaluate(f"{style}.stroke"),
+            page.locator('svg path[stroke*="--hue0"]').first.evaluate(f"{style}.stroke"),
         )
     assert looks["light"][:2] == ("rgb(255, 255, 255)", "rgb(28, 30, 33)")
     assert all(light != dark for light, dark in zip(*looks.values(), strict=True))
