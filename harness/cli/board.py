@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from harness import errors
+from harness.cli import site
 from harness.cli.app import App
 from harness.cli.clone import (
     HERE,
@@ -25,6 +26,7 @@ from harness.cli.printing import JsonOption, echo, print_json
 from harness.errors import UserError
 
 board_app = App(no_args_is_help=True, help="A public board.")
+site.register(board_app)
 
 AddOption = Annotated[
     list[str],

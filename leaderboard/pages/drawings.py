@@ -12,11 +12,21 @@ from leaderboard.statistics.scores import Scored
 
 
 @dataclass(frozen=True)
+class FigureTable:
+    """The figures of a chart, a row for each environment step."""
+
+    headers: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
 class Drawing:
     """A chart and what it says to those who do not see it."""
 
     svg: str
     caption: str
+    figures: FigureTable | None = None
+    """What its lines show; None where another table of the page does."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,8 @@ class TaskDrawings:
         returns = returns_panel(curves)
         diagnostics = list[Drawing]()
         for index, panel in enumerate(diagnostics_panels(curves, self.modules)):
-            diagnostics.append(Drawing(self._lines(panel, f"d{self.number}n{index}"), panel.title))
+            svg = self._lines(panel, f"d{self.number}n{index}")
+            diagnostics.append(Drawing(svg, panel.title, _means(panel)))
 
         overview = self._overview(returns)
         return TaskSection(task, scores, overview, self._single(returns), diagnostics)
@@ -79,7 +90,7 @@ class TaskDrawings:
         if not returns.curves:
             return None
         svg = self._lines(returns, f"c{self.number}")
-        return Drawing(svg, "All regimes: mean return over the seeds")
+        return Drawing(svg, "All regimes: mean return over the seeds", _means(returns))
 
     def _single(self, returns: Panel) -> list[Drawing]:
         """Each regime alone, with its seeds."""
@@ -89,7 +100,9 @@ class TaskDrawings:
             # Its number stays the same when another regime has nothing to draw.
             if regime in drawn:
                 svg = self._lines(returns, f"c{self.number}r{index}", regime)
-                drawings.append(Drawing(svg, _caption(returns, regime)))
+                drawings.append(
+                    Drawing(svg, _caption(returns, regime), _single_seeds(returns, regime))
+                )
         return drawings
 
     def _lines(self, panel: Panel, ident: str, only: str | None = None) -> str:
@@ -102,3 +115,40 @@ def _caption(panel: Panel, regime: str) -> str:
     if count == 1:
         return f"{regime}: one seed"
     return f"{regime}: {count} seeds, their mean, its 95% t interval"
+
+
+def _means(panel: Panel) -> FigureTable:
+    """Means of the regimes, each with half of its interval."""
+    cells: dict[tuple[int, str], str] = {}
+    for band in panel.bands:
+        for step, mean, interval in zip(band.steps, band.means, band.intervals, strict=True):
+            half = "" if interval is None else f" ± {_number(interval[1] - mean)}"
+            cells[step, band.regime] = f"{_number(mean)}{half}"
+    return _table([band.regime for band in panel.bands], cells)
+
+
+def _single_seeds(panel: Panel, regime: str) -> FigureTable:
+    """What each seed of a regime had."""
+    cells: dict[tuple[int, str], str] = {}
+    columns = list[str]()
+    for curve in panel.curves:
+        if curve.regime == regime:
+            column = f"seed {curve.seed}"
+            columns.append(column)
+            for step, value in zip(curve.steps, curve.values, strict=True):
+                cells[step, column] = _number(value)
+    return _table(columns, cells)
+
+
+def _table(columns: list[str], cells: Mapping[tuple[int, str], str]) -> FigureTable:
+    """Cells by environment step and column; a dash where there is none."""
+    steps = sorted({step for step, _ in cells})
+    rows = [
+        [f"{step:,}", *(cells.get((step, column), "-") for column in columns)] for step in steps
+    ]
+    return FigureTable(["step", *columns], rows)
+
+
+def _number(value: float) -> str:
+    """A figure with three digits or more."""
+    return f"{value:.1f}" if abs(value) >= 100.0 or value == 0.0 else f"{value:.3g}"

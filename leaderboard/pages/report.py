@@ -10,6 +10,7 @@ from functools import cached_property
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from leaderboard.formats.document import printable
 from leaderboard.formats.manifest import Origin
 from leaderboard.formats.names import OWN
 from leaderboard.formats.plan import Plan
@@ -119,6 +120,17 @@ class ReportInput:
 
 def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
     """The page as HTML. `read`: gives the records of runs, for their curves (learning_curves)."""
+    return environment().get_template("report.html").render(contents(report, read))
+
+
+def render_sections(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
+    """The sections of results alone, with the figures of each chart, for another page."""
+    template = environment().get_template("results.html")
+    return template.render(contents(report, read), with_figures=True)
+
+
+def contents(report: ReportInput, read: Callable[[str], bytes | None]) -> dict[str, object]:
+    """What the templates are filled with."""
     runs = report.scored
     tasks = list(dict.fromkeys(run.task for run in runs))
     regimes = list(dict.fromkeys(run.regime for run in runs))
@@ -128,35 +140,35 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
 
     # Published figures are for one budget only.
     published = published_rows(tasks) if budget == references.ENVIRONMENT_STEPS else []
-    template = _environment().get_template("report.html")
     columns = comparison_columns(runs, report.plan.modules)
-    return template.render(
-        report=report,
-        headers=[column.title for column in columns],
-        rows=rows_of(columns),
-        modules=report.plan.modules,
-        counts=Counter(run.status for run in runs),
-        lost=any(run.lost for run in runs),
-        missing=any(run.missing for run in runs),
-        few=_few(runs),
-        network_headers=network_headers(report.plan),
-        networks=networks(report.plan),
-        suite_means=_suite_means(runs, regimes, tasks),
-        contrasts=contrasts.contrasts(runs),
-        profile=profiles({regime: _scores(runs, regime) for regime in regimes}, regimes),
-        claims=tested,
-        own_suite=report.suite.name.startswith(OWN),
-        claims_failed=any(finding.finished for finding in tested),
-        published=published,
-        tasks=tasks,
-        signatures=[
+    return {
+        "report": report,
+        "with_figures": False,
+        "headers": [column.title for column in columns],
+        "rows": rows_of(columns),
+        "modules": report.plan.modules,
+        "counts": Counter(run.status for run in runs),
+        "lost": any(run.lost for run in runs),
+        "missing": any(run.missing for run in runs),
+        "few": _few(runs),
+        "network_headers": network_headers(report.plan),
+        "networks": networks(report.plan),
+        "suite_means": _suite_means(runs, regimes, tasks),
+        "contrasts": contrasts.contrasts(runs),
+        "profile": profiles({regime: _scores(runs, regime) for regime in regimes}, regimes),
+        "claims": tested,
+        "own_suite": report.suite.name.startswith(OWN),
+        "claims_failed": any(finding.finished for finding in tested),
+        "published": published,
+        "tasks": tasks,
+        "signatures": [
             (run, signature) for run in report.runs for signature in run.failure_signatures
         ],
-        failures=[run for run in report.runs if run.failure],
-        sections=sections,
-        legend=[(regime, *divmod(number, charts.HUES)) for number, regime in enumerate(regimes)],
-        members=sorted({run.members for run in report.runs if run.members}),
-    )
+        "failures": [run for run in report.runs if run.failure],
+        "sections": sections,
+        "legend": [(regime, *divmod(number, charts.HUES)) for number, regime in enumerate(regimes)],
+        "members": sorted({run.members for run in report.runs if run.members}),
+    }
 
 
 def _sections(
@@ -185,15 +197,22 @@ def _sections(
     return sections, figures_of
 
 
-def _environment() -> Environment:
-    """Templates that escape what strangers named, and fail on a name that they do not know."""
+def environment() -> Environment:
+    """Templates that escape what strangers named, spell out control and direction characters in it,
+    and fail on a name that they do not know."""
     return Environment(
         loader=PackageLoader("leaderboard.pages"),
         autoescape=True,
+        finalize=_harmless,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _harmless(value: object) -> object:
+    """What a template writes. Markup is ours; text may be a stranger's."""
+    return printable(value) if type(value) is str else value
 
 
 def published_rows(tasks: list[str]) -> list[tuple[str, references.Method, list[str]]]:

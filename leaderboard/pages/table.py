@@ -74,7 +74,7 @@ def comparison_columns(runs: Sequence[Scored], modules: Sequence[str]) -> list[C
     columns.append(Column("collapsed", [_collapsed(group) for group in seeds]))
     columns.append(Column("seeds", [f"{len(finished(group))}/{len(group)}" for group in seeds]))
     initials = "/".join(module[0] for module in modules)
-    densities = [_density(group, modules) for group in seeds]
+    densities = [density_text(group, modules) for group in seeds]
     return [*columns, Column(f"density {initials}".strip(), densities), *_without_score(seeds)]
 
 
@@ -138,7 +138,7 @@ def _collapsed(runs: Sequence[Scored]) -> str:
     return str(collapsed(scores)) if scores else "-"
 
 
-def _density(runs: Iterable[Scored], modules: Iterable[str]) -> str:
+def density_text(runs: Iterable[Scored], modules: Iterable[str]) -> str:
     """Active share of each module's weights, of the first run that states them."""
     stating = next((run for run in runs if run.weights), None)
     if stating is None:

@@ -29,10 +29,11 @@ class Forgery:
     """An entry to be forged. Change `plan`, `suite`, `manifest`, `predicate` and `runs`, which are
     plain data; then `sign`."""
 
-    def __init__(self, entry, parent):
-        """Copies `entry` and the files beside it under `parent`."""
+    def __init__(self, entry, parent, copy=shutil.copy2):
+        """Copies `entry` and the files beside it under `parent`; `copy`: how a file is."""
         self.folder = parent / "forged"
-        shutil.copytree(entry.parent, self.folder, ignore=shutil.ignore_patterns("cohorts*"))
+        unsigned = shutil.ignore_patterns("cohorts*")
+        shutil.copytree(entry.parent, self.folder, ignore=unsigned, copy_function=copy)
         self.entry = self.folder / entry.name
         self.key = FORGER
         self.statement = statement_of(self.entry)

@@ -63,7 +63,7 @@ def test_a_run_leaves_a_report_of_its_signed_figures(tiny_entry, stated):
         assert text in page
 
     # Profile, scores, overview, four regimes; three diagnostics of three modules, one of two.
-    assert page.count("<figure") == page.count("<svg") == 1 + 1 + 1 + 4 + 11
+    assert page.count("<figure") == page.count('role="img"') == 1 + 1 + 1 + 4 + 11
     assert "mst-bench verify entry.dsse.json" in page
 
 
