@@ -4,17 +4,16 @@ Scores are made up, and signed like any others. Nothing here was registered befo
 that need ranks judge with `proven`.
 """
 
-import dataclasses
 import json
 import os
 import shutil
 from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import load_file, save_file
 
 from helpers.boards import DAY, Keys, new_board
 from helpers.forgery import Forgery
-from helpers.logs import TIME
 from leaderboard.formats import envelope
 from leaderboard.formats.keys import one_use_key
 from leaderboard.formats.log.leaf import AmendLeaf, ReevalLeaf, RetractLeaf
@@ -47,7 +46,7 @@ def link(source, target):
 
 
 def base_of(tiny_entry, parent, tasks, regimes, seeds, diagnostics=True):
-    """An entry with a run for each task, regime and seed, copied from a run of one task and seed."""
+    """An entry with a run for each task, regime and seed, copied from runs of one task and seed."""
     parent.mkdir(parents=True)
     forged = Forgery(tiny_entry, parent)
     (task,) = forged.plan["observations"]
@@ -57,9 +56,9 @@ def base_of(tiny_entry, parent, tasks, regimes, seeds, diagnostics=True):
         rows = plan[table]
         plan[table] = {f"{t}/{r}": rows[f"{task}/{r}"] for t in tasks for r in regimes}
     plan["regimes"] = {regime: plan["regimes"][regime] for regime in regimes}
-    plan["observations"] = {name: plan["observations"][task] for name in tasks}
+    plan["observations"] = dict.fromkeys(tasks, plan["observations"][task])
     prints = forged.predicate["fingerprints"]
-    forged.predicate["fingerprints"] = {name: prints[task] for name in tasks}
+    forged.predicate["fingerprints"] = dict.fromkeys(tasks, prints[task])
 
     # Files of the first run are those of all.
     runs = []
@@ -70,7 +69,8 @@ def base_of(tiny_entry, parent, tasks, regimes, seeds, diagnostics=True):
                 run = json.loads(json.dumps(copied[regime])) | {"task": name, "seed": seed}
                 forged.path(run).parent.mkdir(parents=True, exist_ok=True)
                 source = forged.folder / "before" / task / regime / "0"
-                shutil.copytree(source, forged.path(run), copy_function=link)
+                shutil.copytree(source, forged.path(run))
+                scale(forged.path(run), 1.0 + seed / 64)
                 runs.append(run)
     shutil.rmtree(forged.folder / "before")
     forged.predicate["runs"] = runs
@@ -81,6 +81,14 @@ def base_of(tiny_entry, parent, tasks, regimes, seeds, diagnostics=True):
     for name in ("entry.dsse.json", "report.html"):
         (forged.folder / name).unlink(missing_ok=True)
     return forged.sign()
+
+
+def scale(folder, factor):
+    """Gives a run policies of its own, as sparse as they were: no two runs end with the same."""
+    for path in folder.glob("*.safetensors"):
+        if path.name != "masks.safetensors":
+            weights = load_file(path)
+            save_file({name: weights[name] * np.float32(factor) for name in weights}, path)
 
 
 def without_diagnostics(run, record):
@@ -98,6 +106,8 @@ class SiteBoard:
         self.people.mkdir()
         self.scratch = folder / "scratch"
         self.drafts = 0
+        self.plan_id = ""
+        """Of the entry that was accepted last."""
 
     def join(self, name=None, key=None, **more):
         """Admit somebody, who may have a name; their key."""
@@ -145,7 +155,8 @@ class SiteBoard:
         forged.sign(key)
         payload = envelope.open_envelope(forged.entry.read_bytes()).payload_sha256
         suite = f"dmc-hard-v{self.board_version(registration)}"
-        home = self.folder / "entries" / suite / forged.predicate["plan"]["id"]
+        self.plan_id = forged.predicate["plan"]["id"]
+        home = self.folder / "entries" / suite / self.plan_id
         home.parent.mkdir(parents=True, exist_ok=True)
         forged.folder.rename(home)
         changes = {"entry": payload}
@@ -179,61 +190,87 @@ def drawn(generator, means, spread):
     )
 
 
-def varied(tiny_entry, folder):
-    """A board with a dozen entries of every fate: ranked, tied, waiting, retracted, disputed."""
+HOSTILE = "<script>window.hacked=1</script>\"'&<img src=x onerror=window.hacked=2>{{7*7}}"
+"""A name that a page must show as it is."""
+STEERING = "\u202e\u2066\x1b[31m\x07\r\n"
+"""Characters that turn the direction of text, or steer a terminal."""
+
+
+def small(tiny_entry, folder):
+    """A board of three entries: ranked, waiting, retracted. What is on it."""
     site = SiteBoard(folder)
-    generator = np.random.default_rng(7)
-    tasks = ("cartpole-balance", "cartpole-swingup")
-    base = base_of(tiny_entry, folder / "base", tasks, ("dense", "mst"), 10)
-    few = base_of(tiny_entry, folder / "few", tasks, ("dense", "mst"), 5, diagnostics=False)
-    three = base_of(tiny_entry, folder / "three", tasks, ("dense", "mst"), 3, diagnostics=False)
-    board = site.board
-    keys = [
-        site.join("Ada Lindqvist", board.keys.submitter, affiliation="Northern Lake University"),
-        site.join("Sparse Futures Lab", link="https://example.org/sparse-futures"),
-        site.join("Mehmet Yıldız", affiliation="Institute for Patient Machines"),
-        site.join("林 美咲", affiliation="東の大学"),
-        site.join(),
-        site.join("Tidal Robotics", link="https://example.com/tidal"),
-    ]
-    registrations = []
-    for number in range(12):
-        registrations.append(site.register(keys[number % 6]))
-        site.later(40)
-    extra = [site.register(keys[1]) for _ in range(2)]
-    blind = site.register(keys[4], blinded=True)
+    generator = np.random.default_rng(3)
+    base = base_of(
+        tiny_entry, folder / "base", ("cartpole-swingup",), ("dense", "mst"), 5, diagnostics=False
+    )
+    key = site.join("Ada Lindqvist", site.board.keys.submitter, affiliation="Lake University")
+    nameless = site.join()
+    registered = [site.register(key), site.register(nameless), site.register(key)]
+    site.register(nameless, blinded=True)
     site.seen()
     site.later(9 * DAY)
-    site.retract(extra[0], keys[1], "the wrong image")
-
-    levels = ("L3", "L2", "L1", "L2", "L1", "L1", "L1", "L0", "L1", "L1", "L1", None)
-    worth = (810, 790, 760, 700, 690, 640, 600, 720, 560, 520, 480, 450)
-    entries = []
-    for number, (registration, level) in enumerate(zip(registrations, levels, strict=True)):
-        if level is None:
-            continue
-        means = {"dense": worth[number] - 90.0, "mst": float(worth[number])}
-        source = {3: few, 9: three}.get(number, base)
-        site.later(DAY // 2)
-        entries.append(
-            site.enter(source, keys[number % 6], registration, drawn(generator, means, 45.0))
-        )
-        if level != "L0":
-            site.later(DAY // 3)
-            site.confirm(entries[-1], level, runner=level == "L3")
-    site.amend(entries[1], keys[1])
-    site.retract(entries[8], reason="its runs were another submitter's")
-    site.later(95 * DAY)
-    site.register(keys[0])
+    source = drawn(generator, {"dense": 300.0, "mst": 700.0}, 20.0)
+    ranked, waiting, retracted = (
+        site.enter(base, each, index, source)
+        for each, index in zip((key, nameless, key), registered, strict=True)
+    )
+    site.confirm(ranked)
+    site.confirm(retracted)
+    site.retract(retracted, reason="its runs were another submitter's")
     site.seen()
-    return dataclasses.replace(Made(site, keys, entries), blind=blind)
+    return {
+        "ranked": ranked,
+        "waiting": waiting,
+        "retracted": retracted,
+        "key": key.key_id,
+        "nameless": nameless.key_id,
+    }
 
 
-@dataclasses.dataclass(frozen=True)
-class Made:
-    """A board and what is on it."""
+def crowded(tiny_entry, folder, count=200):
+    """A board of many entries, the last of which has hostile names everywhere. What is on it."""
+    site = SiteBoard(folder)
+    generator = np.random.default_rng(5)
+    base = base_of(
+        tiny_entry, folder / "base", ("cartpole-swingup",), ("dense", "mst"), 5, diagnostics=False
+    )
+    keys = [site.join(f"Group {number}") for number in range(40)]
+    hostile = site.join(HOSTILE, affiliation=f"{HOSTILE} אבג")
+    steering = site.join()
+    name = {"schema": PERSON_SCHEMA, "name": STEERING, "affiliation": "", "link": None}
+    (site.people / f"{steering.key_id[:16]}.json").write_text(json.dumps(name))
+    owners = [*(keys[number % 40] for number in range(count - 2)), steering, hostile]
+    registered = [site.register(key) for key in owners]
+    site.seen()
+    site.later(9 * DAY)
+    entries = []
+    for key, index in zip(owners, registered, strict=True):
+        worth = float(generator.uniform(200.0, 800.0))
+        source = drawn(generator, {"dense": worth - 60.0, "mst": worth}, 30.0)
+        change = steer if key in (hostile, steering) else None
+        entries.append(site.enter(base, key, index, source, change))
+    for number, entry in enumerate(entries):
+        if number % 4 != 1:
+            site.confirm(entry, ("L1", "L2")[number % 2])
+    (last,) = (site.folder / "entries").glob(f"*/{site.plan_id}")
+    mirrors = ["javascript:window.hacked=3", f"https://example.org/{HOSTILE}"]
+    (last / "tensors.json").write_text(json.dumps({"mirrors": mirrors, "tensors": []}))
+    site.amend(entries[0], owners[0])
+    site.retract(entries[1], reason=HOSTILE)
+    site.seen()
+    return {
+        "entries": entries,
+        "hostile": entries[-1],
+        "key": hostile.key_id,
+        "steering": steering.key_id,
+    }
 
-    site: SiteBoard
-    keys: list
-    entries: list
-    blind: int = 0
+
+def steer(forged):
+    """Tells hostile texts wherever an entry may tell any."""
+    hardware = forged.predicate["hardware"]
+    hardware["cpu"] = hardware["architecture"] = HOSTILE + STEERING
+    hardware["gpus"] = hardware["cpu_flags"] = [HOSTILE + STEERING]
+    forged.predicate["versions"] = {HOSTILE + STEERING: HOSTILE}
+    forged.predicate["source"]["commit"] = HOSTILE + STEERING
+    forged.suite["changes"] = [HOSTILE + STEERING]

@@ -99,7 +99,7 @@ def row_document(row: Row) -> dict[str, object]:
         "flops": row.regime.flops,
         "hardware": row.results.hardware,
         "hours": row.results.hours,
-        "registrations": len(row.entry.announced.siblings),
+        "registrations": row.entry.registrations,
         "accepted": iso(row.entry.logged.leaf.at),
         "licence": row.entry.licence,
     }

@@ -110,6 +110,12 @@ class BoardEntry:
         return self.logged.index
 
     @property
+    def registrations(self) -> int:
+        """How many plans its submitter had registered for the suite when it was handed in, this one
+        among them: it may be the best of as many. Later ones change nothing about it."""
+        return sum(each.index < self.index for each in self.announced.siblings)
+
+    @property
     def leaves(self) -> list[int]:
         """Positions of all leaves about it."""
         logged = self.logged

@@ -102,7 +102,7 @@ class Site:
         yield "changes.atom", self._render("changes.atom", 0, changes=self._changes(MOST_CHANGES))
         yield from _shipped()
 
-    def _render(self, name: str, depth: int, **contents: object) -> bytes:
+    def _render(self, name: str, depth: int, /, **contents: object) -> bytes:
         """A template, filled; `depth`: folders between the page and the site's root."""
         template = self._templates.get_template(f"board/{name}")
         page = {"facts": self.facts, "url": self.url, "here": "", "root": "../" * depth}
@@ -176,7 +176,10 @@ class Site:
             leaf = self.facts.leaves[index]
             if len(changes) < most and not isinstance(leaf, RegisterLeaf):
                 reason = self.facts.reasons.get(index)
-                changes.append(Change(index, leaf.at, words.told(leaf), reason, self._href(index)))
+                text = words.told(leaf)
+                if leaf.kind == "entry":
+                    text = f"Entry {index}: {text}"
+                changes.append(Change(index, leaf.at, text, reason, self._href(index)))
         return changes
 
     def _href(self, index: int) -> str | None:

@@ -117,7 +117,7 @@ def _row(facts: Facts, entry: BoardEntry, results: Results, regime: RegimeSummar
 
 def _ranked(rows: list[Row]) -> tuple[Row, ...]:
     """Rows with their rank intervals, in the order of these and then of their means."""
-    contenders = [Contender(row.regime.cells, len(row.entry.announced.siblings)) for row in rows]
+    contenders = [Contender(row.regime.cells, row.entry.registrations) for row in rows]
     placed = [
         Row(**{**vars(row), "rank": interval})
         for row, interval in zip(rows, rank_intervals(contenders), strict=True)

@@ -26,9 +26,9 @@ def columns(tasks: Sequence[str]) -> list[Column]:
     return [
         Column("rank", "rank", "rank"),
         Column("regime", "regime", "who"),
+        Column("mean", "suite mean, 95% interval", "mean"),
         Column("submitter", "submitter", "text"),
         Column("level", "level", "text"),
-        Column("mean", "suite mean, 95% interval", "mean"),
         Column("iqm", "IQM, 95% interval"),
         *(Column(task, task) for task in tasks),
         Column("seeds", "seeds"),

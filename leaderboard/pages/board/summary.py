@@ -42,7 +42,7 @@ class RegimeSummary:
     """Active share of the weights of each module."""
     parameters: int
     """Active ones; of the largest network, if tasks differ."""
-    flops: float
+    flops: int
     """Active operations of the learning of one agent step, of the same network."""
 
     @property

@@ -156,4 +156,4 @@ def _amend(leaf: AmendLeaf) -> str:
 @told.register
 def _retract(leaf: RetractLeaf) -> str:
     who = "its submitter" if leaf.key else "the maintainers"
-    return f"Leaf {leaf.target} is retracted by {who}."
+    return f"What leaf {leaf.target} announced or entered is retracted by {who}."

@@ -77,7 +77,12 @@ if (form && table) {
 
   form.hidden = false;
   form.addEventListener("input", () => { show(); write(); });
-  form.addEventListener("reset", () => setTimeout(() => { show(); write(); }));
+  form.addEventListener("reset", () => setTimeout(() => {
+    for (const row of rows) row.parentNode.append(row);
+    for (const heading of headings) heading.removeAttribute("aria-sort");
+    show();
+    write();
+  }));
   table.addEventListener("sort-end", write);
   addEventListener("hashchange", read);
   read();
