@@ -83,30 +83,38 @@ def pairs_of(rows: Sequence[Contender]) -> tuple[Array, Array, Array]:
     """Every pair: the row with the higher mean, the other one, and their p value: three [pairs]."""
     cells = [[mean_interval(scores) for scores in row.cells] for row in rows]
     means = np.array([math.fsum(cell.mean for cell in row) / len(row) for row in cells])
-    errors = [standard_error(row) for row in cells]
-    variances = np.array([error**2 for error, _ in errors])
-    roughness = np.array([error**4 / freedom for error, freedom in errors])
-
-    # Welch and Satterthwaite, as in `stats.difference`, for all pairs at once.
     first, second = np.triu_indices(len(rows), 1)
     ahead = means[first] >= means[second]
     upper = np.where(ahead, first, second)
     lower = np.where(ahead, second, first)
-    variance = variances[upper] + variances[lower]
-    rough = roughness[upper] + roughness[lower]
-    scatters = rough > 0.0
-    freedom = np.divide(variance**2, rough, out=np.ones_like(variance), where=scatters)
-    gap = means[upper] - means[lower]
-    t = np.divide(gap, np.sqrt(variance), out=np.zeros_like(gap), where=scatters)
-    p = 2.0 * stdtr(freedom, -t)
 
     # Two rows that do not scatter have no t test.
-    for pair in np.flatnonzero(~scatters & (gap > 0.0)):
-        p[pair] = 2.0 * _chance(rows[upper[pair]].cells, rows[lower[pair]].cells)
+    gap = means[upper] - means[lower]
+    p = _welch(gap, [standard_error(row) for row in cells], upper, lower)
+    for pair in np.flatnonzero(np.isnan(p)):
+        chance = _chance(rows[upper[pair]].cells, rows[lower[pair]].cells)
+        p[pair] = 2.0 * chance if gap[pair] > 0.0 else 1.0
 
     # The luckiest of several registrations is shown.
     times = np.array([row.registrations for row in rows], dtype=np.float64)
     return upper, lower, np.minimum(1.0, p * times[upper])
+
+
+def _welch(gap: Array, errors: Sequence[tuple[float, float]], upper: Array, lower: Array) -> Array:
+    """Two-sided p values of pairs [pairs], as of `stats.difference`; NaN where nothing scatters.
+
+    `errors`: standard error and degrees of freedom of each row.
+    """
+    # Welch and Satterthwaite's degrees of freedom, for all pairs at once.
+    variances = np.array([error**2 for error, _ in errors])
+    roughness = np.array([error**4 / freedom for error, freedom in errors])
+    variance = variances[upper] + variances[lower]
+    rough = roughness[upper] + roughness[lower]
+    scatters = rough > 0.0
+    freedom = np.divide(variance**2, rough, out=np.ones_like(gap), where=scatters)
+    t = np.divide(gap, np.sqrt(variance), out=np.full_like(gap, np.nan), where=scatters)
+    p: Array = 2.0 * stdtr(freedom, -t)
+    return p
 
 
 def _chance(ours: Cells, theirs: Cells) -> float:

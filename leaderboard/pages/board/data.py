@@ -67,7 +67,7 @@ def _registration(announced: Announced) -> dict[str, object]:
         "plan": announced.registration.draft,
         "state": announced.state,
         "deadline": iso(announced.deadline),
-        "entry": announced.entry.index if announced.entry else None,
+        "entry": announced.registration.entry,
         "registrations": len(announced.siblings),
     }
 

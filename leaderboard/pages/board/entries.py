@@ -62,18 +62,15 @@ class _Kept:
     sections: str
 
 
-@dataclass
 class EntryReader:
-    """Reads the entries of one board."""
+    """Reads the entries of one board. `kept`: a folder for what was drawn before."""
 
-    board: Path
-    judge: Judge
-    kept: Path
-    """A folder for what was drawn before."""
-
-    def __post_init__(self) -> None:
+    def __init__(self, board: Path, judge: Judge, kept: Path) -> None:
+        self.board = board
+        self.judge = judge
+        self.kept = kept
         self._code = code_digest()
-        self._folders = dict(_folders(self.board))
+        self._folders = dict(_folders(board))
         self._used = set[str]()
 
     def read(

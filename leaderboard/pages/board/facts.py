@@ -29,7 +29,7 @@ REASONED = ("retract", "revoke", "suite", "amend", "keychange")
 """Kinds of leaves whose statements may say why."""
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Submitter:
     """Somebody who was admitted, and what they did."""
 
@@ -55,7 +55,7 @@ class Submitter:
         return self.person.name if self.person else WITHDRAWN
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Announced:
     """A registered plan."""
 
@@ -68,7 +68,6 @@ class Announced:
     round: int
     """Of the beacon: the first one from `delay` after the leaf on."""
     round_time: int
-    entry: BoardEntry | None = None
 
     @property
     def index(self) -> int:
@@ -92,7 +91,7 @@ class Announced:
         return self.witnessed is not None and self.witnessed < self.round_time
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class BoardEntry:
     """An accepted entry."""
 
@@ -124,7 +123,7 @@ class BoardEntry:
         return sorted([*announced, *logged.reevals, *logged.amendments, *retracted])
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Facts:
     """A board, for its pages."""
 
@@ -194,11 +193,10 @@ def gather(
 
     # Entries are read one after the other: each may be large.
     announced = {each.index: each for every in submitters for each in every.registrations}
-    entries = list[BoardEntry]()
-    for logged in log.board.entries.values():
-        entry = _entry(logged, announced[logged.registration.index], leaves, reader)
-        entry.announced.entry = entry
-        entries.append(entry)
+    entries = [
+        _entry(logged, announced[logged.registration.index], leaves, reader)
+        for logged in log.board.entries.values()
+    ]
     return Facts(log, leaves, _reasons(leaves, documents), released, submitters, entries)
 
 

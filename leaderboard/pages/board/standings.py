@@ -76,6 +76,12 @@ class Standings:
         return self.ranked + self.unranked
 
     @property
+    def entries(self) -> list[BoardEntry]:
+        """All entries of the suite, each once."""
+        shown = {row.entry.index: row.entry for row in self.rows}
+        return [*shown.values(), *(entry for entry, _ in self.without)]
+
+    @property
     def results(self) -> Results | None:
         """Of any entry: what all entries of a suite share."""
         return self.rows[0].results if self.rows else None
