@@ -27,9 +27,9 @@ EPISODES = 2
 """Of a final policy."""
 
 
-def proven(path):
+def proven(path, **options):
     """What `verify` says of an entry, as if its registration were proven."""
-    verdict = verify(path)
+    verdict = verify(path, **options)
     if verdict.accepted:
         kept = [check for check in verdict.checks if check.name not in ("registration", "beacon")]
         proofs = [Check(name, "passed", "by the test") for name in ("registration", "beacon")]

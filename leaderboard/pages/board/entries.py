@@ -32,6 +32,8 @@ ENTRIES = "entries"
 REEVALS = "reeval*.dsse.json"
 """Re-evaluations that lie beside an entry."""
 TENSORS = "tensors.json"
+PROOFS = ("registration.tlog-proof", "beacon.json")
+"""What proves a registration without the board."""
 LARGEST = 16 << 20
 """Bytes of an entry that are read."""
 LIBRARIES = ("matplotlib", "jinja2", "numpy", "scipy")
@@ -52,6 +54,8 @@ class ReadEntry:
     """Its results as HTML; empty if it did not verify."""
     tensors: Mapping[str, object] | None
     """What tensors.json says; None if there is none, or none that can be read."""
+    proofs: tuple[str, ...]
+    """Files of PROOFS that lie beside it."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,8 @@ class EntryReader:
             self._keep(name, kept)
         self._used.add(name)
         shown = folder.relative_to(self.board).as_posix()
-        return ReadEntry(shown, kept.summary, kept.sections, read_tensors(folder))
+        proofs = tuple(proof for proof in PROOFS if (folder / proof).is_file())
+        return ReadEntry(shown, kept.summary, kept.sections, read_tensors(folder), proofs)
 
     def forget_others(self) -> None:
         """Remove what no entry of this board needs any more."""
