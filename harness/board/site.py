@@ -15,7 +15,6 @@ from harness.board.commits import CommitFiles
 from harness.board.git import Repository
 from harness.board.log import refusing
 from harness.errors import UserError
-from harness.files import write_atomic
 from leaderboard.board.files import Files, FolderFiles
 from leaderboard.board.known import view_name
 from leaderboard.board.log import read_log
@@ -171,7 +170,8 @@ def write_site(out: Path, pages: Mapping[str, bytes]) -> None:
     former = out.with_name(f".{out.name}.{token}.former")
     try:
         for path, content in pages.items():
-            write_atomic(part / path, content)
+            (part / path).parent.mkdir(parents=True, exist_ok=True)
+            (part / path).write_bytes(content)
         if out.exists():
             out.rename(former)
         part.rename(out)

@@ -144,14 +144,14 @@ def suite_csv(table: Standings) -> bytes:
         document = row_document(row)
         best, worst = (row.rank.best, row.rank.worst) if row.rank else ("", "")
         cells = [best, worst, *(document[name] for name in plain[2:])]
-        cells += [_mean(row.regime.scores[task]) for task in tasks]
+        cells += [_mean(row.regime.scores.get(task, ())) for task in tasks]
         cells += [document[name] for name in (*counts, *rest)]
         writer.writerow([_cell(cell) for cell in (*cells, "; ".join(row.unranked))])
     return text.getvalue().encode()
 
 
-def _mean(scores: Sequence[float]) -> float:
-    return math.fsum(scores) / len(scores)
+def _mean(scores: Sequence[float]) -> float | None:
+    return math.fsum(scores) / len(scores) if scores else None
 
 
 def _cell(value: object) -> object:

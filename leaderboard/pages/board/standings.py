@@ -6,7 +6,7 @@ changes none of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from leaderboard.formats.log.leaf import SuiteLeaf
 from leaderboard.pages.board.facts import BoardEntry, Facts
@@ -83,12 +83,13 @@ class Standings:
 
     @property
     def results(self) -> Results | None:
-        """Of any entry: what all entries of a suite share."""
-        return self.rows[0].results if self.rows else None
+        """Of the first entry: what all entries of a suite share."""
+        return min(self.rows, key=lambda row: row.entry.index).results if self.rows else None
 
 
 def standings(facts: Facts, name: tuple[str, int]) -> Standings:
     """The table of a suite and version."""
+    tasks = _tasks(facts, name)
     rows = list[Row]()
     without = list[tuple[BoardEntry, tuple[str, ...]]]()
     for entry in facts.entries:
@@ -99,7 +100,7 @@ def standings(facts: Facts, name: tuple[str, int]) -> Standings:
         if results is None:
             without.append((entry, entry_reasons(facts, entry)))
         else:
-            rows += [_row(facts, entry, results, regime) for regime in results.regimes]
+            rows += [_row(facts, entry, results, regime, tasks) for regime in results.regimes]
 
     # Newest first, and those with a rank by their places.
     rows.sort(key=lambda row: (-row.entry.index, row.regime.name))
@@ -108,7 +109,23 @@ def standings(facts: Facts, name: tuple[str, int]) -> Standings:
     return Standings(facts.log.board.suites[name], ranked, unranked, tuple(without))
 
 
-def _row(facts: Facts, entry: BoardEntry, results: Results, regime: RegimeSummary) -> Row:
+def _tasks(facts: Facts, name: tuple[str, int]) -> tuple[str, ...]:
+    """The tasks of a suite: those of its first entry that verifies."""
+    for entry in facts.entries:
+        leaf = entry.announced.registration.leaf
+        results = entry.read.summary.results if entry.read is not None else None
+        if (leaf.suite, leaf.version) == name and results is not None:
+            return results.tasks
+    return ()
+
+
+def _row(
+    facts: Facts,
+    entry: BoardEntry,
+    results: Results,
+    regime: RegimeSummary,
+    tasks: tuple[str, ...],
+) -> Row:
     cells = regime.cells
     return Row(
         entry,
@@ -117,7 +134,7 @@ def _row(facts: Facts, entry: BoardEntry, results: Results, regime: RegimeSummar
         mean=suite_mean(cells),
         iqm=pooled_iqm(cells),
         iqm_interval=iqm_interval(cells),
-        unranked=(*entry_reasons(facts, entry), *_regime_reasons(regime)),
+        unranked=(*entry_reasons(facts, entry), *regime_reasons(regime, tasks)),
     )
 
 
@@ -125,7 +142,7 @@ def _ranked(rows: list[Row]) -> tuple[Row, ...]:
     """Rows with their rank intervals, in the order of these and then of their means."""
     contenders = [Contender(row.regime.cells, row.entry.registrations) for row in rows]
     placed = [
-        Row(**{**vars(row), "rank": interval})
+        replace(row, rank=interval)
         for row, interval in zip(rows, rank_intervals(contenders), strict=True)
     ]
     return tuple(sorted(placed, key=_place))
@@ -179,7 +196,9 @@ def _unproven(summary: Summary) -> list[str]:
     return reasons
 
 
-def _regime_reasons(regime: RegimeSummary) -> tuple[str, ...]:
-    """Why one regime of an entry is not ranked."""
+def regime_reasons(regime: RegimeSummary, tasks: tuple[str, ...]) -> tuple[str, ...]:
+    """Why one regime of an entry is not ranked in a suite of these tasks."""
+    if tuple(regime.scores) != tasks:
+        return (f"planned on {', '.join(regime.scores)} and not on the suite's tasks",)
     count = seeds(regime.cells)
     return (f"{count} seeds a task, {LEAST} are needed",) if count < LEAST else ()

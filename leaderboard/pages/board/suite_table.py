@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from leaderboard.pages.board.standings import Row
+from leaderboard.pages.board.words import points
 
 Choices = list[tuple[str, str]]
 """Value and text of each choice."""
@@ -62,9 +63,10 @@ def filters(rows: Sequence[Row]) -> list[tuple[str, str, Choices]]:
     ]
 
 
-def task_mean(row: Row, task: str) -> float:
-    scores = row.regime.scores[task]
-    return sum(scores) / len(scores)
+def task_mean(row: Row, task: str) -> str:
+    """A row's mean on a task; a dash where it was not planned."""
+    scores = row.regime.scores.get(task)
+    return points(sum(scores) / len(scores)) if scores else "-"
 
 
 class Strip:

@@ -32,7 +32,7 @@ class RegimeSummary:
 
     name: str
     scores: dict[str, tuple[float, ...]]
-    """Task -> what each planned seed counts as: its score, or the task's floor."""
+    """Task that it is planned on -> what each seed counts as: its score, or the task's floor."""
     planned: int
     finished: int
     failed: int
@@ -140,7 +140,7 @@ def _regime(
     statuses = Counter(run.status for run in runs)
     return RegimeSummary(
         name=name,
-        scores={task: tuple(counting(seeds)) for task, seeds in by_task.items()},
+        scores={task: tuple(counting(seeds)) for task, seeds in by_task.items() if seeds},
         planned=len(runs),
         finished=statuses["finished"],
         failed=statuses["failed"],

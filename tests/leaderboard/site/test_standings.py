@@ -8,7 +8,7 @@ from helpers.forgery import Forgery
 from helpers.side import reeval_of
 from helpers.trust import CURATOR, SUBMITTER
 from leaderboard.pages.board.entries import measured_again
-from leaderboard.pages.board.standings import _regime_reasons, entry_reasons
+from leaderboard.pages.board.standings import entry_reasons, regime_reasons
 from leaderboard.pages.board.summary import CheckLine, RegimeSummary, Results, Summary
 from leaderboard.verification.verify import verify
 
@@ -81,8 +81,13 @@ def test_an_entry_that_lacks_one_thing_says_which():
 
 
 def test_four_seeds_are_too_few_and_five_are_not():
-    assert _regime_reasons(regime(seeds=4)) == ("4 seeds a task, 5 are needed",)
-    assert _regime_reasons(regime(seeds=5)) == ()
+    assert regime_reasons(regime(seeds=4), ("task",)) == ("4 seeds a task, 5 are needed",)
+    assert regime_reasons(regime(seeds=5), ("task",)) == ()
+
+
+def test_a_regime_of_other_tasks_is_compared_with_nothing():
+    (reason,) = regime_reasons(regime(), ("task", "another"))
+    assert reason == "planned on task and not on the suite's tasks"
 
 
 @pytest.fixture
