@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
@@ -56,7 +57,10 @@ def _made(make, tiny_entry, folder):
     folder.mkdir()
     notes = make(tiny_entry, folder)
     (folder / "notes.json").write_text(json.dumps(notes))
+    begun = time.perf_counter()
     BuiltBoard(folder).build()
+    notes["seconds"] = time.perf_counter() - begun
+    (folder / "notes.json").write_text(json.dumps(notes))
     return folder
 
 
