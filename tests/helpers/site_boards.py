@@ -190,7 +190,7 @@ def drawn(generator, means, spread):
     )
 
 
-HOSTILE = "<script>window.hacked=1</script>\"'&<img src=x onerror=window.hacked=2>{{7*7}}"
+HOSTILE = "<script>window.hacked=1</script>\"'&<img src=x onerror=hacked=2>{{7*7}}"
 """A name that a page must show as it is."""
 STEERING = "\u202e\u2066\x1b[31m\x07\r\n"
 """Characters that turn the direction of text, or steer a terminal."""
@@ -235,7 +235,7 @@ def crowded(tiny_entry, folder, count=200):
         tiny_entry, folder / "base", ("cartpole-swingup",), ("dense", "mst"), 5, diagnostics=False
     )
     keys = [site.join(f"Group {number}") for number in range(40)]
-    hostile = site.join(HOSTILE, affiliation=f"{HOSTILE} אבג")
+    hostile = site.join(HOSTILE, affiliation=f"{HOSTILE[:60]} אבג")
     steering = site.join()
     name = {"schema": PERSON_SCHEMA, "name": STEERING, "affiliation": "", "link": None}
     (site.people / f"{steering.key_id[:16]}.json").write_text(json.dumps(name))
