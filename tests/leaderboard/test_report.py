@@ -201,7 +201,7 @@ def test_many_seeds_draw_intervals_and_many_regimes_are_told_apart(stated, folde
     runs = [
         replace(run, regime=f"{run.regime}{copied}") for copied in range(3) for run in stated.runs
     ]
-    assert render(replace(stated, runs=tuple(runs)), records_of(folder)).count("<li><span") == 12
+    assert render(replace(stated, runs=tuple(runs)), records_of(folder)).count("<li><svg") == 12
 
 
 def test_a_folder_without_an_entry_shows_the_figures_so_far(folder):

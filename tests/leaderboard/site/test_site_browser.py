@@ -287,8 +287,9 @@ def test_a_second_build_draws_only_what_is_new(crowd, tmp_path, capsys):
     made = {path for path in kept if path.stat().st_mtime_ns != kept[path]}
     assert made == {new}
     assert built.largest == SUITE
+    figures = (
+        f"{len(kept)} entries: {crowd.notes['seconds']:.0f} s the first time, {seconds:.1f} s after"
+        f" one new entry, largest page {built.largest_bytes:,} bytes, all {built.bytes:,}"
+    )
     with capsys.disabled():
-        print(
-            f"\n{len(kept)} entries: {crowd.notes['seconds']:.0f} s the first time, {seconds:.1f} s after"
-            f" one new entry, largest page {built.largest_bytes:,} bytes, all {built.bytes:,}"
-        )
+        print(f"\n{figures}")
