@@ -102,7 +102,7 @@ def test_a_longer_copy_agrees_with_a_shorter_one(grown, maintainer, tmp_path):
         ("leaves", "", "A"),
         ("note", "board", "other"),
         ("note", "\n3\n", "\n2\n"),
-        ("schema", "v1", "v0"),
+        ("schema", "v2", "v0"),
     ],
 )
 def test_a_damaged_memory_is_said_and_not_taken_for_an_empty_one(maintainer, field, old, new):
