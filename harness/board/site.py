@@ -7,6 +7,7 @@ import secrets
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -69,7 +70,7 @@ def build_site(
     with refusing(board):
         log = read_log(files)
         kept = cache() / view_name(audit.origin).removesuffix(".json")
-        reader = EntryReader(board, verify, kept)
+        reader = EntryReader(board, partial(verify, log=log), kept)
         names = _names(board, people)
         facts = gather(log, RepositoryDocuments(files), names, images, reader)
     reader.forget_others()

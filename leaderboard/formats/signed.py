@@ -36,6 +36,7 @@ class Signed(Generic[S]):
     """A statement whose signature holds."""
 
     statement: Statement[S]
+    payload_sha256: str
     trusted: str | None
     """Whose key signed it; None without a trust file: then it says nothing, as anyone can sign."""
 
@@ -64,4 +65,4 @@ def read_signed(
         raise  # the trust file's mistake, not the statement's
     except ValueError as error:
         raise SignedError(f"{path}: {error}") from None
-    return Signed(statement, name)
+    return Signed(statement, opened.payload_sha256, name)

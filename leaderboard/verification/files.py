@@ -96,16 +96,16 @@ class SignedFiles:
     """Name -> sha256 of every signed file."""
     documents: dict[str, bytes]
     """Plan, suite, manifest, table and registration, as they were signed."""
+    limits: dict[str, int] = field(default_factory=dict)
+    """Name -> most bytes of a file of a run."""
+    runs: dict[str, RunFiles] = field(default_factory=dict)
+    """By the name of the run, `task/regime/seed`."""
     tensors_folder: Path | None = None
     """Where files of tensors are looked for that do not lie beside the entry."""
     kept: dict[str, str] = field(default_factory=dict)
     """Name -> sha256 of the files of tensors that are said to be kept elsewhere."""
     absent: set[str] = field(default_factory=set)
     """Those among them that were found nowhere."""
-    limits: dict[str, int] = field(default_factory=dict)
-    """Name -> most bytes of a file of a run."""
-    runs: dict[str, RunFiles] = field(default_factory=dict)
-    """By the name of the run, `task/regime/seed`."""
 
     def result(self, run: Run) -> StatedRun:
         """result.json of a run that has one among the signed files."""
@@ -185,7 +185,7 @@ def read_documents(
     for name, limit in registration.LIMITS.items():
         if name in digests:
             documents[name] = _read(folder, name, digests[name], limit)
-    return SignedFiles(folder, digests, documents, tensors)
+    return SignedFiles(folder, digests, documents, tensors_folder=tensors)
 
 
 def _read(folder: Path, name: str, sha256: str, limit: int) -> bytes:

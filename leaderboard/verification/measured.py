@@ -15,7 +15,6 @@ from leaderboard.formats.envelope import EnvelopeError
 from leaderboard.formats.layout import ENTRY, TENSORS
 from leaderboard.formats.log.leaf import ReevalLeaf
 from leaderboard.formats.mirrors import ENDING
-from leaderboard.formats.reading import read_limited
 from leaderboard.formats.signed import LARGEST
 from leaderboard.formats.statement import Subject
 from leaderboard.verification.verify import verify
@@ -51,8 +50,8 @@ def measure_again(copy: Path, reeval: Path, log: BoardLog) -> Measured:
     index = next(entry.index for entry in entries if entry.leaf.entry == payload)
     signed = verdict.documents.reeval
     assert signed is not None, "the check of the re-evaluation passed"
-    digest = envelope.open_envelope(read_limited(reeval, LARGEST, reeval.name)).payload_sha256
-    return Measured(verdict.level, index, digest, signed.statement.predicate.signer.key_id)
+    signer = signed.statement.predicate.signer
+    return Measured(verdict.level, index, signed.payload_sha256, signer.key_id)
 
 
 def check_measured(measured: Measured, statement: bytes, path: str) -> Proposal:

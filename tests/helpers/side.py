@@ -19,6 +19,7 @@ def reeval_of(forgery, key, *, runs=None, retrained=(), signer=None, **changes):
     predicate = {
         "plan": forgery.predicate["plan"]["id"],
         "nonce": "0" * 32,
+        "drawn": None,
         "fresh_episodes": forgery.plan["evaluation"]["fresh_episodes"],
         "differs": [],
         "defects": [],
@@ -33,7 +34,7 @@ def reeval_of(forgery, key, *, runs=None, retrained=(), signer=None, **changes):
     }
     payload = envelope.open_envelope(forgery.entry.read_bytes()).payload
     subject = {"entry.dsse.json": hashlib.sha256(payload).hexdigest()}
-    return _write(forgery, "reeval", 2, subject, predicate | changes, key, signer)
+    return _write(forgery, "reeval", 3, subject, predicate | changes, key, signer)
 
 
 def rolled_out(run):

@@ -10,17 +10,18 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata, resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from leaderboard.board.state import LoggedEntry
-from leaderboard.formats import envelope, strict_json
+from leaderboard.formats import envelope
 from leaderboard.formats.document import DocumentError, parse
 from leaderboard.formats.envelope import EnvelopeError
-from leaderboard.formats.layout import ENTRY
+from leaderboard.formats.layout import BEACON, ENTRY, PROOF, TENSORS
+from leaderboard.formats.mirrors import KeptElsewhere, parse_kept
 from leaderboard.formats.reading import read_limited
 from leaderboard.formats.reeval import read_reeval
 from leaderboard.formats.signed import SignedError
@@ -31,8 +32,7 @@ from leaderboard.verification.checks import Documents, Verdict
 ENTRIES = "entries"
 REEVALS = "reeval*.dsse.json"
 """Re-evaluations that lie beside an entry."""
-TENSORS = "tensors.json"
-PROOFS = ("registration.tlog-proof", "beacon.json")
+PROOFS = (PROOF, BEACON)
 """What proves a registration without the board."""
 LARGEST = 16 << 20
 """Bytes of an entry that are read."""
@@ -52,8 +52,8 @@ class ReadEntry:
     summary: Summary
     sections: str
     """Its results as HTML; empty if it did not verify."""
-    tensors: Mapping[str, object] | None
-    """What tensors.json says; None if there is none, or none that can be read."""
+    tensors: KeptElsewhere | None
+    """tensors.json; None if there is none, or none that can be read."""
     proofs: tuple[str, ...]
     """Files of PROOFS that lie beside it."""
 
@@ -78,21 +78,21 @@ class EntryReader:
         self._used = set[str]()
 
     def read(
-        self, entry: LoggedEntry, reevaluators: frozenset[str], witnessed: int | None
+        self, entry: LoggedEntry, measured: frozenset[str], witnessed: int | None
     ) -> ReadEntry | None:
         """The folder of a logged entry; None if the board has no folder with its payload.
 
-        `reevaluators`: ids of the keys that measured it again, as the log says. `witnessed`: when a
-        quorum had seen its registration.
+        `measured`: digests of its re-evaluations in the log. `witnessed`: when a quorum had seen
+        its registration.
         """
         folder = self._folders.get(entry.leaf.entry)
         if folder is None:
             return None
-        said = [str(entry.disputed), str(witnessed), *sorted(reevaluators)]
+        said = [str(entry.disputed), str(witnessed), *sorted(measured)]
         name = self._key(folder, said)
         kept = self._recall(name)
         if kept is None:
-            kept = self._draw(folder, reevaluators)
+            kept = self._draw(folder, measured)
             self._keep(name, kept)
         self._used.add(name)
         shown = folder.relative_to(self.board).as_posix()
@@ -107,14 +107,14 @@ class EntryReader:
 
     # -- verify and draw --
 
-    def _draw(self, folder: Path, reevaluators: frozenset[str]) -> _Kept:
+    def _draw(self, folder: Path, logged: frozenset[str]) -> _Kept:
         """Verify an entry, and draw it if it verifies."""
         verdict = self.judge(folder / ENTRY)
         if verdict.documents is None:
             return _Kept(summarise(verdict, None), "")
         documents = verdict.documents
         report = dataclasses.replace(
-            ReportInput.of(verdict), measured=measured_again(folder, documents, reevaluators)
+            ReportInput.of(verdict), measured=measured_again(folder, documents, logged)
         )
         sections = render_sections(report, lambda name: _read_if_signed(documents, name))
         return _Kept(summarise(verdict, report), sections)
@@ -143,10 +143,11 @@ class EntryReader:
         part.replace(self.kept / f"{name}.json")
 
 
-def measured_again(
-    folder: Path, documents: Documents, reevaluators: frozenset[str]
-) -> Measured | None:
-    """The scores of the last re-evaluation beside an entry that one of these keys signed."""
+def measured_again(folder: Path, documents: Documents, logged: frozenset[str]) -> Measured | None:
+    """The scores of the last re-evaluation beside an entry that the log names.
+
+    `logged`: digests of payloads.
+    """
     measured = None
     for path in sorted(folder.glob(REEVALS)):
         try:
@@ -155,20 +156,19 @@ def measured_again(
             continue
         stated = signed.statement.predicate
         names = {run.name for run in documents.statement.predicate.runs if run.finished}
-        if stated.signer.key_id in reevaluators and {run.run for run in stated.runs} == names:
+        if signed.payload_sha256 in logged and {run.run for run in stated.runs} == names:
             scores = {run.run: run.fresh for run in stated.runs}
             key = stated.signer.key_id
             measured = Measured(scores, "a re-evaluator", key, stated.fresh_episodes, stated.level)
     return measured
 
 
-def read_tensors(folder: Path) -> Mapping[str, object] | None:
-    """tensors.json as plain data; None if it is not there or cannot be read."""
+def read_tensors(folder: Path) -> KeptElsewhere | None:
+    """tensors.json; None if it is not there or cannot be read."""
     try:
-        document = strict_json.parse(read_limited(folder / TENSORS, LARGEST, TENSORS))
+        return parse_kept(read_limited(folder / TENSORS, LARGEST, TENSORS), TENSORS)
     except (OSError, ValueError):
         return None
-    return document if isinstance(document, dict) else None
 
 
 def _read_if_signed(documents: Documents, name: str) -> bytes | None:

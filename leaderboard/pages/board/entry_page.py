@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
-from leaderboard.formats.person import LINK
 from leaderboard.pages.board import data, words
 from leaderboard.pages.board.citation import badge_of, bibtex
 from leaderboard.pages.board.facts import BoardEntry, Facts
@@ -32,7 +31,7 @@ def entry_files(
         sections=Markup(read.sections if read else ""),
         meanings=MEANINGS,
         meaning_of=words.LEVELS,
-        tensors=_tensors(read.tensors if read else None),
+        tensors=read.tensors if read else None,
         bibtex=bibtex(facts, entry, templates.url),
         badge=badge["text"],
     )
@@ -40,23 +39,3 @@ def entry_files(
     document = data.entry_document(facts, entry, rows)
     yield f"entry/{entry.index}.json", data.dump(document)
     yield f"badge/{entry.index}.svg", templates.render("badge.svg", 1, **badge)
-
-
-def _tensors(stated: Mapping[str, object] | None) -> dict[str, object] | None:
-    """What tensors.json says, as far as it is in form."""
-    if stated is None:
-        return None
-    files = stated.get("tensors")
-    listed = [file for file in files if isinstance(file, dict)] if isinstance(files, list) else []
-    sizes = [file.get("size") for file in listed]
-    mirrors = stated.get("mirrors")
-    addresses = mirrors if isinstance(mirrors, list) else []
-    return {
-        "count": len(listed),
-        "size": sum(size for size in sizes if type(size) is int and size >= 0),
-        "mirrors": [
-            {"url": url, "safe": bool(LINK.fullmatch(url))}
-            for url in addresses
-            if isinstance(url, str)
-        ],
-    }

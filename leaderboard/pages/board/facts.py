@@ -101,7 +101,7 @@ class BoardEntry:
     """None if its folder is not in this clone."""
     level: Level
     reevals: list[tuple[int, ReevalLeaf]]
-    licence: str | None
+    licence: str
 
     @property
     def index(self) -> int:
@@ -164,16 +164,6 @@ def moment_of(log: BoardLog) -> int:
     return max([log.board.at, *cosigned])
 
 
-def witnessed_from(log: BoardLog, index: int) -> int | None:
-    """When a quorum first had cosigned a checkpoint that covers a leaf; None if none did."""
-    times = [
-        signed.witnessed_at(log.board.root_at(size).witnesses.threshold)
-        for size, signed in log.signed.items()
-        if size > index
-    ]
-    return min((time for time in times if time is not None), default=None)
-
-
 def gather(
     log: BoardLog,
     documents: RepositoryDocuments,
@@ -223,9 +213,7 @@ def _announced(
 ) -> Announced:
     """A registration as it stands at this moment."""
     root = log.board.root_at(registration.index)
-    beacon = root.beacon
-    from_then = registration.leaf.at + root.delay - beacon.genesis
-    number = max(1, 1 - (-from_then // beacon.period))
+    number = root.beacon.round_from(registration.leaf.at + root.delay)
     state: State = "open"
     if registration.entry is not None:
         state = "submitted"
@@ -238,9 +226,9 @@ def _announced(
         submitter,
         state,
         deadline=registration.leaf.at + root.deadline,
-        witnessed=witnessed_from(log, registration.index),
+        witnessed=log.witnessed_from(registration.index),
         round=number,
-        round_time=beacon.genesis + (number - 1) * beacon.period,
+        round_time=root.beacon.time_of(number),
     )
 
 
@@ -254,12 +242,9 @@ def _entry(
         assert isinstance(leaf, ReevalLeaf), "the fold says so"
         reevals.append((index, leaf))
     level: Level = max((leaf.level for _, leaf in reevals), default="L0")
-    keys = frozenset(leaf.key for _, leaf in reevals)
-    read = reader.read(logged, keys, announced.witnessed)
-    licence = logged.leaf.document().get("licence")
-    return BoardEntry(
-        logged, announced, read, level, reevals, licence if isinstance(licence, str) else None
-    )
+    measured = frozenset(leaf.measured for _, leaf in reevals)
+    read = reader.read(logged, measured, announced.witnessed)
+    return BoardEntry(logged, announced, read, level, reevals, logged.leaf.licence)
 
 
 def _reasons(leaves: list[AnyLeaf], documents: RepositoryDocuments) -> dict[int, str]:

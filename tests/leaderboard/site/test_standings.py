@@ -7,6 +7,7 @@ import pytest
 from helpers.forgery import Forgery
 from helpers.side import reeval_of
 from helpers.trust import CURATOR, SUBMITTER
+from leaderboard.formats import envelope
 from leaderboard.pages.board.entries import measured_again
 from leaderboard.pages.board.standings import entry_reasons, regime_reasons
 from leaderboard.pages.board.summary import CheckLine, RegimeSummary, Results, Summary
@@ -99,24 +100,26 @@ def beside(forged, key, **changes):
     """A re-evaluation by a key, in the entry's folder."""
     path = reeval_of(forged, key, **changes)
     path.rename(forged.folder / "reeval.dsse.json")
+    content = (forged.folder / "reeval.dsse.json").read_bytes()
+    return frozenset([envelope.open_envelope(content).payload_sha256])
 
 
-def test_scores_of_a_re_evaluator_of_the_board_count(forged):
-    beside(forged, CURATOR)
+def test_scores_of_a_logged_re_evaluation_count(forged):
+    logged = beside(forged, CURATOR)
     documents = verify(forged.entry).documents
-    measured = measured_again(forged.folder, documents, frozenset([CURATOR.key_id]))
+    measured = measured_again(forged.folder, documents, logged)
     assert measured.key_id == CURATOR.key_id
     names = {f"{run['task']}/{run['regime']}/{run['seed']}": run["score"] for run in forged.runs}
     assert measured.scores == names
 
 
 def test_a_re_evaluation_of_a_part_counts_for_nothing(forged):
-    beside(forged, CURATOR, runs=forged.runs[:1])
+    logged = beside(forged, CURATOR, runs=forged.runs[:1])
     documents = verify(forged.entry).documents
-    assert measured_again(forged.folder, documents, frozenset([CURATOR.key_id])) is None
+    assert measured_again(forged.folder, documents, logged) is None
 
 
-def test_scores_of_anybody_else_do_not(forged):
-    beside(forged, SUBMITTER)
+def test_scores_that_no_leaf_names_do_not_count(forged):
+    beside(forged, CURATOR)
     documents = verify(forged.entry).documents
-    assert measured_again(forged.folder, documents, frozenset([CURATOR.key_id])) is None
+    assert measured_again(forged.folder, documents, frozenset(["cd" * 32])) is None
