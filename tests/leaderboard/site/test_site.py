@@ -2,6 +2,7 @@
 same bytes."""
 
 import csv
+import hashlib
 import json
 import shutil
 import time
@@ -292,6 +293,13 @@ def test_releases_need_a_trust_file(built, tmp_path, as_somebody):
     called = call("board", "build", built.board, *out, "--release", tmp_path / "x.json")
     assert called.returncode == 2
     assert "--release needs --trust" in called.stderr
+
+
+def test_the_vendored_script_is_the_published_one(built):
+    """sortable-tablesort 4.1.7, as npm serves it."""
+    published = "a887cf42ad5b69673364c529afe8500b31dfbe3e78c2e623bee6430fc69b990f"
+    (script,) = built.site.rglob("sortable.min.js")
+    assert hashlib.sha256(script.read_bytes()).hexdigest() == published
 
 
 # -- threats (numbers of the project's threat table) --
