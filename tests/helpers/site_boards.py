@@ -17,6 +17,7 @@ from helpers.forgery import Forgery
 from leaderboard.formats import envelope
 from leaderboard.formats.keys import one_use_key
 from leaderboard.formats.log.leaf import AmendLeaf, ReevalLeaf, RetractLeaf
+from leaderboard.formats.mirrors import TENSORS_SCHEMA
 from leaderboard.formats.person import PERSON_SCHEMA
 from leaderboard.verification.checks import Check
 from leaderboard.verification.verify import verify
@@ -253,8 +254,9 @@ def crowded(tiny_entry, folder, count=200):
         if number % 4 != 1:
             site.confirm(entry, ("L1", "L2")[number % 2])
     (last,) = (site.folder / "entries").glob(f"*/{site.plan_id}")
-    mirrors = ["javascript:window.hacked=3", f"https://example.org/{HOSTILE}"]
-    (last / "tensors.json").write_text(json.dumps({"mirrors": mirrors, "tensors": []}))
+    mirrors = ["https://example.org/&lt;script&gt;"]  # the most hostile address that `verify` takes
+    kept = {"schema": TENSORS_SCHEMA, "mirrors": mirrors, "tensors": []}
+    (last / "tensors.json").write_text(json.dumps(kept))
     site.amend(entries[0], owners[0])
     site.retract(entries[1], reason=HOSTILE)
     site.seen()
