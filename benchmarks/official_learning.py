@@ -3,7 +3,7 @@ test compares their returns.
 
     python benchmarks/official_learning.py train --mrq PATH_OF_A_CLONE --task walker-stand
         --width 128 --seeds 8 --to results/official-learning-walker-stand.json [--jobs 2]
-    mst-bench run --suite results/official-learning.yaml --set "tasks=[walker-stand]"
+    mst-bench run --suite benchmarks/official-learning.yaml --set "tasks=[walker-stand]"
     python benchmarks/official_learning.py compare results/official-learning-walker-stand.json
         out/<plan id> [--json FILE]
 
@@ -95,10 +95,11 @@ def read_official(path: Path) -> Returns:
     return returns
 
 
-def averaged(returns: Returns, first: int) -> list[float]:
-    """Each seed's mean over its evaluations from an agent step on."""
-    late = [values for step, values in returns.items() if step >= first]
-    return [statistics.fmean(values) for values in zip(*late, strict=True)]
+def averaged(returns: Returns, steps: list[int]) -> list[float]:
+    """Each seed's mean over its evaluations at these agent steps."""
+    return [
+        statistics.fmean(values) for values in zip(*(returns[step] for step in steps), strict=True)
+    ]
 
 
 def spread(values: list[float]) -> str:
@@ -113,15 +114,15 @@ def compare(arguments: argparse.Namespace) -> int:
     rows = [[step, spread(ours[step]), spread(official[step])] for step in steps]
     print(tabulate(rows, headers=["agent steps", "ours", "official"], disable_numparse=True))
 
-    last = {step: ours[step] for step in steps}, {step: official[step] for step in steps}
-    a, b = (averaged(returns, arguments.first) for returns in last)
+    late = [step for step in steps if step >= arguments.first]
+    a, b = averaged(ours, late), averaged(official, late)
     margin = arguments.margin
     outcome = equivalent(shares, [a], [b], -margin, margin)
-    found = outcome.comparison
+    between = outcome.comparison
     verdict = outcome.verdict(outcome.p)
     print(
         f"from {arguments.first} on: ours {spread(a)}, official {spread(b)}; difference "
-        f"{found.value:+.1f} ({found.low:+.1f} to {found.high:+.1f}), margin {margin:.0%}: "
+        f"{between.value:+.1f} ({between.low:+.1f} to {between.high:+.1f}), margin {margin:.0%}: "
         f"equivalence {verdict}, p {outcome.p:.3f}"
     )
     if arguments.json:

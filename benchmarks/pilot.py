@@ -53,10 +53,10 @@ class Point(NamedTuple):
 
 def points_of(folder: Path) -> Iterator[Point]:
     """Every evaluation that a plan's runs have recorded."""
-    map_ = Folder(folder)
-    plan, pilot = read_plan(map_.plan), folder.resolve().parent.name
+    files = Folder(folder)
+    plan, pilot = read_plan(files.plan), folder.resolve().parent.name
     for run in plan.runs:
-        records = map_.run(run).records
+        records = files.run(run).records
         if not records.exists():
             continue
         for record in map(json.loads, records.read_text(encoding="utf-8").splitlines()):

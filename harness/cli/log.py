@@ -9,7 +9,14 @@ from typing import Annotated
 import typer
 
 from harness.cli.app import App
-from harness.cli.clone import HERE, BoardKeyOption, BoardOption, BranchOption, RemoteOption
+from harness.cli.clone import (
+    HERE,
+    BoardKeyOption,
+    BoardOption,
+    BranchOption,
+    RemoteOption,
+    repository,
+)
 from harness.cli.keys import PassphraseOption, signing_key
 from harness.cli.printing import JsonOption, echo, print_json
 from harness.words import count, duration
@@ -30,11 +37,10 @@ def log_sign(
 
     The log is checked first, against its own rules and what you signed before.
     """
-    from harness.board.git import Repository
     from harness.board.sign import sign_log
 
     signing = signing_key(key, passphrase_file)
-    signed = sign_log(Repository(board, remote, branch), signing)
+    signed = sign_log(repository(board, remote, branch), signing)
     if as_json:
         print_json(asdict(signed))
         return
@@ -59,11 +65,10 @@ def log_witness(
 
     It must continue all that this machine saw of it before.
     """
-    from harness.board.git import Repository
     from harness.board.witness import witness_log
 
     signing = signing_key(key, passphrase_file)
-    witnessed = witness_log(Repository(board, remote, branch), signing)
+    witnessed = witness_log(repository(board, remote, branch), signing)
     if as_json:
         print_json(asdict(witnessed))
         return

@@ -58,17 +58,17 @@ def submit_entry(
     # The folder in memory, judged before it is written
     log = read_clone(board)
     suite = predicate.suite
-    place = f"{ENTRIES}/{suite.name}-v{suite.version}/{predicate.plan.id}"
-    if (board / place).exists():
-        raise UserError(f"{board / place}: is there already.")
-    files = {f"{place}/{name}": content for name, content in _files(entry, mirrors).items()}
+    target = f"{ENTRIES}/{suite.name}-v{suite.version}/{predicate.plan.id}"
+    if (board / target).exists():
+        raise UserError(f"{board / target}: is there already.")
+    files = {f"{target}/{name}": content for name, content in _files(entry, mirrors).items()}
     with refusing(board):
-        proposal = _statement(entry, log, key, licence, f"{place}/{SUBMISSION}")
-        handed_in = HandedIn({**files, **proposal.files}, place)
+        proposal = _statement(entry, log, key, licence, f"{target}/{SUBMISSION}")
+        handed_in = HandedIn({**files, **proposal.files}, target)
         check_additions(Added(path, len(content)) for path, content in handed_in.files.items())
         _judge(handed_in, board, log, proposal)
-    _write(board / place, handed_in)
-    return board / place
+    _write(board / target, handed_in)
+    return board / target
 
 
 def _files(entry: Verified, mirrors: Sequence[str]) -> dict[str, bytes]:
@@ -127,12 +127,12 @@ def submit_reeval(reeval: Path, board: Path, key: SigningKey) -> list[Path]:
     """Put a re-evaluation and its statement beside the entry that it measured, ready for a pull
     request; the files. Raises Invalid unless it counts on the board."""
     log = read_clone(board)
-    place = reeval.parent.resolve()
-    if not place.is_relative_to(board.resolve()) or not (place / ENTRY).exists():
+    beside = reeval.parent.resolve()
+    if not beside.is_relative_to(board.resolve()) or not (beside / ENTRY).exists():
         raise UserError(f"{reeval}: does not lie beside an entry of the board {board}.")
-    folder = place.relative_to(board.resolve()).as_posix()
+    folder = beside.relative_to(board.resolve()).as_posix()
     with refusing(board):
-        measured = measure_again(place, reeval, log)
+        measured = measure_again(beside, reeval, log)
         if measured.key != key.key_id:
             raise UserError(f"{reeval}: is signed by key {measured.key[:16]}; give that as --key.")
         leaf = {

@@ -91,7 +91,7 @@ def _welch(
     b = [_mean(cell) for cell in theirs]
     value = math.fsum(x.mean - y.mean for x, y in zip(a, b, strict=True)) / len(a)
     scaled = [Mean(y.n, factor * y.mean, factor * y.deviation, math.nan) for y in b]
-    return _from_t(value, limit, *standard_error(a, scaled), _chance(ours, theirs), confidence)
+    return _from_t(value, limit, *standard_error(a, scaled), smallest_p(ours, theirs), confidence)
 
 
 def _student(
@@ -130,7 +130,7 @@ def _from_t(
     return Comparison(value, value - half, value + half, limit, above, float(stdtr(freedom, t)))
 
 
-def _chance(ours: Cells, theirs: Cells) -> float:
+def smallest_p(ours: Cells, theirs: Cells) -> float:
     """The smallest p value that seeds alone can give: of all orders of both sides' seeds this one
     came, or of all signs beside a known mean. Two seeds a side decide nothing, however alike."""
     orders = [

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
+from leaderboard.statistics.measures import smallest_p
 from leaderboard.statistics.rules import LEVEL
 from leaderboard.statistics.stats import FEW, Cells, holm, mean_interval, standard_error
 
@@ -92,7 +93,7 @@ def pairs_of(rows: Sequence[Contender]) -> tuple[Array, Array, Array]:
     gap = means[upper] - means[lower]
     p = _welch(gap, [standard_error(row) for row in cells], upper, lower)
     for pair in np.flatnonzero(np.isnan(p)):
-        chance = _chance(rows[upper[pair]].cells, rows[lower[pair]].cells)
+        chance = smallest_p(rows[upper[pair]].cells, rows[lower[pair]].cells)
         p[pair] = 2.0 * chance if gap[pair] > 0.0 else 1.0
 
     # The luckiest of several registrations is shown.
@@ -115,9 +116,3 @@ def _welch(gap: Array, errors: Sequence[tuple[float, float]], upper: Array, lowe
     t = np.divide(gap, np.sqrt(variance), out=np.full_like(gap, np.nan), where=scatters)
     p: Array = 2.0 * stdtr(freedom, -t)
     return p
-
-
-def _chance(ours: Cells, theirs: Cells) -> float:
-    """The chance of the most extreme order of all seeds: of every task, ours above theirs."""
-    orders = [math.comb(len(a) + len(b), len(b)) for a, b in zip(ours, theirs, strict=True)]
-    return 1.0 / math.prod(orders)

@@ -36,8 +36,8 @@ PROOFS = (PROOF, BEACON)
 """What proves a registration without the board."""
 LARGEST = 16 << 20
 """Bytes of an entry that are read."""
-LIBRARIES = ("matplotlib", "jinja2", "numpy", "scipy")
-"""What else decides the bytes of a drawing."""
+LIBRARIES = ("matplotlib", "jinja2", "numpy", "scipy", "py_arkworks_bls12381")
+"""What else decides a verdict, or the bytes of a drawing; the last need not be installed."""
 
 Judge = Callable[[Path], Verdict]
 """The path of an entry -> what `verify` says of it."""
@@ -207,8 +207,15 @@ def code_digest() -> str:
     for path, content in _sources(resources.files("leaderboard"), "leaderboard"):
         digest.update(path.encode() + b"\0" + hashlib.sha256(content).digest())
     for library in LIBRARIES:
-        digest.update(f"{library} {metadata.version(library)}\0".encode())
+        digest.update(f"{library} {_version(library)}\0".encode())
     return digest.hexdigest()
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return "none"
 
 
 def _sources(folder: Traversable, path: str) -> Iterator[tuple[str, bytes]]:
