@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from leaderboard.board import inbox
 from leaderboard.board.repository import COSIGNATURE, INBOX
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.layout import (
@@ -22,7 +23,6 @@ from leaderboard.formats.layout import (
     TIMING,
 )
 from leaderboard.formats.log import note, root, statements
-from leaderboard.formats.log.leaf import KINDS
 from leaderboard.formats.names import NAME
 
 ENTRIES = "entries"
@@ -43,8 +43,6 @@ RUN_FILE = re.compile(
 )
 MEASURED = re.compile(r"reeval-[0-9a-f]{16}(\.submission)?\.dsse\.json", re.ASCII)
 """A re-evaluation of an entry that is there already, and its statement."""
-WAITING = re.compile(rf"({'|'.join(KINDS)})-[0-9a-f]{{16}}-[0-9a-f]{{16}}\.dsse\.json", re.ASCII)
-ROOT = re.compile(r"[0-9a-f]{16}\.root\.json", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -113,8 +111,8 @@ def largest(path: str) -> int | None:
 def _largest_waiting(name: str) -> int | None:
     """Most bytes of a file of an inbox. Statements for an entry and its re-evaluations lie beside
     these."""
-    if WAITING.fullmatch(name) and not name.startswith(("entry-", "reeval-")):
+    if inbox.NAME.fullmatch(name) and not name.startswith(("entry-", "reeval-")):
         return statements.LARGEST
-    if ROOT.fullmatch(name):
+    if inbox.ROOT.fullmatch(name):
         return root.LARGEST
     return note.LARGEST if COSIGNATURE.fullmatch(name) else None

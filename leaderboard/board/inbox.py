@@ -25,7 +25,7 @@ from leaderboard.formats.log.leaf import KINDS
 from leaderboard.formats.log.root import parse_root
 from leaderboard.formats.log.statements import Spoken, parse_spoken, statement_payload
 
-NAME = re.compile(r"([a-z]{4,9})-([0-9a-f]{16})-([0-9a-f]{16})\.dsse\.json", re.ASCII)
+NAME = re.compile(rf"({'|'.join(KINDS)})-([0-9a-f]{{16}})-([0-9a-f]{{16}})\.dsse\.json", re.ASCII)
 """Kind, beginning of the payload's digest, beginning of the signer's key id."""
 ROOT = re.compile(r"[0-9a-f]{16}\.root\.json", re.ASCII)
 COUNTERSIGNED = ("root", "suite", "admit", "revoke")
