@@ -48,7 +48,7 @@ test: install
 	$(BIN)/python -m pytest -m "not slow"
 
 test-all: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --durations=25 --durations-min=5
 
 # All tests, and which lines they reach.
 coverage: install

@@ -15,10 +15,10 @@ SMALL = (
     "tasks=[cartpole-balance]",
     *("settings.width=16", "settings.zs_dim=16", "settings.za_dim=8", "settings.zsa_dim=16"),
     "settings.batch_size=32",
-    "evaluation={every: 25, episodes: 1, final_episodes: 1, fresh_episodes: 1, environments: 1}",
+    "evaluation={every: 50, episodes: 1, final_episodes: 1, fresh_episodes: 1, environments: 1}",
 )
 """It keeps regimes, scales and depths; the networks that are scaled are tiny."""
-BUDGETS = {"quick": 0.05, "smoke": 1.0, "ci-tiny": 0.2, "dmc-small": 0.0025, "scale-small": 0.0025}
+BUDGETS = {"quick": 0.05, "smoke": 0.5, "ci-tiny": 0.2, "dmc-small": 0.0025, "scale-small": 0.0025}
 """Share of the budget, of suites whose runs are short already."""
 TINY = ("quick", "smoke", "ci-tiny")
 """Suites that keep their tasks and sizes."""

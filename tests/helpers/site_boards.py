@@ -228,7 +228,11 @@ def small(tiny_entry, folder):
     }
 
 
-def crowded(tiny_entry, folder, count=200):
+CROWD = int(os.environ.get("MST_BENCH_TEST_ENTRIES", "40"))
+"""Entries of the large board."""
+
+
+def crowded(tiny_entry, folder, count=CROWD):
     """A board of many entries, the last of which has hostile names everywhere. What is on it."""
     site = SiteBoard(folder)
     generator = np.random.default_rng(5)

@@ -73,7 +73,7 @@ def built(tiny_entry, shared) -> BuiltBoard:
 
 @pytest.fixture(scope="session")
 def crowd(tiny_entry, shared) -> BuiltBoard:
-    """A board of 200 entries, one with hostile names everywhere."""
+    """A board of many entries, one with hostile names everywhere."""
     folder = made_once(shared, "crowd", lambda: _made(crowded, tiny_entry, shared / "crowd-board"))
     return BuiltBoard(folder)
 

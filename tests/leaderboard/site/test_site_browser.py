@@ -1,4 +1,4 @@
-"""The site in headless Chromium: a board of 200 entries, one with hostile names everywhere.
+"""The site in headless Chromium: a board of many entries, one with hostile names everywhere.
 
 Over HTTP and from disk, with scripts and without; by keyboard; in light and dark, on a phone, on
 paper.
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from helpers.site_boards import HOSTILE, STEERING
+from helpers.site_boards import CROWD, HOSTILE, STEERING
 
 MARKS = {mark for mark in STEERING if not mark.isprintable()} - set("\r\n")
 """Characters that no page has; line feeds of a page are its own."""
@@ -80,10 +80,12 @@ def means(page):
 
 
 def press_heading(page, key):
-    """Sort by a column, by keyboard."""
+    """Sort by a column, by keyboard, and wait until its rows have moved."""
+    moved = "new Promise(done => addEventListener('sort-end', () => done(), {once: true}))"
+    page.evaluate(f"() => {{ window.moved = {moved} }}")
     page.locator(f'th[data-key="{key}"] button').focus()
     page.keyboard.press("Enter")
-    page.wait_for_timeout(60)
+    page.evaluate("window.moved")
 
 
 def choose(page, name, text):
@@ -112,11 +114,10 @@ def test_a_table_is_sorted_and_filtered_by_keyboard_and_the_address_keeps_it(
         assert page.url.endswith("#regime=mst&ranked=1&sort=mean+descending")
         link = page.url
         page.locator("button[type=reset]").press("Enter")
-        page.wait_for_timeout(60)
+        page.wait_for_function("!document.querySelector('th[aria-sort]')")
         assert shown(page) == before
 
     with opened(browser, link) as page:
-        page.wait_for_timeout(60)
         assert shown(page) == [f"r{built.notes['ranked']}-mst"]
         assert page.locator("th[aria-sort]").get_attribute("data-key") == "mean"
 
@@ -126,7 +127,7 @@ def test_the_age_of_the_newest_quorum_is_told_by_a_script(built, browser):
         assert "days ago: old; the board may have gone on" in page.locator("main").inner_text()
 
 
-# -- 200 entries --
+# -- many entries --
 
 
 def every_page(crowd):
@@ -150,7 +151,7 @@ def test_sorting_and_filtering_move_rows_and_no_rank(crowd, browser, served):
         texts = "rows => Object.fromEntries(rows.map(r => [r.id, r.cells[0].innerText.trim()]))"
         ranks = page.eval_on_selector_all(".standings tbody tr", texts)
         order = shown(page)
-        assert len(order) == 400
+        assert len(order) == 2 * CROWD
 
         # Down, up, and back to the order of the page.
         press_heading(page, "mean")
@@ -251,7 +252,7 @@ def test_paper_has_the_table_and_no_controls(crowd, browser):
 @pytest.mark.slow
 def test_everything_reads_without_scripts_and_from_disk(crowd, browser):
     with opened(browser, (crowd.site / SUITE).as_uri(), java_script_enabled=False) as page:
-        assert page.locator(".standings tbody tr").count() == 400
+        assert page.locator(".standings tbody tr").count() == 2 * CROWD
         assert page.locator(".standings tbody tr").last.is_visible()
         assert not page.locator("form.filters").is_visible()
     entry = crowd.site / f"entry/{crowd.notes['entries'][0]}.html"
@@ -260,7 +261,7 @@ def test_everything_reads_without_scripts_and_from_disk(crowd, browser):
         assert page.locator("figure table").first.is_visible()
     with opened(browser, (crowd.site / SUITE).as_uri()) as page:
         choose(page, "regime", "mst")
-        assert len(shown(page)) == 200
+        assert len(shown(page)) == CROWD
 
 
 @pytest.mark.slow
