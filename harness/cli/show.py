@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +26,9 @@ from harness.cli.printing import (
 from harness.files import check_can_write
 from harness.folder import Folder
 from harness.suites import shipped
+
+if TYPE_CHECKING:
+    from leaderboard.pages.papers import Form
 
 
 class Listed(StrEnum):
@@ -127,24 +130,56 @@ def report(
         Path | None,
         typer.Option("--to", help="The page's file. Default: report.html in the folder."),
     ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(help="Instead of the page: a folder for its charts as SVG, PDF and PNG."),
+    ] = None,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="Instead: the table of regimes for a paper (booktabs).")
+    ] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Instead: the same table as Markdown.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw report.html of a plan folder: one offline page.
+    """Draw report.html of a plan folder: one offline page. Or what a paper takes from it.
 
     An entry is verified first; without one, the page shows the figures so far. With --trust, the
     scores are those of a re-evaluation beside the entry.
     """
-    from harness.entries.page import write_report
+    from harness.entries.page import paper_table, write_figures, write_report
     from harness.entries.verified import Refused
 
+    given = {"--to": to, "--figures": figures, "--latex": latex, "--markdown": markdown}
+    asked = [option for option, value in given.items() if value]
+    if len(asked) > 1:
+        raise errors.UserError(f"{' and '.join(asked)} make different things; give one of them.")
+
     folder = plan_folder(folder)
-    check_can_write(to or Folder(folder).report, "" if to else "Give --to FILE.")
     try:
-        page = write_report(folder, trust=trust, to=to)
+        if latex or markdown:
+            form: Form = "latex" if latex else "markdown"
+            table = paper_table(folder, form, trust)
+            _print_lines(form, table.splitlines(), as_json)
+        elif figures:
+            check_can_write(figures / "regimes.svg")
+            paths = [str(path) for path in write_figures(folder, figures, trust)]
+            _print_lines("figures", paths, as_json)
+        else:
+            check_can_write(to or Folder(folder).report, "" if to else "Give --to FILE.")
+            print_path(write_report(folder, trust=trust, to=to), "report", as_json)
     except Refused as refused:
         print_verdict(refused.verdict)
         raise typer.Exit(errors.UNVERIFIED) from None
-    print_path(page, "report", as_json)
+
+
+def _print_lines(name: str, lines: list[str], as_json: bool) -> None:
+    """Lines of text, or a document with them under `name`."""
+    if as_json:
+        print_json({name: lines})
+        return
+    for line in lines:
+        echo(line)
 
 
 def doctor(

@@ -1,7 +1,11 @@
-"""Writes report.html of a plan folder, from its verified entry or from what is there so far."""
+"""Draws a plan folder, from its verified entry or from what is there so far.
+
+Its report, and the figures and tables that papers take from it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +20,11 @@ from harness.planning.plan import plan_of, read_stated
 from leaderboard.verification.checks import Verdict
 
 if TYPE_CHECKING:
+    from leaderboard.pages.papers import Form
     from leaderboard.pages.report import ReportInput
+
+Read = Callable[[str], bytes | None]
+"""Gives a file of a plan folder; None if it is not there, or not signed."""
 
 
 def write_report(
@@ -32,8 +40,33 @@ def write_report(
     without an entry is drawn from its plan, records and results, and the page says so; nothing is
     simulated or trained for it.
     """
-    # matplotlib is slow to import, and only needed where a page is drawn.
     from leaderboard.pages import report
+
+    path = to or Folder(folder).report
+    write_atomic(path, report.render(*_shown(folder, verdict, trust)).encode())
+    return path
+
+
+def write_figures(folder: Path, to: Path, trust: Path | None = None) -> list[Path]:
+    """Writes the charts of the report into another folder as SVG, PDF and PNG; their paths."""
+    from leaderboard.pages.papers import save_figures
+
+    shown = _shown(folder, None, trust)
+    to.mkdir(parents=True, exist_ok=True)
+    return save_figures(*shown, to)
+
+
+def paper_table(folder: Path, form: Form, trust: Path | None = None) -> str:
+    """The table of regimes for a paper."""
+    from leaderboard.pages.papers import table
+
+    return table(*_shown(folder, None, trust), form)
+
+
+def _shown(folder: Path, verdict: Verdict | None, trust: Path | None) -> tuple[ReportInput, Read]:
+    """What is shown of a plan folder, and what gives its records."""
+    # matplotlib is slow to import, and only needed where something is drawn.
+    from leaderboard.pages.report import ReportInput
 
     if not folder.is_dir():
         raise UserError(
@@ -41,16 +74,11 @@ def write_report(
         )
 
     # An entry is verified before anything of it is drawn.
-    paths = Folder(folder)
-    entry = paths.entry
+    entry = Folder(folder).entry
     if entry.exists():
         signed = verified(folder, trust) if verdict is None else accepted(entry, verdict)
-        page = report.render(report.ReportInput.of(signed.verdict), signed.read_if_signed)
-    else:
-        page = report.render(_so_far(folder), lambda name: _read_so_far(folder / name))
-    path = to or paths.report
-    write_atomic(path, page.encode())
-    return path
+        return ReportInput.of(signed.verdict), signed.read_if_signed
+    return _so_far(folder), lambda name: _read_so_far(folder / name)
 
 
 def _read_so_far(path: Path) -> bytes | None:

@@ -1,230 +1,259 @@
-"""Charts as SVG text whose colours are the page's, so that one drawing serves light and dark.
-
-Matplotlib draws in stand-in colours, which become CSS variables. Its inline styles become
-attributes, so that a page may forbid inline styles. Every id gets a prefix, since a page holds many
-charts. The same numbers give the same bytes.
-"""
+"""The charts of a report."""
 
 from __future__ import annotations
 
-import io
-import re
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from leaderboard.pages.chart import Chart, Paint
 from leaderboard.pages.curves import Band, Panel
-from leaderboard.pages.mpl import Axes, EngFormatter, Figure, MaxNLocator, style
+from leaderboard.pages.mpl import Axes, EngFormatter
+from leaderboard.pages.numbers import number, with_half
 from leaderboard.statistics.scores import Scored, counting
-from leaderboard.statistics.stats import mean_interval, profile
+from leaderboard.statistics.stats import Mean, mean_interval, profile
 
-if TYPE_CHECKING:
-    from matplotlib.typing import RcKeyType
+BANDED = 4
+"""Most regimes whose intervals are drawn along their curves; those of more would hide each other,
+and are drawn at the end alone."""
+POINTED = 25
+"""Most evaluations of a curve that a reader can point at."""
+WIDE = (5.4, 2.9)
+"""Inches of a chart that holds all regimes."""
+NARROW = (4.2, 2.5)
+"""Inches of a chart that stands beside others like it."""
 
-BANDED = 5
-"""Minimum seeds for confidence bands with several regimes in one chart."""
-HUES = 8
-"""Colours that the page has; further regimes repeat them with another dash."""
-Dash = str | tuple[int, tuple[float, ...]]
-"""A line style of matplotlib: its name, or an offset and lengths on and off."""
-DASHES: tuple[Dash, ...] = ("solid", (0, (5, 2)), (0, (1, 1.5)))
-INK = "#f1e2a0"
-"""Stand-in for the colour of text."""
-FAINT = "#f1e2a1"
-"""Stand-in for the colour of axes and grids."""
-VARIABLES = {INK: "var(--ink)", FAINT: "var(--faint)"} | {
-    f"#f1e2d{hue}": f"var(--hue{hue})" for hue in range(HUES)
-}
-"""Stand-in colour -> CSS variable of the page."""
-STYLE: dict[RcKeyType, object] = {
-    "svg.fonttype": "none",
-    "text.parse_math": False,  # names are names, also with dollar signs
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": FAINT,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "grid.color": FAINT,
-    "grid.linewidth": 0.5,
-    "axes.grid": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
+Range = tuple[float, float]
+"""Lowest and highest return that a task has."""
 
 
-def lines(panel: Panel, order: list[str], ident: str, only: str | None = None) -> str:
-    """Means of every regime over environment steps, or with `only` one regime's single seeds, mean
-    and interval."""
-    seeds = Counter(curve.regime for curve in panel.curves)
-    banded = only is not None or min(seeds.values()) >= BANDED
+@dataclass(frozen=True)
+class Place:
+    """A regime of the chart on top of a report."""
 
-    def draw(axes: Axes) -> None:
+    regime: str
+    mean: Mean
+    """Over tasks, with its interval."""
+    seeds: Sequence[Scored]
+    """Of the only task; none where there are several."""
+    tasks: Mapping[str, float]
+    """Name -> mean over the seeds; none where there is one."""
+
+
+def standing(places: Sequence[Place], order: list[str], bounds: Range) -> Chart:
+    """Regimes from the best down: means over tasks, their 95 percent intervals, and the seeds or
+    tasks that they are means of."""
+
+    def draw(axes: Axes, paint: Paint) -> None:
+        shown = list[float]()
+        for row, place in enumerate(reversed(places)):
+            shown += _seeds(axes, paint, place.seeds, row)
+            shown += _tasks(axes, paint, place, row)
+            shown += _mean(axes, paint, place.regime, place.mean, row - 0.24, bounds)
+        _rows(axes, [place.regime for place in places], _room(shown, bounds))
+
+    return Chart("standing", draw, order, (WIDE[0], 0.75 + 0.4 * len(places)))
+
+
+def scores(runs: Sequence[Scored], order: list[str], ident: str, bounds: Range) -> Chart:
+    """Final scores of one task: its seeds, mean and 95 percent t interval for each regime."""
+
+    def draw(axes: Axes, paint: Paint) -> None:
+        for row, regime in enumerate(reversed(order)):
+            seeds = [run for run in runs if run.regime == regime]
+            if _seeds(axes, paint, seeds, row):
+                _mean(axes, paint, regime, mean_interval(counting(seeds)), row - 0.24, bounds)
+        _rows(axes, order, _room(counting(runs), bounds))
+
+    return Chart(ident, draw, order, (WIDE[0], 0.75 + 0.36 * len(order)))
+
+
+def _rows(axes: Axes, names: list[str], limits: Range) -> None:
+    """One row for each name, the first on top."""
+    axes.set_yticks(range(len(names)), list(reversed(names)))
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("score (mean return of the final policy)")
+    axes.set_xlim(*limits)
+
+
+def _seeds(axes: Axes, paint: Paint, runs: Sequence[Scored], row: int) -> list[float]:
+    """One regime's seeds, a cross for one that counts as the floor; what was drawn."""
+    for marker, edge, lost in (("o", 0.0, False), ("x", 1.5, True)):
+        marked = [run for run in runs if run.lost == lost and run.counted is not None]
+        if marked:
+            # Faint, so that seeds with the same score show as a darker one.
+            at = counting(marked), [row] * len(marked)
+            colour = paint.hue(marked[0].regime)
+            dots = axes.plot(*at, marker, color=colour, ms=5, alpha=0.55, mew=edge)
+            told = [
+                f"{run.regime}, seed {run.seed}: {number(run.counted or 0.0)}" for run in marked
+            ]
+            paint.hint(dots[0], told)
+    return counting(runs)
+
+
+def _tasks(axes: Axes, paint: Paint, place: Place, row: int) -> list[float]:
+    """A dot for each of a regime's tasks; what was drawn."""
+    means = list(place.tasks.values())
+    if means:
+        colour = paint.hue(place.regime)
+        dots = axes.plot(means, [row] * len(means), "o", color=colour, ms=5, alpha=0.55, mew=0.0)
+        told = [f"{place.regime}, {task}: {number(mean)}" for task, mean in place.tasks.items()]
+        paint.hint(dots[0], told)
+    return means
+
+
+def _mean(
+    axes: Axes, paint: Paint, regime: str, mean: Mean, row: float, bounds: Range
+) -> list[float]:
+    """A mean and its interval as far as the task's range goes; the values that were drawn."""
+    colour = paint.hue(regime)
+    mark = axes.plot([mean.mean], [row], "D", color=colour, ms=5)
+    paint.hint(mark[0], [f"{regime}: {with_half(mean.mean, mean.half_width)}"])
+    if mean.n < 2 or mean.half_width != mean.half_width:
+        return [mean.mean]
+    ends = _clipped(mean.mean - mean.half_width, mean.mean + mean.half_width, bounds)
+    axes.plot(ends, [row, row], color=colour, lw=2)
+    return [mean.mean, *ends]
+
+
+def lines(panel: Panel, order: list[str], ident: str) -> Chart:
+    """Means of every regime over environment steps, with their intervals."""
+    banded = len(panel.bands) <= BANDED
+
+    def draw(axes: Axes, paint: Paint) -> None:
+        for band in panel.bands:
+            _band(axes, paint, band, panel, banded)
+            _points(axes, paint, band)
+        if not banded:
+            _ends(axes, paint, panel)
+        _axes(axes, panel)
+
+    return Chart(ident, draw, order, WIDE, legend=True)
+
+
+def overview(panel: Panel, order: list[str], ident: str) -> Chart:
+    """Means of every regime alone, small."""
+
+    def draw(axes: Axes, paint: Paint) -> None:
+        for band in panel.bands:
+            _band(axes, paint, band, panel, banded=False)
+        _axes(axes, panel)
+
+    return Chart(ident, draw, order, NARROW, legend=True)
+
+
+def single(panel: Panel, order: list[str], ident: str, regime: str) -> Chart:
+    """One regime's seeds, mean and interval, small."""
+
+    def draw(axes: Axes, paint: Paint) -> None:
         # Single seeds lie below the mean, thin and faint.
         for curve in panel.curves:
-            if curve.regime == only:
-                colour = _hue(order, curve.regime)
-                axes.plot(curve.steps, curve.values, color=colour, linewidth=0.7, alpha=0.55)
+            if curve.regime == regime:
+                colour = paint.hue(regime)
+                line = axes.plot(curve.steps, curve.values, color=colour, lw=0.7, alpha=0.55)
+                told = f"seed {curve.seed}: {number(curve.values[-1])} at the end"
+                paint.hint(line[0], [told])
         for band in panel.bands:
-            if only in (None, band.regime):
-                _draw_band(axes, band, order, banded)
+            if band.regime == regime:
+                _band(axes, paint, band, panel, banded=True)
+        _axes(axes, panel)
 
-        axes.set_xlabel("environment steps")
-        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-        axes.set_ylim(*panel.limits)
-
-    return _svg(draw, ident, (4.2, 2.5))
+    return Chart(ident, draw, order, NARROW)
 
 
-def _draw_band(axes: Axes, band: Band, order: list[str], banded: bool) -> None:
+def _axes(axes: Axes, panel: Panel) -> None:
+    axes.set_xlabel("environment steps")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.set_ylabel(panel.unit)
+    axes.set_ylim(*panel.limits)
+
+
+def _band(axes: Axes, paint: Paint, band: Band, panel: Panel, banded: bool) -> None:
     """A regime's mean, and with `banded` its interval wherever there is one."""
-    colour = _hue(order, band.regime)
-
-    # The interval first, so that the mean lies on top of it.
+    colour = paint.hue(band.regime)
     inside = [
-        (step, *interval)
+        (step, *_clipped(*interval, panel.limits))
         for step, interval in zip(band.steps, band.intervals, strict=True)
         if interval
     ]
+
+    # The interval first, so that the mean lies on top of it.
     if inside and banded:
         steps, lows, highs = zip(*inside, strict=True)
-        axes.fill_between(steps, lows, highs, color=colour, alpha=0.16, linewidth=0)
+        axes.fill_between(steps, lows, highs, color=colour, alpha=0.13, lw=0)
 
     # A line of one point would not be seen.
-    axes.plot(
-        band.steps,
-        band.means,
-        color=colour,
-        linewidth=1.9,
-        linestyle=_dash(order, band.regime),
-        marker="o" if len(band.steps) == 1 else "",
+    dash = paint.dash(band.regime)
+    mark = "o" if len(band.steps) == 1 else ""
+    line = axes.plot(
+        band.steps, band.means, color=colour, lw=1.9, ls=dash, marker=mark, label=band.regime
     )
+    if not mark:
+        paint.hint(line[0], [f"{band.regime}: {_told(band, -1)} at the end"])
 
 
-def scores(runs: Sequence[Scored], order: list[str], ident: str) -> str:
-    """Final scores of one task: a dot for each seed, a cross for one that counts as the floor, mean
-    and 95 percent t interval for each regime."""
-
-    def draw(axes: Axes) -> None:
-        for row, regime in enumerate(reversed(order)):
-            seeds = [run for run in runs if run.regime == regime]
-            if counting(seeds):
-                _draw_scores(axes, seeds, row, _hue(order, regime))
-
-        # One row a regime, the first on top, and room on both sides.
-        axes.set_yticks(range(len(order)), list(reversed(order)))
-        axes.set_ylim(-0.6, len(order) - 0.4)
-        axes.grid(visible=False, axis="y")
-        axes.set_xlabel("score")
-        axes.set_xlim(*_room(counting(runs)))
-
-    return _svg(draw, ident, (4.2, 0.9 + 0.42 * len(order)))
+def _points(axes: Axes, paint: Paint, band: Band) -> None:
+    """Marks along a regime's mean that a reader can point at, as many as fit beside each other."""
+    every = -(-len(band.steps) // POINTED)
+    chosen = range((len(band.steps) - 1) % every, len(band.steps), every)
+    at = [band.steps[index] for index in chosen], [band.means[index] for index in chosen]
+    marks = axes.plot(*at, "o", color=paint.hue(band.regime), ms=3)
+    told = [f"{band.regime} at {band.steps[index]:,}: {_told(band, index)}" for index in chosen]
+    paint.hint(marks[0], told)
 
 
-def _draw_scores(axes: Axes, runs: Sequence[Scored], row: int, colour: str) -> None:
-    """One regime's row: its seeds, and a little below them their mean and interval."""
-    # Faint, so that seeds with the same score show as a darker one.
-    for marker, points in (
-        ("o", counting(run for run in runs if not run.lost)),
-        ("x", counting(run for run in runs if run.lost)),
-    ):
-        edge = 0 if marker == "o" else 1.5
-        rows = [row] * len(points)
-        axes.plot(
-            points, rows, marker, color=colour, markersize=5, alpha=0.55, markeredgewidth=edge
-        )
-
-    # One seed has no interval.
-    mean = mean_interval(counting(runs))
-    below = row - 0.22
-    axes.plot([mean.mean], [below], "D", color=colour, markersize=5)
-    if mean.n > 1:
-        ends = [mean.mean - mean.half_width, mean.mean + mean.half_width]
-        axes.plot(ends, [below, below], color=colour)
+def _told(band: Band, index: int) -> str:
+    return with_half(band.means[index], band.halves[index])
 
 
-def profiles(cells: Mapping[str, Sequence[Sequence[float]]], order: list[str], ident: str) -> str:
-    """Performance profile of each regime: share of runs above a threshold. `cells`: regime ->
-    scores of the seeds of each task."""
-    points = list[float]()
-    for tasks in cells.values():
-        for seeds in tasks:
-            points += seeds
+def _ends(axes: Axes, paint: Paint, panel: Panel) -> None:
+    """The last intervals of all regimes, beside each other behind the curves."""
+    last = max(band.steps[-1] for band in panel.bands)
+    first = min(band.steps[0] for band in panel.bands)
+    apart = 0.025 * (last - first or 1)
+    for place, band in enumerate(panel.bands, 1):
+        at = last + place * apart
+        colour = paint.hue(band.regime)
+        if interval := band.intervals[-1]:
+            axes.plot([at, at], _clipped(*interval, panel.limits), color=colour, lw=1.6)
+        axes.plot([at], band.means[-1:], "D", color=colour, ms=3.5)
+    axes.set_xlim(first - apart, last + (len(panel.bands) + 1) * apart)
 
-    # From below the lowest to above the highest score of any regime.
-    low, high = _room(points)
-    thresholds = [low + (high - low) * step / 200 for step in range(201)]
 
-    def draw(axes: Axes) -> None:
+def profiles(cells: Mapping[str, Sequence[Sequence[float]]], order: list[str], ident: str) -> Chart:
+    """Performance profile of each regime: share of runs above a threshold. `cells`: regime -> for
+    each task what its seeds have reached of the task's range, 0 to 1."""
+    thresholds = [step / 200 for step in range(201)]
+
+    def draw(axes: Axes, paint: Paint) -> None:
         for regime, tasks in cells.items():
             axes.step(
                 thresholds,
                 profile(tasks, thresholds),
-                color=_hue(order, regime),
-                linewidth=1.7,
-                linestyle=_dash(order, regime),
+                color=paint.hue(regime),
+                lw=1.7,
+                ls=paint.dash(regime),
                 where="post",
+                label=regime,
             )
-        axes.set_xlabel("score")
+        axes.set_xlabel("score, as a share of the task's range")
+        axes.set_ylabel("share of runs above it")
         axes.set_ylim(-0.03, 1.03)
+        axes.set_xlim(0.0, 1.0)
 
-    return _svg(draw, ident, (4.2, 2.5))
+    return Chart(ident, draw, order, WIDE, legend=True)
 
 
-def _room(points: Sequence[float]) -> tuple[float, float]:
-    """The range of all scores with a quarter more on both sides."""
+def _clipped(low: float, high: float, bounds: Range) -> Range:
+    """An interval as far as it lies within bounds."""
+    return max(low, bounds[0]), min(high, bounds[1])
+
+
+def _room(points: Sequence[float], bounds: Range) -> Range:
+    """The range of all scores with some room on both sides, as far as a task's range goes."""
     if not points:
-        return 0.0, 1.0
-    room = 0.25 * (max(points) - min(points)) or 1.0
-    return min(points) - room, max(points) + room
-
-
-def _hue(order: list[str], regime: str) -> str:
-    return f"#f1e2d{order.index(regime) % HUES}"
-
-
-def _dash(order: list[str], regime: str) -> Dash:
-    return DASHES[order.index(regime) // HUES % len(DASHES)]
-
-
-def _svg(draw: Callable[[Axes], None], ident: str, size: tuple[float, float]) -> str:
-    """What `draw` draws, `size` inches large, as an SVG element whose ids begin with `ident`."""
-    # A fixed salt, and no date: the same drawing has the same bytes.
-    with style({**STYLE, "svg.hashsalt": ident}):
-        figure = Figure(figsize=size, layout="constrained")
-        axes = figure.add_subplot()
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-        axes.yaxis.set_major_locator(MaxNLocator(5))
-        draw(axes)
-        text = io.StringIO()
-        figure.savefig(
-            text, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
-        )
-    svg = text.getvalue()
-
-    # Only the element itself is embedded: no XML header, and nothing that a page has twice or
-    # forbids. The page's style sheet says how corners are joined.
-    svg = re.sub(
-        r"<metadata>.*?</metadata>|<style.*?</style>", "", svg[svg.index("<svg") :], flags=re.DOTALL
-    )
-    svg = re.sub(r'\bstyle="([^"]*:[^"]*)"', _attributes, svg)
-    svg = re.sub(r'\b(?:d|x|y|transform)="[^"]*"', _rounded, svg)
-    svg = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{ident}-", svg)
-    for stand_in, variable in VARIABLES.items():
-        svg = svg.replace(stand_in, variable)
-
-    # The page decides how wide a drawing is; its caption says what it shows.
-    opening = r'<svg viewBox="\1" aria-hidden="true">'
-    return re.sub(r'^<svg [^>]*?viewBox="([^"]*)"[^>]*>', opening, svg)
-
-
-def _attributes(style: re.Match[str]) -> str:
-    """An inline style as attributes of its element. The page has a font of its own."""
-    pairs = [pair.split(":", 1) for pair in style[1].split(";") if "font-family" not in pair]
-    return " ".join(f'{name.strip()}="{value.strip()}"' for name, value in pairs)
-
-
-def _rounded(attribute: re.Match[str]) -> str:
-    """A place in the drawing, to a hundredth of a pixel."""
-    return re.sub(r"(\.\d\d)\d+", r"\1", attribute[0])
+        return bounds
+    room = 0.12 * (max(points) - min(points)) or 1.0
+    edge = 0.01 * (bounds[1] - bounds[0])
+    return max(min(points) - room, bounds[0] - edge), min(max(points) + room, bounds[1] + edge)

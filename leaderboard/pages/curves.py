@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from leaderboard.formats.records import EvaluationRecord, LearningCurve
 from leaderboard.statistics.stats import Mean, mean_interval
 
 DIAGNOSTICS = {
-    "srank_4096": ("rank of the features", 1.0),
-    "dormant_ratio": ("share of dormant units", 0.25),
-    "parameter_norm": ("norm of the parameters", 1.0),
-    "gradient_conflicts": ("share of opposed gradients", 0.5),
+    "srank_4096": ("rank of the features", "rank", None),
+    "dormant_ratio": ("share of dormant units", "share", 0.25),
+    "parameter_norm": ("norm of the parameters", "norm", None),
+    "gradient_conflicts": ("share of opposed gradients", "share", 0.5),
 }
-"""Diagnostics that are drawn: title, and the value that their axis, from zero, reaches at least."""
+"""Diagnostics that are drawn: title, unit, and the value that their axis, from zero, reaches at
+least; None: it fits the data."""
 LARGEST = 1e12
 """Figures and steps above it are left out: a forger can sign any number."""
 
@@ -43,16 +44,26 @@ class Band:
     intervals: list[tuple[float, float] | None]
     """None below two seeds."""
 
+    @property
+    def halves(self) -> list[float | None]:
+        """Half of each interval."""
+        pairs = zip(self.means, self.intervals, strict=True)
+        return [interval and interval[1] - mean for mean, interval in pairs]
+
 
 @dataclass(frozen=True)
 class Panel:
     """One quantity of one task: curves of all runs and a band for each regime."""
 
     title: str
+    unit: str
+    """Of the values, as the axis says."""
     curves: list[Curve]
     bands: list[Band]
     reach: float | None = None
     """The axis begins at zero and reaches up to this at least; None: it fits the data."""
+    bounds: tuple[float, float] | None = None
+    """What the values can be at all; None: any number."""
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -68,20 +79,28 @@ class Panel:
             low = 0.0
             high = max(self.reach, high)
         room = 0.05 * (high - low) or 1.0
-        return low - room, high + room
+        if self.bounds is None:
+            return low - room, high + room
+        edge = 0.02 * (self.bounds[1] - self.bounds[0])
+        return max(low - room, self.bounds[0] - edge), min(high + room, self.bounds[1] + edge)
 
 
-def returns_panel(runs: Iterable[LearningCurve]) -> Panel:
-    """Mean return of each scheduled evaluation, for the runs of one task."""
-    return _panel("mean return", None, runs, lambda evaluation: evaluation.mean_return)
+def returns_panel(
+    runs: Iterable[LearningCurve], bounds: tuple[float, float] | None = None
+) -> Panel:
+    """Mean return of each scheduled evaluation, for the runs of one task. `bounds`: lowest and
+    highest return that the task has."""
+    panel = Panel("mean return", "return (mean of an evaluation)", [], [], bounds=bounds)
+    return _filled(panel, runs, lambda evaluation: evaluation.mean_return)
 
 
 def diagnostics_panels(runs: Iterable[LearningCurve], modules: Iterable[str]) -> list[Panel]:
     """A panel for each diagnostic and module of the runs of one task, where any run has it."""
     panels = list[Panel]()
-    for name, (title, reach) in DIAGNOSTICS.items():
+    for name, (title, unit, reach) in DIAGNOSTICS.items():
         for module in modules:
-            panel = _panel(f"{module}: {title}", reach, runs, _diagnostic(module, name))
+            panel = Panel(f"{module}: {title}", unit, [], [], reach)
+            panel = _filled(panel, runs, _diagnostic(module, name))
             if panel.curves:
                 panels.append(panel)
     return panels
@@ -92,12 +111,12 @@ def _diagnostic(module: str, name: str) -> Figure:
     return lambda evaluation: evaluation.diagnostics.get(module, {}).get(name)
 
 
-def _panel(title: str, reach: float | None, runs: Iterable[LearningCurve], figure: Figure) -> Panel:
-    """Curves and bands of one figure, of the runs and regimes that have it."""
+def _filled(panel: Panel, runs: Iterable[LearningCurve], figure: Figure) -> Panel:
+    """With the curves and bands of one figure, of the runs and regimes that have it."""
     curves = [_curve(run, figure) for run in runs]
     drawn = [curve for curve in curves if curve.steps]
     regimes = dict.fromkeys(curve.regime for curve in drawn)
-    return Panel(title, drawn, [_band(regime, drawn) for regime in regimes], reach)
+    return replace(panel, curves=drawn, bands=[_band(regime, drawn) for regime in regimes])
 
 
 def _curve(recorded: LearningCurve, figure: Figure) -> Curve:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+from leaderboard.formats.catalogue import return_range
 from leaderboard.formats.records import LearningCurve
 from leaderboard.pages import charts
+from leaderboard.pages.chart import Chart
 from leaderboard.pages.curves import Panel, diagnostics_panels, returns_panel
+from leaderboard.pages.numbers import number, with_half
 from leaderboard.statistics.scores import Scored
 
 
@@ -23,10 +27,15 @@ class FigureTable:
 class Drawing:
     """A chart and what it says to those who do not see it."""
 
-    svg: str
+    chart: Chart
     caption: str
     figures: FigureTable | None = None
     """What its lines show; None where another table of the page does."""
+
+    @cached_property
+    def svg(self) -> str:
+        """As an element of a page."""
+        return self.chart.svg()
 
 
 @dataclass(frozen=True)
@@ -34,16 +43,21 @@ class TaskSection:
     """The drawings of one task."""
 
     name: str
-    scores: Drawing
+    scores: Drawing | None
+    """None where the page shows the same above."""
     overview: Drawing | None
     regimes: list[Drawing]
     diagnostics: list[Drawing]
 
 
-def profiles(cells: Mapping[str, list[list[float]]], regimes: list[str]) -> Drawing | None:
+def profiles(cells: Mapping[str, Mapping[str, list[float]]], regimes: list[str]) -> Drawing | None:
     """Performance profiles; None before two regimes have a score on every task. `cells`: regime ->
-    scores of the seeds of each task."""
-    complete = {regime: tasks for regime, tasks in cells.items() if tasks and all(tasks)}
+    task -> scores of the seeds."""
+    complete = {
+        regime: [_shares(task, seeds) for task, seeds in tasks.items()]
+        for regime, tasks in cells.items()
+        if tasks and all(tasks.values())
+    }
 
     # One profile alone compares nothing.
     if len(complete) < 2:
@@ -55,6 +69,12 @@ def profiles(cells: Mapping[str, list[list[float]]], regimes: list[str]) -> Draw
     )
 
 
+def _shares(task: str, scores: list[float]) -> list[float]:
+    """Scores as shares of the task's range."""
+    low, high = return_range(task)
+    return [(score - low) / (high - low) for score in scores]
+
+
 @dataclass(frozen=True)
 class TaskDrawings:
     """Draws one task."""
@@ -64,33 +84,38 @@ class TaskDrawings:
     regimes: list[str]
     """In the order of their colours."""
     modules: tuple[str, ...]
+    alone: bool
+    """Whether there is no other task."""
 
     def section(
         self, task: str, runs: Sequence[Scored], curves: Sequence[LearningCurve]
     ) -> TaskSection:
         """Everything that is drawn of the task."""
-        scores = Drawing(
-            charts.scores(runs, self.regimes, f"s{self.number}"),
-            "Scores of the seeds (dots; crosses: failed or missing), mean and 95% t interval"
-            " (diamond, bar; it may reach out of the chart)",
-        )
-
         # Curves come from the records, as far as there are any.
-        returns = returns_panel(curves)
+        returns = returns_panel(curves, return_range(task))
         diagnostics = list[Drawing]()
         for index, panel in enumerate(diagnostics_panels(curves, self.modules)):
-            svg = self._lines(panel, f"d{self.number}n{index}")
-            diagnostics.append(Drawing(svg, panel.title, _means(panel)))
+            chart = charts.overview(panel, self.regimes, f"d{self.number}n{index}")
+            diagnostics.append(Drawing(chart, panel.title, _means(panel)))
 
         overview = self._overview(returns)
+        scores = None if self.alone else self._scores(task, runs)
         return TaskSection(task, scores, overview, self._single(returns), diagnostics)
+
+    def _scores(self, task: str, runs: Sequence[Scored]) -> Drawing:
+        """The final scores of all regimes."""
+        lost = "; crosses: failed or missing" if any(run.lost for run in runs) else ""
+        return Drawing(
+            charts.scores(runs, self.regimes, f"s{self.number}", return_range(task)),
+            f"Scores of the seeds (dots{lost}), mean and 95% t interval (diamond, bar)",
+        )
 
     def _overview(self, returns: Panel) -> Drawing | None:
         """All regimes in one chart; None before anything is recorded."""
         if not returns.curves:
             return None
-        svg = self._lines(returns, f"c{self.number}")
-        return Drawing(svg, "All regimes: mean return over the seeds", _means(returns))
+        chart = charts.lines(returns, self.regimes, f"c{self.number}")
+        return Drawing(chart, f"Mean return over the seeds, {_intervals(returns)}", _means(returns))
 
     def _single(self, returns: Panel) -> list[Drawing]:
         """Each regime alone, with its seeds."""
@@ -99,14 +124,19 @@ class TaskDrawings:
         for index, regime in enumerate(self.regimes):
             # Its number stays the same when another regime has nothing to draw.
             if regime in drawn:
-                svg = self._lines(returns, f"c{self.number}r{index}", regime)
+                ident = f"c{self.number}r{index}"
+                chart = charts.single(returns, self.regimes, ident, regime)
                 drawings.append(
-                    Drawing(svg, _caption(returns, regime), _single_seeds(returns, regime))
+                    Drawing(chart, _caption(returns, regime), _single_seeds(returns, regime))
                 )
         return drawings
 
-    def _lines(self, panel: Panel, ident: str, only: str | None = None) -> str:
-        return charts.lines(panel, self.regimes, ident, only)
+
+def _intervals(panel: Panel) -> str:
+    """How the intervals of a chart of all regimes are shown."""
+    if len(panel.bands) <= charts.BANDED:
+        return "and its 95% t interval"
+    return "and its 95% t interval at the end"
 
 
 def _caption(panel: Panel, regime: str) -> str:
@@ -121,9 +151,8 @@ def _means(panel: Panel) -> FigureTable:
     """Means of the regimes, each with half of its interval."""
     cells: dict[tuple[int, str], str] = {}
     for band in panel.bands:
-        for step, mean, interval in zip(band.steps, band.means, band.intervals, strict=True):
-            half = "" if interval is None else f" ± {_number(interval[1] - mean)}"
-            cells[step, band.regime] = f"{_number(mean)}{half}"
+        for step, mean, half in zip(band.steps, band.means, band.halves, strict=True):
+            cells[step, band.regime] = with_half(mean, half)
     return _table([band.regime for band in panel.bands], cells)
 
 
@@ -136,7 +165,7 @@ def _single_seeds(panel: Panel, regime: str) -> FigureTable:
             column = f"seed {curve.seed}"
             columns.append(column)
             for step, value in zip(curve.steps, curve.values, strict=True):
-                cells[step, column] = _number(value)
+                cells[step, column] = number(value)
     return _table(columns, cells)
 
 
@@ -147,8 +176,3 @@ def _table(columns: list[str], cells: Mapping[tuple[int, str], str]) -> FigureTa
         [f"{step:,}", *(cells.get((step, column), "-") for column in columns)] for step in steps
     ]
     return FigureTable(["step", *columns], rows)
-
-
-def _number(value: float) -> str:
-    """A figure with three digits or more."""
-    return f"{value:.1f}" if abs(value) >= 100.0 or value == 0.0 else f"{value:.3g}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,14 +19,17 @@ from leaderboard.formats.run import StatedRun
 from leaderboard.formats.signed import Signed
 from leaderboard.formats.statement import Signer
 from leaderboard.formats.suite import SuiteReference
-from leaderboard.pages import charts
-from leaderboard.pages.drawings import TaskDrawings, TaskSection, profiles
+from leaderboard.pages.answer import Answer, answer
+from leaderboard.pages.chart import HUES
+from leaderboard.pages.drawings import Drawing, TaskDrawings, TaskSection, profiles
 from leaderboard.pages.networks import network_headers, networks
+from leaderboard.pages.signs import signs
 from leaderboard.pages.table import comparison_columns, rows_of
 from leaderboard.statistics import claims, contrasts, references
+from leaderboard.statistics.claims import Finding
 from leaderboard.statistics.figures import figures
-from leaderboard.statistics.scores import Scored, counting, finished, scored
-from leaderboard.statistics.stats import FEW, iqm_interval, pooled_iqm, suite_mean
+from leaderboard.statistics.scores import Scored, scored
+from leaderboard.statistics.stats import FEW
 from leaderboard.verification.checks import Verdict
 
 
@@ -124,9 +126,30 @@ def render(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
 
 
 def render_sections(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
-    """The sections of results alone, with the figures of each chart, for another page."""
-    template = environment().get_template("results.html")
-    return template.render(contents(report, read), with_figures=True)
+    """The sections of results alone, for another page."""
+    return environment().get_template("results.html").render(contents(report, read))
+
+
+@dataclass(frozen=True)
+class Results:
+    """What is drawn of the runs, and what they say."""
+
+    answer: Answer
+    claims: list[Finding]
+    profile: Drawing | None
+    sections: list[TaskSection]
+
+
+def results(report: ReportInput, read: Callable[[str], bytes | None]) -> Results:
+    """The results of a report. `read`: gives the records of runs."""
+    runs = report.scored
+    tasks = list(dict.fromkeys(run.task for run in runs))
+    regimes = list(dict.fromkeys(run.regime for run in runs))
+    sections, figures_of = _sections(report, tasks, regimes, read)
+    budget = report.plan.budget.environment_steps
+    tested = claims.findings(report.suite.claims, runs, figures_of, budget)
+    profile = profiles(_cells(runs, regimes), regimes)
+    return Results(answer(runs, regimes, tested), tested, profile, sections)
 
 
 def contents(report: ReportInput, read: Callable[[str], bytes | None]) -> dict[str, object]:
@@ -134,39 +157,36 @@ def contents(report: ReportInput, read: Callable[[str], bytes | None]) -> dict[s
     runs = report.scored
     tasks = list(dict.fromkeys(run.task for run in runs))
     regimes = list(dict.fromkeys(run.regime for run in runs))
-    budget = report.plan.budget.environment_steps
-    sections, figures_of = _sections(report, tasks, regimes, read)
-    tested = claims.findings(report.suite.claims, runs, figures_of, budget)
+    shown = results(report, read)
 
     # Published figures are for one budget only.
+    budget = report.plan.budget.environment_steps
     published = published_rows(tasks) if budget == references.ENVIRONMENT_STEPS else []
     columns = comparison_columns(runs, report.plan.modules)
     return {
         "report": report,
-        "with_figures": False,
+        "answer": shown.answer,
+        "claims": shown.claims,
+        "profile": shown.profile,
+        "sections": shown.sections,
         "headers": [column.title for column in columns],
         "rows": rows_of(columns),
         "modules": report.plan.modules,
         "counts": Counter(run.status for run in runs),
         "lost": any(run.lost for run in runs),
         "missing": any(run.missing for run in runs),
-        "few": _few(runs),
+        "few": min(Counter(run.group for run in runs).values()) < FEW,
+        "enough": FEW,
         "network_headers": network_headers(report.plan),
         "networks": networks(report.plan),
-        "suite_means": _suite_means(runs, regimes, tasks),
         "contrasts": contrasts.contrasts(runs),
-        "profile": profiles({regime: _scores(runs, regime) for regime in regimes}, regimes),
-        "claims": tested,
         "own_suite": report.suite.name.startswith(OWN),
-        "claims_failed": any(finding.finished for finding in tested),
+        "claims_failed": any(finding.finished for finding in shown.claims),
         "published": published,
         "tasks": tasks,
-        "signatures": [
-            (run, signature) for run in report.runs for signature in run.failure_signatures
-        ],
+        "signs": signs(report.runs),
         "failures": [run for run in report.runs if run.failure],
-        "sections": sections,
-        "legend": [(regime, *divmod(number, charts.HUES)) for number, regime in enumerate(regimes)],
+        "legend": [(regime, *divmod(number, HUES)) for number, regime in enumerate(regimes)],
         "members": sorted({run.members for run in report.runs if run.members}),
     }
 
@@ -188,7 +208,7 @@ def _sections(
     for number, task in enumerate(tasks):
         task_runs = [run for run in report.recorded if run.task == task]
         curves = learning_curves(task_runs, read)
-        drawings = TaskDrawings(number, regimes, report.plan.modules)
+        drawings = TaskDrawings(number, regimes, report.plan.modules, len(tasks) == 1)
         seeds = [run for run in report.scored if run.task == task]
         sections.append(drawings.section(task, seeds, curves))
         for curve in curves:
@@ -223,58 +243,16 @@ def published_rows(tasks: list[str]) -> list[tuple[str, references.Method, list[
         # A method without a figure for a task has a dash there.
         if any(task in method.returns for task in tasks):
             figures = [method.returns.get(task, ("-", "-")) for task in tasks]
-            rows.append((name, method, [f"{mean} +- {half}" for mean, half in figures]))
+            rows.append((name, method, [f"{mean} ± {half}" for mean, half in figures]))
     return rows
 
 
-def _scores(runs: Sequence[Scored], regime: str) -> list[list[float]]:
-    """What a regime's seeds count as, task by task; a task without any has an empty list."""
-    return [counting(seeds) for seeds in _cells(runs, regime)]
-
-
-def _cells(runs: Sequence[Scored], regime: str) -> list[list[Scored]]:
-    """The seeds of a regime, task by task."""
-    cells: dict[str, list[Scored]] = {run.task: [] for run in runs}
+def _cells(runs: Sequence[Scored], regimes: list[str]) -> dict[str, dict[str, list[float]]]:
+    """What the seeds of each regime count as, task by task; a task without any has an empty
+    list."""
+    tasks = dict.fromkeys(run.task for run in runs)
+    cells = {regime: {task: list[float]() for task in tasks} for regime in regimes}
     for run in runs:
-        if run.regime == regime:
-            cells[run.task].append(run)
-    return list(cells.values())
-
-
-def _few(runs: Sequence[Scored]) -> bool:
-    """Whether some task and regime has too few seeds for a ranking."""
-    return min(Counter(run.group for run in runs).values()) < FEW
-
-
-def _suite_means(
-    runs: Sequence[Scored], regimes: list[str], tasks: list[str]
-) -> list[tuple[str, str, str, str]]:
-    """For each regime the mean over tasks, the same of finished runs where any was lost, and the
-    pooled IQM, with their intervals; only where there are several tasks."""
-    if len(tasks) < 2:
-        return []
-
-    # A regime without a score on some task has no mean over the tasks.
-    rows = []
-    for regime in regimes:
-        cells = _scores(runs, regime)
-        if all(cells):
-            low, high = iqm_interval(cells)
-            iqm = f"{pooled_iqm(cells):.1f} ({low:.1f} to {high:.1f})"
-            rows.append((regime, _mean(cells), _finished_mean(_cells(runs, regime)), iqm))
-    return rows
-
-
-def _mean(cells: list[list[float]]) -> str:
-    """The mean over tasks with its interval."""
-    mean = suite_mean(cells)
-    half = "" if math.isnan(mean.half_width) else f" +- {mean.half_width:.1f}"
-    return f"{mean.mean:.1f}{half}"
-
-
-def _finished_mean(cells: list[list[Scored]]) -> str:
-    """The mean over tasks of finished runs; empty where none was lost."""
-    if not any(run.lost for seeds in cells for run in seeds):
-        return ""
-    scores = [finished(seeds) for seeds in cells]
-    return _mean(scores) if all(scores) else "-"
+        if run.counted is not None:
+            cells[run.regime][run.task].append(run.counted)
+    return cells

@@ -10,6 +10,7 @@ from tabulate import tabulate
 
 from leaderboard.statistics.scores import Scored, claims, counting, finished
 from leaderboard.statistics.stats import (
+    FEW,
     collapsed,
     iqm_interval,
     mean_interval,
@@ -109,8 +110,11 @@ def _figures(scores: list[float]) -> list[str]:
     # One seed has a mean and no interval.
     mean = mean_interval(scores)
     half_width = "-" if math.isnan(mean.half_width) else f"+- {mean.half_width:.1f}"
-    low, high = iqm_interval([scores])
-    spread = f"{low:.1f} to {high:.1f}" if len(scores) > 1 else "-"
+    # Resamples of a few seeds are too much alike: their interval would be far too narrow.
+    spread = "-"
+    if len(scores) >= FEW:
+        low, high = iqm_interval([scores])
+        spread = f"{low:.1f} to {high:.1f}"
 
     middle = f"{pooled_iqm([scores]):.1f}"
     return [

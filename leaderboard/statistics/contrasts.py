@@ -10,6 +10,7 @@ import numpy as np
 
 from leaderboard.statistics.scores import Scored
 from leaderboard.statistics.stats import (
+    FEW,
     NOTHING,
     Difference,
     benjamini_hochberg,
@@ -43,7 +44,8 @@ class Contrast:
     """Holm's p within the family."""
     improvement: float
     """Probability of improvement."""
-    improvement_interval: tuple[float, float]
+    improvement_interval: tuple[float, float] | None
+    """A bootstrap interval; None below FEW seeds of one of the two on some task."""
     correlation: float
     """Correlation between scores of equal seeds, pooled over tasks; NaN below three pairs. Where it
     is clearly positive, a paired comparison would need fewer seeds."""
@@ -119,6 +121,8 @@ def _contrast(
     single = [difference([a], [b]) for a, b in zip(ours, theirs, strict=True)]
     by_task = zip(tasks, single, benjamini_hochberg([test.p for test in single]), strict=True)
 
+    # Resamples of a few seeds are too much alike: "1.00 (1.00 to 1.00)" of two is no certainty.
+    enough = min(len(cell) for cell in [*ours, *theirs]) >= FEW
     return Contrast(
         family=family,
         than=than,
@@ -126,7 +130,7 @@ def _contrast(
         finished=finished,
         adjusted=adjusted,
         improvement=improvement(ours, theirs),
-        improvement_interval=improvement_interval(ours, theirs),
+        improvement_interval=improvement_interval(ours, theirs) if enough else None,
         correlation=_correlation(scores, tasks, than),
         tasks=tuple(by_task),
     )
