@@ -27,7 +27,7 @@ from leaderboard.formats.signed import SignedError
 from leaderboard.formats.strict_json import parse
 from leaderboard.formats.suite import Claim
 from leaderboard.formats.trust import load_trust
-from leaderboard.pages.charts import lines
+from leaderboard.pages.charts import single
 from leaderboard.pages.curves import diagnostics_panels, returns_panel
 from leaderboard.statistics.claims import findings
 from leaderboard.statistics.figures import figures
@@ -179,7 +179,7 @@ def test_curves_of_forged_records_are_drawn_or_left_out(tiny_entry, path, value)
     assert path or all(panel.curves for panel in panels), "the original is drawn"
     for panel in panels:
         if panel.curves:
-            assert lines(panel, ["r"], "x", "r").startswith("<svg")
+            assert single(panel, ["r"], "x", "r").svg().startswith("<svg")
 
 
 NAMES = st.text(max_size=5)

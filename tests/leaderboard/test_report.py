@@ -20,6 +20,7 @@ from leaderboard.formats.plan import Own
 from leaderboard.formats.records import learning_curves
 from leaderboard.formats.run import Failure, FailureSignature
 from leaderboard.formats.suite import Claim
+from leaderboard.pages import numbers
 from leaderboard.pages.curves import returns_panel
 from leaderboard.pages.networks import network_headers, networks
 from leaderboard.pages.report import Measured, ReportInput, render
@@ -62,7 +63,7 @@ def test_a_run_leaves_a_report_of_its_signed_figures(tiny_entry, stated):
     ):
         assert text in page
 
-    # Profile, scores, overview, four regimes; three diagnostics of three modules, one of two.
+    # Answer, profile, overview, four regimes; three diagnostics of three modules, one of two.
     assert page.count("<figure") == page.count('role="img"') == 1 + 1 + 1 + 4 + 11
     assert "mst-bench verify entry.dsse.json" in page
 
@@ -201,7 +202,7 @@ def test_many_seeds_draw_intervals_and_many_regimes_are_told_apart(stated, folde
     runs = [
         replace(run, regime=f"{run.regime}{copied}") for copied in range(3) for run in stated.runs
     ]
-    assert render(replace(stated, runs=tuple(runs)), records_of(folder)).count("<li><svg") == 12
+    assert render(replace(stated, runs=tuple(runs)), records_of(folder)).count("<li><svg") == 2 * 12
 
 
 def test_a_folder_without_an_entry_shows_the_figures_so_far(folder):
@@ -285,6 +286,7 @@ def test_a_browser_shows_it_without_errors_or_requests(browser, tiny_entry, stat
     rows = page.locator("#comparison tbody tr")
     assert rows.count() == 4
     assert f"{stated.runs[0].score:.1f}" in rows.first.inner_text()
+    page.evaluate("document.querySelectorAll('.task details').forEach(part => part.open = true)")
     boxes = [figure.bounding_box() for figure in page.locator("figure svg").all()]
     assert len(boxes) == 18
     assert all(box["width"] > 200 and box["height"] > 100 for box in boxes)
@@ -305,6 +307,35 @@ def test_light_and_dark_have_their_own_colours(browser, tiny_entry):
         )
     assert looks["light"][:2] == ("rgb(255, 255, 255)", "rgb(28, 30, 33)")
     assert all(light != dark for light, dark in zip(*looks.values(), strict=True))
+
+
+@pytest.mark.browser
+def test_axe_finds_nothing(browser, tiny_entry):
+    from axe_playwright_python.sync_playwright import Axe
+
+    for scheme in ("light", "dark"):
+        page, _ = opened(browser, tiny_entry.parent / "report.html", color_scheme=scheme)
+        page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.browser
+def test_pointing_at_a_mark_tells_its_figure(browser, tiny_entry, stated):
+    page, _ = opened(browser, tiny_entry.parent / "report.html")
+    told = page.locator("#answer svg use title").all_text_contents()
+    run = stated.runs[0]
+    assert f"{run.regime}, seed {run.seed}: {numbers.number(run.score)}" in told
+
+
+@pytest.mark.browser
+def test_paper_cuts_nothing_off(browser, tiny_entry):
+    page, _ = opened(browser, tiny_entry.parent / "report.html")
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 1032, "height": 720})
+    wide = "parts => parts.filter(part => part.scrollWidth > part.clientWidth + 1).length"
+    assert page.eval_on_selector_all(".scroll", wide) == 0
+    assert page.pdf().startswith(b"%PDF")
 
 
 @pytest.mark.browser
