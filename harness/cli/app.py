@@ -39,7 +39,7 @@ class App(typer.Typer):
     """A group of such commands."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(cls=TyperGroup, rich_markup_mode=None, add_completion=False, **settings)
+        super().__init__(cls=TyperGroup, rich_markup_mode=None, **settings)
 
     def command(self, name: str | None = None, **settings: Any) -> Callable[[Any], Any]:
         """Registers a function, as `typer.Typer.command`."""

@@ -104,7 +104,7 @@ def _completed(arguments: list[str]) -> list[str]:
     if first in shipped():
         raise UserError(f"{first} is a suite, not a command: `mst-bench run --suite {first}`.")
 
-    own = ("-h", "--help", "-V", "--version")
+    own = ("-h", "--help", "-V", "--version", "--install-completion", "--show-completion")
     return ["run", *arguments] if first.startswith("-") and first not in own else arguments
 
 

@@ -21,6 +21,7 @@ from harness.cli.printing import (
 )
 from harness.errors import UserError
 from harness.folder import Folder
+from harness.suites import shipped
 from harness.words import count, duration, gib
 
 if TYPE_CHECKING:
@@ -29,8 +30,19 @@ if TYPE_CHECKING:
     from harness.planning.plan import Plan
     from harness.run import Request
 
+
+def suites_begun(incomplete: str) -> list[str]:
+    """Shipped suites whose name begins so, for a shell that completes it."""
+    return [name for name in shipped() if name.startswith(incomplete)]
+
+
 SuiteOption = Annotated[
-    str, typer.Option("--suite", help="A shipped suite's name, or the path of a suite file.")
+    str,
+    typer.Option(
+        "--suite",
+        help="A shipped suite's name, or the path of a suite file.",
+        autocompletion=suites_begun,
+    ),
 ]
 OutOption = Annotated[Path, typer.Option("--out", help="Where results go: OUT/<plan id>/.")]
 SetOption = Annotated[

@@ -13,7 +13,7 @@ from harness import errors
 from harness.cli.keys import KeyOption, PassphraseOption, signing_key
 from harness.cli.locate import plan_folder
 from harness.cli.options import CommandOptions, with_cohort_options, with_options
-from harness.cli.plan import MembersOption, OutOption, ScaleOption, SetOption
+from harness.cli.plan import MembersOption, OutOption, ScaleOption, SetOption, suites_begun
 from harness.cli.printing import JsonOption, print_json, print_summary, print_verdict
 from harness.errors import UserError
 from harness.words import say
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 SuiteOption = Annotated[
     str | None,
     typer.Option(
-        "--suite", help="A shipped suite's name, or the path of a suite file. Default: quick."
+        "--suite",
+        help="A shipped suite's name, or the path of a suite file. Default: quick.",
+        autocompletion=suites_begun,
     ),
 ]
 PlanFolderOption = Annotated[

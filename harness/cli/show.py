@@ -42,6 +42,7 @@ class Listed(StrEnum):
     blocks = "blocks"
     agents = "agents"
     executors = "executors"
+    runs = "runs"
 
 
 def register(app: typer.Typer) -> None:
@@ -52,18 +53,27 @@ def register(app: typer.Typer) -> None:
 
 
 def list_(
-    what: Annotated[Listed, typer.Argument(help="What to list.")], as_json: JsonOption = False
+    what: Annotated[Listed, typer.Argument(help="What to list.")],
+    out: Annotated[Path, typer.Option("--out", help="Of runs: where their plans are.")] = Path(
+        "out"
+    ),
+    as_json: JsonOption = False,
 ) -> None:
-    """What is there, with a line of meaning each."""
+    """What is there, with a line of meaning each; `runs` are those of all plans under OUT."""
     from tabulate import tabulate
 
-    from harness.cli.listing import rows
+    if what is Listed.runs:
+        from harness.cli.runs import rows_under
 
-    headers, table = rows(what.value)
+        headers, table = rows_under(out)
+    else:
+        from harness.cli.listing import rows
+
+        headers, table = rows(what.value)
     if as_json:
         print_json([dict(zip(headers, row, strict=True)) for row in table])
     else:
-        echo_table(tabulate(table, headers=headers))
+        echo_table(tabulate(table, headers=headers, disable_numparse=what is Listed.runs))
 
 
 def status(

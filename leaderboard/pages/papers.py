@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from tabulate import tabulate
 
+from leaderboard.formats.catalogue import return_range
 from leaderboard.pages.answer import Standing
 from leaderboard.pages.drawings import Drawing
 from leaderboard.pages.numbers import with_half
@@ -16,6 +18,8 @@ from leaderboard.statistics.scores import counting
 from leaderboard.statistics.stats import mean_interval
 
 Form = Literal["latex", "markdown"]
+BAR = 31
+"""Characters of a text bar."""
 
 
 def drawings(shown: Results) -> Iterator[tuple[str, Drawing]]:
@@ -50,7 +54,7 @@ def save_figures(
 
 def table(report: ReportInput, read: Callable[[str], bytes | None], form: Form) -> str:
     """Regimes, best first: mean and 95 percent interval of each task and over all tasks, and the
-    places that each may have. Those that may be first are bold."""
+    places that each may have. Those that may be first are bold. Markdown has a bar of each too."""
     standings = results(report, read).answer.standings
     tasks = [seeds[0].task for seeds in standings[0].cells] if standings else []
     headers = ["regime", *tasks, *(["mean over tasks"] if len(tasks) > 1 else []), "rank", "seeds"]
@@ -58,11 +62,35 @@ def table(report: ReportInput, read: Callable[[str], bytes | None], form: Form) 
     first = [row.first for row in standings]
     if form == "latex":
         return _latex(headers, rows, first)
+    bars = text_bars(standings)
     bold = [
-        [f"**{cell}**" for cell in row] if best else row
-        for row, best in zip(rows, first, strict=True)
+        [*(f"**{cell}**" if best else cell for cell in row), f"`{bar}`"]
+        for row, best, bar in zip(rows, first, bars, strict=True)
     ]
+    headers.append("the whole range of scores")
     return tabulate(bold, headers=headers, tablefmt="github", disable_numparse=True)
+
+
+def text_bars(standings: Sequence[Standing]) -> list[str]:
+    """Each regime's mean and interval as text, for where no picture can be shown. All have one
+    scale: from the lowest to the highest score that a task has."""
+    tasks = {seeds[0].task for row in standings for seeds in row.cells}
+    low = min((return_range(task)[0] for task in tasks), default=0.0)
+    high = max((return_range(task)[1] for task in tasks), default=1.0)
+
+    def place(score: float) -> int:
+        share = (score - low) / (high - low)
+        return round(min(max(share, 0.0), 1.0) * (BAR - 1))
+
+    bars = list[str]()
+    for row in standings:
+        bar = ["·"] * BAR
+        half = 0.0 if math.isnan(row.mean.half_width) else row.mean.half_width
+        for at in range(place(row.mean.mean - half), place(row.mean.mean + half) + 1):
+            bar[at] = "━"
+        bar[place(row.mean.mean)] = "◆"
+        bars.append("".join(bar))
+    return bars
 
 
 def _row(standing: Standing) -> list[str]:
