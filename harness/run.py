@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.entries.entry import write_entry
 from harness.entries.page import write_report
-from harness.entries.registered import check_registered, registered_files
+from harness.entries.registered import check_registered
 from harness.errors import (
     NONCONFORMING,
     RESUME,
@@ -20,7 +20,6 @@ from harness.errors import (
     together,
 )
 from harness.executors import executor
-from harness.executors.installed import Installed
 from harness.folder import Folder
 from harness.machine import image, resources
 from harness.options import Options
@@ -115,10 +114,7 @@ def execute_plan(folder: Path, request: Request, key: SigningKey) -> CarriedOut:
         raise UserError(f"{folder}: holds plan {plan.id}; a plan's folder is named after it.")
 
     # Weeks later it would be too late.
-    if isinstance(executor(request.executor, request.own), Installed):
-        check_registered(folder, plan, image.content_sha256())
-    else:
-        registered_files(folder, plan)
+    check_registered(folder, plan, executor(request.executor, request.own).image_content)
     need = "any" if plan.suite.name.startswith(OWN) else load(plan.suite.name).suite.device
     return carry_out(plan, need, replace(request, out=folder.parent), key)
 
