@@ -202,7 +202,8 @@ def _submitter(member: Member, people: Mapping[str, bytes]) -> Submitter:
         short = key_id(key)[:16]
         if short in people:
             try:
-                return Submitter(member, parse_person(people[short], f"people/{short}.json"), None)
+                person = parse_person(people[short], f"people/{short}.json")
+                return Submitter(member, person if person.name else None, None)
             except DocumentError as error:
                 return Submitter(member, None, str(error))
     return Submitter(member, None, None)
