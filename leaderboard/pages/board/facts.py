@@ -19,9 +19,9 @@ from leaderboard.formats.document import DocumentError
 from leaderboard.formats.keys import key_id
 from leaderboard.formats.log.leaf import AnyLeaf, ReevalLeaf, parse_leaf
 from leaderboard.formats.person import Person, parse_person
+from leaderboard.formats.reeval import Level
 from leaderboard.pages.board.entries import EntryReader, ReadEntry
 
-Level = Literal["L0", "L1", "L2", "L3"]
 State = Literal["open", "submitted", "abandoned", "retracted"]
 WITHDRAWN = "withdrawn name"
 """What stands where a name is told nowhere any more."""
@@ -243,7 +243,7 @@ def _entry(
         assert isinstance(leaf, ReevalLeaf), "the fold says so"
         reevals.append((index, leaf))
     level: Level = max((leaf.level for _, leaf in reevals), default="L0")
-    measured = frozenset(leaf.measured for _, leaf in reevals)
+    measured = {leaf.measured: leaf.level for _, leaf in reevals}
     read = reader.read(logged, measured, announced.witnessed)
     return BoardEntry(logged, announced, read, level, reevals, logged.leaf.licence)
 
