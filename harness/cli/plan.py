@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from harness.planning.cohorts import Cohorts
     from harness.planning.estimate import Estimate
     from harness.planning.plan import Plan
-    from harness.run import Request
+    from harness.planning.request import Request
 
 SuiteOption = Annotated[
     str, typer.Option("--suite", help="A shipped suite's name, or the path of a suite file.")
@@ -134,7 +134,7 @@ def plan(
 
     --register, --claim and --reveal take it to a board and back with its seeds.
     """
-    from harness.run import Request
+    from harness.planning.request import Request
 
     registration.check_modes(register, claim, reveal, key)
     registration.check_only("--blind", blind, "--register", register)
@@ -162,8 +162,8 @@ def _write(
     from harness.planning.cohorts import partition
     from harness.planning.estimate import estimate
     from harness.planning.plan import write_plan
+    from harness.planning.request import plan_of
     from harness.planning.sizing import GAINS
-    from harness.run import plan_of
 
     if device not in GAINS:
         raise UserError(
