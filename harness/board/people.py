@@ -131,14 +131,17 @@ def forget_name(repository: Repository, beginning: str) -> str:
     """Take a name off the branch of names; the beginning of its key's id."""
 
     def removed(present: dict[str, bytes]) -> dict[str, bytes | None]:
-        begun = [path for path in present if path.startswith(_path(beginning)[:-5])]
+        begun = [path for path in present if path.startswith(f"{BRANCH}/{beginning[:16]}")]
         if len(beginning) < 8 or len(begun) != 1:
             raise UserError(f"key {beginning[:64]}: names {len(begun)} published names, not one.")
 
-        # Later than whatever was signed until now.
-        return {begun[0]: dump_json(asdict(taken_back(int(time.time()) + 1)))}
+        # Later than whatever was signed until now, also by a clock that is ahead.
+        (path,) = begun
+        latest = max(int(time.time()), parse_person(present[path], path).at)
+        return {path: dump_json(asdict(taken_back(latest + 1)))}
 
-    (path,) = _replace(repository, removed)
+    with refusing(repository.folder):
+        (path,) = _replace(repository, removed)
     return path.rpartition("/")[2].removesuffix(".json")
 
 

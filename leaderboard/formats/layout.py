@@ -27,7 +27,8 @@ REEVAL = re.compile(r"reeval-[0-9a-f]{16}\.dsse\.json", re.ASCII)
 """A re-evaluation beside its entry on a board: the beginning of its payload's digest."""
 REEVAL_STATEMENT = re.compile(rf"reeval-[0-9a-f]{{16}}\.{re.escape(SUBMISSION)}", re.ASCII)
 """What the re-evaluator signs for the leaf, until it is logged."""
-ENDING = ".dsse.json"
+ENVELOPE = ".dsse.json"
+"""What the name of an envelope ends with."""
 
 RESULT = "result.json"
 RECORDS = "records.jsonl"
@@ -38,18 +39,18 @@ MASKS = "masks.safetensors"
 
 def reeval_file(payload_sha256: str) -> str:
     """The file of the re-evaluation whose payload has this digest."""
-    return f"reeval-{payload_sha256[:16]}{ENDING}"
+    return f"reeval-{payload_sha256[:16]}{ENVELOPE}"
 
 
 def reeval_statement(reeval: str) -> str:
     """The file of the statement for a re-evaluation's leaf, which lies beside it."""
-    return f"{reeval.removesuffix(ENDING)}.{SUBMISSION}"
+    return f"{reeval.removesuffix(ENVELOPE)}.{SUBMISSION}"
 
 
 def stated_reeval(path: str) -> str:
     """The file of the re-evaluation that a statement is for; any other path as it is."""
     statement = f".{SUBMISSION}"
-    return f"{path.removesuffix(statement)}{ENDING}" if path.endswith(statement) else path
+    return f"{path.removesuffix(statement)}{ENVELOPE}" if path.endswith(statement) else path
 
 
 def run_folder(run: str) -> str:

@@ -68,12 +68,13 @@ def request(somebody, name, at):
     """A signed request of a moment; its file."""
     with mock.patch.object(people.time, "time", return_value=at):
         assert named(somebody, name).returncode == 0
-    return (somebody.folder / NAME).rename(somebody.folder / f"kept/{NAME}")
+    kept = somebody.folder / str(at)
+    kept.mkdir()
+    return (somebody.folder / NAME).rename(kept / NAME)
 
 
 def test_25_an_old_request_does_not_bring_a_name_back(scene, somebody):
     """Whoever kept the file could once publish a name again that was replaced or taken back."""
-    (somebody.folder / "kept").mkdir()
     old = request(somebody, "An Old Lab", time.time() - 60)
     assert named(somebody, "A Lab").returncode == 0
     assert somebody.run("accept", NAME).returncode == 0
@@ -82,19 +83,21 @@ def test_25_an_old_request_does_not_bring_a_name_back(scene, somebody):
     assert replayed.returncode == 4 and "is older than what is published" in replayed.stderr
     assert branch(scene)[0][PUBLISHED]["name"] == "A Lab"
 
-    # Neither that one nor the newest comes back after it was taken back; a new one does.
+    # Neither that one nor the newest comes back after it was taken back, and a new one does. The
+    # newest was signed by a clock that is ahead.
+    ahead = request(somebody, "A Lab", time.time() + 60)
+    assert somebody.run("accept", ahead).returncode == 0
     assert somebody.run("board", "forget", ME.key_id).returncode == 0
-    for path in (old, NAME):
+    for path in (old, ahead):
         assert somebody.run("accept", path).returncode == 4
     assert branch(scene)[0][PUBLISHED]["name"] == ""
-    later = request(somebody, "A New Lab", time.time() + 2)
+    later = request(somebody, "A New Lab", time.time() + 90)
     assert somebody.run("accept", later).returncode == 0
     assert branch(scene)[0][PUBLISHED]["name"] == "A New Lab"
 
 
 def test_25_a_request_of_the_future_is_refused(scene, somebody):
     """It would bar every later one."""
-    (somebody.folder / "kept").mkdir()
     path = request(somebody, "A Lab", time.time() + 86_400)
     refused = somebody.run("accept", path)
     assert refused.returncode == 4 and "seconds from now" in refused.stderr
