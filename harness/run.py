@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.entries.entry import write_entry
 from harness.entries.page import write_report
-from harness.entries.registered import check_registered, registered_files
+from harness.entries.registered import check_registered
 from harness.errors import (
     NONCONFORMING,
     RESUME,
@@ -20,20 +19,16 @@ from harness.errors import (
     together,
 )
 from harness.executors import executor
-from harness.executors.installed import Installed
 from harness.folder import Folder
 from harness.machine import image, resources
 from harness.options import Options
 from harness.planning import finding
 from harness.planning.cohorts import Cohort, frozen_cohorts
 from harness.planning.estimate import estimate
-from harness.planning.making import make_plan
 from harness.planning.plan import Plan, check_writable, read_plan, write_plan
 from harness.planning.reader import load
-from harness.planning.shorten import shortened
+from harness.planning.request import Request, plan_of
 from harness.planning.sizing import card_gib
-from harness.planning.suite import Suite
-from harness.suites import shipped
 from harness.summary import State, Summary, judged, read_state, summary
 from harness.training import precision
 from harness.training.unit import open_of
@@ -50,52 +45,6 @@ class CarriedOut:
 
     summary: Summary
     verdict: Verdict
-
-
-@dataclass(frozen=True)
-class Request:
-    """What `run` is asked for."""
-
-    suite: str
-    out: Path
-    overrides: tuple[str, ...] = ()
-    budget_scale: float = 1.0
-    executor: str = "local"
-    members: int | None = None
-    options: Options = field(default_factory=Options)
-    own: Mapping[str, object] = field(default_factory=dict)
-    """The executor's own options: field -> value."""
-
-
-def plan_of(request: Request) -> tuple[Suite, Plan]:
-    """The suite and its plan, with overrides and budget scale applied and recorded as changes."""
-    resolved = load(request.suite, request.overrides)
-    changes = [f"--set {override}" for override in request.overrides]
-    if request.suite not in shipped():
-        changes.append("own suite file")
-    if request.budget_scale != 1.0:
-        resolved = shortened(resolved, request.budget_scale)
-        changes.append(f"--budget-scale {request.budget_scale:g}")
-
-    # A suite may be run with another algorithm than it was written for.
-    for name, regime in resolved.regimes.items():
-        if regime.left_out:
-            modules = ", ".join(regime.left_out)
-            say(
-                f"regime {name}: agent {resolved.suite.agent} has no {modules}; what the suite"
-                " says of it is left out"
-            )
-
-    # RFC 8785 holds no number beyond 2**53.
-    plan = make_plan(resolved, tuple(changes))
-    try:
-        plan.canonical()
-    except ValueError:
-        raise UserError(
-            f"{request.suite}: its networks or its budget count more than 2**53 of something, too"
-            " much to write down."
-        ) from None
-    return resolved.suite, plan
 
 
 def execute(request: Request, key: SigningKey) -> CarriedOut:
@@ -115,10 +64,7 @@ def execute_plan(folder: Path, request: Request, key: SigningKey) -> CarriedOut:
         raise UserError(f"{folder}: holds plan {plan.id}; a plan's folder is named after it.")
 
     # Weeks later it would be too late.
-    if isinstance(executor(request.executor, request.own), Installed):
-        check_registered(folder, plan, image.content_sha256())
-    else:
-        registered_files(folder, plan)
+    check_registered(folder, plan, executor(request.executor, request.own).image_content)
     need = "any" if plan.suite.name.startswith(OWN) else load(plan.suite.name).suite.device
     return carry_out(plan, need, replace(request, out=folder.parent), key)
 

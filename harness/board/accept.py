@@ -27,8 +27,8 @@ from leaderboard.board.trial import Decision, decide
 from leaderboard.formats import envelope
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.keys import SigningKey
+from leaderboard.formats.layout import REEVAL, stated_reeval
 from leaderboard.formats.log.statements import statement_payload
-from leaderboard.verification.measured import NAME
 
 Offered = tuple[Proposal, Mapping[str, bytes]]
 """A statement, and the files of the entry that it is about."""
@@ -163,14 +163,15 @@ def _has(files: Files, path: str) -> bool:
 
 
 def inside(board: Path, path: Path) -> str:
-    """A path as the board's folder sees it, with `/` between its parts. A path that does not exist
-    where one stands is one of the board."""
+    """A path as the board's folder sees it, with `/` between its parts; that of a re-evaluation for
+    its statement's. A path that does not exist where one stands is one of the board."""
     folder = board.resolve()
     full = path.resolve() if path.exists() else (folder / path).resolve()
     if not full.is_relative_to(folder) or not full.exists():
         raise UserError(f"{path}: is nothing in the board {board}.")
-    name = full.relative_to(folder).as_posix()
-    entry = FOLDER.fullmatch(name) or (entry_folder(name) and NAME.fullmatch(full.name))
+    name = stated_reeval(full.relative_to(folder).as_posix())
+    measured = entry_folder(name) and REEVAL.fullmatch(name.rpartition("/")[2])
+    entry = FOLDER.fullmatch(name) or measured
     if not entry and not name.startswith(f"{INBOX}/"):
         raise UserError(
             f"{path}: expected a file of {INBOX}/, the folder of an entry, or a re-evaluation."

@@ -126,7 +126,7 @@ def rotate(
     given: Sequence[Given],
     dropped: Sequence[str],
     thresholds: Mapping[str, int],
-    expires: int | None,
+    times: Mapping[str, int],
     key: SigningKey,
 ) -> Accepted:
     """Bring the next version of the trust root into force."""
@@ -134,7 +134,7 @@ def rotate(
     def proposal(main: Main) -> Proposal:
         if not main.board.roots:
             raise DocumentError("the board has no trust root yet")
-        content = next_root(main.board.root, given, dropped, thresholds, expires)
+        content = next_root(main.board.root, given, dropped, thresholds, times)
         return root_proposal(content, "the trust root")
 
     return sign_together(repository, proposal, key)

@@ -23,6 +23,7 @@ from leaderboard.board.additions import (
 )
 from leaderboard.board.files import Files, FolderFiles
 from leaderboard.formats.document import DocumentError
+from leaderboard.formats.layout import reeval_statement
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def on_disk(board: Path, path: str) -> HandedIn:
     DocumentError if it is not what one may hand in."""
     if entry_folder(path) == path:
         return _read(FolderFiles(board), list(_walk(board, path)))
-    statement = f"{path.removesuffix('.dsse.json')}.submission.dsse.json"
+    statement = reeval_statement(path)
     try:
         sizes = {each: (board / each).lstat().st_size for each in (path, statement)}
     except FileNotFoundError:

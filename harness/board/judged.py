@@ -13,15 +13,9 @@ from leaderboard.board.inbox import Proposal
 from leaderboard.board.log import BoardLog
 from leaderboard.board.views import ForkError
 from leaderboard.formats.document import DocumentError, printable
-from leaderboard.formats.layout import ENTRY
+from leaderboard.formats.layout import ENTRY, REEVAL, REEVAL_STATEMENT, reeval_file
 from leaderboard.verification.checks import Check
-from leaderboard.verification.measured import (
-    NAME,
-    STATEMENT,
-    check_measured,
-    export_entry,
-    measure_again,
-)
+from leaderboard.verification.measured import check_measured, export_entry, measure_again
 from leaderboard.verification.submission import Submission, judge_submission
 
 
@@ -67,14 +61,14 @@ def _reeval(
     files = handed_in.inside()
     try:
         # The re-evaluation and its statement, and nothing else.
-        names = [name for name in files if NAME.fullmatch(name)]
-        statements = [name for name in files if STATEMENT.fullmatch(name)]
+        names = [name for name in files if REEVAL.fullmatch(name)]
+        statements = [name for name in files if REEVAL_STATEMENT.fullmatch(name)]
         if len(names) != 1 or len(statements) != 1 or len(files) != 2:
             raise DocumentError(f"{handed_in.folder}: expected a re-evaluation and its statement")
         export_entry(main.files, handed_in.folder, scratch)
         handed_in.write_to(scratch)
         measured = measure_again(scratch, scratch / names[0], log)
-        if names[0] != f"reeval-{measured.payload_sha256[:16]}.dsse.json":
+        if names[0] != reeval_file(measured.payload_sha256):
             raise DocumentError(f"{names[0]}: is not named after its digest")
         path = f"{handed_in.folder}/{statements[0]}"
         proposal = check_measured(measured, files[statements[0]], path)

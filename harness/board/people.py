@@ -1,12 +1,14 @@
 """Names of submitters: on a branch of their own, whose history is thrown away with each change.
 
 A submitter signs how they want to be called, and a maintainer publishes it. A name that was taken
-back is in no commit of the board any more, as it would be on the main branch for ever.
+back is in no commit of the board any more, as it would be on the main branch for ever. A request
+says when it was signed, and an older one than what is published is refused.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import Literal
 
 from harness.board.append import TRIES, Main
 from harness.board.git import Busy, Repository
-from harness.board.log import refusing
+from harness.board.log import AHEAD, refusing
 from harness.board.statements import read_clone
 from harness.errors import Incomplete, UserError
 from harness.files import dump_json, write_atomic
@@ -23,14 +25,14 @@ from leaderboard.formats import envelope, strict_json
 from leaderboard.formats.document import DocumentError, build
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.log.leaf import check_sha256
-from leaderboard.formats.person import PERSON_SCHEMA, Person
+from leaderboard.formats.person import PERSON_SCHEMA, Person, parse_person, taken_back
 from leaderboard.formats.reading import read_limited
 from leaderboard.formats.statement import STATEMENT_TYPE, Subject
 
 BRANCH = "people"
 REQUEST = re.compile(r"person-[0-9a-f]{16}\.dsse\.json", re.ASCII)
 """The file of a name that waits to be published."""
-REQUEST_TYPE: Literal["urn:mst-bench:person-request:v1"] = "urn:mst-bench:person-request:v1"
+REQUEST_TYPE: Literal["urn:mst-bench:person-request:v2"] = "urn:mst-bench:person-request:v2"
 LARGEST = 1 << 14
 """Bytes of a request that are read."""
 
@@ -55,7 +57,7 @@ class _Document:
 
     _type: Literal["https://in-toto.io/Statement/v1"]
     subject: tuple[Subject, ...]
-    predicateType: Literal["urn:mst-bench:person-request:v1"]  # noqa: N815
+    predicateType: Literal["urn:mst-bench:person-request:v2"]  # noqa: N815
     predicate: _Wish
 
 
@@ -64,7 +66,7 @@ def request_name(
 ) -> Path:
     """Write how a submitter wants to be called, for a maintainer to publish; the file."""
     try:
-        person = Person(PERSON_SCHEMA, name, affiliation, link)
+        person = Person(PERSON_SCHEMA, name, affiliation, link, int(time.time()))
     except ValueError as error:
         raise UserError(f"{error}.") from None
     wish = _Wish(read_clone(board).board.root.origin, key.key_id, person)
@@ -81,7 +83,7 @@ def request_name(
 
 def publish_name(repository: Repository, request: Path) -> str:
     """Put a name onto the branch of names; the id of its key. Raises Invalid unless the present key
-    of a submitter signed it."""
+    of a submitter signed it, later than what is published."""
     try:
         content = read_limited(request, LARGEST, str(request))
     except OSError as error:
@@ -93,9 +95,25 @@ def publish_name(repository: Repository, request: Path) -> str:
             wish = _opened(content, board)
         except ValueError as error:
             raise DocumentError(f"{request.name}: {error}") from None
-    person = dump_json(asdict(wish.person))
-    _replace(repository, lambda names: {_path(wish.key): person})
+    path = _path(wish.key)
+
+    def newer(present: dict[str, bytes]) -> dict[str, bytes | None]:
+        with refusing(repository.folder):
+            _check_newer(wish.person, present.get(path), request.name)
+        return {path: dump_json(asdict(wish.person))}
+
+    _replace(repository, newer)
     return wish.key
+
+
+def _check_newer(person: Person, published: bytes | None, location: str) -> None:
+    """DocumentError for a request from before what is published: whoever kept it could bring back
+    a name that was replaced or taken back. One of the future would bar every later one."""
+    ahead = person.at - int(time.time())
+    if ahead > AHEAD:
+        raise DocumentError(f"{location}: was signed {ahead} seconds from now")
+    if published is not None and parse_person(published, location).at > person.at:
+        raise DocumentError(f"{location}: is older than what is published: ask for a new one")
 
 
 def _opened(content: bytes, board: Board) -> _Wish:
@@ -112,13 +130,18 @@ def _opened(content: bytes, board: Board) -> _Wish:
 def forget_name(repository: Repository, beginning: str) -> str:
     """Take a name off the branch of names; the beginning of its key's id."""
 
-    def removed(names: list[str]) -> dict[str, bytes | None]:
-        begun = [name for name in names if name.startswith(beginning[:16])]
+    def removed(present: dict[str, bytes]) -> dict[str, bytes | None]:
+        begun = [path for path in present if path.startswith(f"{BRANCH}/{beginning[:16]}")]
         if len(beginning) < 8 or len(begun) != 1:
             raise UserError(f"key {beginning[:64]}: names {len(begun)} published names, not one.")
-        return {f"{BRANCH}/{begun[0]}": None}
 
-    (path,) = _replace(repository, removed)
+        # Later than whatever was signed until now, also by a clock that is ahead.
+        (path,) = begun
+        latest = max(int(time.time()), parse_person(present[path], path).at)
+        return {path: dump_json(asdict(taken_back(latest + 1)))}
+
+    with refusing(repository.folder):
+        (path,) = _replace(repository, removed)
     return path.rpartition("/")[2].removesuffix(".json")
 
 
@@ -127,16 +150,18 @@ def _path(key: str) -> str:
 
 
 def _replace(
-    repository: Repository, change: Callable[[list[str]], dict[str, bytes | None]]
+    repository: Repository, change: Callable[[dict[str, bytes]], dict[str, bytes | None]]
 ) -> dict[str, bytes | None]:
-    """Replace the branch of names by one commit without a past; what was changed."""
+    """Replace the branch of names by one commit without a past; what was changed. `change`: makes
+    that of the files that are there."""
     names = replace(repository, branch=BRANCH)
     for _ in range(TRIES):
         former = names.fetch_if_there()
-        present = list[str]()
+        present = dict[str, bytes]()
         if former is not None:
             with names.files(former) as files:
-                present = files.names(BRANCH)
+                paths = [f"{BRANCH}/{name}" for name in files.names(BRANCH)]
+                present = {path: files.read(path, LARGEST) for path in paths}
         changes = change(present)
         commit = names.commit(former, changes, "Names of submitters", history=False)
         try:

@@ -13,7 +13,7 @@ from harness.errors import UserError, suggestion
 from harness.files import dump_json, write_atomic
 from leaderboard.board.inbox import root_proposal
 from leaderboard.formats.document import DocumentError, parse
-from leaderboard.formats.keys import check_public_key
+from leaderboard.formats.keys import check_public_key, key_id
 from leaderboard.formats.log.beacon import QUICKNET, Beacon
 from leaderboard.formats.log.root import ROOT_SCHEMA, Role, Root, RootKey, parse_root
 from leaderboard.formats.reading import read_limited
@@ -71,6 +71,18 @@ def _public_key(path: Path) -> str:
     raise ValueError(f"{path}: holds no public key; write `mst-bench keys show KEY` to a file")
 
 
+def named_key(text: str) -> str:
+    """The id of the key in a file that `keys show` was written to; other text is an id, or the
+    beginning of one, already."""
+    path = Path(text)
+    if not path.is_file():
+        return text
+    try:
+        return key_id(_public_key(path))
+    except ValueError as error:
+        raise UserError(f"{error}.") from None
+
+
 def expiry(text: str | None) -> int:
     """The end of a day, `YYYY-MM-DD`, in seconds since 1970; three years from now without one."""
     try:
@@ -117,10 +129,10 @@ def next_root(
     given: Sequence[Given],
     dropped: Sequence[str],
     thresholds: Mapping[str, int],
-    expires: int | None,
+    times: Mapping[str, int],
 ) -> bytes:
     """The version after `root`; UserError says what is wrong with it. `dropped`: key ids, or their
-    beginnings. What is not named stays."""
+    beginnings; `times`: `expires`, `delay` or `deadline`. What is not named stays."""
     for key in dropped:
         if not any(_begins(each, key) for role in ROLES for each in _of(root, role).keys):
             raise UserError(f"--drop {key}: is no key of the trust root.")
@@ -135,8 +147,8 @@ def next_root(
             )
             for role in ROLES
         }
-        changes: dict[str, Any] = {"version": root.version + 1, **roles}
-        return _content(replace(root, expires=expires or root.expires, **changes))
+        changes: dict[str, Any] = {"version": root.version + 1, **roles, **times}
+        return _content(replace(root, **changes))
     except ValueError as error:
         raise UserError(f"the trust root: {error}.") from None
 

@@ -44,6 +44,9 @@ ExpiresOption = Annotated[
     str | None, typer.Option("--expires", help="Last day of the root, as 2030-01-31.")
 ]
 
+DELAY = typer.Option("--delay", min=0, help="Seconds from a registration to its beacon round.")
+DEADLINE = typer.Option("--deadline", min=1, help="Seconds from a registration to its end.")
+
 
 def thresholds(threshold: int | None, quorum: int | None) -> dict[str, int]:
     """Role -> how many of its keys must say a thing, where a command says so."""
@@ -59,12 +62,8 @@ def board_init(
     threshold: ThresholdOption = None,
     quorum: QuorumOption = None,
     expires: ExpiresOption = None,
-    delay: Annotated[
-        int, typer.Option("--delay", help="Seconds from a registration to its beacon round.")
-    ] = 3600,
-    deadline: Annotated[
-        int, typer.Option("--deadline", help="Seconds from a registration to its end.")
-    ] = 90 * 86_400,
+    delay: Annotated[int, DELAY] = 3600,
+    deadline: Annotated[int, DEADLINE] = 90 * 86_400,
     beacon: Annotated[
         Path | None, typer.Option("--beacon", help="JSON file of a chain. Default: drand quicknet.")
     ] = None,
@@ -174,13 +173,14 @@ def board_retract(
 
 @board_app.command("forget")
 def board_forget(
-    key_id: Annotated[str, typer.Argument(help="Id of the submitter's key, or its beginning.")],
+    key: Annotated[str, typer.Argument(help="Id of the submitter's key, its beginning, or file.")],
     board: BoardOption = HERE,
     remote: RemoteOption = "origin",
     as_json: JsonOption = False,
 ) -> None:
     """Take a submitter's name off the branch of names, and out of its history."""
     from harness.board.people import forget_name
+    from harness.board.root import named_key
 
-    forgotten = forget_name(repository(board, remote, "main"), key_id)
+    forgotten = forget_name(repository(board, remote, "main"), named_key(key))
     print_json({"key": forgotten}) if as_json else echo(f"forgotten: the name of key {forgotten}")

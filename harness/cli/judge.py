@@ -170,7 +170,8 @@ def _carry_out(candidate: Path) -> Confirm:
     """Carries a plan out beside the candidate's folder, with this code."""
 
     def confirm(plan: Plan, members: int) -> Path:
-        from harness.run import Request, carry_out
+        from harness.planning.request import Request
+        from harness.run import carry_out
         from leaderboard.formats.keys import one_use_key
 
         request = Request(plan.suite.name, candidate.parent, members=members)

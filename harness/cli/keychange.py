@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.board import AddOption, ExpiresOption, QuorumOption, ThresholdOption, thresholds
+from harness.cli.board import (
+    DEADLINE,
+    DELAY,
+    AddOption,
+    ExpiresOption,
+    QuorumOption,
+    ThresholdOption,
+    thresholds,
+)
 from harness.cli.clone import (
     HERE,
     BoardKeyOption,
@@ -35,11 +43,14 @@ def keys_rotate(
     key: BoardKeyOption,
     add: AddOption = [],  # noqa: B006 - typer wants a plain default
     drop: Annotated[
-        list[str], typer.Option("--drop", help="Id of a key, or its beginning: it loses its roles.")
+        list[str],
+        typer.Option("--drop", help="Id of a key, its beginning, or its file: it loses its roles."),
     ] = [],  # noqa: B006
     threshold: ThresholdOption = None,
     quorum: QuorumOption = None,
     expires: ExpiresOption = None,
+    delay: Annotated[int | None, DELAY] = None,
+    deadline: Annotated[int | None, DEADLINE] = None,
     board: BoardOption = HERE,
     remote: RemoteOption = "origin",
     branch: BranchOption = "main",
@@ -54,19 +65,23 @@ def keys_rotate(
     from harness.board.decisions import rotate
 
     signing = signing_key(key, passphrase_file)
+    ends = None if expires is None else root.expiry(expires)
+    times = {"expires": ends, "delay": delay, "deadline": deadline}
     accepted = rotate(
         repository(board, remote, branch),
         [root.given_key(text) for text in add],
-        drop,
+        [root.named_key(text) for text in drop],
         thresholds(threshold, quorum),
-        None if expires is None else root.expiry(expires),
+        {name: seconds for name, seconds in times.items() if seconds is not None},
         signing,
     )
     print_accepted(accepted, as_json)
 
 
 def keys_revoke(
-    key_id: Annotated[str, typer.Argument(help="Id of a submitter's key, or its beginning.")],
+    stolen: Annotated[
+        str, typer.Argument(metavar="KEY", help="Id of a submitter's key, its beginning, or file.")
+    ],
     since: Annotated[
         int, typer.Option("--since", min=0, help="What it said from this leaf on is disputed.")
     ],
@@ -80,10 +95,11 @@ def keys_revoke(
 ) -> None:
     """Revoke a submitter's key, together with the other maintainers."""
     from harness.board.decisions import revoke
+    from harness.board.root import named_key
 
     signing = signing_key(key, passphrase_file)
     clone = repository(board, remote, branch)
-    print_accepted(revoke(clone, key_id, since, reason, signing), as_json)
+    print_accepted(revoke(clone, named_key(stolen), since, reason, signing), as_json)
 
 
 def keys_change(
@@ -91,7 +107,7 @@ def keys_change(
     key: Annotated[Path | None, typer.Option("--key", help="Your present one.")] = None,
     lost: Annotated[
         str | None,
-        typer.Option("--lost", help="Id of a key that is lost: maintainers must agree."),
+        typer.Option("--lost", help="Id or file of a key that is lost: maintainers must agree."),
     ] = None,
     reason: ReasonOption = "",
     board: BoardOption = HERE,
@@ -101,13 +117,16 @@ def keys_change(
     """Replace your key on a board by another one. Both sign, unless the old one is lost."""
     from harness.board.decisions import member_key
     from harness.board.log import refusing
+    from harness.board.root import named_key
     from harness.board.statements import propose, read_clone
 
     if (key is None) == (lost is None):
         raise UserError("keys change: give one of --key and --lost.")
     signers = [signing_key(path, passphrase_file) for path in (key, to) if path is not None]
     with refusing(board):
-        former = signers[0].key_id if lost is None else member_key(read_clone(board).board, lost)
+        former = signers[0].key_id
+        if lost is not None:
+            former = member_key(read_clone(board).board, named_key(lost))
     leaf: dict[str, object] = {
         "kind": "keychange",
         "key": former,

@@ -15,7 +15,7 @@ import typer
 from typer.main import get_command
 
 from harness import __version__, errors
-from harness.cli import entries, judge, keychange, plan, run, show, submit, variables
+from harness.cli import accept, entries, judge, keychange, plan, run, show, submit, variables
 from harness.cli.app import App
 from harness.cli.board import board_app
 from harness.cli.keys import keys_app
@@ -48,6 +48,7 @@ judge.register(app)
 show.register(app)
 entries.register(app)
 submit.register(app)
+accept.register(app)
 
 
 def _version(shown: bool) -> None:

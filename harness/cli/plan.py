@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from harness.planning.cohorts import Cohorts
     from harness.planning.estimate import Estimate
     from harness.planning.plan import Plan
-    from harness.run import Request
+    from harness.planning.request import Request
 
 
 def suites_begun(incomplete: str) -> list[str]:
@@ -146,7 +146,7 @@ def plan(
 
     --register, --claim and --reveal take it to a board and back with its seeds.
     """
-    from harness.run import Request
+    from harness.planning.request import Request
 
     registration.check_modes(register, claim, reveal, key)
     registration.check_only("--blind", blind, "--register", register)
@@ -174,8 +174,8 @@ def _write(
     from harness.planning.cohorts import partition
     from harness.planning.estimate import estimate
     from harness.planning.plan import write_plan
+    from harness.planning.request import plan_of
     from harness.planning.sizing import GAINS
-    from harness.run import plan_of
 
     if device not in GAINS:
         raise UserError(

@@ -10,7 +10,7 @@ from harness.cli.printing import echo, print_json
 from harness.errors import UserError
 
 if TYPE_CHECKING:
-    from harness.run import Request
+    from harness.planning.request import Request
     from leaderboard.formats.keys import SigningKey
 
 
@@ -40,7 +40,7 @@ def register(
 ) -> None:
     """Sign the registration of a plan for a board."""
     from harness.board import register as registering
-    from harness.run import plan_of
+    from harness.planning.request import plan_of
 
     image = _image(release)
     _, suite_plan = plan_of(request)

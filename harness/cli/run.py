@@ -63,7 +63,8 @@ def run(
 
     The same command again does what is missing.
     """
-    from harness.run import Request, execute, execute_plan
+    from harness.planning.request import Request
+    from harness.run import execute, execute_plan
 
     if plan is not None and (suite is not None or overrides or budget_scale != 1.0):
         raise UserError("--plan: is carried out as it is; leave out --suite, --set, --budget-scale")

@@ -1,4 +1,4 @@
-"""`mst-bench submit` and `accept`: what is handed in to a board, and what is logged of it."""
+"""`mst-bench submit`: what is handed in to a board."""
 
 from __future__ import annotations
 
@@ -12,12 +12,8 @@ from harness.cli.clone import (
     HERE,
     BoardKeyOption,
     BoardOption,
-    BranchOption,
     ReasonOption,
-    RemoteOption,
-    print_accepted,
     print_written,
-    repository,
 )
 from harness.cli.keys import PassphraseOption, signing_key
 from harness.cli.locate import plan_folder
@@ -54,9 +50,8 @@ SUBMITTED = ("FOLDER", "--join", "--retract", "--amend", "--reeval", "--name")
 
 
 def register(app: typer.Typer) -> None:
-    """Add these commands to the program."""
-    for command in (submit, accept):
-        app.command()(command)
+    """Add this command to the program."""
+    app.command()(submit)
 
 
 def submit(
@@ -139,37 +134,3 @@ def _submit_entry(
         print_verdict(refused.verdict)
         raise typer.Exit(errors.UNVERIFIED) from None
     print_written([path], "entry", as_json)
-
-
-def accept(
-    path: Annotated[
-        Path,
-        typer.Argument(help="File of the inbox, folder of an entry, re-evaluation, person's file."),
-    ],
-    key: Annotated[
-        Path | None,
-        typer.Option("--key", help="Ed25519 key of a maintainer, for what several sign."),
-    ] = None,
-    board: BoardOption = HERE,
-    remote: RemoteOption = "origin",
-    branch: BranchOption = "main",
-    passphrase_file: PassphraseOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Check what was handed in, once more and on your machine, and log it by a push.
-
-    What several must sign gets your signature; the last one has it logged.
-    """
-    from harness.board.accept import accept as accepted
-    from harness.board.accept import inside
-    from harness.board.people import REQUEST, publish_name
-
-    clone = repository(board, remote, branch)
-    if REQUEST.fullmatch(path.name):
-        published = publish_name(clone, path)
-        print_json({"key": published}) if as_json else echo(
-            f"name of key {published[:16]}: published"
-        )
-        return
-    signing = None if key is None else signing_key(key, passphrase_file)
-    print_accepted(accepted(clone, inside(board, path), signing), as_json)

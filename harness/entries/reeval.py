@@ -51,14 +51,24 @@ class Streams:
     beacon: Path | None = None
     """File of that round; without one it is fetched."""
 
-    def nonce(self, entry: Verified, key: SigningKey) -> tuple[str, Drawn | None]:
-        """The name of the streams, and what it follows from."""
+    def nonce(self, entry: Verified, key: SigningKey, retrain: int = 0) -> tuple[str, Drawn | None]:
+        """The name of the streams, and what it follows from. UserError for a key that may not
+        measure for the board, or not so little."""
         if self.board is None:
             return secrets.token_hex(NONCE_DIGITS // 2), None
         log = read_clone(self.board)
         root = log.board.root
-        if key.public_hex not in root.reevaluators.public_keys:
-            raise UserError(f"key {key.key_id[:16]} is no re-evaluator of {root.origin}.")
+        ended = sum(not run.missing for run in entry.runs)
+        if key.public_hex in root.runners.public_keys:
+            if retrain < ended:
+                raise UserError(
+                    f"key {key.key_id[:16]} is a runner's of {root.origin}, who trains every run of"
+                    f" an entry again: give --retrain {ended}."
+                )
+        elif key.public_hex not in root.reevaluators.public_keys:
+            raise UserError(
+                f"key {key.key_id[:16]} is no re-evaluator and no runner of {root.origin}."
+            )
         payload = entry.documents.payload_sha256
         for logged in log.board.entries.values():
             if logged.leaf.entry == payload:
@@ -103,7 +113,7 @@ def reevaluate(
     if not any(run.finished for run in verified.runs):
         raise UserError(f"{entry}: no run finished; there is no policy to measure.")
     plan = verified.plan
-    nonce, drawn = streams.nonce(verified, key)
+    nonce, drawn = streams.nonce(verified, key, retrain)
     torch.set_num_threads(1)
 
     # A GPU's tf32 products are float32 ones here: they only round less.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.errors import NonConforming, UserError
@@ -39,12 +40,13 @@ def log_index(folder: Path, plan: Plan) -> int | None:
     return parse_proof(files[PROOF], PROOF).index if files else None
 
 
-def check_registered(folder: Path, plan: Plan, image: str | None) -> None:
-    """Errors unless the seeds of a registered plan follow from the files beside it, with this image
-    (digest of its content)."""
+def check_registered(folder: Path, plan: Plan, image_content: Callable[[], str | None]) -> None:
+    """Errors unless the seeds of a registered plan follow from the files beside it, with the image
+    that is about to run it. `image_content`: asks for the digest of that image's content."""
     files = registered_files(folder, plan)
     if not files:
         return
+    image = image_content()
     if image is None:
         raise NonConforming(
             f"{folder}: the plan was registered for an image, and this is none; run it in there."

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import docker
-from docker.errors import DockerException, ImageNotFound
+from docker.errors import DockerException
 from requests.exceptions import RequestException
 
 from harness.errors import NonConforming, UserError
 from harness.files import digest_bytes, dump_json, write_atomic
+from harness.machine.engine_image import INSTALLED, find_image, read_files
 from harness.machine.image import CONTENT, LOCK, Content
 from leaderboard.formats import envelope
 from leaderboard.formats.document import DocumentError, parse
@@ -21,8 +18,6 @@ from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.release import Release, release_document
 from leaderboard.formats.statement import Signer
 
-INSTALLED = "/opt/mst-bench"
-"""Folder of an image that holds what it says of itself."""
 REVISION = "org.opencontainers.image.revision"
 """Label of an image: the commit that it was built from."""
 BASE = "org.opencontainers.image.base.name"
@@ -32,15 +27,10 @@ BASE = "org.opencontainers.image.base.name"
 def write_release(name: str, folder: Path, key: SigningKey) -> Path:
     """Writes content.json, requirements.txt and the signed release.dsse.json of an image; returns
     the statement's path."""
-    # Read, not run: an image that lies about itself gets no chance to act.
     try:
         engine = docker.from_env(timeout=60)
-        image = engine.images.get(name)
-        files = _files(engine, image.id, (CONTENT, LOCK))
-    except ImageNotFound:
-        raise NonConforming(
-            f"--image {name}: the engine has no such image. Make it with `make image`."
-        ) from None
+        image = find_image(engine, name)
+        files = read_files(engine, image.id, (CONTENT, LOCK))
     except (DockerException, RequestException) as error:
         raise NonConforming(
             f"--image {name}: the container engine does not give it out ({error})."
@@ -86,24 +76,3 @@ def _content(manifest: bytes, location: str) -> Content:
         return parse(Content, manifest, location)
     except DocumentError as error:
         raise UserError(str(error)) from None
-
-
-def _files(engine: Any, image: str, names: tuple[str, ...]) -> dict[str, bytes]:
-    """Files of an image, read out of a container that is never started."""
-    container = engine.containers.create(image, ["none"])
-    try:
-        return {
-            name: _only_file(b"".join(container.get_archive(f"{INSTALLED}/{name}")[0]))
-            for name in names
-        }
-    finally:
-        with suppress(DockerException, RequestException):
-            container.remove(force=True, v=True)
-
-
-def _only_file(archive: bytes) -> bytes:
-    """The file in an archive that the engine made of it."""
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        member = tar.extractfile(tar.getmembers()[0])
-        assert member is not None
-        return member.read()

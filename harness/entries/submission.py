@@ -21,7 +21,7 @@ from leaderboard.board.log import BoardLog
 from leaderboard.board.trial import decide
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.keys import SigningKey
-from leaderboard.formats.layout import ENTRY, SUBMISSION, TENSORS
+from leaderboard.formats.layout import ENTRY, SUBMISSION, TENSORS, reeval_file, reeval_statement
 from leaderboard.formats.log.leaf import Licence
 from leaderboard.formats.mirrors import (
     ENDING,
@@ -142,10 +142,10 @@ def submit_reeval(reeval: Path, board: Path, key: SigningKey) -> list[Path]:
             "level": measured.level,
             "measured": measured.payload_sha256,
         }
-        name = f"{folder}/reeval-{measured.payload_sha256[:16]}"
-        statement = f"{name}.submission.dsse.json"
+        name = f"{folder}/{reeval_file(measured.payload_sha256)}"
+        statement = reeval_statement(name)
         proposal = signed_by([key], leaf, log.board.root.origin, "", statement)
         decide(log.board, proposal.decision(), FolderFiles(board), int(time.time()))
     write_atomic(board / statement, proposal.files[statement])
-    reeval.rename(board / f"{name}.dsse.json")
-    return [board / f"{name}.dsse.json", board / statement]
+    reeval.rename(board / name)
+    return [board / name, board / statement]

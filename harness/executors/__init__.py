@@ -37,6 +37,13 @@ class Executor(Protocol):
         """
         ...
 
+    def image_content(self) -> str | None:
+        """Digest of the content of the image that cohorts run in; None if they run in none.
+
+        Raises NonConforming if there is no such image.
+        """
+        ...
+
     def check(self, folder: Path, cohorts: list[Cohort], options: Options) -> None:
         """Raise NonConforming for what no attempt could get over, before anything is begun.
 

@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.errors import APIError, DockerException, NotFound
 from docker.types import DeviceRequest, LogConfig, Mount
 from requests.exceptions import RequestException
 
@@ -23,6 +23,7 @@ from harness.executors.log import Log
 from harness.executors.mounts import MOUNTED, cohort_mounts, user
 from harness.folder import Folder
 from harness.machine import device, resources
+from harness.machine.engine_image import find_image
 from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
@@ -51,7 +52,7 @@ class Containers:
     def __init__(
         self, engine: Any, folder: Path, plan: Plan, own: DockerOptions, options: Options
     ) -> None:
-        """Raises NonConforming if the engine has no such image; images are never pulled unasked."""
+        """Raises NonConforming if the engine has no such image."""
         self.engine = engine
         self.folder = folder
         self.own = own
@@ -59,13 +60,7 @@ class Containers:
         self.jobs = options.jobs or 1
         self.memory_gib = own.memory_gib or resources.memory_gib() / self.jobs
         self.labels = {"mst-bench.plan": plan.id, "mst-bench.folder": str(folder.resolve())}
-        try:
-            self.image: str = engine.images.get(own.image).id
-        except ImageNotFound:
-            raise NonConforming(
-                f"--image {own.image}: the engine has no such image. Make it with `make image`, or"
-                " load or pull it."
-            ) from None
+        self.image: str = find_image(engine, own.image).id
 
     def start(self, command: list[str], slot: int, mounts: Sequence[Mount]) -> Any:
         """A running container; nothing of it is left if it cannot start."""

@@ -20,7 +20,7 @@ from harness.executors.mounts import MOUNTED, sealing_mounts
 from harness.executors.supervise import supervise
 from harness.files import write_json
 from harness.folder import Folder
-from harness.machine import device, image
+from harness.machine import device, engine_image, image
 from harness.machine.provenance import command_line
 from harness.options import Options
 from harness.planning.cohorts import Cohort
@@ -55,6 +55,11 @@ class Docker(Executor):
         if options.device != "auto":
             return options.device
         return "cuda" if self.own.gpus or need == "cuda" else "cpu"
+
+    def image_content(self) -> str | None:
+        """Digest of the content of the image, which is read and not run; None if it has none."""
+        with _engine() as engine:
+            return engine_image.image_content(engine, self.own.image)
 
     def execute(
         self, folder: Path, plan: Plan, cohorts: list[Cohort], options: Options

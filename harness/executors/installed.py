@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.entries.manifest import write_manifest
 from harness.folder import Folder
-from harness.machine import device, provenance
+from harness.machine import device, image, provenance
 from harness.options import ExecutorOptions, Options
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
@@ -24,6 +24,10 @@ class Installed:
     def choose_device(self, options: Options, need: str, suite: str) -> str:
         """The torch device of this machine."""
         return device.choose_device(options.device, need, suite)
+
+    def image_content(self) -> str | None:
+        """Digest of the content of the image that this process runs in."""
+        return image.content_sha256()
 
     def check(self, folder: Path, cohorts: list[Cohort], options: Options) -> None:
         """NonConforming if other code or libraries wrote a checkpoint, unless that is allowed."""

@@ -14,6 +14,8 @@ from leaderboard.formats.layout import (
     MANIFEST,
     PLAN,
     RECORDS,
+    REEVAL,
+    REEVAL_STATEMENT,
     REGISTERED,
     RESULT,
     SUBMISSION,
@@ -41,8 +43,6 @@ DOCUMENTS = (ENTRY, SUBMISSION, PLAN, SUITE, MANIFEST, TABLE, TENSORS, *REGISTER
 RUN_FILE = re.compile(
     rf"runs/{NAME}/{NAME}/(0|[1-9][0-9]{{0,9}})/({RESULT}|{RECORDS}|{TIMING})", re.ASCII
 )
-MEASURED = re.compile(r"reeval-[0-9a-f]{16}(\.submission)?\.dsse\.json", re.ASCII)
-"""A re-evaluation of an entry that is there already, and its statement."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def check_additions(added: Iterable[Added]) -> str | None:
     if len(folders) > 1:
         raise DocumentError("adds an entry and something else: hand in one entry by itself")
     (folder,) = folders
-    measured = [file for file in files if MEASURED.fullmatch(file.path.rpartition("/")[2])]
+    measured = [file for file in files if _is_measured(file.path.rpartition("/")[2])]
     if measured and len(measured) < len(files):
         raise DocumentError("adds a re-evaluation and something else: hand it in by itself")
     if folder is None and len(files) > MOST_STATEMENTS:
@@ -104,8 +104,13 @@ def largest(path: str) -> int | None:
     if folder is None:
         return None
     inside = path.removeprefix(f"{folder}/")
-    known = inside in DOCUMENTS or RUN_FILE.fullmatch(inside) or MEASURED.fullmatch(inside)
+    known = inside in DOCUMENTS or RUN_FILE.fullmatch(inside) or _is_measured(inside)
     return LARGEST if known else None
+
+
+def _is_measured(name: str) -> bool:
+    """Whether it is a re-evaluation of an entry that is there already, or its statement."""
+    return bool(REEVAL.fullmatch(name) or REEVAL_STATEMENT.fullmatch(name))
 
 
 def _largest_waiting(name: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ from leaderboard.formats.layout import ENTRY
 from leaderboard.formats.log.beacon import REEVALUATION, Round, draw
 from leaderboard.formats.log.leaf import EntryLeaf
 from leaderboard.formats.manifest import Hardware
+from leaderboard.formats.run import StatedRun
 from leaderboard.formats.signed import Signed, SignedError, SignedPredicate, read_signed
 from leaderboard.formats.statement import statement_document
 
@@ -18,12 +20,13 @@ REEVAL_SCHEMA = "reeval.v3.json"
 
 NONCE_DIGITS = 32
 
-Level = Literal["L0", "L1", "L2"]
+Level = Literal["L0", "L1", "L2", "L3"]
 """How far an entry was checked.
 
 L0: one key signed these bytes, and the figures agree with each other and with the plan.
 L1: someone else rolled out every policy; the scores are what that person measured.
 L2: someone else also trained runs again that chance drew, and they came out the same.
+L3: a runner of the board also trained every run again, and they came out the same.
 """
 
 
@@ -125,9 +128,14 @@ class Reevaluation(SignedPredicate):
         """Whether nothing contradicts the entry."""
         return not self.defects
 
+    def trained_all(self, runs: Sequence[StatedRun]) -> bool:
+        """Whether all runs of an entry that ended were trained again, and came out the same."""
+        ended = {run.name for run in runs if not run.missing}
+        return self.level == "L2" and {run.run for run in self.retrained} == ended
+
     @property
     def level(self) -> Level:
-        """What follows from it; it is not stated."""
+        """What follows from it; it is not stated. Who a board's runners are, only its log says."""
         if not self.accepted:
             return "L0"
         repeated = all(run.repeated for run in self.retrained)

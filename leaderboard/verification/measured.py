@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +17,6 @@ from leaderboard.formats.mirrors import ENDING
 from leaderboard.formats.signed import LARGEST
 from leaderboard.formats.statement import Subject
 from leaderboard.verification.verify import verify
-
-NAME = re.compile(r"reeval-[0-9a-f]{16}\.dsse\.json", re.ASCII)
-"""A re-evaluation beside its entry: the beginning of its payload's digest."""
-STATEMENT = re.compile(r"reeval-[0-9a-f]{16}\.submission\.dsse\.json", re.ASCII)
-"""What the re-evaluator signs for the leaf, until it is logged."""
 
 
 @dataclass(frozen=True)

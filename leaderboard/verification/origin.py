@@ -15,7 +15,7 @@ from leaderboard.formats.document import parse
 from leaderboard.formats.layout import MANIFEST, run_file, weights_file
 from leaderboard.formats.log.beacon import NoLibraryError, check_round
 from leaderboard.formats.manifest import Manifest, Origin
-from leaderboard.formats.reeval import Reevaluation, read_reeval
+from leaderboard.formats.reeval import Level, Reevaluation, read_reeval
 from leaderboard.formats.release import read_release
 from leaderboard.verification.checks import Defect, Entry, Judgement, passed, unknown
 
@@ -126,7 +126,8 @@ def check_reeval(entry: Entry) -> Judgement:
     _check_retrained(entry, reeval)
 
     # Anybody can sign: without a trust file or a board, it shows no level.
-    outcome = f"{reeval.level}, {reeval.fresh_episodes} fresh episodes of {len(reeval.runs)} runs"
+    level = _level(entry, reeval)
+    outcome = f"{level}, {reeval.fresh_episodes} fresh episodes of {len(reeval.runs)} runs"
     key = f"key {reeval.signer.key_id[:16]}"
     if signed.trusted is not None:
         by = signed.trusted
@@ -138,14 +139,31 @@ def check_reeval(entry: Entry) -> Judgement:
             return unknown(f"{outcome}, by {key}: {open_question}")
         by = f"{key}, which {entry.log.board.root.origin} trusts with it"
     entry.reevaluation = signed
-    return passed(f"{outcome}, by {by}", reeval.level)
+    return passed(f"{outcome}, by {by}", level)
+
+
+def _level(entry: Entry, reeval: Reevaluation) -> Level:
+    """How far a re-evaluation checked the entry. Training all of it again is L3, from a runner of
+    the board alone; Defect for a runner who did less."""
+    if entry.log is None or entry.trust is not None:
+        return reeval.level
+    if reeval.signer.public_key not in entry.log.board.root.runners.public_keys:
+        return reeval.level
+    if not reeval.trained_all(entry.predicate.runs):
+        raise Defect(
+            f"{entry.reeval}: its key is a runner's of the board, and not every run was trained"
+            " again and came out the same"
+        )
+    return "L3"
 
 
 def _by_board(entry: Entry, log: BoardLog, reeval: Reevaluation) -> str:
     """What leaves open whether a re-evaluation counts on a board; empty if it does. Defect for one
     that a stranger wrote, or on episodes that its maker chose."""
-    if reeval.signer.public_key not in log.board.root.reevaluators.public_keys:
-        raise Defect(f"{entry.reeval}: its key is none of the board's re-evaluators")
+    root = log.board.root
+    judges = root.reevaluators.public_keys | root.runners.public_keys
+    if reeval.signer.public_key not in judges:
+        raise Defect(f"{entry.reeval}: its key is none of the board's re-evaluators or runners")
     drawn = reeval.drawn
     if drawn is None:
         return "its episodes were not drawn from the beacon"

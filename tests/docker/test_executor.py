@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from harness.entries.manifest import read_manifest
+from harness.executors.docker import Docker
+from harness.executors.docker_options import DockerOptions
 from helpers.containers import Proxy, docker, files, host, ours, started, wait_for_step
 from helpers.hosts import image
 
@@ -55,6 +57,7 @@ def test_two_cohorts_in_containers_one_killed_give_what_processes_give(tiny_suit
     content = ("sha256sum", image(), "/opt/mst-bench/content.json")
     digest = docker("run", "--rm", "--entrypoint", *content).stdout.split()[0]
     assert manifest.image.content_sha256 == digest
+    assert Docker(DockerOptions(image=image())).image_content() == digest
     faults = [json.loads(path.read_text()) for path in folder.glob("cohorts/*/faults.json")]
     assert "its container was killed (exit code 137)" in json.dumps(faults)
 

@@ -3,6 +3,8 @@
 import dataclasses
 import hashlib
 import json
+import subprocess
+import sys
 
 import pytest
 import rfc8785
@@ -279,3 +281,13 @@ def test_every_cohort_learns_from_one_agent_step_on(name):
         }
         steps = plan.budget.agent_steps
         assert all(each.updates(steps) == plan.budget.updates for each in settings)
+
+
+def test_planning_loads_no_torch(tiny_suite, tmp_path):
+    """It once took two seconds of every command about a plan."""
+    code = (
+        "import sys\nfrom harness.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    sys.exit('torch' in sys.modules)"
+    )
+    words = ["plan", "--suite", tiny_suite, "--out", tmp_path]
+    subprocess.run([sys.executable, "-P", "-c", code, *words], check=True, capture_output=True)

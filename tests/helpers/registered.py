@@ -5,7 +5,8 @@ from dataclasses import asdict
 import rfc8785
 
 from helpers.beacons import CHAIN, round_of
-from helpers.boards import DELAY, digest, new_board
+from helpers.boards import DELAY, Keys, digest, new_board
+from helpers.forge import check_of, failed
 from helpers.forgery import Forgery, subject
 from helpers.logs import ORIGIN
 from leaderboard.formats.envelope import open_envelope
@@ -19,9 +20,26 @@ from leaderboard.formats.registration import (
     seed_source,
 )
 from leaderboard.formats.shipped import ShippedPlan, claims_digest, shipped_plans
+from leaderboard.verification.checks import ORDER
 
 IMAGE = digest("image")
 SALT = "5a" * 32
+KEYS = Keys()
+"""Of everybody on the boards of the tests that share them."""
+
+
+def statuses(verdict):
+    """How the checks went that show that the plan came first."""
+    return [check_of(verdict, name).status for name in ORDER]
+
+
+def detail(verdict, name):
+    return check_of(verdict, name).detail
+
+
+def refused(verdict, check, sentence):
+    assert failed(verdict) == check
+    assert sentence in verdict.checks[-1].detail, verdict.checks[-1].detail
 
 
 def ship(monkeypatch, plan, name="tiny"):

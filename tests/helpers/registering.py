@@ -35,6 +35,11 @@ class Submitter:
         with user(self.folder / "config"):
             return call("plan", "--board", board, "--out", self.out, *arguments)
 
+    @property
+    def plans(self):
+        """The plan folders that were written."""
+        return [path for path in self.out.iterdir() if path.name != "drafts"]
+
     def register(self, *arguments, key=None):
         """`plan --register` of the tiny suite, for the image that was released."""
         words = ["--suite", self.suite, "--register", "--key", key or self.key]

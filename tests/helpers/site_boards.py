@@ -121,7 +121,8 @@ class SiteBoard:
 
     def call(self, key, name, affiliation="", link=None):
         """Write the file with somebody's name."""
-        person = {"schema": PERSON_SCHEMA, "name": name, "affiliation": affiliation, "link": link}
+        person = {"schema": PERSON_SCHEMA, "name": name, "affiliation": affiliation}
+        person |= {"link": link, "at": 0}
         path = self.people / f"{key.key_id[:16]}.json"
         path.write_text(json.dumps(person, ensure_ascii=False))
 
@@ -205,7 +206,7 @@ def small(tiny_entry, folder):
         tiny_entry, folder / "base", ("cartpole-swingup",), ("dense", "mst"), 5, diagnostics=False
     )
     key = site.join("Ada Lindqvist", site.board.keys.submitter, affiliation="Lake University")
-    nameless = site.join()
+    nameless = site.join("")  # it was taken back
     registered = [site.register(key), site.register(nameless), site.register(key)]
     site.register(nameless, blinded=True)
     site.seen()
@@ -242,7 +243,7 @@ def crowded(tiny_entry, folder, count=CROWD):
     keys = [site.join(f"Group {number}") for number in range(40)]
     hostile = site.join(HOSTILE, affiliation=f"{HOSTILE[:60]} אבג")
     steering = site.join()
-    name = {"schema": PERSON_SCHEMA, "name": STEERING, "affiliation": "", "link": None}
+    name = {"schema": PERSON_SCHEMA, "name": STEERING, "affiliation": "", "link": None, "at": 0}
     (site.people / f"{steering.key_id[:16]}.json").write_text(json.dumps(name))
     owners = [*(keys[number % 40] for number in range(count - 2)), steering, hostile]
     registered = [site.register(key) for key in owners]

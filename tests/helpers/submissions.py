@@ -180,3 +180,13 @@ def kept_files(forgery):
         "entry.dsse.json": forgery.entry.read_bytes(),
         "tensors.json": dump_json(document),
     }
+
+
+def done(finished):
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+def refused(finished, sentence, code=4):
+    assert finished.returncode == code, finished.stdout + finished.stderr
+    assert sentence in finished.stderr and finished.stderr.count("\n") == 1, finished.stderr

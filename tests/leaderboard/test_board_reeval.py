@@ -18,7 +18,7 @@ from helpers.registered import Registered, ship
 from helpers.statements import reeval_bytes
 from leaderboard.formats import keys
 from leaderboard.formats.log.leaf import parse_leaf
-from leaderboard.formats.reeval import Drawn, RolledOut
+from leaderboard.formats.reeval import Drawn, RolledOut, TrainedAgain
 
 KEYS = Keys()
 
@@ -74,6 +74,28 @@ def test_a_re_evaluators_measurement_makes_l1_without_a_trust_file(accepted):
     assert check_of(verdict, "reeval").detail.endswith("which example.org/board trusts with it")
 
 
+def trained(made, count=4, repeated=True):
+    """The first runs of an entry, trained again."""
+    names = ["/".join((run["task"], run["regime"], "0")) for run in made.runs[:count]]
+    return {"retrained": tuple(TrainedAgain(name, repeated, 1.0) for name in names)}
+
+
+def test_a_runner_who_trained_every_run_again_makes_l3(accepted):
+    verdict = judged(accepted, KEYS.runner, **trained(accepted))
+    assert verdict.level == "L3" and check_of(verdict, "reeval").detail.startswith("L3, ")
+
+
+def test_a_re_evaluator_who_trained_every_run_again_makes_l2(accepted):
+    assert judged(accepted, **trained(accepted)).level == "L2"
+
+
+@pytest.mark.parametrize("less", [{"count": 0}, {"count": 3}, {"repeated": False}])
+def test_row_13_a_runner_who_trained_less_or_otherwise_makes_no_level(accepted, less):
+    """L3 says of the whole entry that it was trained again."""
+    verdict = judged(accepted, KEYS.runner, **trained(accepted, **less))
+    refused(verdict, "not every run was trained again and came out the same")
+
+
 def test_row_13_a_re_evaluation_of_the_submitters_own_is_refused(accepted):
     refused(judged(accepted, KEYS.submitter), "is signed with the entry's own key")
 
@@ -81,7 +103,7 @@ def test_row_13_a_re_evaluation_of_the_submitters_own_is_refused(accepted):
 @pytest.mark.parametrize("key", [keys.one_use_key(), KEYS.maintainers[0], KEYS.logs[0]])
 def test_row_13_a_strangers_re_evaluation_is_refused(accepted, key):
     """Any key once made L2 with a statement that nobody had measured."""
-    refused(judged(accepted, key), "its key is none of the board's re-evaluators")
+    refused(judged(accepted, key), "is none of the board's re-evaluators or runners")
 
 
 def test_row_13_episodes_that_the_evaluator_chose_give_no_level(accepted):
@@ -112,10 +134,10 @@ def streams(made, tmp_path, **changes):
     return Streams(made.board.folder, path)
 
 
-def name(made, streams, key=KEYS.judge):
+def name(made, streams, key=KEYS.judge, retrain=0):
     """The name of the streams, as an evaluator draws it."""
     with user(made.folder / "config"):
-        return streams.nonce(believed(made.entry, judge(made.entry)), key)
+        return streams.nonce(believed(made.entry, judge(made.entry)), key, retrain)
 
 
 def test_whoever_draws_gets_the_same_episodes(accepted, tmp_path):
@@ -129,9 +151,17 @@ def test_without_a_board_every_draw_is_another_one(accepted):
     assert name(accepted, Streams()) != name(accepted, Streams())
 
 
-def test_only_re_evaluators_draw(accepted, tmp_path):
-    with pytest.raises(UserError, match="is no re-evaluator of"):
-        name(accepted, streams(accepted, tmp_path), KEYS.runner)
+def test_only_re_evaluators_and_runners_draw(accepted, tmp_path):
+    with pytest.raises(UserError, match="is no re-evaluator and no runner of"):
+        name(accepted, streams(accepted, tmp_path), KEYS.other)
+
+
+def test_a_runner_who_would_train_less_than_all_is_told_before_anything_is_measured(
+    accepted, tmp_path
+):
+    with pytest.raises(UserError, match="trains every run of an entry again: give --retrain 4"):
+        name(accepted, streams(accepted, tmp_path), KEYS.runner, retrain=3)
+    assert name(accepted, streams(accepted, tmp_path), KEYS.runner, retrain=4)
 
 
 def test_an_entry_that_the_board_has_not_accepted_is_not_measured_for_it(accepted, tmp_path):

@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata, resources
 from importlib.resources.abc import Traversable
@@ -23,7 +23,7 @@ from leaderboard.formats.envelope import EnvelopeError
 from leaderboard.formats.layout import BEACON, ENTRY, PROOF, TENSORS
 from leaderboard.formats.mirrors import KeptElsewhere, parse_kept
 from leaderboard.formats.reading import read_limited
-from leaderboard.formats.reeval import read_reeval
+from leaderboard.formats.reeval import Level, read_reeval
 from leaderboard.formats.signed import SignedError
 from leaderboard.pages.board.summary import Summary, summarise
 from leaderboard.pages.report import Measured, ReportInput, render_sections
@@ -78,12 +78,12 @@ class EntryReader:
         self._used = set[str]()
 
     def read(
-        self, entry: LoggedEntry, measured: frozenset[str], witnessed: int | None
+        self, entry: LoggedEntry, measured: Mapping[str, Level], witnessed: int | None
     ) -> ReadEntry | None:
         """The folder of a logged entry; None if the board has no folder with its payload.
 
-        `measured`: digests of its re-evaluations in the log. `witnessed`: when a quorum had seen
-        its registration.
+        `measured`: digest of each of its re-evaluations in the log -> level. `witnessed`: when a
+        quorum had seen its registration.
         """
         folder = self._folders.get(entry.leaf.entry)
         if folder is None:
@@ -107,7 +107,7 @@ class EntryReader:
 
     # -- verify and draw --
 
-    def _draw(self, folder: Path, logged: frozenset[str]) -> _Kept:
+    def _draw(self, folder: Path, logged: Mapping[str, Level]) -> _Kept:
         """Verify an entry, and draw it if it verifies."""
         verdict = self.judge(folder / ENTRY)
         if verdict.documents is None:
@@ -143,10 +143,12 @@ class EntryReader:
         part.replace(self.kept / f"{name}.json")
 
 
-def measured_again(folder: Path, documents: Documents, logged: frozenset[str]) -> Measured | None:
+def measured_again(
+    folder: Path, documents: Documents, logged: Mapping[str, Level]
+) -> Measured | None:
     """The scores of the last re-evaluation beside an entry that the log names.
 
-    `logged`: digests of payloads.
+    `logged`: digest of a payload -> level.
     """
     measured = None
     for path in sorted(folder.glob(REEVALS)):
@@ -158,8 +160,10 @@ def measured_again(folder: Path, documents: Documents, logged: frozenset[str]) -
         names = {run.name for run in documents.statement.predicate.runs if run.finished}
         if signed.payload_sha256 in logged and {run.run for run in stated.runs} == names:
             scores = {run.run: run.fresh for run in stated.runs}
+            level = logged[signed.payload_sha256]
+            who = "a runner of the board" if level == "L3" else "a re-evaluator"
             key = stated.signer.key_id
-            measured = Measured(scores, "a re-evaluator", key, stated.fresh_episodes, stated.level)
+            measured = Measured(scores, who, key, stated.fresh_episodes, level)
     return measured
 
 

@@ -19,9 +19,9 @@ from leaderboard.formats.document import DocumentError
 from leaderboard.formats.keys import key_id
 from leaderboard.formats.log.leaf import AnyLeaf, ReevalLeaf, parse_leaf
 from leaderboard.formats.person import Person, parse_person
+from leaderboard.formats.reeval import Level
 from leaderboard.pages.board.entries import EntryReader, ReadEntry
 
-Level = Literal["L0", "L1", "L2", "L3"]
 State = Literal["open", "submitted", "abandoned", "retracted"]
 WITHDRAWN = "withdrawn name"
 """What stands where a name is told nowhere any more."""
@@ -202,7 +202,8 @@ def _submitter(member: Member, people: Mapping[str, bytes]) -> Submitter:
         short = key_id(key)[:16]
         if short in people:
             try:
-                return Submitter(member, parse_person(people[short], f"people/{short}.json"), None)
+                person = parse_person(people[short], f"people/{short}.json")
+                return Submitter(member, person if person.name else None, None)
             except DocumentError as error:
                 return Submitter(member, None, str(error))
     return Submitter(member, None, None)
@@ -242,7 +243,7 @@ def _entry(
         assert isinstance(leaf, ReevalLeaf), "the fold says so"
         reevals.append((index, leaf))
     level: Level = max((leaf.level for _, leaf in reevals), default="L0")
-    measured = frozenset(leaf.measured for _, leaf in reevals)
+    measured = {leaf.measured: leaf.level for _, leaf in reevals}
     read = reader.read(logged, measured, announced.witnessed)
     return BoardEntry(logged, announced, read, level, reevals, logged.leaf.licence)
 

@@ -4,6 +4,7 @@ import pytest
 
 from helpers.boards import clone, key_file, new_board, served
 from helpers.people import KEYS, Person, grow
+from helpers.registering import submitter_of
 
 
 @pytest.fixture
@@ -48,3 +49,15 @@ def grown(board, maintainer):
     grow(board, "honest")
     assert maintainer.log("sign").returncode == 0
     return board
+
+
+@pytest.fixture
+def plan(tiny_entry):
+    """The bytes of the tiny suite's plan."""
+    return (tiny_entry.parent / "plan.json").read_bytes()
+
+
+@pytest.fixture
+def me(tmp_path, tiny_suite, plan):
+    """A submitter who may register that plan."""
+    return submitter_of(tmp_path, tiny_suite, plan, KEYS)

@@ -10,29 +10,14 @@ import pytest
 from harness.board import beacon
 from harness.board.remembered import recall
 from helpers.beacons import CHAIN, round_of, with_signature
-from helpers.boards import Keys, key_file, user
+from helpers.boards import user
 from helpers.logs import ORIGIN
-from helpers.program import call
-from helpers.registering import inside_image, submitter_of
+from helpers.people import KEYS
 from helpers.statements import CONTENT
-from leaderboard.formats.envelope import open_envelope
 from leaderboard.formats.layout import REGISTERED
 from leaderboard.formats.log.leaf import RetractLeaf
 from leaderboard.formats.plan import draft_digest, parse_plan
 from leaderboard.formats.registration import registered_plan
-
-KEYS = Keys()
-
-
-@pytest.fixture
-def plan(tiny_entry):
-    """The bytes of the tiny suite's plan."""
-    return (tiny_entry.parent / "plan.json").read_bytes()
-
-
-@pytest.fixture
-def me(tmp_path, tiny_suite, plan):
-    return submitter_of(tmp_path, tiny_suite, plan, KEYS)
 
 
 def refused(finished, code, sentence):
@@ -40,16 +25,11 @@ def refused(finished, code, sentence):
     assert sentence in finished.stderr, finished.stderr
 
 
-def plans(me):
-    """The plan folders that were written."""
-    return [path for path in me.out.iterdir() if path.name != "drafts"]
-
-
 def test_a_claimed_plan_has_the_seeds_of_its_leaf_and_round(me, plan):
     index = me.registered()
     finished = me.claim(index)
     assert finished.returncode == 0, finished.stderr
-    (folder,) = plans(me)
+    (folder,) = me.plans
     assert finished.stdout.endswith(f"carry it out: mst-bench run --plan {folder}\n")
 
     content = (folder / "plan.json").read_bytes()
@@ -64,7 +44,7 @@ def test_a_claimed_plan_has_the_seeds_of_its_leaf_and_round(me, plan):
 def test_a_claim_is_the_same_when_it_is_repeated(me):
     index = me.registered()
     first = me.claim(index, "--json")
-    (folder,) = plans(me)
+    (folder,) = me.plans
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert me.claim(index, "--json").stdout == first.stdout
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
@@ -82,7 +62,7 @@ def test_a_blinded_plan_is_claimed_as_any_other(me):
     index = me.accept()
     me.sign_log(index)
     assert me.claim(index).returncode == 0
-    document = json.loads((plans(me)[0] / "registration.json").read_bytes())
+    document = json.loads((me.plans[0] / "registration.json").read_bytes())
     assert document["salt"] is not None
 
 
@@ -116,7 +96,7 @@ def test_a_claim_waits_for_a_signed_checkpoint(me):
     refused(
         me.claim(index), 3, f"leaf {index}: no signed checkpoint covers it yet: it waits for `mst-"
     )
-    assert plans(me) == []
+    assert me.plans == []
 
 
 def test_a_claim_waits_for_its_round_and_says_when_to_come_back(me):
@@ -127,7 +107,7 @@ def test_a_claim_waits_for_its_round_and_says_when_to_come_back(me):
     refused(finished, 3, f"is drawn from round {me.round(index)} of the beacon, which comes at")
     moment = CHAIN.time_of(me.round(index))
     assert time.strftime("%Y-%m-%d %H:%M:%S UTC, in", time.gmtime(moment)) in finished.stderr
-    assert "Come back then." in finished.stderr and plans(me) == []
+    assert "Come back then." in finished.stderr and me.plans == []
 
 
 # -- row 28 --
@@ -137,14 +117,14 @@ def test_row_28_another_round_is_not_claimed(me):
     index = me.registered()
     later = me.beacon(index, later=1)
     refused(me.plan("--claim", index, "--beacon", later), 4, "expected round")
-    assert plans(me) == []
+    assert me.plans == []
 
 
 def test_row_28_another_chains_round_is_not_claimed(me):
     index = me.registered()
     foreign = me.beacon(index, secret=99)
     refused(me.plan("--claim", index, "--beacon", foreign), 4, "did not sign this as round")
-    assert plans(me) == []
+    assert me.plans == []
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"x" * 5000])
@@ -152,7 +132,7 @@ def test_row_28_what_is_no_round_is_not_claimed(me, content):
     index = me.registered()
     me.beacon(index).write_bytes(content)
     refused(me.plan("--claim", index, "--beacon", me.folder / "served.json"), 4, "served.json")
-    assert plans(me) == []
+    assert me.plans == []
 
 
 # -- of others, given up, lost --
@@ -214,7 +194,7 @@ def test_without_a_file_the_round_is_fetched_from_the_first_relay_that_answers(m
     path = f"/{CHAIN.chain}/public/{me.round(index)}"
     relay[path] = round_of(me.round(index)).content()
     assert me.plan("--claim", index).returncode == 0
-    assert len(plans(me)) == 1
+    assert len(me.plans) == 1
 
 
 def test_a_relay_is_not_believed(me, relay):
@@ -222,7 +202,7 @@ def test_a_relay_is_not_believed(me, relay):
     path = f"/{CHAIN.chain}/public/{me.round(index)}"
     relay[path] = with_signature(me.round(index), round_of(1).signature).content()
     refused(me.plan("--claim", index), 4, "the relay's answer: the chain abababababababab did not")
-    assert plans(me) == []
+    assert me.plans == []
 
 
 @pytest.mark.parametrize("answer", [None, b"<html>", b"x" * 10_000])
@@ -231,86 +211,4 @@ def test_without_an_answer_the_claim_says_what_to_do(me, relay, answer):
     if answer is not None:
         relay[f"/{CHAIN.chain}/public/{me.round(index)}"] = answer
     refused(me.plan("--claim", index), 3, f"no relay served round {me.round(index)} of the beacon")
-    assert plans(me) == []
-
-
-# -- run --plan --
-
-
-@pytest.fixture
-def claimed(me):
-    """The folder of a claimed plan."""
-    me.claim(me.registered())
-    return plans(me)[0]
-
-
-def run(me, folder, *arguments):
-    with user(me.folder / "config"):
-        return call("run", "--plan", folder, "--executor", "inline", *arguments)
-
-
-def test_a_registered_plan_is_not_run_outside_its_image(me, claimed, monkeypatch):
-    refused(run(me, claimed), 7, "the plan was registered for an image, and this is none")
-    inside_image(monkeypatch, "1" * 64)
-    refused(run(me, claimed), 7, "Run the image that the plan was registered for")
-
-
-@pytest.mark.parametrize("name", REGISTERED)
-def test_a_registered_plan_is_not_run_without_its_registration(me, claimed, monkeypatch, name):
-    inside_image(monkeypatch)
-    (claimed / name).unlink()
-    refused(run(me, claimed), 2, "`mst-bench plan --claim` writes it again")
-
-
-def test_a_plan_with_other_seeds_than_its_registrations_is_not_run(me, claimed, monkeypatch):
-    inside_image(monkeypatch)
-    (claimed / "beacon.json").write_bytes(round_of(5).content())
-    refused(run(me, claimed), 7, "the seeds are not those of leaf")
-
-
-def test_a_plan_is_run_as_it_is(me, claimed, tmp_path):
-    refused(run(me, claimed, "--suite", "quick"), 2, "--plan: is carried out as it is")
-    refused(run(me, claimed, "--set", "seeds=2"), 2, "--plan: is carried out as it is")
-    renamed = claimed.rename(claimed.with_name("renamed"))
-    refused(run(me, renamed), 2, "a plan's folder is named after it")
-
-
-def test_a_plan_that_nobody_registered_is_run_in_its_folder_too(entry):
-    finished = call("run", "--plan", entry.parent, "--executor", "inline")
-    assert finished.returncode == 0, finished.stderr
-    assert "nothing is left to do" in finished.stderr
-    assert f"plan {entry.parent.name}" in finished.stdout
-
-
-@pytest.mark.slow
-def test_a_registered_plan_is_run_signed_and_verified(me, claimed, monkeypatch):
-    """The whole way of a submitter, but for what the board does."""
-    inside_image(monkeypatch)
-    finished = run(me, claimed, "--json")
-    assert finished.returncode == 0, finished.stderr
-    assert json.loads(finished.stdout)["ranked"] is False
-    assert {path.name for path in me.out.iterdir()} == {"drafts", claimed.name}
-
-    # The same command has nothing left to do.
-    assert "nothing is left to do" in run(me, claimed).stderr
-    assert call("sign", claimed, "--key", me.key).returncode == 0
-    verified = me.verify(claimed, "--board", me.board.folder)
-    assert verified.returncode == 0, verified.stdout
-    for name in ("registration:", "witnessed:", "beacon:"):
-        (line,) = [line for line in verified.stdout.splitlines() if line.startswith(name)]
-        assert line.split()[1] == "passed", line
-
-    # Without a clone, what the claim saw of the log counts.
-    assert "as this machine knows the log" in me.verify(claimed).stdout
-
-    # Once it is accepted, a re-evaluator measures it on episodes that the beacon draws.
-    entry = claimed / "entry.dsse.json"
-    payload = open_envelope(entry.read_bytes()).payload_sha256
-    index = me.board.entry(3, entry=payload)
-    judge = key_file(me.folder, KEYS.judge, "judge.pem")
-    words = ["--board", me.board.folder, "--beacon", me.beacon(index)]
-    with user(me.folder / "config"):
-        finished = call("reeval", claimed, "--key", judge, *words)
-    assert finished.returncode == 0, finished.stderr
-    words = ["--board", me.board.folder, "--reeval", claimed / "reeval.dsse.json"]
-    assert "accepted, L1" in me.verify(claimed, *words).stdout
+    assert me.plans == []

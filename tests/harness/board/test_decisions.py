@@ -7,7 +7,7 @@ import pytest
 from harness.board.log import Invalid
 from harness.board.statements import propose
 from helpers.boards import Keys, digest
-from helpers.submissions import scene_of
+from helpers.submissions import done, refused, scene_of
 from leaderboard.formats.keys import one_use_key
 from leaderboard.formats.log.leaf import ReevalLeaf
 
@@ -25,16 +25,6 @@ def scene(tmp_path):
 def maintainer(scene):
     """Somebody with a clone. Whose key signs is said with each command."""
     return scene.person("maintainer")
-
-
-def done(finished):
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout
-
-
-def refused(finished, sentence, code=4):
-    assert finished.returncode == code, finished.stdout + finished.stderr
-    assert sentence in finished.stderr and finished.stderr.count("\n") == 1, finished.stderr
 
 
 def joining(scene, key=NEW, name="newcomer"):
@@ -68,6 +58,24 @@ def test_the_last_signature_has_a_statement_logged_from_any_clone(scene, maintai
     signers = {NEW.key_id[:16], M1.key_id[:16], M2.key_id[:16]}
     names = {f"statements/{statement}/{signer}.dsse.json" for signer in signers}
     assert {name for name in scene.paths() if statement in name} == names
+
+
+def test_several_are_signed_and_logged_at_once(scene, maintainer):
+    """Each statement once, however many files of its signers are named."""
+    requests = [joining(scene, key, key.key_id[:8]) for key in (NEW, KEYS.other)]
+    for person, path in requests:
+        done(person.run("accept", path, key=M1))
+    maintainer.pull()
+    waiting = maintainer.waiting("admit")
+    assert len(waiting) == 4
+    assert done(maintainer.run("accept", *waiting, key=M2)) == "leaf 3: admit\nleaf 4: admit\n"
+
+
+def test_of_several_the_first_that_is_wrong_ends_the_command(scene, maintainer):
+    person, path = joining(scene)
+    (person.clone / "inbox" / "nothing.json").write_text("{}")
+    refused(person.run("accept", "inbox/nothing.json", path, key=M1), "is not named as statements")
+    assert not [name for name in scene.paths() if name.startswith("inbox/")]
 
 
 def test_signatures_that_two_clones_gave_are_counted_together(scene, maintainer):
@@ -179,46 +187,6 @@ def test_a_shipped_suite_is_opened_by_its_name(scene, maintainer):
     refused(maintainer.run("board", "suite", "quick", "--open", key=M1), "was opened before")
     refused(maintainer.run("board", "suite", "own", "--open", key=M1), "give --plan plan.json", 2)
     refused(maintainer.run("board", "suite", "quick", key=M1), "one of --open and --retire", 2)
-
-
-def test_the_root_rotates_by_both_thresholds(scene, maintainer):
-    rotate = ("keys", "rotate", "--drop", M3.key_id[:16], "--add", f"new={NEW.public_hex}")
-    done(maintainer.run(*rotate, key=M1))
-    assert done(maintainer.run(*rotate, key=M2)) == "leaf 3: root\n"
-    root = scene.log().board.root
-    assert root.version == 2 and NEW.public_hex in root.root.public_keys
-    assert M3.public_hex not in root.public_keys and root.maintainers.threshold == 2
-    assert "trust/2.root.json" in scene.paths()
-    refused(maintainer.run("board", "suite", "quick", "--open", key=M3), "none of those", 2)
-    assert "1 of 2" in done(maintainer.run("board", "suite", "quick", "--open", key=NEW))
-
-
-def test_19_a_root_is_not_rotated_by_new_keys_alone(scene, maintainer):
-    """A threshold of one of the new root's own keys does not replace the former ones."""
-    rotate = ("keys", "rotate", "--threshold", 1, "--add", f"new={NEW.public_hex}")
-    said = done(maintainer.run(*rotate, key=NEW))
-    assert "0 of 2 signatures of root, of the version before are there" in said
-    assert scene.log().board.root.version == 1
-    (path,) = [name for name in scene.paths() if name.endswith(".root.json") and "inbox" in name]
-    maintainer.pull()
-    done(maintainer.run("accept", path, key=M1))
-    assert done(maintainer.run("accept", path, key=M2)) == "leaf 3: root\n"
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (("--drop", "0" * 16), "is no key of the trust root"),
-        (("--add", "witness:w=" + "0" * 64), "unknown role. Did you mean 'witnesses'?"),
-        (("--add", "nowhere.pub"), "cannot be read"),
-        (("--add", f"x={M1.public_hex}"), "is listed 2 times"),
-        (("--add", f"log:x={M1.public_hex}"), "has 2 roles, a key has one"),
-        (("--threshold", 4), "threshold: expected at least 1 and at most the number of keys"),
-        (("--expires", "soon"), "expected a day as 2030-01-31"),
-    ],
-)
-def test_a_root_that_cannot_be_is_refused(maintainer, words, sentence):
-    refused(maintainer.run("keys", "rotate", *words, key=M1), sentence, code=2)
 
 
 # -- what submitters say --

@@ -1,4 +1,7 @@
-"""Two histories of one log: whoever saw the one notices the other, and names its first leaf."""
+"""Two histories of one log: whoever saw the one notices the other, and names its first leaf.
+
+Threat 16. `accept` notices it by the entry of the other history: test_submit.py.
+"""
 
 import json
 import shutil
@@ -18,7 +21,7 @@ from leaderboard.board.log import read_log
 from leaderboard.board.views import view_of
 
 
-def test_a_rewritten_log_is_not_signed_by_who_saw_the_other(grown, maintainer):
+def test_16_a_rewritten_log_is_not_signed_by_who_saw_the_other(grown, maintainer):
     rewrite(grown, "forged")
     refused = maintainer.log("sign")
     assert refused.returncode == UNVERIFIED
@@ -26,7 +29,7 @@ def test_a_rewritten_log_is_not_signed_by_who_saw_the_other(grown, maintainer):
     assert len(list((maintainer.clone / "evidence").iterdir())) == 1
 
 
-def test_a_rewritten_and_signed_log_is_noticed_by_the_remembered_view(grown, maintainer, person):
+def test_16_a_rewritten_and_signed_log_is_noticed_by_the_remembered_view(grown, maintainer, person):
     """A stolen key of the log signs the second history: both notes are kept."""
     rewrite(grown, "forged")
     thief = person("thief", KEYS.logs[1])
@@ -35,24 +38,25 @@ def test_a_rewritten_and_signed_log_is_noticed_by_the_remembered_view(grown, mai
     git(maintainer.clone, "reset", "--quiet", "--hard", "origin/main")
     refused = maintainer.log("audit")
     assert refused.returncode == UNVERIFIED
-    assert "leaf 3 is not the one" in refused.stderr and "two histories" in refused.stderr
+    assert "leaf 3 is not the one that this machine saw before" in refused.stderr
+    assert "two histories" in refused.stderr
     notes = [path.read_text() for path in (maintainer.clone / "evidence").iterdir()]
     assert len(notes) == 2
     assert {note.splitlines()[1] for note in notes} == {"4"}
     assert len({note.splitlines()[2] for note in notes}) == 2
 
 
-def test_a_rewritten_log_is_not_cosigned(grown, witness, person, remote):
+def test_16_a_rewritten_log_is_not_cosigned(grown, witness, person, remote):
     assert witness.log("witness").returncode == 0
     rewrite(grown, "forged")
     assert person("thief", KEYS.logs[1]).log("sign").returncode == 0
     refused = witness.log("witness")
     assert refused.returncode == UNVERIFIED
-    assert "leaf 3 is not the one" in refused.stderr
+    assert "leaf 3 is not the one that this machine saw before" in refused.stderr
     assert len(list((witness.clone / "evidence").iterdir())) == 2
 
 
-def test_two_copies_are_compared(grown, maintainer, person, tmp_path):
+def test_16_two_copies_are_compared(grown, maintainer, person, tmp_path):
     kept = tmp_path / "kept"
     shutil.copytree(maintainer.clone, kept)
     rewrite(grown, "forged")

@@ -10,7 +10,7 @@ from helpers.submissions import MIRROR, registered_entry, scene_of
 from leaderboard.formats import envelope
 from leaderboard.formats.log.leaf import parse_leaf
 from leaderboard.formats.log.statements import statement_payload
-from leaderboard.formats.reeval import Drawn, RolledOut
+from leaderboard.formats.reeval import Drawn, RolledOut, TrainedAgain
 
 KEYS = Keys()
 
@@ -80,10 +80,30 @@ def test_a_re_evaluation_is_handed_in_checked_and_logged_with_its_digest(scene, 
     assert names == [reeval.name]
 
 
+def trained(made):
+    """Every run of the entry, trained again with the same bits."""
+    names = [f"{run['task']}/{run['regime']}/0" for run in made.runs]
+    return {"retrained": tuple(TrainedAgain(name, True, 1.0) for name in names)}
+
+
+def test_a_runner_of_the_board_hands_in_l3(scene, judge, made):
+    path = measured(judge, made, KEYS.runner, **trained(made))
+    handed_in = judge.run("submit", "--reeval", path, key=KEYS.runner)
+    assert handed_in.returncode == 0, handed_in.stderr
+    lines = handed_in.stdout.splitlines()
+    written = [line.partition(": ")[2] for line in lines if line.startswith("re-evaluation: ")]
+    done = judge.run("accept", *written)
+    assert done.returncode == 0 and done.stdout.count("reeval") == 1, done.stderr
+    log = scene.log()
+    leaf = parse_leaf(log.leaves[log.size - 1], "leaf")
+    assert (leaf.level, leaf.key) == ("L3", KEYS.runner.key_id)
+
+
 @pytest.mark.parametrize(
     ("key", "changes", "sentence"),
     [
-        (KEYS.other, {}, "is none of the board's re-evaluators"),
+        (KEYS.runner, {}, "not every run was trained again"),
+        (KEYS.other, {}, "is none of the board's re-evaluators or runners"),
         (KEYS.submitter, {}, "is signed with the entry's own key"),
         (KEYS.judge, {"drawn": None}, "were not drawn from the beacon"),
         (KEYS.judge, {"nonce": "0" * 32}, "do not follow from leaf and round"),

@@ -2,9 +2,12 @@
 docs/board.md."""
 
 import json
+import time
+from unittest import mock
 
 import pytest
 
+from harness.board import people
 from helpers.boards import Keys, git
 from helpers.submissions import scene_of
 from leaderboard.formats.keys import one_use_key
@@ -53,11 +56,51 @@ def test_a_name_is_published_replaced_and_forgotten_without_a_trace(scene, someb
     contents, commits = branch(scene)
     assert contents[PUBLISHED]["name"] == "B Lab" and commits == 1
 
-    # Names of others stay.
+    # What stays is when it was taken back.
     assert somebody.run("board", "forget", ME.key_id[:16]).returncode == 0
-    assert branch(scene) == ({}, 1)
+    contents, commits = branch(scene)
+    assert (contents[PUBLISHED]["name"], contents[PUBLISHED]["link"], commits) == ("", None, 1)
     assert scene.head() == before
     assert "Lab" not in git(scene.remote, "log", "--all", "--patch")
+
+
+def request(somebody, name, at):
+    """A signed request of a moment; its file."""
+    with mock.patch.object(people.time, "time", return_value=at):
+        assert named(somebody, name).returncode == 0
+    kept = somebody.folder / str(at)
+    kept.mkdir()
+    return (somebody.folder / NAME).rename(kept / NAME)
+
+
+def test_25_an_old_request_does_not_bring_a_name_back(scene, somebody):
+    """Whoever kept the file could once publish a name again that was replaced or taken back."""
+    old = request(somebody, "An Old Lab", time.time() - 60)
+    assert named(somebody, "A Lab").returncode == 0
+    assert somebody.run("accept", NAME).returncode == 0
+
+    replayed = somebody.run("accept", old)
+    assert replayed.returncode == 4 and "is older than what is published" in replayed.stderr
+    assert branch(scene)[0][PUBLISHED]["name"] == "A Lab"
+
+    # Neither that one nor the newest comes back after it was taken back, and a new one does. The
+    # newest was signed by a clock that is ahead.
+    ahead = request(somebody, "A Lab", time.time() + 60)
+    assert somebody.run("accept", ahead).returncode == 0
+    assert somebody.run("board", "forget", ME.key_id).returncode == 0
+    for path in (old, ahead):
+        assert somebody.run("accept", path).returncode == 4
+    assert branch(scene)[0][PUBLISHED]["name"] == ""
+    later = request(somebody, "A New Lab", time.time() + 90)
+    assert somebody.run("accept", later).returncode == 0
+    assert branch(scene)[0][PUBLISHED]["name"] == "A New Lab"
+
+
+def test_25_a_request_of_the_future_is_refused(scene, somebody):
+    """It would bar every later one."""
+    path = request(somebody, "A Lab", time.time() + 86_400)
+    refused = somebody.run("accept", path)
+    assert refused.returncode == 4 and "seconds from now" in refused.stderr
 
 
 def test_a_name_is_said_by_the_key_it_is_for(scene, somebody):

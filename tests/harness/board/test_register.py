@@ -4,27 +4,15 @@ import json
 
 import pytest
 
-from helpers.boards import Keys, key_file
-from helpers.registering import inside_image, submitter_of
+from helpers.boards import key_file
+from helpers.people import KEYS
+from helpers.registering import inside_image
 from helpers.statements import CONTENT
 from leaderboard.board.files import FolderFiles
 from leaderboard.board.inbox import waiting
 from leaderboard.formats import keys
 from leaderboard.formats.plan import draft_digest
 from leaderboard.formats.registration import blinded
-
-KEYS = Keys()
-
-
-@pytest.fixture
-def plan(tiny_entry):
-    """The bytes of the tiny suite's plan."""
-    return (tiny_entry.parent / "plan.json").read_bytes()
-
-
-@pytest.fixture
-def me(tmp_path, tiny_suite, plan):
-    return submitter_of(tmp_path, tiny_suite, plan, KEYS)
 
 
 def refused(finished, code, sentence):

@@ -93,10 +93,17 @@ def test_8_the_same_runs_under_a_second_key_are_refused(scene, forgery, submitte
     assert done.returncode == 4 and "the same runs were entered before" in done.stderr
 
 
-def test_an_entry_of_another_history_is_refused_and_both_notes_are_kept(scene, forgery, tmp_path):
-    """Row 16: the entry brings the checkpoint that its plan was registered under."""
+@pytest.mark.parametrize(
+    ("first", "named"),
+    [(4, "leaf 4 is not the one"), (3, "one of the leaves 0 to 3 is not the one")],
+)
+def test_16_an_entry_of_another_history_is_refused_and_both_notes_are_kept(
+    scene, forgery, tmp_path, first, named
+):
+    """The entry brings the checkpoint that its plan was registered under, and of the leaves before
+    its own as much as the proof's hashes tell."""
     (tmp_path / "liar").mkdir()
-    other = fork_of(scene.board, 3, tmp_path / "forked")
+    other = fork_of(scene.board, first, tmp_path / "forked")
     shutil.rmtree(other.folder / ".git")
     fork = Scene(tmp_path / "liar", other, served(other, tmp_path / "liar"), scene.keys)
     person = fork.person("maintainer")
@@ -104,7 +111,8 @@ def test_an_entry_of_another_history_is_refused_and_both_notes_are_kept(scene, f
     checked = person.run("board", "check", "--base", "HEAD")
     assert checked.returncode == 4
     done = person.run("accept", folder)
-    assert done.returncode == 4 and "the log has two histories" in done.stderr
+    assert done.returncode == 4 and named in done.stderr
+    assert "the log has two histories" in done.stderr
     assert len(list((person.clone / "evidence").glob("*.note"))) == 2
 
 

@@ -96,12 +96,12 @@ def forged(tiny_entry, tmp_path):
     return Forgery(tiny_entry, tmp_path).sign(SUBMITTER)
 
 
-def beside(forged, key, **changes):
-    """A re-evaluation by a key, in the entry's folder."""
+def beside(forged, key, level="L1", **changes):
+    """A re-evaluation by a key, in the entry's folder; its digest and level, as the log has it."""
     path = reeval_of(forged, key, **changes)
     path.rename(forged.folder / "reeval.dsse.json")
     content = (forged.folder / "reeval.dsse.json").read_bytes()
-    return frozenset([envelope.open_envelope(content).payload_sha256])
+    return {envelope.open_envelope(content).payload_sha256: level}
 
 
 def test_scores_of_a_logged_re_evaluation_count(forged):
@@ -111,6 +111,13 @@ def test_scores_of_a_logged_re_evaluation_count(forged):
     assert measured.key_id == CURATOR.key_id
     names = {f"{run['task']}/{run['regime']}/{run['seed']}": run["score"] for run in forged.runs}
     assert measured.scores == names
+    assert (measured.level, measured.name) == ("L1", "a re-evaluator")
+
+
+def test_a_runners_scores_are_called_a_runners(forged):
+    logged = beside(forged, CURATOR, level="L3")
+    measured = measured_again(forged.folder, verify(forged.entry).documents, logged)
+    assert (measured.level, measured.name) == ("L3", "a runner of the board")
 
 
 def test_a_re_evaluation_of_a_part_counts_for_nothing(forged):
@@ -122,4 +129,4 @@ def test_a_re_evaluation_of_a_part_counts_for_nothing(forged):
 def test_scores_that_no_leaf_names_do_not_count(forged):
     beside(forged, CURATOR)
     documents = verify(forged.entry).documents
-    assert measured_again(forged.folder, documents, frozenset(["cd" * 32])) is None
+    assert measured_again(forged.folder, documents, {"cd" * 32: "L1"}) is None

@@ -1,59 +1,18 @@
-"""Registered plans: what `verify` believes of them, and with whom.
+"""Registered plans: what `verify` believes of their registration, and with whom.
 
 Tests of a row of the threat table name its number.
 """
 
-import builtins
-import hashlib
-import random
-
 import pytest
 
-from harness.entries.verified import judge
-from helpers import fuzz
-from helpers.beacons import CHAIN, round_of, with_signature
-from helpers.boards import DELAY, Keys, fork_of, user
-from helpers.forge import check_of, failed
-from helpers.logs import TIME
-from helpers.registered import Registered, ship
+from helpers.boards import Keys, fork_of
+from helpers.forge import failed
+from helpers.registered import KEYS, Registered, detail, refused, ship, statuses
 from leaderboard.board.views import view_of
 from leaderboard.formats import keys
-from leaderboard.formats.document import DocumentError
 from leaderboard.formats.layout import BEACON, PROOF, REGISTRATION
 from leaderboard.formats.log.leaf import KeychangeLeaf, RetractLeaf, RevokeLeaf
-from leaderboard.verification.checks import ORDER
 from leaderboard.verification.verify import verify
-
-KEYS = Keys()
-
-
-@pytest.fixture
-def registered(entry, tmp_path, monkeypatch):
-    """A registered entry, not announced yet."""
-    made = Registered(entry, tmp_path, KEYS)
-    ship(monkeypatch, made.plan)
-    return made
-
-
-@pytest.fixture
-def honest(registered):
-    """The same, announced, witnessed and claimed; tests sign it."""
-    return registered.register().witness().claim()
-
-
-def statuses(verdict):
-    """How the checks went that show that the plan came first."""
-    return [check_of(verdict, name).status for name in ORDER]
-
-
-def detail(verdict, name):
-    return check_of(verdict, name).detail
-
-
-def refused(verdict, check, sentence):
-    assert failed(verdict) == check
-    assert sentence in verdict.checks[-1].detail, verdict.checks[-1].detail
-
 
 # -- with a clone of the board --
 
@@ -138,63 +97,6 @@ def test_row_1_a_suite_of_ones_own_is_not_called_ranked(honest):
     refused(honest.sign().verdict(), "registration", "own-tiny is no shipped suite")
 
 
-# -- rows 2, 3 and 4: order --
-
-
-def test_row_2_a_plan_that_was_registered_when_its_seeds_were_known_is_not_ranked(registered):
-    """Train first, register when lucky: the quorum saw the leaf after the round."""
-    verdict = registered.register().witness(before=-60).claim().sign().verdict()
-    assert statuses(verdict) == ["passed", "unknown", "passed"]
-    assert "60 s after the round" in detail(verdict, "witnessed") and not verdict.ranked
-
-
-def test_row_2_a_plan_that_was_witnessed_in_the_second_of_its_round_is_not_ranked(registered):
-    assert not registered.register().witness(before=0).claim().sign().verdict().ranked
-
-
-def test_row_2_one_witness_is_no_quorum(registered):
-    verdict = registered.register().witness(witnesses=(0,)).claim().sign().verdict()
-    assert statuses(verdict) == ["passed", "unknown", "passed"]
-    assert "no quorum" in detail(verdict, "witnessed")
-
-
-def test_row_2_what_witnesses_handed_in_later_counts_from_the_board(registered):
-    registered.register().witness(witnesses=()).claim().sign()
-    assert not registered.verdict().ranked
-    registered.witness()
-    assert registered.verdict().ranked
-
-
-def test_row_3_a_backdated_leaf_shows_in_the_times_of_its_witnesses(registered):
-    """The board says that it logged the leaf long ago, and so draws a round that it knows."""
-    registered.register(at=TIME + 10)
-    registered.board.sign(witnesses=(0, 1), time=TIME + 90 * 86_400)
-    verdict = registered.claim().sign().verdict()
-    assert check_of(verdict, "beacon").status == "passed"
-    assert check_of(verdict, "witnessed").status == "unknown" and not verdict.ranked
-
-
-def test_row_3_a_leaf_from_before_the_one_above_it_makes_the_log_invalid(registered):
-    registered.register(at=TIME - 1)
-    with pytest.raises(DocumentError, match="logged before the leaf above it"):
-        registered.board.log()
-
-
-def test_row_4_each_nonce_draws_other_seeds_only_a_later_round_can_tell(registered):
-    """The round comes after the leaf, so no nonce can be tried: here one leaf and two rounds, one
-    of which nobody knew when it was logged."""
-    registered.register().witness()
-    known = round_of(CHAIN.round_from(registered.leaf.at - 60))
-    registered.claim(known)
-    refused(registered.sign().verdict(), "beacon", f"is round {known.round}, expected round")
-
-
-def test_row_5_a_second_registration_of_the_same_plan_makes_the_log_invalid(honest):
-    honest.register()
-    with pytest.raises(DocumentError, match="leaf 4 is an open registration of the same plan"):
-        honest.board.log()
-
-
 # -- row 6: changed after registration --
 
 
@@ -268,111 +170,6 @@ def test_row_20_what_a_revoked_key_registered_is_not_ranked(honest):
     verdict = honest.sign().verdict()
     assert verdict.accepted and not verdict.ranked
     assert "is revoked from there on" in detail(verdict, "registration")
-
-
-# -- row 14: another proof --
-
-
-def test_row_14_the_proof_of_another_leaf_is_refused(honest):
-    """cosign once took an entry of its log whose proof was another entry's."""
-    honest.staple(PROOF, honest.board.log().prove(2).content())
-    refused(honest.sign().verdict(), "registration", "is not of the leaf that this key, suite,")
-
-
-def test_row_14_the_proof_of_another_registration_of_the_same_submitter_is_refused(honest):
-    other = honest.board.register(draft="another")
-    honest.witness()
-    honest.staple(PROOF, honest.board.log().prove(other).content())
-    refused(honest.sign().verdict(), "registration", "is not of the leaf that this key, suite,")
-
-
-def test_row_14_another_position_than_the_proofs_is_refused(honest):
-    honest.predicate["plan"]["log_index"] = 3
-    refused(honest.sign().verdict(), "registration", "states leaf 3, and its proof is of leaf 4")
-
-
-def test_row_14_a_proof_of_another_history_is_refused(honest, tmp_path):
-    honest.board.sign()
-    other = fork_of(honest.board, 3, tmp_path / "other")
-    refused(honest.sign().verdict(board=other.log()), "registration", "the log has two histories")
-
-    # Both notes prove it to anybody.
-    with user(tmp_path / "config"):
-        judge(honest.entry, board=other.folder)
-    assert len(list((other.folder / "evidence").iterdir())) == 2
-
-
-def test_row_14_the_proof_of_another_board_is_refused(honest):
-    content = honest.board.log().prove(4).content()
-    forged = content.replace(b"example.org/board", b"example.org/other")
-    assert forged != content
-    honest.staple(PROOF, forged)
-    assert failed(honest.sign().verdict()) == "registration"
-
-
-@pytest.mark.slow
-def test_row_14_no_mutated_proof_or_leaf_is_accepted(honest):
-    """M"""
-    draws = random.Random(fuzz.EXAMPLES or 14)
-    log = honest.board.log()
-    originals = {name: honest.files[name] for name in (PROOF, REGISTRATION)}
-    for _ in range(fuzz.EXAMPLES or 60):
-        name = draws.choice(list(originals))
-        content = fuzz.flipped(draws, originals[name])
-        verdict = honest.staple(name, content).sign().verdict(board=log)
-
-        # Lines of unknown keys are ignored: a cosignature with a mutated key id is one of those.
-        if verdict.accepted:
-            signed, _, _ = content.rpartition(b"\n\n")
-            assert name == PROOF and originals[name].startswith(signed)
-        honest.staple(name, originals[name])
-
-
-# -- row 28: the beacon --
-
-
-def test_row_28_another_round_is_refused(registered):
-    registered.register().witness()
-    registered.claim(round_of(registered.round + 1))
-    refused(registered.sign().verdict(), "beacon", "expected round")
-
-
-def test_row_28_a_round_of_another_chain_is_refused(registered):
-    registered.register().witness()
-    registered.claim(round_of(registered.round, secret=99))
-    refused(registered.sign().verdict(), "beacon", "did not sign this as round")
-
-
-def test_row_28_a_signature_of_ones_own_is_refused(registered):
-    registered.register().witness()
-    registered.claim(with_signature(registered.round, "c0" + "00" * 47))
-    refused(registered.sign().verdict(), "beacon", "did not sign this as round")
-
-
-@pytest.mark.slow
-def test_row_28_no_mutated_round_is_accepted(honest):
-    """M"""
-    draws = random.Random(fuzz.EXAMPLES or 28)
-    log = honest.board.log()
-    original = honest.files[BEACON]
-    for _ in range(fuzz.EXAMPLES or 60):
-        honest.staple(BEACON, fuzz.flipped(draws, original))
-        assert failed(honest.sign().verdict(board=log)) in ("registration", "beacon")
-
-
-def test_without_the_library_the_beacon_is_unknown_and_nothing_ranked(honest, monkeypatch):
-    honest.sign()
-    imported = builtins.__import__
-
-    def without(name, *arguments, **options):
-        if name.startswith("py_arkworks"):
-            raise ImportError(name)
-        return imported(name, *arguments, **options)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    verdict = honest.verdict()
-    assert statuses(verdict) == ["passed", "passed", "unknown"] and not verdict.ranked
-    assert "mst-bench[board]" in detail(verdict, "beacon")
 
 
 # -- without a clone --
@@ -453,16 +250,3 @@ def test_files_of_a_registration_have_no_place_in_an_entry_without_one(registere
 def test_a_registration_of_another_form_is_refused(honest, content):
     verdict = honest.staple(REGISTRATION, content).sign().verdict()
     assert failed(verdict) in ("registration", "documents")
-
-
-def test_a_round_is_drawn_after_the_delay_of_the_root(honest):
-    assert CHAIN.time_of(honest.round) >= honest.leaf.at + DELAY
-    assert CHAIN.time_of(honest.round - 1) < honest.leaf.at + DELAY
-
-
-def test_the_seed_source_is_a_digest_of_public_parts_alone(honest):
-    """Anybody can compute it, by docs/registration.md."""
-    leaf = hashlib.sha256(honest.board.leaves[4]).hexdigest()
-    signature = round_of(honest.round).signature
-    text = f'["mst-bench/seeds/v1","example.org/board",4,"{leaf}","{signature}"]'
-    assert honest.plan["seed_source"] == f"log:{hashlib.sha256(text.encode()).hexdigest()}"
