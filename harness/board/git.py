@@ -55,8 +55,10 @@ class Repository:
         if len(commits) != 1:
             return None
         (commit,) = commits
+
+        # A fetch that was killed, or goes on beside this one, may have brought the commit alone.
         try:
-            run_git(self.folder, "cat-file", "-e", f"{commit}^{{commit}}")
+            run_git(self.folder, "rev-list", "--quiet", "--objects", commit, "--not", "--all")
         except UserError:
             options = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc")
             run_git(self.folder, "fetch", *options, self._url(), commit)

@@ -1,6 +1,7 @@
 """Leaves are appended by one rule-abiding push; whatever else happens, nothing is pushed."""
 
 import hashlib
+import subprocess
 import time
 
 import pytest
@@ -152,3 +153,19 @@ def test_a_log_with_another_history_gets_no_leaf(repository, board):
     rewrite(board, "forged")
     with pytest.raises(Invalid, match="leaf 3 is not the one that this machine saw before"):
         append_leaf(repository, registration("another"))
+
+
+def test_a_commit_whose_fetch_was_killed_is_fetched_again(board, repository):
+    """Git writes a commit before its trees. The clone was once useless from then on."""
+    board.write("note.txt", b"new")
+    commit_all(board.folder, "More")
+    tip = git(board.folder, "rev-parse", "HEAD")
+    raw = subprocess.run(
+        ["git", "-C", str(board.folder), "cat-file", "commit", tip], check=True, capture_output=True
+    ).stdout
+    write = ["git", "-C", str(repository.folder), "hash-object", "-t", "commit", "-w", "--stdin"]
+    subprocess.run(write, input=raw, check=True, capture_output=True)
+
+    assert repository.fetch() == tip
+    with repository.files(tip) as files:
+        assert files.read("note.txt", 10) == b"new"
