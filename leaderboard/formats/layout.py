@@ -6,6 +6,8 @@ The harness writes them under the same names (harness/folder.py).
 from __future__ import annotations
 
 ENTRY = "entry.dsse.json"
+REEVAL = "reeval.dsse.json"
+"""What a re-evaluation signed, unless it was told to write elsewhere."""
 PLAN = "plan.json"
 SUITE = "suite.json"
 MANIFEST = "manifest.json"
