@@ -17,7 +17,7 @@ from harness.planning.plan import read_stated
 from leaderboard.data.frames import recorded
 from leaderboard.data.tidy import Recorded, Row, figures, rows
 from leaderboard.formats.document import DocumentError
-from leaderboard.formats.records import EvaluationRecord, FinalRecord
+from leaderboard.formats.records import EvaluationRecord, FinalRecord, Record
 from leaderboard.formats.run import Run
 
 WAYS = (*(f"FILE{ending}" for ending in FILES), *TRACKERS)
@@ -40,6 +40,8 @@ class Point:
     episodes, diagnostics as `MODULE/NAME`."""
 
     environment_step: int
+    final: bool
+    """Whether it is the measurement of the final policy."""
     values: dict[str, float]
 
 
@@ -120,15 +122,21 @@ def _curves(sources: Sequence[Recorded], store: Store) -> Exported:
 def points(plan: Recorded, run: Run) -> Iterator[Point]:
     """What a run measured, one point for each evaluation, and `score` for the final policy."""
     for record in plan.records(run):
-        if not isinstance(record, EvaluationRecord | FinalRecord):
-            continue
-        mean = math.fsum(record.returns) / len(record.returns)
-        step = record.agent_step * plan.action_repeat
-        if isinstance(record, FinalRecord):
-            yield Point(step, {"score": mean})
-            continue
-        values = {"return": mean}
-        for name, value in figures(record).items():
-            if value is not None:
-                values[name.replace(".", "/", 1)] = value
-        yield Point(step, values)
+        point = point_of(record, plan.action_repeat)
+        if point is not None:
+            yield point
+
+
+def point_of(record: Record, action_repeat: int) -> Point | None:
+    """The point of a record; None if nothing was measured in it."""
+    if not isinstance(record, EvaluationRecord | FinalRecord):
+        return None
+    mean = math.fsum(record.returns) / len(record.returns)
+    step = record.agent_step * action_repeat
+    if isinstance(record, FinalRecord):
+        return Point(step, True, {"score": mean})
+    values = {"return": mean}
+    for name, value in figures(record).items():
+        if value is not None:
+            values[name.replace(".", "/", 1)] = value
+    return Point(step, False, values)

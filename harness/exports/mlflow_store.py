@@ -17,28 +17,22 @@ from mlflow.entities import Metric
 
 from harness.exports import Tracked
 
-MOST_AT_A_TIME = 1000
-"""Numbers that MLflow takes in one call."""
-
 
 class MLflowCurve:
-    """One run; its numbers are written some at a time."""
+    """One run."""
 
     def __init__(self, client: MlflowClient, run_id: str) -> None:
         self._client = client
         self._run = run_id
-        self._waiting: list[Metric] = []
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Adds a metric for each name."""
+        """Adds a metric for each name, of which there are less than the 1000 of one call."""
         now = int(time.time() * 1000)
-        self._waiting += [Metric(name, value, now, step) for name, value in values.items()]
+        metrics = [Metric(name, value, now, step) for name, value in values.items()]
+        self._client.log_batch(self._run, metrics=metrics)
 
     def close(self) -> None:
-        """Writes what is waiting, and ends the run."""
-        for first in range(0, len(self._waiting), MOST_AT_A_TIME):
-            some = self._waiting[first : first + MOST_AT_A_TIME]
-            self._client.log_batch(self._run, metrics=some)
+        """Ends the run."""
         self._client.set_terminated(self._run)
 
 

@@ -11,6 +11,9 @@ from torch.utils.tensorboard import SummaryWriter
 
 from harness.exports import Tracked
 
+SECONDS = 5
+"""After which a number is on disk, for whoever watches."""
+
 
 class TensorBoardCurve:
     """The event file of one run."""
@@ -39,4 +42,4 @@ class TensorBoard:
         folder = self.path / run.plan / run.run.name
         for old in folder.glob("events.out.tfevents.*"):
             old.unlink()
-        return TensorBoardCurve(SummaryWriter(str(folder)))
+        return TensorBoardCurve(SummaryWriter(str(folder), flush_secs=SECONDS))

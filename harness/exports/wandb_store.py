@@ -6,7 +6,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # read when the library is imported
+# Read when the library is imported: nothing is sent, and our `agents` are no language models.
+os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+os.environ.setdefault("WANDB_DISABLE_WEAVE", "true")
 
 import wandb
 
