@@ -79,7 +79,7 @@ class Curve(Protocol):
         ...
 
     def close(self) -> None:
-        """Write everything to disk."""
+        """End the run."""
         ...
 
 
@@ -91,4 +91,8 @@ class Store(Protocol):
 
     def open(self, run: Tracked) -> Curve:
         """The curves of a run, written anew."""
+        ...
+
+    def close(self) -> None:
+        """Everything that was logged is on disk when this returns."""
         ...

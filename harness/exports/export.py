@@ -116,6 +116,7 @@ def _curves(sources: Sequence[Recorded], store: Store) -> Exported:
                 numbers += len(point.values)
             curve.close()
             runs += 1
+    store.close()
     return Exported(store.path, runs, numbers)
 
 

@@ -91,6 +91,7 @@ class Live:
             for followed in self._runs:
                 if followed.curve is not None:
                     followed.curve.close()
+            self._store.close()
         except Exception as error:
             say(f"--log: {self._store.path} is no longer written: {type(error).__name__}: {error}")
 

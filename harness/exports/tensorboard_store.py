@@ -43,3 +43,6 @@ class TensorBoard:
         for old in folder.glob("events.out.tfevents.*"):
             old.unlink()
         return TensorBoardCurve(SummaryWriter(str(folder), flush_secs=SECONDS))
+
+    def close(self) -> None:
+        """Nothing is left to do: every event file is closed."""

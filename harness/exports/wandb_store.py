@@ -28,7 +28,7 @@ class WandbCurve:
         self._run.log({"environment_step": step, **values})
 
     def close(self) -> None:
-        """Writes the run's file."""
+        """Ends the run; its last rows may still be on their way to the file."""
         self._run.finish()
 
 
@@ -63,3 +63,7 @@ class Wandb:
         )
         opened.define_metric("*", step_metric="environment_step")
         return WandbCurve(opened)
+
+    def close(self) -> None:
+        """Ends W&B's own process, which writes the files, and waits until it has."""
+        wandb.teardown()

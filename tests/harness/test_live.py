@@ -27,6 +27,9 @@ class Notes:
     def open(self, run):
         return Note(self, run.run.name)
 
+    def close(self):
+        self.closed.append("store")
+
     def curves(self):
         return {
             (run, name, step): value
@@ -122,7 +125,7 @@ def test_what_was_written_last_is_given_on_before_the_curves_are_closed(followin
     with following.follower:
         following.write(1.0)
     assert following.steps == [0, 120, 240, 240]
-    assert following.store.closed == [RUN.name]
+    assert following.store.closed == [RUN.name, "store"]
 
 
 def test_a_tracker_that_breaks_is_said_and_ends_nothing_else(following, capsys, monkeypatch):
