@@ -97,6 +97,21 @@ class Oracle:
         step = self._env.step(action)
         return self._joined(step.observation), np.float32(step.reward)
 
+    @property
+    def control_timestep(self) -> float:
+        """Simulated seconds of one environment step."""
+        return float(self._env.control_timestep())
+
+    def render(self, width: int, height: int, camera: int) -> NDArray[np.uint8]:
+        """What a camera of the model sees [height, width, 3]. Needs a library that draws, named by
+        MUJOCO_GL before dm_control is loaded."""
+        physics = self._env.physics
+        visual = physics.model.vis.global_  # read when the first picture is drawn
+        visual.offwidth = max(visual.offwidth, width)
+        visual.offheight = max(visual.offheight, height)
+        pixels: NDArray[np.uint8] = physics.render(height, width, camera_id=camera)
+        return pixels
+
     def _joined(self, observation: Mapping[str, ArrayLike]) -> Doubles:
         keys = self.task.observation_spec.keys
         return np.concatenate([np.reshape(observation[key], width) for key, width in keys])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from harness.errors import (
     together,
 )
 from harness.executors import executor
+from harness.exports import live
 from harness.folder import Folder
 from harness.machine import image, resources
 from harness.options import Options
@@ -81,6 +83,7 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
     image.check_sample()
     device = chosen.choose_device(request.options, need, plan.suite.name)
     precision.check(plan.precision, device)
+    store = live.store(request.log, request.out) if request.log else None
     if advice := image.unkept(request.out):
         say(advice)
 
@@ -97,7 +100,8 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
         chosen.check(folder, open_cohorts, options)
         say(_beginning(plan, folder, open_cohorts, options))
         _withdraw(folder)
-        errors = chosen.execute(folder, plan, open_cohorts, options)
+        with live.Live(plan, folder, store) if store else nullcontext():
+            errors = chosen.execute(folder, plan, open_cohorts, options)
 
         # Nothing is sealed that the same command cannot complete: whoever acts on it runs again.
         if any(error.code in (NONCONFORMING, USAGE) for error in errors):
@@ -111,9 +115,7 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
         say(f"plan {plan.id} in {folder}: nothing is left to do, every one of {runs} is there.")
 
     # The entry, and what is said of it.
-    state = read_state(folder, plan, cohorts)
-    verdict = _signed(folder, plan, key, state)
-    carried_out = CarriedOut(judged(summary(folder, plan, state), verdict), verdict)
+    carried_out = _sealed(folder, plan, key, read_state(folder, plan, cohorts))
     if errors:
         raise together(errors)
     if not carried_out.summary.complete:
@@ -147,6 +149,12 @@ def _withdraw(folder: Path) -> None:
     paths = Folder(folder)
     for path in (paths.report, paths.entry, paths.manifest):
         path.unlink(missing_ok=True)
+
+
+def _sealed(folder: Path, plan: Plan, key: SigningKey, state: State) -> CarriedOut:
+    """A plan folder in short, once its entry is signed and verified."""
+    verdict = _signed(folder, plan, key, state)
+    return CarriedOut(judged(summary(folder, plan, state), verdict), verdict)
 
 
 def _signed(folder: Path, plan: Plan, key: SigningKey, state: State) -> Verdict:

@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("OPENBLAS_CORETYPE", "Nehalem")  # before numpy is loaded: see envs/oracle.py
 
 import shutil
+from ctypes.util import find_library
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,8 @@ def pytest_terminal_summary(terminalreporter, config):
         say("Nothing was learned on a GPU: tests/agents/test_cuda.py needs a CUDA device.")
     if chromium() is None:
         say("The report was not opened in a browser: those tests need Debian's chromium.")
+    if find_library("OSMesa") is None:
+        say("No episode was drawn: tests/harness/test_clip.py needs Debian's libosmesa6.")
     if image() is None:
         say("The image was not run: name an image of `make image` in MST_BENCH_TEST_IMAGE.")
 

@@ -15,7 +15,19 @@ import typer
 from typer.main import get_command
 
 from harness import __version__, errors
-from harness.cli import accept, entries, judge, keychange, plan, run, show, submit, variables
+from harness.cli import (
+    accept,
+    clip,
+    entries,
+    export,
+    judge,
+    keychange,
+    plan,
+    run,
+    show,
+    submit,
+    variables,
+)
 from harness.cli.app import App
 from harness.cli.board import board_app
 from harness.cli.keys import keys_app
@@ -46,6 +58,8 @@ run.register(app)
 plan.register(app)
 judge.register(app)
 show.register(app)
+export.register(app)
+clip.register(app)
 entries.register(app)
 submit.register(app)
 accept.register(app)

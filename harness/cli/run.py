@@ -35,6 +35,10 @@ PlanFolderOption = Annotated[
         "--plan", help="OUT/<plan id>: carry out the plan in there, as it is, in its folder."
     ),
 ]
+LogOption = Annotated[
+    str | None,
+    typer.Option("--log", help="Curves while it learns: tensorboard, wandb or mlflow."),
+]
 PlanOption = Annotated[Path, typer.Option("--plan", help="plan.json in its folder.")]
 
 
@@ -55,6 +59,7 @@ def run(
     executor: Annotated[str, typer.Option("--executor", help="See `list executors`.")] = "local",
     members: MembersOption = None,
     options: CommandOptions,
+    log: LogOption = None,
     key: KeyOption = None,
     passphrase_file: PassphraseOption = None,
     as_json: JsonOption = False,
@@ -77,6 +82,7 @@ def run(
         members,
         options.general,
         options.own,
+        log,
     )
     signing = signing_key(key, passphrase_file)
     if plan is None:

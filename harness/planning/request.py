@@ -33,6 +33,8 @@ class Request:
     options: Options = field(default_factory=Options)
     own: Mapping[str, object] = field(default_factory=dict)
     """The executor's own options: field -> value."""
+    log: str | None = None
+    """The tracker that curves are given to while runs learn."""
 
 
 def plan_of(request: Request) -> tuple[Suite, Plan]:

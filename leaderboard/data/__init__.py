@@ -1,0 +1,1 @@
+"""What plans measured, as tables that other programs read."""
