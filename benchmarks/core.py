@@ -117,14 +117,10 @@ def learning(agent: OffPolicy[MRQ]) -> float:
 
 def rewiring(agent: OffPolicy[MRQ]) -> float:
     """Seconds of one rewire of every layer of the critic, per member."""
-    masks = agent.learner.masks["critic"]
-    gradient = torch.randn(agent.learner.trained["critic"].layout.size, device=agent.setup.device)
-    members = iter(range(agent.learner.members))
-    return timed(
-        lambda: masks._rewire_member(next(members), CYCLE, gradient),
-        agent.learner.members,
-        agent.setup.device,
-    )
+    masks, device = agent.learner.masks["critic"], agent.setup.device
+    gradient = torch.randn(agent.learner.trained["critic"].layout.size, device=device)
+    members = range(agent.learner.members)
+    return timed(lambda: masks._rewire(members, CYCLE, gradient), 1, device) / len(members)
 
 
 def products(agent: OffPolicy[MRQ]) -> float:

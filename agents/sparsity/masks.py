@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 
 import torch
 from torch import Tensor
 
+from agents.members.background import background
 from agents.members.blocks import Linear
 from agents.members.module import Module
 from agents.sparsity.regime import TRIPLES, ModuleRegime
 from agents.sparsity.rewire import GROW_SCORES, rewire
+
+AT_A_TIME = 1 << 24
+"""Weights of one layer that are ranked together, of as many members as have so many."""
+
+Amounts = tuple[int, int]
+"""How many weights a copy of a layer drops, and how many it grows."""
 
 
 class Masks:
@@ -47,8 +55,7 @@ class Masks:
         self.rewires = [0] * module.members
         self.exchanged = [0] * module.members
         """For each member the weights that grew since the beginning."""
-        self.chains: list[list[str]] = [[] for _ in regimes]
-        """For each member the digest of its first mask, and one more after each rewire."""
+        self._digests: list[list[Future[str]]] = [[] for _ in regimes]
 
         if not all(regime.is_dense for regime in regimes):
             self._draw(generators)
@@ -88,32 +95,63 @@ class Masks:
         and grow again at once are zero only if their regime's `regrown` says so.
         """
         update = self.module.updates
-        for member in range(self.module.members):
-            if healthy[member] and self.schedules[member].due(update):
-                self._rewire_member(member, update, gradient)
-                self.rewires[member] += 1
-                self._extend_chain(member)
+        members = range(self.module.members)
+        due = [m for m in members if healthy[m] and self.schedules[m].due(update)]
+        self._rewire(due, update, gradient)
+        for member in due:
+            self.rewires[member] += 1
+            self._extend_chain(member)
 
-    def _rewire_member(self, member: int, update: int, gradient: Tensor) -> None:
-        """Rewires the layers of one member that change after `update`."""
+    def _rewire(self, members: Sequence[int], update: int, gradient: Tensor) -> None:
+        """Rewires what these members change after `update`, layer after layer."""
+        amounts = {member: self._amounts(member, update) for member in members}
+        for index, layer in enumerate(self.layers):
+            of_layer = {member: amounts[member][index] for member in members}
+            changing = [member for member in members if any(of_layer[member])]
+
+            # No row of a layer depends on another: members are ranked together.
+            together = max(1, AT_A_TIME // (layer.size * self.module.copies))
+            for begin in range(0, len(changing), together):
+                part = {m: of_layer[m] for m in changing[begin : begin + together]}
+                self._rewire_layer(layer, part, gradient)
+
+    def _rewire_layer(
+        self, layer: Linear, amounts: Mapping[int, Amounts], gradient: Tensor
+    ) -> None:
+        """Rewires one layer of the members that `amounts` names."""
         assert self.module.keep is not None
+        copies = self.module.copies
 
-        # Views into the module, so that what is written below reaches it.
-        flats = (self.module.flat.detach(), self.module.keep, gradient, *self.module.moments)
-        vectors = [self.module.layout.views(flat) for flat in flats]
-        groups = self._groups(member)
+        # Copies of the rows that belong to them, each [members * copies, in * out]
+        of_member = [torch.arange(m * copies, (m + 1) * copies) for m in amounts]
+        rows = torch.cat(of_member).to(gradient.device)
+        flats = (self.module.keep, self.module.flat.detach(), *self.module.moments, gradient)
+        views = [self.module.layout.views(flat)[f"{layer.name}.weight"] for flat in flats]
+        keep, weight, first, second, slope = (view[rows].flatten(1) for view in views)
 
-        for layer, (drop, grow) in zip(self.layers, self._amounts(member, update), strict=True):
-            if drop == grow == 0:
-                continue
-            name = f"{layer.name}.weight"
-            tensors = [views[name][groups].flatten(1) for views in vectors]  # [copies, in * out]
-            weight, keep, slope, *moments = tensors
-            score = self._score(member, weight, slope)
-            keep_regrown = self.regimes[member].regrown == "keep"
-            self.exchanged[member] += _rewire_layer(
-                weight, keep, score, moments, drop, grow, keep_regrown
-            )
+        # The new mask
+        mask = keep.bool()
+        parts = zip(amounts, torch.split(weight, copies), torch.split(slope, copies), strict=True)
+        score = torch.cat([self._score(*part) for part in parts])
+        drop, grow = self._of_copies(list(amounts.values())).unbind(1)
+        new_mask, grown = rewire(weight, mask, score, drop, grow)
+
+        # A grown weight starts at zero with zero moments. One that was dropped a moment ago was
+        # active before and is active again: RigL leaves it as it was.
+        keeps = self._of_copies([self.regimes[member].regrown == "keep" for member in amounts])
+        stays = new_mask & torch.where(keeps[:, None], mask, ~grown)
+        started = (tensor.masked_fill(~stays, 0.0) for tensor in (weight, first, second))
+        for view, tensor in zip(views[:4], (new_mask.to(keep), *started), strict=True):
+            view[rows] = tensor.view(-1, *view.shape[1:])
+
+        activated = (new_mask & ~mask).view(len(amounts), -1).sum(1)
+        for member, count in zip(amounts, activated.tolist(), strict=True):
+            self.exchanged[member] += count
+
+    def _of_copies(self, of_members: Sequence[Amounts] | Sequence[bool]) -> Tensor:
+        """Values of members, once for each copy: [M, ...] -> [M * copies, ...]."""
+        values = torch.tensor(of_members, device=self.module.flat.device)
+        return values.repeat_interleave(self.module.copies, 0)
 
     def _score(self, member: int, weight: Tensor, gradient: Tensor) -> Tensor:
         """The grow score of one layer of one member, zeros where its regime grows nothing."""
@@ -122,14 +160,14 @@ class Masks:
             return torch.zeros_like(weight)
         return GROW_SCORES[name](weight, gradient, self.growth[member])
 
-    def _amounts(self, member: int, update: int) -> list[tuple[int, int]]:
-        """For each layer how many weights a copy drops and how many it grows after a due update."""
+    def _amounts(self, member: int, update: int) -> list[Amounts]:
+        """What each layer drops and grows after a due update."""
         schedule = self.schedules[member]
         fraction = schedule.exchanged(update)
         before = schedule.progress(update - self.regimes[member].interval)
         after = schedule.progress(update)
 
-        amounts = list[tuple[int, int]]()
+        amounts = list[Amounts]()
         for layer, first, last in zip(self.layers, *self.counts[member], strict=True):
             old = round(first + (last - first) * before)
             new = round(first + (last - first) * after)
@@ -155,7 +193,14 @@ class Masks:
         return {name: views[name][self._groups(member)] for name in names}
 
     def _extend_chain(self, member: int) -> None:
-        self.chains[member].append(mask_digest(self.member_masks(member)))
+        """Adds the digest of a member's masks, which a thread computes."""
+        masks = self.member_masks(member)
+        self._digests[member].append(background().submit(mask_digest, masks))
+
+    @property
+    def chains(self) -> list[list[str]]:
+        """For each member the digest of its first mask, and one more after each rewire."""
+        return [[digest.result() for digest in digests] for digests in self._digests]
 
     def active(self, member: int) -> int:
         """A member's active Linear weights, counted from its mask, over all copies."""
@@ -180,7 +225,7 @@ class Masks:
         return {
             "rewires": list(self.rewires),
             "exchanged": list(self.exchanged),
-            "chains": [list(chain) for chain in self.chains],
+            "chains": self.chains,
             "growth": torch.stack([generator.get_state() for generator in self.growth]),
         }
 
@@ -194,7 +239,7 @@ class Masks:
         assert isinstance(chains, list) and isinstance(growth, Tensor)
         self.rewires = list(rewires)
         self.exchanged = list(exchanged)
-        self.chains = [list(chain) for chain in chains]
+        self._digests = [[_known(digest) for digest in chain] for chain in chains]
 
         # Clone each state: set_state on a row of a larger tensor crashes torch 2.13.
         for generator, generator_state in zip(self.growth, growth, strict=True):
@@ -221,38 +266,11 @@ def _random_mask(layer: Linear, count: int, generator: torch.Generator) -> Tenso
     return mask.view(layer.fan_in, layer.fan_out)
 
 
-def _rewire_layer(
-    weight: Tensor,
-    keep: Tensor,
-    score: Tensor,
-    moments: Sequence[Tensor],
-    drop: int,
-    grow: int,
-    keep_regrown: bool,
-) -> int:
-    """Rewires one layer of one member in place, every tensor [copies, n].
-
-    Returns how many weights became active that were not.
-    """
-    copies = len(weight)
-    mask = keep.bool()
-    new_mask, grown = rewire(
-        weight,
-        mask,
-        score,
-        torch.full((copies,), drop, device=weight.device),
-        torch.full((copies,), grow, device=weight.device),
-    )
-
-    # A grown weight starts at zero with zero moments. One that was dropped a moment ago was active
-    # before and is active again: RigL leaves it as it was.
-    stays = new_mask & (mask if keep_regrown else ~grown)
-    for tensor in (weight, *moments):
-        tensor.masked_fill_(~stays, 0.0)
-
-    activated = int((new_mask & ~mask).sum())
-    keep.copy_(new_mask)
-    return activated
+def _known(digest: str) -> Future[str]:
+    """A digest that was computed before."""
+    future = Future[str]()
+    future.set_result(digest)
+    return future
 
 
 def mask_digest(masks: dict[str, Tensor]) -> str:
