@@ -9,6 +9,7 @@ device, and it draws no random numbers: they are drawn before it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Generic, Protocol, TypeVar
 
 import torch
@@ -31,6 +32,13 @@ class Graph(Protocol):
         """Run what was captured."""
 
 
+@cache
+def side_stream(device: torch.device) -> torch.cuda.Stream:
+    """Where steps of a device warm up and are captured. One for all of them: each stream that
+    multiplies matrices takes a workspace of its own, 32 MiB."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+
+
 class CudaGraph:
     """A CUDA graph with a memory pool of its own.
 
@@ -45,7 +53,9 @@ class CudaGraph:
         # thread_local: other threads may keep using CUDA meanwhile, such as pinning drawn numbers.
         with (
             torch.cuda.device(self.device),
-            torch.cuda.graph(self.graph, capture_error_mode="thread_local"),
+            torch.cuda.graph(
+                self.graph, stream=side_stream(self.device), capture_error_mode="thread_local"
+            ),
         ):
             return function()
 
@@ -112,7 +122,7 @@ class Recorded(Generic[T]):
         if device.type != "cuda":
             return self.function()
 
-        side: torch.cuda.Stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        side = side_stream(device)
         current = torch.cuda.current_stream(device)
         side.wait_stream(current)
         with torch.cuda.stream(side):
