@@ -9,10 +9,11 @@ device, and it draws no random numbers: they are drawn before it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from typing import Generic, Protocol, TypeVar
 
 import torch
+
+from agents.members.streams import stream
 
 T = TypeVar("T")
 
@@ -32,13 +33,6 @@ class Graph(Protocol):
         """Run what was captured."""
 
 
-@cache
-def side_stream(device: torch.device) -> torch.cuda.Stream:
-    """Where steps of a device warm up and are captured. One for all of them: each stream that
-    multiplies matrices takes a workspace of its own, 32 MiB."""
-    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-
-
 class CudaGraph:
     """A CUDA graph with a memory pool of its own.
 
@@ -51,11 +45,10 @@ class CudaGraph:
 
     def record(self, function: Callable[[], T]) -> T:
         # thread_local: other threads may keep using CUDA meanwhile, such as pinning drawn numbers.
+        side = stream(self.device, "capture")
         with (
             torch.cuda.device(self.device),
-            torch.cuda.graph(
-                self.graph, stream=side_stream(self.device), capture_error_mode="thread_local"
-            ),
+            torch.cuda.graph(self.graph, stream=side, capture_error_mode="thread_local"),
         ):
             return function()
 
@@ -122,7 +115,7 @@ class Recorded(Generic[T]):
         if device.type != "cuda":
             return self.function()
 
-        side = side_stream(device)
+        side = stream(device, "capture")
         current = torch.cuda.current_stream(device)
         side.wait_stream(current)
         with torch.cuda.stream(side):

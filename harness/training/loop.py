@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from agents.members.download import Download
 from agents.members.upload import upload
 from agents.protocol import Agent, State
 from envs.pool import Cursor
-from envs.spec import Floats
+from envs.spec import Floats, Step
 from envs.tasks import TASKS
 from envs.worker import Worker
 from harness.errors import UserError
@@ -33,6 +34,8 @@ from harness.training.results import RunEnd, Timing, member_masks, write_result
 
 CHECK_EVERY = 250
 """Agent steps between checks that every member is finite; each check waits for the device."""
+PAUSE = 5e-5
+"""Seconds between two looks at whether the device has chosen actions."""
 
 Report = Callable[[int, Sequence[str]], None]
 """Called with the number of finished agent steps and the failure signatures so far, in words."""
@@ -83,11 +86,16 @@ class Training:
         seeds = _seeds(self.plan, self.cohort)
         self.worker = Worker(self.patience)
         self.pool = self.worker.pool(task, seeds, self.plan.budget.action_repeat)
-        self.measurements.use(self.worker)
+
+        # Beside a GPU there are cores for both: no step of training waits behind an evaluation's.
+        on_gpu = self.device.startswith("cuda")
+        self.measuring_worker = Worker(self.patience) if on_gpu else self.worker
+        self.measurements.use(self.measuring_worker)
         return self
 
     def __exit__(self, *raised: object) -> None:
         self.measurements.close()
+        self.measuring_worker.close()
         self.worker.close()
 
     # -- the loop --
@@ -110,7 +118,8 @@ class Training:
         # Reported before and after: replaying environments of a checkpoint takes a while.
         warnings = self.measurements.warnings
         report(self.step, warnings)
-        observation = self._begin() if checkpoint is None else self.restore(checkpoint)
+        first = self._begin() if checkpoint is None else self.restore(checkpoint)
+        observation = _upload(first, self.device)
         report(self.step, warnings)
 
         saved = time.monotonic()
@@ -143,38 +152,50 @@ class Training:
         self.evaluate()
         return observation
 
-    def agent_step(self, observation: Floats) -> Floats:
-        """Observations to act on [P, E, obs] -> the next ones.
+    def agent_step(self, observation: Tensor) -> Tensor:
+        """Observations to act on [P, E, obs] -> the next ones, on the device.
 
-        act, begin, send, [update], recv, complete, [update]: learning runs beside the simulator
+        act, send, begin, [update], recv, complete, [update]: learning runs beside the simulator
         where that is exact.
         """
-        # The device chooses actions; copying them waits for the learning still under way there.
-        current = _upload(observation, self.device)
+        # The device chooses actions, after the learning that is still under way there.
         with self.clock.time("train"):
-            action = self.agent.act(current, explore=True)
-            self.agent.begin(current, action)
-            chosen = action.cpu().double().numpy()
+            action = self.agent.act(observation, explore=True)
+            arriving = Download(action)
+        self._measure_until(arriving)
+        with self.clock.time("train"):
+            chosen = arriving.numpy()
 
         # The simulator works, and so do learning and an evaluation in progress.
         with self.clock.time("env"):
             self.pool.send(self.health.finite_actions(chosen, self.step))
-        self.measurements.advance()
+        with self.clock.time("train"):
+            self.agent.begin(observation, action)
         overlaps = self.agent.overlaps()
         if overlaps:
             self._update()
+        self.measurements.advance()
 
         # The simulator's answer completes the transition.
         with self.clock.time("env"):
             step = self.pool.recv()
         self.health.check_observations(step.observation, self.step)
         with self.clock.time("train"):
-            reward = _upload(step.reward, self.device)
-            following = _upload(step.observation, self.device)
+            reward, following = _upload_answer(step, self.device)
             self.agent.complete(reward, following, step.terminated, step.truncated)
         if not overlaps:
             self._update()
-        return step.start
+
+        ended = step.terminated | step.truncated
+        return _upload(step.start, self.device) if ended.any() else following
+
+    def _measure_until(self, arriving: Download) -> None:
+        """Carries an evaluation on while the device is busy: above all through a block of updates
+        that ends with the chosen actions."""
+        while self.measurements.in_progress and not arriving.ready():
+            self.measurements.advance()
+            with self.clock.time("train"):
+                time.sleep(PAUSE)
 
     def _update(self) -> None:
         with self.clock.time("train"):
@@ -261,6 +282,14 @@ def _upload(array: Floats, device: str) -> Tensor:
     """An array on the device. NaN and infinity of a failed simulator become numbers: its member is
     frozen, and no other member may read them."""
     return upload(np.nan_to_num(array), device)
+
+
+def _upload_answer(step: Step, device: str) -> tuple[Tensor, Tensor]:
+    """Rewards [P, E] and observations [P, E, obs] of a step on the device, in one copy."""
+    parts = [np.nan_to_num(step.observation).ravel(), np.nan_to_num(step.reward).ravel()]
+    both = upload(np.concatenate(parts), device)
+    observation, reward = torch.split(both, [part.size for part in parts])
+    return reward.view(step.reward.shape), observation.view(step.observation.shape)
 
 
 def _cursor_state(cursor: Cursor) -> State:

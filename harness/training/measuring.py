@@ -13,8 +13,10 @@ from agents.protocol import Agent, State
 from envs.tasks import TASKS
 from envs.worker import Worker
 from harness.folder import Folder
+from harness.machine.resources import memory_gib
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
+from harness.planning.sizing import MEMORY_MIB
 from harness.seeding import environment_seed
 from harness.training.clock import Clock
 from harness.training.evaluation import Evaluator, Measuring
@@ -50,7 +52,7 @@ class Measurements:
 
         # Set once there are environments (`use`)
         self.worker: Worker
-        """The process that owns the environments."""
+        """The process that owns the environments of evaluations."""
         self.evaluator: Evaluator
         """Of scheduled evaluations."""
 
@@ -77,7 +79,8 @@ class Measurements:
             words = [f"{word}/{slot}" for slot in range(self.plan.evaluation.environments)]
             seeds.append([environment_seed(source, run.task, run.seed, word) for word in words])
         task = TASKS[self.cohort.task]
-        return Evaluator(self.worker, task, seeds, episodes, self.plan.budget.action_repeat)
+        repeat = self.plan.budget.action_repeat
+        return Evaluator(self.worker, task, seeds, episodes, repeat, _memory_mib(self.device))
 
     # -- records --
 
@@ -136,8 +139,13 @@ class Measurements:
         self.evaluations += 1
         self._in_progress = measuring, records
 
+    @property
+    def in_progress(self) -> bool:
+        """Whether an evaluation is in progress."""
+        return self._in_progress is not None
+
     def advance(self) -> None:
-        """One step of the evaluation in progress, if there is one."""
+        """Carries the evaluation in progress on, if there is one and it means no waiting."""
         if self._in_progress is None:
             return
         with self.clock.time("eval"):
@@ -206,3 +214,14 @@ class Measurements:
             record = {"kind": "final", "agent_step": step, "returns": returns[member]}
             self.records[member].append(record)
         return returns
+
+
+def _memory_mib(device: str) -> float:
+    """What the environments of evaluations may take at a time.
+
+    Beside a GPU half of the free memory: all members are then measured at once, and their
+    environments, which take seconds to build, are kept.
+    """
+    if not device.startswith("cuda"):
+        return MEMORY_MIB
+    return max(MEMORY_MIB, memory_gib() * 1024.0 / 2.0)

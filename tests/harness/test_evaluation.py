@@ -7,7 +7,6 @@ import torch
 from envs.pool import Pool
 from envs.tasks import TASKS
 from envs.worker import Worker
-from harness.training import evaluation
 from harness.training.evaluation import Evaluator
 from helpers.pools import LQR, LQR_SEEDS, brake
 from helpers.toy import Loop
@@ -51,10 +50,9 @@ def test_episode_j_of_evaluation_e_runs_in_its_slot_from_its_reset(worker):
                 assert returns[member, episode] == expected
 
 
-def test_how_many_are_measured_at_a_time_changes_nothing(worker, monkeypatch):
+def test_how_many_are_measured_at_a_time_changes_nothing(worker):
     together = Evaluator(worker, TASK, SEEDS, episodes=4, action_repeat=2)
-    monkeypatch.setattr(evaluation, "MEMORY_MIB", 13 * 2)
-    one_by_one = Evaluator(worker, TASK, SEEDS, episodes=4, action_repeat=2)
+    one_by_one = Evaluator(worker, TASK, SEEDS, episodes=4, action_repeat=2, memory_mib=13 * 2)
     assert (len(together.groups), len(one_by_one.groups)) == (1, 3)
     assert np.array_equal(together(bang_bang, 3), one_by_one(bang_bang, 3))
 
@@ -77,7 +75,7 @@ def until_termination(task, seed, resets):
             return sum(rewards), len(rewards)
 
 
-def test_the_return_of_an_episode_ends_where_it_terminates(worker, monkeypatch):
+def test_the_return_of_an_episode_ends_where_it_terminates(worker):
     """No second episode is added, and episodes that end earlier wait for the others."""
     expected = np.zeros((2, 4))
     lengths = np.zeros((2, 4), dtype=int)
@@ -91,8 +89,7 @@ def test_the_return_of_an_episode_ends_where_it_terminates(worker, monkeypatch):
 
     together = Evaluator(worker, LQR, LQR_SEEDS, episodes=4, action_repeat=2)
     assert np.array_equal(together(braking, 1), expected)
-    monkeypatch.setattr(evaluation, "MEMORY_MIB", 1)
-    one_by_one = Evaluator(worker, LQR, LQR_SEEDS, episodes=4, action_repeat=2)
+    one_by_one = Evaluator(worker, LQR, LQR_SEEDS, episodes=4, action_repeat=2, memory_mib=1)
     assert (len(together.groups), len(one_by_one.groups)) == (1, 2)
     assert np.array_equal(one_by_one(braking, 1), expected)
 
