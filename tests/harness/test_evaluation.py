@@ -1,5 +1,8 @@
 """Which start state an evaluation episode has, where it ends, and that memory changes nothing."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +14,7 @@ from harness.training.evaluation import Evaluator
 from helpers.pools import LQR, LQR_SEEDS, brake
 from helpers.toy import Loop
 
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TASK = TASKS["cartpole-swingup"]
 SEEDS = [[11, 12], [21, 22], [31, 32]]
 
@@ -127,6 +131,17 @@ def test_an_evaluation_under_way_beside_other_steps_measures_the_same(worker):
     assert rewards == expected
     assert np.array_equal(measuring.finish(), alone)
     assert measuring.advance()
+
+
+@pytest.mark.parametrize(("every", "waits"), [(2500, False), (700, True)])
+def test_on_a_gpu_learning_waits_for_an_evaluation_only_once_an_interval_is_over(every, waits):
+    """Twenty dogs, in virtual time: benchmarks/evaluation_beside.py."""
+    beside = runpy.run_path(str(BENCHMARKS / "evaluation_beside.py"))
+    beside["interval"].__globals__["EVERY"] = every
+    world = beside["World"](learn_ms=3.4, policy_ms=2.0)
+    beside["interval"](20, world)
+    assert world.in_line == 0.0
+    assert (world.at_the_end > 0.0) == waits
 
 
 def test_a_snapshot_is_the_policy_of_its_moment():
