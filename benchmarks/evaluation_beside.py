@@ -238,7 +238,7 @@ def stand_ins(world: World, agent: Agent, memory_mib: float) -> ExitStack:
         (loop, "_upload", lambda values, device: torch.from_numpy(values)),
         (loop, "_upload_answer", lambda step, device: (step.reward, step.observation)),
         (time, "sleep", pause),
-        (evaluation, "_Acting", acting),
+        (evaluation, "Acting", acting),
         (measuring, "_memory_mib", lambda device: memory_mib),
         (measuring, "diagnose", lambda modules, probe: [{}] * agent.members),
     ]

@@ -8,24 +8,16 @@ else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from agents.members.download import Download
-from agents.members.streams import stream
-from agents.members.upload import upload
-from envs.spec import Floats, Task
+from agents.members.acting import Acting, Policy
+from envs.spec import Task
 from envs.worker import WatchedPool, Worker
 from harness.planning.sizing import MEMORY_MIB
-
-Policy = Callable[[Tensor], Tensor]
-"""Observations [P, E, obs] -> actions [P, E, act]; draws nothing random."""
 
 
 class Awaited(Protocol):
@@ -72,7 +64,7 @@ class Evaluator:
     def begin(self, policy: Policy, number: int, device: str = "cpu") -> Measuring:
         """Evaluation `number`, which the caller advances step by step beside its other work."""
         returns = np.zeros((self.members, self.rounds, self.slots))
-        steps = self._steps(_Acting(policy, device), number, returns)
+        steps = self._steps(Acting(policy, device), number, returns)
         return Measuring(steps, returns.reshape(self.members, -1))
 
     def close(self) -> None:
@@ -82,7 +74,7 @@ class Evaluator:
             self._kept = None
 
     def _steps(
-        self, acting: _Acting, number: int, returns: NDArray[np.float64]
+        self, acting: Acting, number: int, returns: NDArray[np.float64]
     ) -> Iterator[Awaited]:
         """Fills `returns` [P, rounds, slots], one group of members after the other; yields what it
         waits for, so that others work meanwhile."""
@@ -110,7 +102,7 @@ class Evaluator:
 
     def _episodes(
         self,
-        acting: _Acting,
+        acting: Acting,
         pool: WatchedPool,
         group: list[int],
         returns: NDArray[np.float64],
@@ -136,24 +128,6 @@ class Evaluator:
             running &= ~(step.terminated | step.truncated)
             observation[group] = step.observation
         returns[group] = total
-
-
-class _Acting:
-    """A policy that acts beside what the device does otherwise."""
-
-    def __init__(self, policy: Policy, device: str) -> None:
-        """`policy`: whatever it reads has been computed, or queued on the current stream."""
-        self.policy = policy
-        self.device = device
-        self.stream: torch.cuda.Stream | None = None
-        if device.startswith("cuda"):
-            self.stream = stream(torch.device(device), "evaluation")
-            self.stream.wait_stream(torch.cuda.current_stream(device))
-
-    def __call__(self, observation: Floats) -> Download:
-        """Observations [P, E, obs] -> actions [P, E, act], on their way to the host."""
-        with nullcontext() if self.stream is None else torch.cuda.stream(self.stream):
-            return Download(self.policy(upload(observation, self.device)))
 
 
 class Measuring:

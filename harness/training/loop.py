@@ -29,7 +29,7 @@ from harness.training.checkpoint import Checkpoint, Checkpoints
 from harness.training.clock import Clock
 from harness.training.health import Health
 from harness.training.measuring import Measurements
-from harness.training.profiling import traced
+from harness.training.profiling import steps_before, traced
 from harness.training.results import RunEnd, Timing, member_masks, write_result
 
 CHECK_EVERY = 250
@@ -123,8 +123,9 @@ class Training:
         report(self.step, warnings)
 
         saved = time.monotonic()
-        untrained = self.measurements.learning_starts - self.step
-        with traced(trace, max(0, untrained)) as step_was_traced:
+        settings = self.plan.agent_settings(self.cohort.runs[0])
+        untraced = steps_before(self.step, settings.learning_starts, settings.rewire_multiple)
+        with traced(trace, untraced) as step_was_traced:
             for step in range(self.step + 1, self.plan.budget.agent_steps + 1):
                 # One agent step, then what is due after it.
                 observation = self.agent_step(observation)
