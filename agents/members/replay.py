@@ -61,10 +61,9 @@ class Replay:
         """Whether a member's task has ever ended an episode other than by its time limit: [P]."""
         self._member = torch.arange(members, device=device)
 
-        # The same rows, one member's after another's: [P capacity, row]
+        # The same rows, one member's after another's [P capacity, row], and where each begins
         self._flat = self.rows.view(-1, width)
         self._first = self._member * capacity
-        """Where each member's rows begin there: [P]."""
 
         # On the host: cursors.
         self.written: NDArray[np.int64] = np.zeros(members, dtype=np.int64)
@@ -204,17 +203,8 @@ class Replay:
         A checkpoint appends them to the rows that it has. Rows that were overwritten since then are
         zeros: they keep the later rows at their numbers, and `restore` does not read them.
         """
-        spans = zip(since, self.written, strict=True)
-        return [self._member_rows(m, first, int(last)) for m, (first, last) in enumerate(spans)]
-
-    def _member_rows(self, member: int, first: int, last: int) -> Tensor:
-        """Rows `first` to `last` - 1 of one member, zeros where they were overwritten."""
-        kept = np.arange(max(first, last - self.capacity), last) % self.capacity
-        rows = self.rows[member, torch.from_numpy(kept).to(self.device)].cpu()
-        overwritten = last - first - len(kept)
-        if overwritten > 0:
-            rows = torch.cat([rows.new_zeros(overwritten, rows.shape[1]), rows])
-        return rows
+        ends = self.written.tolist()
+        return [_rows_between(*span) for span in zip(self.rows, since, ends, strict=True)]
 
     def state(self) -> dict[str, object]:
         """Everything but the rows. Tensors are live, cursors are copies."""
@@ -234,3 +224,15 @@ class Replay:
             numbers = torch.arange(len(log))[-self.capacity :]
             positions = (numbers % self.capacity).to(self.device)
             self.rows[member, positions] = log[numbers].to(self.rows)
+
+
+def _rows_between(rows: Tensor, first: int, last: int) -> Tensor:
+    """Rows number `first` to `last` - 1 of a member's [capacity, row], on the CPU; zeros where they
+    were overwritten."""
+    capacity = len(rows)
+    kept = np.arange(max(first, last - capacity), last) % capacity
+    there = rows[torch.from_numpy(kept).to(rows.device)].cpu()
+    overwritten = last - first - len(kept)
+    if overwritten > 0:
+        there = torch.cat([there.new_zeros(overwritten, there.shape[1]), there])
+    return there

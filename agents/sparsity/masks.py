@@ -1,19 +1,18 @@
-"""The masks of one module: initial masks, rewires, and the digest chain that an audit follows."""
+"""The masks of one module: initial masks and rewires."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-from agents.members.background import background
 from agents.members.blocks import Linear
 from agents.members.module import Module
+from agents.sparsity.chains import Chains
 from agents.sparsity.regime import TRIPLES, ModuleRegime
-from agents.sparsity.rewire import GROW_SCORES, rewire
+from agents.sparsity.rewire import GROW_SCORES, rewired
+from agents.sparsity.schedule import Schedule
 
 AT_A_TIME = 1 << 24
 """Weights of one layer that are ranked together, of as many members as have so many."""
@@ -55,12 +54,12 @@ class Masks:
         self.rewires = [0] * module.members
         self.exchanged = [0] * module.members
         """For each member the weights that grew since the beginning."""
-        self._digests: list[list[Future[str]]] = [[] for _ in regimes]
+        self._chains = Chains(module.members)
 
         if not all(regime.is_dense for regime in regimes):
             self._draw(generators)
         for member in range(module.members):
-            self._extend_chain(member)
+            self._chains.extend(member, self.member_masks(member))
 
     @torch.no_grad()
     def _draw(self, generators: Sequence[torch.Generator]) -> None:
@@ -100,7 +99,7 @@ class Masks:
         self._rewire(due, update, gradient)
         for member in due:
             self.rewires[member] += 1
-            self._extend_chain(member)
+            self._chains.extend(member, self.member_masks(member))
 
     def _rewire(self, members: Sequence[int], update: int, gradient: Tensor) -> None:
         """Rewires what these members change after `update`, layer after layer."""
@@ -123,35 +122,25 @@ class Masks:
         copies = self.module.copies
 
         # Copies of the rows that belong to them, each [members * copies, in * out]
-        of_member = [torch.arange(m * copies, (m + 1) * copies) for m in amounts]
-        rows = torch.cat(of_member).to(gradient.device)
-        flats = (self.module.keep, self.module.flat.detach(), *self.module.moments, gradient)
+        rows = _groups_of(amounts, copies).to(gradient.device)
+        flats = (self.module.flat.detach(), *self.module.moments, self.module.keep, gradient)
         views = [self.module.layout.views(flat)[f"{layer.name}.weight"] for flat in flats]
-        keep, weight, first, second, slope = (view[rows].flatten(1) for view in views)
+        *values, keep, slope = (view[rows].flatten(1) for view in views)
 
-        # The new mask
-        mask = keep.bool()
-        parts = zip(amounts, torch.split(weight, copies), torch.split(slope, copies), strict=True)
-        score = torch.cat([self._score(*part) for part in parts])
-        drop, grow = self._of_copies(list(amounts.values())).unbind(1)
-        new_mask, grown = rewire(weight, mask, score, drop, grow)
+        # Which of them change
+        of_members = (torch.split(tensor, copies) for tensor in (values[0], slope))
+        score = torch.cat([*map(self._score, amounts, *of_members)])
+        drop, grow = _of_copies(list(amounts.values()), copies, score.device).unbind(1)
+        keeps = [self.regimes[member].regrown == "keep" for member in amounts]
+        keeps_regrown = _of_copies(keeps, copies, score.device)
+        after = rewired(values, keep.bool(), score, drop, grow, keeps_regrown)
 
-        # A grown weight starts at zero with zero moments. One that was dropped a moment ago was
-        # active before and is active again: RigL leaves it as it was.
-        keeps = self._of_copies([self.regimes[member].regrown == "keep" for member in amounts])
-        stays = new_mask & torch.where(keeps[:, None], mask, ~grown)
-        started = (tensor.masked_fill(~stays, 0.0) for tensor in (weight, first, second))
-        for view, tensor in zip(views[:4], (new_mask.to(keep), *started), strict=True):
+        # Written back
+        for view, tensor in zip(views[:4], (*after.values, after.mask.to(keep)), strict=True):
             view[rows] = tensor.view(-1, *view.shape[1:])
-
-        activated = (new_mask & ~mask).view(len(amounts), -1).sum(1)
+        activated = after.activated.view(-1, copies).sum(1)
         for member, count in zip(amounts, activated.tolist(), strict=True):
             self.exchanged[member] += count
-
-    def _of_copies(self, of_members: Sequence[Amounts] | Sequence[bool]) -> Tensor:
-        """Values of members, once for each copy: [M, ...] -> [M * copies, ...]."""
-        values = torch.tensor(of_members, device=self.module.flat.device)
-        return values.repeat_interleave(self.module.copies, 0)
 
     def _score(self, member: int, weight: Tensor, gradient: Tensor) -> Tensor:
         """The grow score of one layer of one member, zeros where its regime grows nothing."""
@@ -161,19 +150,9 @@ class Masks:
         return GROW_SCORES[name](weight, gradient, self.growth[member])
 
     def _amounts(self, member: int, update: int) -> list[Amounts]:
-        """What each layer drops and grows after a due update."""
-        schedule = self.schedules[member]
-        fraction = schedule.exchanged(update)
-        before = schedule.progress(update - self.regimes[member].interval)
-        after = schedule.progress(update)
-
-        amounts = list[Amounts]()
-        for layer, first, last in zip(self.layers, *self.counts[member], strict=True):
-            old = round(first + (last - first) * before)
-            new = round(first + (last - first) * after)
-            swapped = min(int(fraction * old), layer.size - old)  # as many as can grow elsewhere
-            amounts.append((swapped + max(0, old - new), swapped + max(0, new - old)))
-        return amounts
+        """What each layer of a member drops and grows after a due update."""
+        counts, interval = self.counts[member], self.regimes[member].interval
+        return _amounts(self.layers, counts, self.schedules[member], interval, update)
 
     def member_masks(self, member: int) -> dict[str, Tensor]:
         """One member's masks on the CPU: NAME.weight [copies, in, out] bool, all True if dense."""
@@ -192,15 +171,10 @@ class Masks:
         names = [f"{layer.name}.weight" for layer in self.layers]
         return {name: views[name][self._groups(member)] for name in names}
 
-    def _extend_chain(self, member: int) -> None:
-        """Adds the digest of a member's masks, which a thread computes."""
-        masks = self.member_masks(member)
-        self._digests[member].append(background().submit(mask_digest, masks))
-
     @property
     def chains(self) -> list[list[str]]:
         """For each member the digest of its first mask, and one more after each rewire."""
-        return [[digest.result() for digest in digests] for digests in self._digests]
+        return self._chains.digests()
 
     def active(self, member: int) -> int:
         """A member's active Linear weights, counted from its mask, over all copies."""
@@ -239,7 +213,7 @@ class Masks:
         assert isinstance(chains, list) and isinstance(growth, Tensor)
         self.rewires = list(rewires)
         self.exchanged = list(exchanged)
-        self._digests = [[_known(digest) for digest in chain] for chain in chains]
+        self._chains.restore(chains)
 
         # Clone each state: set_state on a row of a larger tensor crashes torch 2.13.
         for generator, generator_state in zip(self.growth, growth, strict=True):
@@ -266,20 +240,34 @@ def _random_mask(layer: Linear, count: int, generator: torch.Generator) -> Tenso
     return mask.view(layer.fan_in, layer.fan_out)
 
 
-def _known(digest: str) -> Future[str]:
-    """A digest that was computed before."""
-    future = Future[str]()
-    future.set_result(digest)
-    return future
+def _groups_of(members: Iterable[int], copies: int) -> Tensor:
+    """The rows of G that belong to these members: [M * copies]."""
+    return torch.cat([torch.arange(m * copies, (m + 1) * copies) for m in members])
 
 
-def mask_digest(masks: dict[str, Tensor]) -> str:
-    """sha256 over the masks' names, shapes and bits, in the order of the names.
+def _of_copies(
+    of_members: Sequence[Amounts] | Sequence[bool], copies: int, device: torch.device
+) -> Tensor:
+    """Values of members, once for each copy: [M, ...] -> [M * copies, ...]."""
+    return torch.tensor(of_members, device=device).repeat_interleave(copies, 0)
 
-    leaderboard/verification/tensors.py recomputes it.
-    """
-    digest = hashlib.sha256()
-    for name, mask in sorted(masks.items()):
-        digest.update(f"{name} {tuple(mask.shape)}\n".encode())
-        digest.update(mask.to(torch.uint8).contiguous().numpy().tobytes())
-    return digest.hexdigest()
+
+def _amounts(
+    layers: Sequence[Linear],
+    counts: tuple[list[int], list[int]],
+    schedule: Schedule,
+    interval: int,
+    update: int,
+) -> list[Amounts]:
+    """What each layer drops and grows after a due update; `counts` of the first and last mask."""
+    fraction = schedule.exchanged(update)
+    before = schedule.progress(update - interval)
+    after = schedule.progress(update)
+
+    amounts = list[Amounts]()
+    for layer, first, last in zip(layers, *counts, strict=True):
+        old = round(first + (last - first) * before)
+        new = round(first + (last - first) * after)
+        swapped = min(int(fraction * old), layer.size - old)  # as many as can grow elsewhere
+        amounts.append((swapped + max(0, old - new), swapped + max(0, new - old)))
+    return amounts

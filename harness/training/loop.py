@@ -8,15 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from agents.members.download import Download
-from agents.members.upload import upload
 from agents.protocol import Agent, State
 from envs.pool import Cursor
-from envs.spec import Floats, Step
 from envs.tasks import TASKS
 from envs.worker import Worker
 from harness.errors import UserError
@@ -29,13 +26,12 @@ from harness.training.checkpoint import Checkpoint, Checkpoints
 from harness.training.clock import Clock
 from harness.training.health import Health
 from harness.training.measuring import Measurements
+from harness.training.observed import upload_finite, upload_step
 from harness.training.profiling import steps_before, traced
 from harness.training.results import RunEnd, Timing, member_masks, write_result
 
 CHECK_EVERY = 250
 """Agent steps between checks that every member is finite; each check waits for the device."""
-PAUSE = 5e-5
-"""Seconds between two looks at whether the device has chosen actions."""
 
 Report = Callable[[int, Sequence[str]], None]
 """Called with the number of finished agent steps and the failure signatures so far, in words."""
@@ -84,12 +80,8 @@ class Training:
     def __enter__(self) -> Self:
         task = TASKS[self.cohort.task]
         seeds = _seeds(self.plan, self.cohort)
-        self.worker = Worker(self.patience)
+        self.worker, self.measuring_worker = _workers(self.patience, self.device)
         self.pool = self.worker.pool(task, seeds, self.plan.budget.action_repeat)
-
-        # Beside a GPU there are cores for both: no step of training waits behind an evaluation's.
-        on_gpu = self.device.startswith("cuda")
-        self.measuring_worker = Worker(self.patience) if on_gpu else self.worker
         self.measurements.use(self.measuring_worker)
         return self
 
@@ -118,14 +110,11 @@ class Training:
         # Reported before and after: replaying environments of a checkpoint takes a while.
         warnings = self.measurements.warnings
         report(self.step, warnings)
-        first = self._begin() if checkpoint is None else self.restore(checkpoint)
-        observation = _upload(first, self.device)
+        observation = self._begin() if checkpoint is None else self.restore(checkpoint)
         report(self.step, warnings)
 
         saved = time.monotonic()
-        settings = self.plan.agent_settings(self.cohort.runs[0])
-        untraced = steps_before(self.step, settings.learning_starts, settings.rewire_multiple)
-        with traced(trace, untraced) as step_was_traced:
+        with traced(trace, _untraced(self.plan, self.cohort, self.step)) as step_was_traced:
             for step in range(self.step + 1, self.plan.budget.agent_steps + 1):
                 # One agent step, then what is due after it.
                 observation = self.agent_step(observation)
@@ -146,12 +135,12 @@ class Training:
                     raise error
         self.finish()
 
-    def _begin(self) -> Floats:
+    def _begin(self) -> Tensor:
         """Starts records, environments and the learning curve; first observations [P, E, obs]."""
         self.measurements.start()
         observation = self.pool.reset()
         self.evaluate()
-        return observation
+        return upload_finite(observation, self.device)
 
     def agent_step(self, observation: Tensor) -> Tensor:
         """Observations to act on [P, E, obs] -> the next ones, on the device.
@@ -162,10 +151,7 @@ class Training:
         # The device chooses actions, after the learning that is still under way there.
         with self.clock.time("train"):
             action = self.agent.act(observation, explore=True)
-            arriving = Download(action)
-        self._measure_until(arriving)
-        with self.clock.time("train"):
-            chosen = arriving.numpy()
+        chosen = self.measurements.advance_until(Download(action))
 
         # The simulator works, and so do learning and an evaluation in progress.
         with self.clock.time("env"):
@@ -182,21 +168,13 @@ class Training:
             step = self.pool.recv()
         self.health.check_observations(step.observation, self.step)
         with self.clock.time("train"):
-            reward, following = _upload_answer(step, self.device)
+            reward, following = upload_step(step, self.device)
             self.agent.complete(reward, following, step.terminated, step.truncated)
         if not overlaps:
             self._update()
 
         ended = step.terminated | step.truncated
-        return _upload(step.start, self.device) if ended.any() else following
-
-    def _measure_until(self, arriving: Download) -> None:
-        """Carries an evaluation on while the device is busy: above all through a block of updates
-        that ends with the chosen actions."""
-        while self.measurements.in_progress and not arriving.ready():
-            self.measurements.advance()
-            with self.clock.time("train"):
-                time.sleep(PAUSE)
+        return upload_finite(step.start, self.device) if ended.any() else following
 
     def _update(self) -> None:
         with self.clock.time("train"):
@@ -225,7 +203,7 @@ class Training:
             }
             checkpoints.write(self.step, state, self.agent.replay_rows(checkpoints.saved))
 
-    def restore(self, checkpoint: Checkpoint) -> Floats:
+    def restore(self, checkpoint: Checkpoint) -> Tensor:
         """Resumes where the checkpoint was written; observations to act on [P, E, obs]."""
         state = checkpoint.state
         self.step = checkpoint.step
@@ -235,7 +213,8 @@ class Training:
         self.clock.restore(**state["clock"])
         self.resumes = state["resumes"] + 1
         self.drifted = self.drifted or state["drifted"]
-        return self.pool.restore(_cursor(state["environments"]))
+        observation = self.pool.restore(_cursor(state["environments"]))
+        return upload_finite(observation, self.device)
 
     # -- the end --
 
@@ -273,24 +252,25 @@ def _agent(plan: Plan, cohort: Cohort, device: str, record: bool) -> Agent:
     return build_agent(plan, runs[0], regimes, streams, device=device, record=record)
 
 
+def _workers(patience: float, device: str) -> tuple[Worker, Worker]:
+    """The processes of environments for training and for evaluations.
+
+    Beside a GPU there are cores for both: no step of training waits behind an evaluation's.
+    """
+    training = Worker(patience)
+    return training, Worker(patience) if device.startswith("cuda") else training
+
+
+def _untraced(plan: Plan, cohort: Cohort, step: int) -> int:
+    """Agent steps before a trace that is asked for after agent step `step`."""
+    settings = plan.agent_settings(cohort.runs[0])
+    return steps_before(step, settings.learning_starts, settings.rewire_multiple)
+
+
 def _seeds(plan: Plan, cohort: Cohort) -> list[list[int]]:
     """Seeds of the training environments: [P][1], as off-policy agents learn from one each."""
     source = plan.seed_source
     return [[environment_seed(source, run.task, run.seed, "env")] for run in cohort.runs]
-
-
-def _upload(array: Floats, device: str) -> Tensor:
-    """An array on the device. NaN and infinity of a failed simulator become numbers: its member is
-    frozen, and no other member may read them."""
-    return upload(np.nan_to_num(array), device)
-
-
-def _upload_answer(step: Step, device: str) -> tuple[Tensor, Tensor]:
-    """Rewards [P, E] and observations [P, E, obs] of a step on the device, in one copy."""
-    parts = [np.nan_to_num(step.observation).ravel(), np.nan_to_num(step.reward).ravel()]
-    both = upload(np.concatenate(parts), device)
-    observation, reward = torch.split(both, [part.size for part in parts])
-    return reward.view(step.reward.shape), observation.view(step.observation.shape)
 
 
 def _cursor_state(cursor: Cursor) -> State:

@@ -5,10 +5,15 @@ What is measured goes into the records of each run.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from agents.diagnostics.figures import diagnose
+from agents.members.download import Download
 from agents.protocol import Agent, State
 from envs.tasks import TASKS
 from envs.worker import Worker
@@ -23,6 +28,9 @@ from harness.training.evaluation import Evaluator, Measuring
 from harness.training.failure_signatures import in_words, new_signatures
 from harness.training.records import Record, Records
 from leaderboard.formats.run import FailureSignature
+
+PAUSE = 5e-5
+"""Seconds between two looks at whether a device has chosen actions."""
 
 
 class Measurements:
@@ -139,11 +147,6 @@ class Measurements:
         self.evaluations += 1
         self._in_progress = measuring, records
 
-    @property
-    def in_progress(self) -> bool:
-        """Whether an evaluation is in progress."""
-        return self._in_progress is not None
-
     def advance(self) -> None:
         """Carries the evaluation in progress on, if there is one and it means no waiting."""
         if self._in_progress is None:
@@ -152,6 +155,16 @@ class Measurements:
             measured = self._in_progress[0].advance()
         if measured:
             self.end()
+
+    def advance_until(self, arriving: Download) -> NDArray[np.float64]:
+        """Carries it on while the device is busy: above all through a block of updates that ends
+        with the actions that are `arriving`. Returns these."""
+        while self._in_progress is not None and not arriving.ready():
+            self.advance()
+            with self.clock.time("train"):
+                time.sleep(PAUSE)
+        with self.clock.time("train"):
+            return arriving.numpy()
 
     def end(self) -> None:
         """Carries the evaluation in progress to its end, and records it for each run."""
