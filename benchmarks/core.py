@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from tabulate import tabulate
 
+from agents.members.recording import WARM_UP, Recorder
 from agents.mrq.agent import MRQ, build
 from agents.mrq.spec import MRQSpec
 from agents.off_policy import OffPolicy
@@ -39,13 +40,22 @@ DENSE = dict.fromkeys(MRQSpec.MODULES, ModuleRegime())
 STATIC = ModuleRegime.of("static", sparsity=0.6)
 RIGL = ModuleRegime.of("rigl", sparsity=0.6, interval=CYCLE)
 MST = {"encoder": ModuleRegime(), "critic": RIGL, "actor": STATIC}
+MIXED = (
+    dict.fromkeys(MRQSpec.MODULES, STATIC),
+    DENSE,
+    dict.fromkeys(MRQSpec.MODULES, RIGL),
+    MST,
+)
+"""The headline regimes in turn: with any of them but DENSE every module of a cohort is masked."""
+PRODUCTS = 20
+"""Matrix products that are timed together."""
 
 
 def filled_agent(
     members: int,
     width: int,
     batch: int,
-    regime: dict[str, ModuleRegime],
+    regime: dict[str, ModuleRegime] | Sequence[dict[str, ModuleRegime]],
     observation: int = OBSERVATION,
     action: int = ACTION,
     device: str = "cpu",
@@ -54,13 +64,15 @@ def filled_agent(
     depth: int = 1,
     dtype: torch.dtype = torch.float32,
 ) -> OffPolicy[MRQ]:
-    """MRQ with random transitions, ready to learn. `depth`: hidden layers of each MLP, times those
+    """MRQ with random transitions, ready to learn. `regime`: of every member, or several that
+    members have in turn. `depth`: hidden layers of each MLP, times those
     of MR.Q, and then an action embedding as wide as they are."""
+    regimes = [regime] if isinstance(regime, dict) else regime
     setup = Setup(
         task=TaskShape(observation, action, episode_steps=500, terminates=False),
         agent_steps=100_000,
         blocks={"encoder": "T6", "critic": "T6", "actor": "T5"},
-        regimes=[regime] * members,
+        regimes=[regimes[member % len(regimes)] for member in range(members)],
         streams=lambda member, word: torch.Generator().manual_seed(
             1000 * member + sum(word.encode())
         ),
@@ -104,12 +116,12 @@ def timed(step: Callable[[], object], count: int, device: str | torch.device = "
     return (time.perf_counter() - begin) / count
 
 
-def learning(agent: OffPolicy[MRQ]) -> float:
+def learning(agent: OffPolicy[MRQ], cycles: int = 1) -> float:
     """Seconds of one step's learning, per member; rewires are left out."""
     due = [masks.due for masks in agent.learner.masks.values()]
     for masks in agent.learner.masks.values():
         masks.due = lambda update: False  # type: ignore[method-assign]
-    seconds = timed(agent.update, CYCLE, agent.setup.device) / agent.learner.members
+    seconds = timed(agent.update, cycles * CYCLE, agent.setup.device) / agent.learner.members
     for masks, method in zip(agent.learner.masks.values(), due, strict=True):
         masks.due = method  # type: ignore[method-assign]
     return seconds
@@ -117,32 +129,34 @@ def learning(agent: OffPolicy[MRQ]) -> float:
 
 def rewiring(agent: OffPolicy[MRQ]) -> float:
     """Seconds of one rewire of every layer of the critic, per member."""
-    masks = agent.learner.masks["critic"]
-    gradient = torch.randn(agent.learner.trained["critic"].layout.size, device=agent.setup.device)
-    members = iter(range(agent.learner.members))
-    return timed(
-        lambda: masks._rewire_member(next(members), CYCLE, gradient),
-        agent.learner.members,
-        agent.setup.device,
-    )
+    masks, device = agent.learner.masks["critic"], agent.setup.device
+    gradient = torch.randn(agent.learner.trained["critic"].layout.size, device=device)
+    members = range(agent.learner.members)
+    return timed(lambda: masks._rewire(members, CYCLE, gradient), 1, device) / len(members)
 
 
-def products(agent: OffPolicy[MRQ]) -> float:
-    """Seconds of one step's matrix products, per member, were each as fast as the most common
-    one."""
+def products(agent: OffPolicy[MRQ]) -> Callable[[], float]:
+    """Measures the seconds of one step's matrix products, per member, were each as fast as the
+    most common one. A device that captures steps plays them as it plays those."""
     s, device = agent.algorithm.settings, agent.setup.device
-    sizes = (1, s.width), (s.batch_size, s.width), (s.width, s.width)
-    bias, x, weight = (torch.randn(agent.learner.members, *size, device=device) for size in sizes)
-    torch.baddbmm(bias, x, weight)
-    rate = 2.0 * x.numel() * s.width / timed(lambda: torch.baddbmm(bias, x, weight), 20, device)
-    return (
-        s.flops(
-            dense_weights(
-                s.shapes(TaskShape(OBSERVATION, ACTION, episode_steps=500, terminates=False))
-            )
-        )
-        / rate
-    )
+    sizes = (s.batch_size, s.width), (s.width, s.width)
+    x, weight = (torch.randn(agent.learner.members, *size, device=device) for size in sizes)
+    result = torch.empty_like(x)
+
+    def several() -> None:
+        for _ in range(PRODUCTS):
+            torch.bmm(x, weight, out=result)
+
+    step = Recorder(device).step(several)
+    timed(step, WARM_UP + 1, device)
+    task = TaskShape(OBSERVATION, ACTION, episode_steps=500, terminates=False)
+    operations = s.flops(dense_weights(s.shapes(task)))
+
+    def least() -> float:
+        rate = PRODUCTS * 2.0 * x.numel() * s.width / timed(step, 5, device)
+        return operations / rate
+
+    return least
 
 
 def measure(
@@ -159,12 +173,14 @@ def measure(
     )
     times: dict[str, list[float]] = {name: [] for name in (*agents, "rewire")}
     floors: dict[str, list[float]] = {name: [] for name in agents}
+    least = {name: products(agent) for name, agent in agents.items()}
     for number in range(rounds + 1):
         for name, agent in agents.items():
-            taken, least = learning(agent), products(agent)
+            taken = learning(agent)
+            floor = least[name]() / taken
             if number:  # the first round warms up
                 times[name].append(taken)
-                floors[name].append(least / taken)
+                floors[name].append(floor)
         times["rewire"].append(rewiring(sparse))
     return {"seconds": times, "floor": floors}
 

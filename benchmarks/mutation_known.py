@@ -58,10 +58,12 @@ KNOWN = (
         """        if self.keep is not None:
             gradient = gradient * self.keep
         if self.clip is not None:
-            gradient = self._clipped(gradient)
+            gradient = gradient.clone() if self.keep is None else gradient
+            self._clip(gradient)
 """,
         """        if self.clip is not None:
-            gradient = self._clipped(gradient)
+            gradient = gradient.clone()
+            self._clip(gradient)
         if self.keep is not None:
             gradient = gradient * self.keep
 """,

@@ -7,8 +7,9 @@ and the memory it takes.
 Dog sizes, batch 256, learning only (one RL and one encoder update a step), no rewires. Each
 configuration is measured in each of the rounds, in turn; `gain` is the ratio to the first row, per
 member, its median with its 5 to 95 percent range. The first row once more is the control. Steps are
-captured where the device can; `--eager` adds rows without, `--compiled` rows whose losses and
-targets go through torch.compile (it needs a C compiler, and minutes).
+captured where the device can; `--eager` adds rows without, `--masked` rows whose members have the
+four headline regimes in turn, as in a real cohort, `--compiled` rows whose losses and targets go
+through torch.compile (it needs a C compiler, and minutes).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from core import CYCLE, DENSE, filled_agent, gains, save, timed
+from core import DENSE, MIXED, filled_agent, gains, learning, save
 from tabulate import tabulate
 
 from agents.mrq.agent import MRQ
@@ -50,6 +51,9 @@ def main() -> None:
         "--eager", action="store_true", help="also operation by operation, at the fewest members"
     )
     parser.add_argument(
+        "--masked", action="store_true", help="also with the four headline regimes in turn"
+    )
+    parser.add_argument(
         "--compiled", action="store_true", help="also through torch.compile, at the fewest members"
     )
     parser.add_argument("--width", type=int, default=512)
@@ -67,6 +71,8 @@ def main() -> None:
         for precision in arguments.precision
         for members in arguments.members
     ]
+    if arguments.masked:
+        kinds += [(precision, members, ", masked") for precision, members, _ in kinds]
     for asked, kind in ((arguments.eager, ", eager"), (arguments.compiled, ", compiled")):
         kinds += [
             (precision, min(arguments.members), kind) for precision in arguments.precision if asked
@@ -78,22 +84,20 @@ def main() -> None:
         prepare(precision, arguments.device, deterministic=False)
         before = mebibytes(arguments.device)
         agent = filled_agent(
-            members, arguments.width, arguments.batch, DENSE, device=arguments.device,
+            members, arguments.width, arguments.batch, MIXED if kind == ", masked" else DENSE,
+            device=arguments.device,
             products=product_type(precision), record=kind != ", eager", depth=arguments.depth,
         )  # fmt: skip
         if kind == ", compiled":
             compiled(agent)
-        timed(agent.update, 2 * CYCLE, arguments.device)  # long enough to record every step
+        learning(agent, cycles=2)  # long enough to record every step
         agents[name] = precision, agent
         memory[name] = mebibytes(arguments.device) - before
     times: dict[str, list[float]] = {name: [] for name in agents}
     for number in range(arguments.rounds + 1):
         for name, (precision, agent) in agents.items():
             prepare(precision, arguments.device, deterministic=False)
-            taken = (
-                timed(agent.update, arguments.cycles * CYCLE, arguments.device)
-                / agent.learner.members
-            )
+            taken = learning(agent, arguments.cycles)
             if number:  # the first round warms up
                 times[name].append(taken)
     rows = [

@@ -25,6 +25,8 @@ from agents.off_policy import OffPolicy
 
 PARTS = {
     "_exploring_action": "",
+    "_do_begin": "",
+    "_write_rows": "",
     "_encoder_update": "encoder",
     "_critic_update": "critic",
     "_actor_update": "actor",

@@ -104,12 +104,25 @@ class Worker:
         Answers to earlier messages are kept here until they are asked for.
         """
         while ticket not in self._answers:
-            self._received += 1
-            self._answers[self._received] = self._next_answer()
+            self._take_answer()
         succeeded, answer = self._answers.pop(ticket)
         if not succeeded:
             raise ValueError(answer)
         return answer
+
+    def answered(self, ticket: int) -> bool:
+        """Whether `answer` would give the result of a message at once. Never waits.
+
+        Raises EnvironmentFault if the process has ended.
+        """
+        while ticket not in self._answers and self._connection.poll(0):
+            self._take_answer()
+        return ticket in self._answers
+
+    def _take_answer(self) -> None:
+        """Keep the next answer, which belongs to the next message."""
+        self._received += 1
+        self._answers[self._received] = self._next_answer()
 
     def _next_answer(self) -> tuple[bool, object]:
         try:
@@ -156,7 +169,16 @@ class WatchedPool:
 
     def reset(self) -> Floats:
         """As `Pool.reset`."""
-        observation: Floats = self._call("reset")
+        self.begin_reset()
+        return self.finish_reset()
+
+    def begin_reset(self) -> None:
+        """Start `reset`; nothing is awaited here."""
+        self._ticket = self._worker.ask(self._number, "reset")
+
+    def finish_reset(self) -> Floats:
+        """The first observations [P, E, obs]."""
+        observation: Floats = self._worker.answer(self._ticket)
         return observation
 
     def send(self, action: ArrayLike, running: Flags | None = None) -> None:
@@ -170,6 +192,10 @@ class WatchedPool:
         """Finish the agent step, as `Pool.recv`."""
         step: Step = self._worker.answer(self._ticket)
         return step
+
+    def ready(self) -> bool:
+        """Whether what was begun, a step or a reset, is done: finishing it waits for nothing."""
+        return self._worker.answered(self._ticket)
 
     def step(self, action: ArrayLike, running: Flags | None = None) -> Step:
         """`send`, then `recv`."""

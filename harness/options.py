@@ -40,8 +40,13 @@ class Options:
         ),
     ] = None
     checkpoint_seconds: Annotated[
-        float, Flag(("--checkpoint-seconds",), "Seconds between checkpoints.", minimum=0.0)
-    ] = 300.0
+        float | None,
+        Flag(
+            ("--checkpoint-seconds",),
+            "Seconds between checkpoints. Default: 300, on a GPU 900.",
+            minimum=0.0,
+        ),
+    ] = None
     max_wall: Annotated[
         float | None,
         Flag(

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from agents.members.background import background
 from agents.protocol import Probe, TrainedModule
 
 FEW = 256
@@ -24,7 +25,7 @@ Figures = dict[str, Tensor]
 
 
 def singular_values(features: Tensor) -> Tensor:
-    """Singular values in descending order: [..., B, d] -> [..., min(B, d)].
+    """Singular values in descending order, on the CPU: [..., B, d] -> [..., min(B, d)].
 
     Features that are not finite give zeros. The values are roots of the eigenvalues of the smaller
     Gram matrix in float64, which is many times faster; those below 1e-8 of the largest are lost,
@@ -33,8 +34,25 @@ def singular_values(features: Tensor) -> Tensor:
     finite = features.isfinite().all(-1).all(-1)
     clean = torch.where(finite[..., None, None], features, 0.0).double()
     gram = clean @ clean.mT if clean.shape[-2] < clean.shape[-1] else clean.mT @ clean
-    values: Tensor = torch.linalg.eigvalsh(gram).flip(-1).clamp(min=0.0).sqrt()
+    return eigenvalues(gram).flip(-1).clamp(min=0.0).sqrt()
+
+
+def eigenvalues(gram: Tensor) -> Tensor:
+    """Eigenvalues of symmetric matrices, ascending, on the CPU: [..., n, n] -> [..., n].
+
+    A GPU takes such matrices one by one (pytorch#175585), each more slowly than a CPU's core does.
+    """
+    if gram.device.type != "cpu":
+        return eigenvalues_in_threads(gram.cpu())
+    values: Tensor = torch.linalg.eigvalsh(gram)
     return values
+
+
+def eigenvalues_in_threads(gram: Tensor) -> Tensor:
+    """`eigenvalues` of matrices on the CPU, one in each thread, to the same bits."""
+    matrices = gram.reshape(-1, *gram.shape[-2:])
+    values = background().map(torch.linalg.eigvalsh, matrices)
+    return torch.stack(list(values)).view(gram.shape[:-1])
 
 
 def srank(values: Tensor, delta: float = 0.01) -> Tensor:

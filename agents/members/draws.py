@@ -8,23 +8,18 @@ a checkpoint needs only the generator states before the block and the position i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
+from concurrent.futures import Future
 from typing import Literal
 
 import torch
 from torch import Tensor
 
+from agents.members.background import background
 from agents.members.upload import upload
 
 BLOCK = 64
 """Steps drawn at once. Part of the stream's definition: torch fills a larger block with other
 numbers."""
-
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(4, thread_name_prefix="draws")
 
 
 class Draws:
@@ -72,7 +67,7 @@ class Draws:
         else:
             starts, block = self._next_block.result()
         self.block_starts = starts
-        self._next_block = _threads().submit(self._draw) if self.ahead else None
+        self._next_block = background().submit(self._draw) if self.ahead else None
         self.block = upload(block, self.device)
         self.position = 0
 

@@ -1,8 +1,9 @@
 """One trained module of all members: its parameters, masks and optimiser.
 
-A step has a fixed order: mask the gradient, clip it per member, write with AdamW, mask the weights.
-Masking comes before the norm because an unmasked norm is larger: clipping would then shrink the
-steps of sparse members.
+A step has a fixed order: mask the gradient, clip it per member, write with AdamW. Masking comes
+before the norm because an unmasked norm is larger: clipping would then shrink the steps of sparse
+members. Weights are masked when a mask changes, and stay zero by themselves: without a gradient and
+with moments of zero AdamW leaves a zero as it is, to the bit.
 """
 
 from __future__ import annotations
@@ -94,14 +95,12 @@ class Module:
         if self.keep is not None:
             gradient = gradient * self.keep
         if self.clip is not None:
-            gradient = self._clipped(gradient)
+            gradient = gradient.clone() if self.keep is None else gradient
+            self._clip(gradient)
 
+        # Decay and old momentum must not move failed members.
         before = self.flat.clone() if self.frozen is not None else None
         self._adamw(gradient)
-
-        # Decay and old momentum must move neither masked weights nor failed members.
-        if self.keep is not None:
-            self.flat.mul_(self.keep)
         if before is not None and self.frozen is not None:
             self.flat.copy_(torch.where(self.frozen, before, self.flat))
 
@@ -126,12 +125,12 @@ class Module:
             maximize=False,
         )
 
-    def _clipped(self, gradient: Tensor) -> Tensor:
-        """The gradient [size], each member's norm over all its copies reduced to `clip`."""
+    def _clip(self, gradient: Tensor) -> None:
+        """Reduces each member's norm in a gradient [size], over all its copies, to `clip`."""
         assert self.clip is not None
         scale = (self.clip / (self._norm(gradient) + 1e-6)).clamp(max=1.0)[:, None]  # [P, 1]
-        views = [view.view(self.members, -1) for view in self.layout.views(gradient).values()]
-        return torch.cat([(view * scale).view(-1) for view in views])
+        for view in self.layout.views(gradient).values():
+            view.view(self.members, -1).mul_(scale)
 
     def _norm(self, flat: Tensor) -> Tensor:
         """L2 norm of each member's part of a flat vector, over all its copies: [P]."""

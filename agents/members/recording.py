@@ -13,6 +13,8 @@ from typing import Generic, Protocol, TypeVar
 
 import torch
 
+from agents.members.streams import stream
+
 T = TypeVar("T")
 
 WARM_UP = 3
@@ -43,9 +45,10 @@ class CudaGraph:
 
     def record(self, function: Callable[[], T]) -> T:
         # thread_local: other threads may keep using CUDA meanwhile, such as pinning drawn numbers.
+        side = stream(self.device, "capture")
         with (
             torch.cuda.device(self.device),
-            torch.cuda.graph(self.graph, capture_error_mode="thread_local"),
+            torch.cuda.graph(self.graph, stream=side, capture_error_mode="thread_local"),
         ):
             return function()
 
@@ -112,7 +115,7 @@ class Recorded(Generic[T]):
         if device.type != "cuda":
             return self.function()
 
-        side: torch.cuda.Stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        side = stream(device, "capture")
         current = torch.cuda.current_stream(device)
         side.wait_stream(current)
         with torch.cuda.stream(side):

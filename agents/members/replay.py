@@ -61,6 +61,10 @@ class Replay:
         """Whether a member's task has ever ended an episode other than by its time limit: [P]."""
         self._member = torch.arange(members, device=device)
 
+        # The same rows, one member's after another's [P capacity, row], and where each begins
+        self._flat = self.rows.view(-1, width)
+        self._first = self._member * capacity
+
         # On the host: cursors.
         self.written: NDArray[np.int64] = np.zeros(members, dtype=np.int64)
         """Rows ever written; row number n lies at n mod capacity."""
@@ -68,12 +72,11 @@ class Replay:
         self.episode_steps: NDArray[np.int64] = np.zeros(members, dtype=np.int64)
 
         # The inputs of the captured steps: the row to write, two rows whose flag changes and their
-        # two flags; observation and action; reward and not done.
+        # two flags; and what to write there.
         self._marks = torch.zeros((members, 5), dtype=torch.int64, device=device)
-        self._begun = torch.zeros((members, observation + action), dtype=dtype, device=device)
-        self._answer = torch.zeros((members, 2), dtype=dtype, device=device)
+        self._row = torch.zeros((members, width), dtype=dtype, device=device)
         self._write_begun = recorder.step(self._do_begin)
-        self._write_answer = recorder.step(self._do_complete)
+        self._write_answer = recorder.step(self._write_rows)
 
     @property
     def cursor(self) -> NDArray[np.int64]:
@@ -83,8 +86,12 @@ class Replay:
     # -- writing --
 
     def begin(self, observation: Tensor, action: Tensor) -> None:
-        """Write observation [P, obs] and action [P, act] of this agent step; the reward follows."""
-        torch.cat([observation, action], 1, out=self._begun)
+        """Write observation [P, obs] and action [P, act] of this agent step.
+
+        Reward and not done follow; no window reads them before.
+        """
+        self._row[:, : self.observation] = observation
+        self._row[:, self.observation : -2] = action
         self.size = np.maximum(self.size, self.cursor + 1)
         self.episode_steps += 1
 
@@ -102,9 +109,13 @@ class Replay:
         self._write_begun()
 
     def _do_begin(self) -> None:
-        row = self._marks[:, 0]
-        self.rows[self._member, row, :-2] = self._begun
-        self.lap.begin(row, self._marks[:, 1:3], self._marks[:, 3:].bool())
+        self._write_rows()
+        self.lap.begin(self._marks[:, 0], self._marks[:, 1:3], self._marks[:, 3:].bool())
+
+    def _write_rows(self) -> None:
+        """Write the row of each member, whole: a deterministic GPU would copy a view of some of
+        their columns, all of the replay with it, to write a few numbers."""
+        self._flat[self._first + self._marks[:, 0]] = self._row
 
     def complete(
         self,
@@ -117,16 +128,15 @@ class Replay:
 
         reward [P], the true next observation [P, obs], and whether and how the episode ended [P].
         """
-        not_done = 1.0 - upload(terminated, self.device).to(reward)
-        torch.stack([reward, not_done], 1, out=self._answer)
+        self._row[:, -2] = reward
+        self._row[:, -1] = 1.0
+        if terminated.any():
+            self._row[:, -1].masked_fill_(upload(terminated, self.device), 0.0)
         self._write_answer()
         self.written = self.written + 1
         ended = terminated | truncated
         if ended.any():
             self._end_episodes(ended, next_observation, terminated)
-
-    def _do_complete(self) -> None:
-        self.rows[self._member, self._marks[:, 0], -2:] = self._answer
 
     def _end_episodes(
         self, ended: NDArray[np.bool_], last: Tensor, terminated: NDArray[np.bool_]
@@ -166,9 +176,9 @@ class Replay:
         """
         # Rows of all members in one axis, so that one index_select reads them.
         steps = torch.arange(length + 1, device=self.device)[:, None]
-        offsets = self._member[:, None, None] * self.capacity
-        rows = (index[:, None] + steps) % self.capacity + offsets  # [P, length + 1, B]
-        flat = self.rows.view(-1, self.rows.shape[-1]).index_select(0, rows.reshape(-1))
+        rows = (index[:, None] + steps) % self.capacity  # [P, length + 1, B]
+        rows = rows + self._first[:, None, None]
+        flat = self._flat.index_select(0, rows.reshape(-1))
         window = flat.view(*rows.shape, -1)  # [P, length + 1, B, row]
 
         observation = window[..., : self.observation]
@@ -193,17 +203,8 @@ class Replay:
         A checkpoint appends them to the rows that it has. Rows that were overwritten since then are
         zeros: they keep the later rows at their numbers, and `restore` does not read them.
         """
-        spans = zip(since, self.written, strict=True)
-        return [self._member_rows(m, first, int(last)) for m, (first, last) in enumerate(spans)]
-
-    def _member_rows(self, member: int, first: int, last: int) -> Tensor:
-        """Rows `first` to `last` - 1 of one member, zeros where they were overwritten."""
-        kept = np.arange(max(first, last - self.capacity), last) % self.capacity
-        rows = self.rows[member, torch.from_numpy(kept).to(self.device)].cpu()
-        overwritten = last - first - len(kept)
-        if overwritten > 0:
-            rows = torch.cat([rows.new_zeros(overwritten, rows.shape[1]), rows])
-        return rows
+        ends = self.written.tolist()
+        return [_rows_between(*span) for span in zip(self.rows, since, ends, strict=True)]
 
     def state(self) -> dict[str, object]:
         """Everything but the rows. Tensors are live, cursors are copies."""
@@ -223,3 +224,15 @@ class Replay:
             numbers = torch.arange(len(log))[-self.capacity :]
             positions = (numbers % self.capacity).to(self.device)
             self.rows[member, positions] = log[numbers].to(self.rows)
+
+
+def _rows_between(rows: Tensor, first: int, last: int) -> Tensor:
+    """Rows number `first` to `last` - 1 of a member's [capacity, row], on the CPU; zeros where they
+    were overwritten."""
+    capacity = len(rows)
+    kept = np.arange(max(first, last - capacity), last) % capacity
+    there = rows[torch.from_numpy(kept).to(rows.device)].cpu()
+    overwritten = last - first - len(kept)
+    if overwritten > 0:
+        there = torch.cat([there.new_zeros(overwritten, there.shape[1]), there])
+    return there

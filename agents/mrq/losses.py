@@ -28,9 +28,11 @@ def two_hot(x: Tensor, bins: Tensor) -> Tensor:
     x = x.clamp(bins[0], bins[-1]).contiguous()
     upper = torch.bucketize(x, bins).clamp(1, len(bins) - 1)
     share = (x - bins[upper - 1]) / (bins[upper] - bins[upper - 1])
-    hot = torch.zeros((*x.shape, len(bins)), dtype=x.dtype, device=x.device)
-    hot.scatter_(-1, (upper - 1)[..., None], (1.0 - share)[..., None])
-    return hot.scatter_(-1, upper[..., None], share[..., None])
+
+    # Compared, not scattered: a deterministic GPU sorts what it scatters. Shape: [..., bins]
+    number = torch.arange(len(bins), device=x.device)
+    below = torch.where(number == (upper - 1)[..., None], (1.0 - share)[..., None], 0.0)
+    return torch.where(number == upper[..., None], share[..., None], below)
 
 
 def alive_before(not_done: Tensor) -> Tensor:

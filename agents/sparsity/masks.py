@@ -1,17 +1,24 @@
-"""The masks of one module: initial masks, rewires, and the digest chain that an audit follows."""
+"""The masks of one module: initial masks and rewires."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from agents.members.blocks import Linear
 from agents.members.module import Module
+from agents.sparsity.chains import Chains
 from agents.sparsity.regime import TRIPLES, ModuleRegime
-from agents.sparsity.rewire import GROW_SCORES, rewire
+from agents.sparsity.rewire import GROW_SCORES, rewired
+from agents.sparsity.schedule import Schedule
+
+AT_A_TIME = 1 << 24
+"""Weights of one layer that are ranked together, of as many members as have so many."""
+
+Amounts = tuple[int, int]
+"""How many weights a copy of a layer drops, and how many it grows."""
 
 
 class Masks:
@@ -47,13 +54,12 @@ class Masks:
         self.rewires = [0] * module.members
         self.exchanged = [0] * module.members
         """For each member the weights that grew since the beginning."""
-        self.chains: list[list[str]] = [[] for _ in regimes]
-        """For each member the digest of its first mask, and one more after each rewire."""
+        self._chains = Chains(module.members)
 
         if not all(regime.is_dense for regime in regimes):
             self._draw(generators)
         for member in range(module.members):
-            self._extend_chain(member)
+            self._chains.extend(member, self.member_masks(member))
 
     @torch.no_grad()
     def _draw(self, generators: Sequence[torch.Generator]) -> None:
@@ -88,32 +94,53 @@ class Masks:
         and grow again at once are zero only if their regime's `regrown` says so.
         """
         update = self.module.updates
-        for member in range(self.module.members):
-            if healthy[member] and self.schedules[member].due(update):
-                self._rewire_member(member, update, gradient)
-                self.rewires[member] += 1
-                self._extend_chain(member)
+        members = range(self.module.members)
+        due = [m for m in members if healthy[m] and self.schedules[m].due(update)]
+        self._rewire(due, update, gradient)
+        for member in due:
+            self.rewires[member] += 1
+            self._chains.extend(member, self.member_masks(member))
 
-    def _rewire_member(self, member: int, update: int, gradient: Tensor) -> None:
-        """Rewires the layers of one member that change after `update`."""
+    def _rewire(self, members: Sequence[int], update: int, gradient: Tensor) -> None:
+        """Rewires what these members change after `update`, layer after layer."""
+        amounts = {member: self._amounts(member, update) for member in members}
+        for index, layer in enumerate(self.layers):
+            of_layer = {member: amounts[member][index] for member in members}
+            changing = [member for member in members if any(of_layer[member])]
+
+            # No row of a layer depends on another: members are ranked together.
+            together = max(1, AT_A_TIME // (layer.size * self.module.copies))
+            for begin in range(0, len(changing), together):
+                part = {m: of_layer[m] for m in changing[begin : begin + together]}
+                self._rewire_layer(layer, part, gradient)
+
+    def _rewire_layer(
+        self, layer: Linear, amounts: Mapping[int, Amounts], gradient: Tensor
+    ) -> None:
+        """Rewires one layer of the members that `amounts` names."""
         assert self.module.keep is not None
+        copies = self.module.copies
 
-        # Views into the module, so that what is written below reaches it.
-        flats = (self.module.flat.detach(), self.module.keep, gradient, *self.module.moments)
-        vectors = [self.module.layout.views(flat) for flat in flats]
-        groups = self._groups(member)
+        # Copies of the rows that belong to them, each [members * copies, in * out]
+        rows = _groups_of(amounts, copies).to(gradient.device)
+        flats = (self.module.flat.detach(), *self.module.moments, self.module.keep, gradient)
+        views = [self.module.layout.views(flat)[f"{layer.name}.weight"] for flat in flats]
+        *values, keep, slope = (view[rows].flatten(1) for view in views)
 
-        for layer, (drop, grow) in zip(self.layers, self._amounts(member, update), strict=True):
-            if drop == grow == 0:
-                continue
-            name = f"{layer.name}.weight"
-            tensors = [views[name][groups].flatten(1) for views in vectors]  # [copies, in * out]
-            weight, keep, slope, *moments = tensors
-            score = self._score(member, weight, slope)
-            keep_regrown = self.regimes[member].regrown == "keep"
-            self.exchanged[member] += _rewire_layer(
-                weight, keep, score, moments, drop, grow, keep_regrown
-            )
+        # Which of them change
+        of_members = (torch.split(tensor, copies) for tensor in (values[0], slope))
+        score = torch.cat([*map(self._score, amounts, *of_members)])
+        drop, grow = _of_copies(list(amounts.values()), copies, score.device).unbind(1)
+        keeps = [self.regimes[member].regrown == "keep" for member in amounts]
+        keeps_regrown = _of_copies(keeps, copies, score.device)
+        after = rewired(values, keep.bool(), score, drop, grow, keeps_regrown)
+
+        # Written back
+        for view, tensor in zip(views[:4], (*after.values, after.mask.to(keep)), strict=True):
+            view[rows] = tensor.view(-1, *view.shape[1:])
+        activated = after.activated.view(-1, copies).sum(1)
+        for member, count in zip(amounts, activated.tolist(), strict=True):
+            self.exchanged[member] += count
 
     def _score(self, member: int, weight: Tensor, gradient: Tensor) -> Tensor:
         """The grow score of one layer of one member, zeros where its regime grows nothing."""
@@ -122,20 +149,10 @@ class Masks:
             return torch.zeros_like(weight)
         return GROW_SCORES[name](weight, gradient, self.growth[member])
 
-    def _amounts(self, member: int, update: int) -> list[tuple[int, int]]:
-        """For each layer how many weights a copy drops and how many it grows after a due update."""
-        schedule = self.schedules[member]
-        fraction = schedule.exchanged(update)
-        before = schedule.progress(update - self.regimes[member].interval)
-        after = schedule.progress(update)
-
-        amounts = list[tuple[int, int]]()
-        for layer, first, last in zip(self.layers, *self.counts[member], strict=True):
-            old = round(first + (last - first) * before)
-            new = round(first + (last - first) * after)
-            swapped = min(int(fraction * old), layer.size - old)  # as many as can grow elsewhere
-            amounts.append((swapped + max(0, old - new), swapped + max(0, new - old)))
-        return amounts
+    def _amounts(self, member: int, update: int) -> list[Amounts]:
+        """What each layer of a member drops and grows after a due update."""
+        counts, interval = self.counts[member], self.regimes[member].interval
+        return _amounts(self.layers, counts, self.schedules[member], interval, update)
 
     def member_masks(self, member: int) -> dict[str, Tensor]:
         """One member's masks on the CPU: NAME.weight [copies, in, out] bool, all True if dense."""
@@ -154,8 +171,10 @@ class Masks:
         names = [f"{layer.name}.weight" for layer in self.layers]
         return {name: views[name][self._groups(member)] for name in names}
 
-    def _extend_chain(self, member: int) -> None:
-        self.chains[member].append(mask_digest(self.member_masks(member)))
+    @property
+    def chains(self) -> list[list[str]]:
+        """For each member the digest of its first mask, and one more after each rewire."""
+        return self._chains.digests()
 
     def active(self, member: int) -> int:
         """A member's active Linear weights, counted from its mask, over all copies."""
@@ -180,7 +199,7 @@ class Masks:
         return {
             "rewires": list(self.rewires),
             "exchanged": list(self.exchanged),
-            "chains": [list(chain) for chain in self.chains],
+            "chains": self.chains,
             "growth": torch.stack([generator.get_state() for generator in self.growth]),
         }
 
@@ -194,7 +213,7 @@ class Masks:
         assert isinstance(chains, list) and isinstance(growth, Tensor)
         self.rewires = list(rewires)
         self.exchanged = list(exchanged)
-        self.chains = [list(chain) for chain in chains]
+        self._chains.restore(chains)
 
         # Clone each state: set_state on a row of a larger tensor crashes torch 2.13.
         for generator, generator_state in zip(self.growth, growth, strict=True):
@@ -221,47 +240,34 @@ def _random_mask(layer: Linear, count: int, generator: torch.Generator) -> Tenso
     return mask.view(layer.fan_in, layer.fan_out)
 
 
-def _rewire_layer(
-    weight: Tensor,
-    keep: Tensor,
-    score: Tensor,
-    moments: Sequence[Tensor],
-    drop: int,
-    grow: int,
-    keep_regrown: bool,
-) -> int:
-    """Rewires one layer of one member in place, every tensor [copies, n].
-
-    Returns how many weights became active that were not.
-    """
-    copies = len(weight)
-    mask = keep.bool()
-    new_mask, grown = rewire(
-        weight,
-        mask,
-        score,
-        torch.full((copies,), drop, device=weight.device),
-        torch.full((copies,), grow, device=weight.device),
-    )
-
-    # A grown weight starts at zero with zero moments. One that was dropped a moment ago was active
-    # before and is active again: RigL leaves it as it was.
-    stays = new_mask & (mask if keep_regrown else ~grown)
-    for tensor in (weight, *moments):
-        tensor.masked_fill_(~stays, 0.0)
-
-    activated = int((new_mask & ~mask).sum())
-    keep.copy_(new_mask)
-    return activated
+def _groups_of(members: Iterable[int], copies: int) -> Tensor:
+    """The rows of G that belong to these members: [M * copies]."""
+    return torch.cat([torch.arange(m * copies, (m + 1) * copies) for m in members])
 
 
-def mask_digest(masks: dict[str, Tensor]) -> str:
-    """sha256 over the masks' names, shapes and bits, in the order of the names.
+def _of_copies(
+    of_members: Sequence[Amounts] | Sequence[bool], copies: int, device: torch.device
+) -> Tensor:
+    """Values of members, once for each copy: [M, ...] -> [M * copies, ...]."""
+    return torch.tensor(of_members, device=device).repeat_interleave(copies, 0)
 
-    leaderboard/verification/tensors.py recomputes it.
-    """
-    digest = hashlib.sha256()
-    for name, mask in sorted(masks.items()):
-        digest.update(f"{name} {tuple(mask.shape)}\n".encode())
-        digest.update(mask.to(torch.uint8).contiguous().numpy().tobytes())
-    return digest.hexdigest()
+
+def _amounts(
+    layers: Sequence[Linear],
+    counts: tuple[list[int], list[int]],
+    schedule: Schedule,
+    interval: int,
+    update: int,
+) -> list[Amounts]:
+    """What each layer drops and grows after a due update; `counts` of the first and last mask."""
+    fraction = schedule.exchanged(update)
+    before = schedule.progress(update - interval)
+    after = schedule.progress(update)
+
+    amounts = list[Amounts]()
+    for layer, first, last in zip(layers, *counts, strict=True):
+        old = round(first + (last - first) * before)
+        new = round(first + (last - first) * after)
+        swapped = min(int(fraction * old), layer.size - old)  # as many as can grow elsewhere
+        amounts.append((swapped + max(0, old - new), swapped + max(0, new - old)))
+    return amounts

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -39,6 +40,36 @@ def rewire(
     # Active weights rank last, so that only inactive ones grow; the largest score ranks first.
     grown = ranks(torch.where(kept, infinity, -score)) < grow[:, None]
     return kept | grown, grown
+
+
+@dataclass(frozen=True)
+class Rewired:
+    """Rows of a layer after a rewire, each [G, n]."""
+
+    mask: Tensor
+    values: list[Tensor]
+    """Weights and moments: zero where a weight starts anew or is masked."""
+    activated: Tensor
+    """How many weights became active that were not: [G]."""
+
+
+def rewired(
+    values: Sequence[Tensor],
+    mask: Tensor,
+    score: Tensor,
+    drop: Tensor,
+    grow: Tensor,
+    keep_regrown: Tensor,
+) -> Rewired:
+    """Rewires rows whose weights and moments are `values` [G, n]; the others are those of `rewire`.
+
+    A grown weight starts at zero with zero moments. One that was dropped a moment ago was active
+    before and is active again: where `keep_regrown` [G] says so, RigL leaves it as it was.
+    """
+    new_mask, grown = rewire(values[0], mask, score, drop, grow)
+    stays = new_mask & torch.where(keep_regrown[:, None], mask, ~grown)
+    after = [tensor.masked_fill(~stays, 0.0) for tensor in values]
+    return Rewired(new_mask, after, (new_mask & ~mask).sum(1))
 
 
 # Grow scores. weight and gradient are [copies, n] of one layer of one member; the score is larger

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agents.sparsity.masks import initial_masks, mask_digest
+from agents.sparsity.chains import mask_digest
+from agents.sparsity.masks import initial_masks
 from agents.sparsity.regime import ModuleRegime
 from envs.tasks import TASKS
 from harness.planning.plan import Plan

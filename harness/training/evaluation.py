@@ -8,19 +8,23 @@ else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from agents.members.upload import upload
+from agents.members.acting import Acting, Policy
 from envs.spec import Task
 from envs.worker import WatchedPool, Worker
 from harness.planning.sizing import MEMORY_MIB
 
-Policy = Callable[[Tensor], Tensor]
-"""Observations [P, E, obs] -> actions [P, E, act]; draws nothing random."""
+
+class Awaited(Protocol):
+    """What an evaluation waits for: the simulator's answer, or the policy's."""
+
+    def ready(self) -> bool:
+        """Whether going on would not wait."""
 
 
 class Evaluator:
@@ -33,8 +37,10 @@ class Evaluator:
         seeds: Sequence[Sequence[int]],
         episodes: int,
         action_repeat: int,
+        memory_mib: float = MEMORY_MIB,
     ) -> None:
-        """`seeds` [P][E]: one for each member and slot; E divides `episodes`."""
+        """`seeds` [P][E]: one for each member and slot; E divides `episodes`. `memory_mib`: what
+        the environments may take at a time."""
         self.worker = worker
         self.task = task
         self.seeds = [list(slots) for slots in seeds]
@@ -45,7 +51,7 @@ class Evaluator:
         self.rounds = episodes // self.slots
 
         # As many members at a time as fit into memory.
-        size = max(1, MEMORY_MIB // (task.memory_mib * self.slots))
+        size = max(1, int(memory_mib) // (task.memory_mib * self.slots))
         members = range(self.members)
         self.groups = [list(members[first : first + size]) for first in members[::size]]
         self._kept: tuple[WatchedPool, int] | None = None
@@ -58,7 +64,7 @@ class Evaluator:
     def begin(self, policy: Policy, number: int, device: str = "cpu") -> Measuring:
         """Evaluation `number`, which the caller advances step by step beside its other work."""
         returns = np.zeros((self.members, self.rounds, self.slots))
-        steps = self._steps(policy, number, device, returns)
+        steps = self._steps(Acting(policy, device), number, returns)
         return Measuring(steps, returns.reshape(self.members, -1))
 
     def close(self) -> None:
@@ -68,13 +74,14 @@ class Evaluator:
             self._kept = None
 
     def _steps(
-        self, policy: Policy, number: int, device: str, returns: NDArray[np.float64]
-    ) -> Iterator[None]:
-        """Fills `returns` [P, rounds, slots], one group of members after the other."""
+        self, acting: Acting, number: int, returns: NDArray[np.float64]
+    ) -> Iterator[Awaited]:
+        """Fills `returns` [P, rounds, slots], one group of members after the other; yields what it
+        waits for, so that others work meanwhile."""
         for group in self.groups:
             pool = self._pool(group, number)
             for round_ in range(self.rounds):
-                yield from self._episodes(policy, pool, group, device, returns[:, round_])
+                yield from self._episodes(acting, pool, group, returns[:, round_])
             if len(self.groups) == 1:
                 self._kept = pool, number + 1
             else:
@@ -95,24 +102,27 @@ class Evaluator:
 
     def _episodes(
         self,
-        policy: Policy,
+        acting: Acting,
         pool: WatchedPool,
         group: list[int],
-        device: str,
         returns: NDArray[np.float64],
-    ) -> Iterator[None]:
+    ) -> Iterator[Awaited]:
         """One episode in every environment; fills the group's rows of `returns` [P, E]."""
         spec = self.task.observation_spec
         observation = np.zeros((self.members, self.slots, *spec.shape), dtype=spec.dtype)
-        observation[group] = pool.reset()
+        pool.begin_reset()
+        yield pool
+        observation[group] = pool.finish_reset()
         total = np.zeros((len(group), self.slots))
         running = np.ones((len(group), self.slots), dtype=bool)
 
         # An environment whose episode ended stands still; its reward is 0 until all have ended.
         while running.any():
-            action = policy(upload(observation, device))
-            pool.send(action[group].cpu().double().numpy(), running)
-            yield  # the simulator works
+            action = acting(observation)
+            if not action.ready():
+                yield action
+            pool.send(action.numpy()[group], running)
+            yield pool
             step = pool.recv()
             total += step.reward
             running &= ~(step.terminated | step.truncated)
@@ -123,17 +133,22 @@ class Evaluator:
 class Measuring:
     """An evaluation in progress."""
 
-    def __init__(self, steps: Iterator[None], returns: NDArray[np.float64]) -> None:
+    def __init__(self, steps: Iterator[Awaited], returns: NDArray[np.float64]) -> None:
         """Use `Evaluator.begin`."""
         self._steps = steps
         self._returns = returns
+        self._awaited: Awaited | None = None
 
     def advance(self) -> bool:
-        """Receive the environments' answer and send the next actions; True once all is measured."""
-        return next(self._steps, self) is self
+        """Go on if that means no waiting; True once all is measured."""
+        if self._awaited is not None and not self._awaited.ready():
+            return False
+        self._awaited = next(self._steps, None)
+        return self._awaited is None
 
     def finish(self) -> NDArray[np.float64]:
         """Run to the end; the returns [P, episodes]."""
         for _ in self._steps:
             pass
+        self._awaited = None
         return self._returns

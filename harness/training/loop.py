@@ -8,14 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from agents.members.upload import upload
+from agents.members.download import Download
 from agents.protocol import Agent, State
 from envs.pool import Cursor
-from envs.spec import Floats
 from envs.tasks import TASKS
 from envs.worker import Worker
 from harness.errors import UserError
@@ -28,7 +26,8 @@ from harness.training.checkpoint import Checkpoint, Checkpoints
 from harness.training.clock import Clock
 from harness.training.health import Health
 from harness.training.measuring import Measurements
-from harness.training.profiling import traced
+from harness.training.observed import upload_finite, upload_step
+from harness.training.profiling import steps_before, traced
 from harness.training.results import RunEnd, Timing, member_masks, write_result
 
 CHECK_EVERY = 250
@@ -81,13 +80,14 @@ class Training:
     def __enter__(self) -> Self:
         task = TASKS[self.cohort.task]
         seeds = _seeds(self.plan, self.cohort)
-        self.worker = Worker(self.patience)
+        self.worker, self.measuring_worker = _workers(self.patience, self.device)
         self.pool = self.worker.pool(task, seeds, self.plan.budget.action_repeat)
-        self.measurements.use(self.worker)
+        self.measurements.use(self.measuring_worker)
         return self
 
     def __exit__(self, *raised: object) -> None:
         self.measurements.close()
+        self.measuring_worker.close()
         self.worker.close()
 
     # -- the loop --
@@ -114,8 +114,7 @@ class Training:
         report(self.step, warnings)
 
         saved = time.monotonic()
-        untrained = self.measurements.learning_starts - self.step
-        with traced(trace, max(0, untrained)) as step_was_traced:
+        with traced(trace, _untraced(self.plan, self.cohort, self.step)) as step_was_traced:
             for step in range(self.step + 1, self.plan.budget.agent_steps + 1):
                 # One agent step, then what is due after it.
                 observation = self.agent_step(observation)
@@ -136,45 +135,46 @@ class Training:
                     raise error
         self.finish()
 
-    def _begin(self) -> Floats:
+    def _begin(self) -> Tensor:
         """Starts records, environments and the learning curve; first observations [P, E, obs]."""
         self.measurements.start()
         observation = self.pool.reset()
         self.evaluate()
-        return observation
+        return upload_finite(observation, self.device)
 
-    def agent_step(self, observation: Floats) -> Floats:
-        """Observations to act on [P, E, obs] -> the next ones.
+    def agent_step(self, observation: Tensor) -> Tensor:
+        """Observations to act on [P, E, obs] -> the next ones, on the device.
 
-        act, begin, send, [update], recv, complete, [update]: learning runs beside the simulator
+        act, send, begin, [update], recv, complete, [update]: learning runs beside the simulator
         where that is exact.
         """
-        # The device chooses actions; copying them waits for the learning still under way there.
-        current = _upload(observation, self.device)
+        # The device chooses actions, after the learning that is still under way there.
         with self.clock.time("train"):
-            action = self.agent.act(current, explore=True)
-            self.agent.begin(current, action)
-            chosen = action.cpu().double().numpy()
+            action = self.agent.act(observation, explore=True)
+        chosen = self.measurements.advance_until(Download(action))
 
         # The simulator works, and so do learning and an evaluation in progress.
         with self.clock.time("env"):
             self.pool.send(self.health.finite_actions(chosen, self.step))
-        self.measurements.advance()
+        with self.clock.time("train"):
+            self.agent.begin(observation, action)
         overlaps = self.agent.overlaps()
         if overlaps:
             self._update()
+        self.measurements.advance()
 
         # The simulator's answer completes the transition.
         with self.clock.time("env"):
             step = self.pool.recv()
         self.health.check_observations(step.observation, self.step)
         with self.clock.time("train"):
-            reward = _upload(step.reward, self.device)
-            following = _upload(step.observation, self.device)
+            reward, following = upload_step(step, self.device)
             self.agent.complete(reward, following, step.terminated, step.truncated)
         if not overlaps:
             self._update()
-        return step.start
+
+        ended = step.terminated | step.truncated
+        return upload_finite(step.start, self.device) if ended.any() else following
 
     def _update(self) -> None:
         with self.clock.time("train"):
@@ -203,7 +203,7 @@ class Training:
             }
             checkpoints.write(self.step, state, self.agent.replay_rows(checkpoints.saved))
 
-    def restore(self, checkpoint: Checkpoint) -> Floats:
+    def restore(self, checkpoint: Checkpoint) -> Tensor:
         """Resumes where the checkpoint was written; observations to act on [P, E, obs]."""
         state = checkpoint.state
         self.step = checkpoint.step
@@ -213,7 +213,8 @@ class Training:
         self.clock.restore(**state["clock"])
         self.resumes = state["resumes"] + 1
         self.drifted = self.drifted or state["drifted"]
-        return self.pool.restore(_cursor(state["environments"]))
+        observation = self.pool.restore(_cursor(state["environments"]))
+        return upload_finite(observation, self.device)
 
     # -- the end --
 
@@ -251,16 +252,25 @@ def _agent(plan: Plan, cohort: Cohort, device: str, record: bool) -> Agent:
     return build_agent(plan, runs[0], regimes, streams, device=device, record=record)
 
 
+def _workers(patience: float, device: str) -> tuple[Worker, Worker]:
+    """The processes of environments for training and for evaluations.
+
+    Beside a GPU there are cores for both: no step of training waits behind an evaluation's.
+    """
+    training = Worker(patience)
+    return training, Worker(patience) if device.startswith("cuda") else training
+
+
+def _untraced(plan: Plan, cohort: Cohort, step: int) -> int:
+    """Agent steps before a trace that is asked for after agent step `step`."""
+    settings = plan.agent_settings(cohort.runs[0])
+    return steps_before(step, settings.learning_starts, settings.rewire_multiple)
+
+
 def _seeds(plan: Plan, cohort: Cohort) -> list[list[int]]:
     """Seeds of the training environments: [P][1], as off-policy agents learn from one each."""
     source = plan.seed_source
     return [[environment_seed(source, run.task, run.seed, "env")] for run in cohort.runs]
-
-
-def _upload(array: Floats, device: str) -> Tensor:
-    """An array on the device. NaN and infinity of a failed simulator become numbers: its member is
-    frozen, and no other member may read them."""
-    return upload(np.nan_to_num(array), device)
 
 
 def _cursor_state(cursor: Cursor) -> State:

@@ -5,22 +5,32 @@ What is measured goes into the records of each run.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from agents.diagnostics.figures import diagnose
+from agents.members.download import Download
 from agents.protocol import Agent, State
 from envs.tasks import TASKS
 from envs.worker import Worker
 from harness.folder import Folder
+from harness.machine.resources import memory_gib
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
+from harness.planning.sizing import MEMORY_MIB
 from harness.seeding import environment_seed
 from harness.training.clock import Clock
 from harness.training.evaluation import Evaluator, Measuring
 from harness.training.failure_signatures import in_words, new_signatures
 from harness.training.records import Record, Records
 from leaderboard.formats.run import FailureSignature
+
+PAUSE = 5e-5
+"""Seconds between two looks at whether a device has chosen actions."""
 
 
 class Measurements:
@@ -50,7 +60,7 @@ class Measurements:
 
         # Set once there are environments (`use`)
         self.worker: Worker
-        """The process that owns the environments."""
+        """The process that owns the environments of evaluations."""
         self.evaluator: Evaluator
         """Of scheduled evaluations."""
 
@@ -77,7 +87,8 @@ class Measurements:
             words = [f"{word}/{slot}" for slot in range(self.plan.evaluation.environments)]
             seeds.append([environment_seed(source, run.task, run.seed, word) for word in words])
         task = TASKS[self.cohort.task]
-        return Evaluator(self.worker, task, seeds, episodes, self.plan.budget.action_repeat)
+        repeat = self.plan.budget.action_repeat
+        return Evaluator(self.worker, task, seeds, episodes, repeat, _memory_mib(self.device))
 
     # -- records --
 
@@ -137,13 +148,23 @@ class Measurements:
         self._in_progress = measuring, records
 
     def advance(self) -> None:
-        """One step of the evaluation in progress, if there is one."""
+        """Carries the evaluation in progress on, if there is one and it means no waiting."""
         if self._in_progress is None:
             return
         with self.clock.time("eval"):
             measured = self._in_progress[0].advance()
         if measured:
             self.end()
+
+    def advance_until(self, arriving: Download) -> NDArray[np.float64]:
+        """Carries it on while the device is busy: above all through a block of updates that ends
+        with the actions that are `arriving`. Returns these."""
+        while self._in_progress is not None and not arriving.ready():
+            self.advance()
+            with self.clock.time("train"):
+                time.sleep(PAUSE)
+        with self.clock.time("train"):
+            return arriving.numpy()
 
     def end(self) -> None:
         """Carries the evaluation in progress to its end, and records it for each run."""
@@ -206,3 +227,14 @@ class Measurements:
             record = {"kind": "final", "agent_step": step, "returns": returns[member]}
             self.records[member].append(record)
         return returns
+
+
+def _memory_mib(device: str) -> float:
+    """What the environments of evaluations may take at a time.
+
+    Beside a GPU half of the free memory: all members are then measured at once, and their
+    environments, which take seconds to build, are kept.
+    """
+    if not device.startswith("cuda"):
+        return MEMORY_MIB
+    return max(MEMORY_MIB, memory_gib() * 1024.0 / 2.0)

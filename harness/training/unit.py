@@ -147,7 +147,7 @@ def _train_once(
     try:
         with training:
             report = _writer(folder, plan, cohort)
-            training.run(checkpoints, checkpoint, options.checkpoint_seconds, report, stop, trace)
+            training.run(checkpoints, checkpoint, _seconds(options), report, stop, trace)
     except EnvironmentFault as fault:
         faults.record(folder, cohort, training.step, str(fault))
         print(f"agent step {training.step}: {fault}", file=sys.stderr)
@@ -157,6 +157,13 @@ def _train_once(
 
     checkpoints.clear()
     return None
+
+
+def _seconds(options: Options) -> float:
+    """Seconds between checkpoints. A GPU waits for them, and its cohorts are large."""
+    if options.checkpoint_seconds is not None:
+        return options.checkpoint_seconds
+    return 900.0 if options.device.startswith("cuda") else 300.0
 
 
 def _remove_results(folder: Path, cohort: Cohort) -> None:

@@ -1,6 +1,8 @@
-"""What only a GPU can show.
+"""What only a GPU can show of the agents; tests/harness/test_cuda_cohort.py goes on with runs.
 
-python -m pytest tests/agents/test_cuda.py -n0
+    python -m pytest tests/agents/test_cuda.py --noconftest -n0
+
+It needs torch, numpy and pytest alone.
 """
 
 import os
@@ -9,16 +11,21 @@ from contextlib import contextmanager
 # Read when cuBLAS is first used; deterministic mode asks for it.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
+import numpy as np
 import pytest
 import torch
 
+from agents.diagnostics.figures import diagnose
+from agents.members.acting import Acting
 from agents.members.recording import CudaGraph
 from harness.training.precision import prepare
-from helpers.program import run_process
 from helpers.toy import HEADLINE, Loop, assert_same
 
 DEVICE = "cuda"
-pytestmark = pytest.mark.cuda
+pytestmark = [
+    pytest.mark.cuda,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
+]
 
 
 def loop(keys=range(4), regimes=HEADLINE, **options):
@@ -84,14 +91,54 @@ def test_a_member_does_not_depend_on_its_neighbours_or_its_place():
         assert_same(together.member(member), turned.member((member + 2) % 4))
 
 
+def figures(each):
+    """Diagnostics of a loop's networks."""
+    return diagnose(each.agent.modules(), each.agent.probe())
+
+
 def test_deterministic_mode_repeats_and_refuses_nothing_that_learning_needs():
     prepare("float32", DEVICE, deterministic=True)
     try:
         first, second = loop().run(150), loop().run(150)
-        first.agent.probe()
+        assert figures(first) == figures(second)
+        assert first.agent.check_finite() == [None] * 4
+        same(first.run(20), second.run(20))
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def test_tasks_that_terminate_are_learned_deterministically_too():
+    prepare("float32", DEVICE, deterministic=True)
+    try:
+        first, second = (loop(terminates=True, episode=7).run(120) for _ in range(2))
         same(first, second)
     finally:
         torch.use_deterministic_algorithms(False)
+
+
+def test_a_gpu_finds_the_figures_that_a_cpu_finds():
+    """In float64 both have learned the same but for the order of sums."""
+    gpu = loop(dtype=torch.float64).run(100)
+    cpu = Loop(range(4), HEADLINE, dtype=torch.float64).run(100)
+    for found, expected in zip(figures(gpu), figures(cpu), strict=True):
+        for module, values in expected.items():
+            assert found[module] == pytest.approx(values, rel=1e-5, abs=1e-7), module
+
+
+def test_a_policy_acts_beside_learning_as_it_does_alone():
+    """On a stream of its own, as in an evaluation, while updates are queued on the other."""
+    each = loop().run(123)
+    seen = np.random.default_rng(0).standard_normal((20, 4, 5, 7)).astype(np.float32)
+    alone = Acting(each.agent.snapshot(), DEVICE)
+    expected = [alone(observation).numpy() for observation in seen]
+
+    beside = Acting(each.agent.snapshot(), DEVICE)
+    downloads = []
+    for observation in seen:
+        each.agent.update()
+        downloads.append(beside(observation))
+    for download, action in zip(downloads, expected, strict=True):
+        assert np.array_equal(download.numpy(), action)
 
 
 def test_in_float64_a_gpu_learns_what_a_cpu_learns():
@@ -121,11 +168,3 @@ def test_nothing_in_the_loop_waits_for_the_device():
     assert agent.counts()["critic"] == before + 4
     with pytest.raises(RuntimeError, match="synchroniz"), never_waiting():
         float(agent.algorithm.scales.reward[0])
-
-
-def test_a_run_is_trained_broken_off_resumed_signed_and_accepted(tmp_path, tiny_suite):
-    train = ("run", "--suite", tiny_suite, "--device", DEVICE, "--out", tmp_path)
-    assert run_process(*train, "--max-wall", "6").returncode in (0, 3)
-    assert run_process(*train).returncode == 0
-    (entry,) = tmp_path.glob("*/entry.dsse.json")
-    assert run_process("verify", entry).returncode == 0

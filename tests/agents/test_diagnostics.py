@@ -9,6 +9,8 @@ from agents.diagnostics.figures import (
     diagnose,
     dormant_ratio,
     effective_rank,
+    eigenvalues,
+    eigenvalues_in_threads,
     interference,
     singular_values,
     srank,
@@ -87,6 +89,12 @@ def test_singular_values_are_those_of_the_decomposition():
     for wide in (features, features.mT):
         expected = torch.linalg.svdvals(wide.double())
         torch.testing.assert_close(singular_values(wide), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_eigenvalues_are_the_same_to_the_bit_in_threads():
+    features = torch.randn(3, 2, 90, 70, generator=torch.Generator().manual_seed(1)).double()
+    gram = features.mT @ features
+    assert torch.equal(eigenvalues_in_threads(gram), eigenvalues(gram))
 
 
 def test_interference_in_three_numbers():

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from agents.sparsity import masks as masks_module
 from agents.sparsity.regime import ModuleRegime
 from helpers.toy import HEADLINE, MODULES, SMALL, Loop, assert_same
 
@@ -115,7 +116,7 @@ def exchanged_at_the_first_rewire(regrown):
         rows = flags[name].view(2, -1)
         rows.scatter_(1, size.argsort(dim=1, stable=True)[:, :drop], torch.ones_like(rows))
 
-    masks._rewire_member(0, 20, gradient)
+    masks._rewire([0], 20, gradient)
     again = dropped & critic.mask
     assert again.any() and (dropped & ~critic.mask).any()
     return before, vectors, mask, critic.mask, again
@@ -148,6 +149,18 @@ def test_what_becomes_of_such_weights_is_seen_in_no_first_mask_and_in_every_late
         chains.append(loop.agent.learner.masks["critic"].chains[0])
     assert chains[0][:2] == chains[1][:2], "the first rewire changes the same masks"
     assert chains[0][-1] != chains[1][-1]
+
+
+def test_how_many_members_are_ranked_together_changes_nothing(monkeypatch):
+    names = ["dst", "mst", "set", "d2s"]
+    together = Loop(range(4), names).run(90)
+    monkeypatch.setattr(masks_module, "AT_A_TIME", 1)
+    one_by_one = Loop(range(4), names).run(90)
+    for member in range(4):
+        assert_same(together.member(member), one_by_one.member(member))
+    critics = [loop.agent.learner.masks["critic"] for loop in (together, one_by_one)]
+    assert critics[0].exchanged == critics[1].exchanged
+    assert critics[0].chains == critics[1].chains
 
 
 def test_a_seeds_initial_mask_is_the_same_in_every_regime():

@@ -46,8 +46,8 @@ def test_it_sees_an_environment_that_pays_half(digest, monkeypatch, tmp_path):
 def test_it_sees_another_number_of_evaluation_episodes(digest, monkeypatch):
     make = Evaluator.__init__
 
-    def one_more_round(evaluator, worker, task, seeds, episodes, action_repeat):
-        make(evaluator, worker, task, seeds, episodes + len(seeds[0]), action_repeat)
+    def one_more_round(evaluator, worker, task, seeds, episodes, *others):
+        make(evaluator, worker, task, seeds, episodes + len(seeds[0]), *others)
 
     monkeypatch.setattr(Evaluator, "__init__", one_more_round)
     assert canary.canary("mrq") != digest

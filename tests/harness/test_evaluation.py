@@ -1,5 +1,8 @@
 """Which start state an evaluation episode has, where it ends, and that memory changes nothing."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +10,11 @@ import torch
 from envs.pool import Pool
 from envs.tasks import TASKS
 from envs.worker import Worker
-from harness.training import evaluation
 from harness.training.evaluation import Evaluator
 from helpers.pools import LQR, LQR_SEEDS, brake
 from helpers.toy import Loop
 
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TASK = TASKS["cartpole-swingup"]
 SEEDS = [[11, 12], [21, 22], [31, 32]]
 
@@ -51,10 +54,9 @@ def test_episode_j_of_evaluation_e_runs_in_its_slot_from_its_reset(worker):
                 assert returns[member, episode] == expected
 
 
-def test_how_many_are_measured_at_a_time_changes_nothing(worker, monkeypatch):
+def test_how_many_are_measured_at_a_time_changes_nothing(worker):
     together = Evaluator(worker, TASK, SEEDS, episodes=4, action_repeat=2)
-    monkeypatch.setattr(evaluation, "MEMORY_MIB", 13 * 2)
-    one_by_one = Evaluator(worker, TASK, SEEDS, episodes=4, action_repeat=2)
+    one_by_one = Evaluator(worker, TASK, SEEDS, episodes=4, action_repeat=2, memory_mib=13 * 2)
     assert (len(together.groups), len(one_by_one.groups)) == (1, 3)
     assert np.array_equal(together(bang_bang, 3), one_by_one(bang_bang, 3))
 
@@ -77,7 +79,7 @@ def until_termination(task, seed, resets):
             return sum(rewards), len(rewards)
 
 
-def test_the_return_of_an_episode_ends_where_it_terminates(worker, monkeypatch):
+def test_the_return_of_an_episode_ends_where_it_terminates(worker):
     """No second episode is added, and episodes that end earlier wait for the others."""
     expected = np.zeros((2, 4))
     lengths = np.zeros((2, 4), dtype=int)
@@ -91,8 +93,7 @@ def test_the_return_of_an_episode_ends_where_it_terminates(worker, monkeypatch):
 
     together = Evaluator(worker, LQR, LQR_SEEDS, episodes=4, action_repeat=2)
     assert np.array_equal(together(braking, 1), expected)
-    monkeypatch.setattr(evaluation, "MEMORY_MIB", 1)
-    one_by_one = Evaluator(worker, LQR, LQR_SEEDS, episodes=4, action_repeat=2)
+    one_by_one = Evaluator(worker, LQR, LQR_SEEDS, episodes=4, action_repeat=2, memory_mib=1)
     assert (len(together.groups), len(one_by_one.groups)) == (1, 2)
     assert np.array_equal(one_by_one(braking, 1), expected)
 
@@ -130,6 +131,17 @@ def test_an_evaluation_under_way_beside_other_steps_measures_the_same(worker):
     assert rewards == expected
     assert np.array_equal(measuring.finish(), alone)
     assert measuring.advance()
+
+
+@pytest.mark.parametrize(("every", "waits"), [(2500, False), (700, True)])
+def test_on_a_gpu_learning_waits_for_an_evaluation_only_once_an_interval_is_over(every, waits):
+    """Twenty dogs, in virtual time: benchmarks/evaluation_beside.py."""
+    beside = runpy.run_path(str(BENCHMARKS / "evaluation_beside.py"))
+    beside["interval"].__globals__["EVERY"] = every
+    world = beside["World"](learn_ms=3.4, policy_ms=2.0)
+    beside["interval"](20, world)
+    assert world.in_line == 0.0
+    assert (world.at_the_end > 0.0) == waits
 
 
 def test_a_snapshot_is_the_policy_of_its_moment():
