@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leaderboard.data.tidy import COLUMNS, Recorded, rows
-from leaderboard.formats.layout import ENTRY, REEVAL
+from leaderboard.formats.layout import ENTRY, OWN_REEVAL
 from leaderboard.statistics.scores import Scored, counting, finished, scored
 from leaderboard.statistics.stats import iqm_interval, mean_interval, pooled_iqm
 from leaderboard.verification.checks import Documents, Verdict
@@ -136,7 +136,7 @@ def _verified(path: Path, trust: Path | None) -> tuple[Verdict, Documents]:
     entry = path / ENTRY if path.is_dir() else path
     if not entry.exists():
         raise NotVerified(f"{entry}: no such file; `mst-bench run` signs one when it ends.")
-    reeval = entry.with_name(REEVAL)
+    reeval = entry.with_name(OWN_REEVAL)
     beside = reeval if trust is not None and reeval.exists() else None
     verdict = verify(entry, trust, reeval=beside)
     if verdict.documents is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 ENTRY = "entry.dsse.json"
-REEVAL = "reeval.dsse.json"
+OWN_REEVAL = "reeval.dsse.json"
 """What a re-evaluation signed, unless it was told to write elsewhere."""
 PLAN = "plan.json"
 SUITE = "suite.json"
