@@ -11,13 +11,13 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from agents.members.acting import Policy as MemberPolicy
 from envs.spec import Task
 from envs.tasks import TASKS
 from harness.entries.policies import load_policies
 from harness.entries.verified import Verified, accepted, judge
 from harness.errors import UserError, suggestion
 from harness.folder import Folder
-from harness.training.evaluation import Policy as MemberPolicy
 from leaderboard.formats.run import Run, StatedRun
 
 
