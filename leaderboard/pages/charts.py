@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,11 +11,12 @@ from leaderboard.pages.curves import Band, Panel
 from leaderboard.pages.mpl import Axes, EngFormatter
 from leaderboard.pages.numbers import number, with_half
 from leaderboard.statistics.scores import Scored, counting
-from leaderboard.statistics.stats import Mean, mean_interval, profile
+from leaderboard.statistics.stats import FEW, Mean, mean_interval, profile
 
 BANDED = 4
-"""Most regimes whose intervals are drawn along their curves; those of more would hide each other,
-and are drawn at the end alone."""
+"""Most regimes whose intervals are drawn along their curves, if they have FEW seeds or more. Those
+of more regimes would hide each other, those of fewer seeds everything: these are drawn at the end.
+"""
 POINTED = 25
 """Most evaluations of a curve that a reader can point at."""
 WIDE = (5.4, 2.9)
@@ -119,17 +121,23 @@ def _mean(
 
 def lines(panel: Panel, order: list[str], ident: str) -> Chart:
     """Means of every regime over environment steps, with their intervals."""
-    banded = len(panel.bands) <= BANDED
+    along = banded(panel)
 
     def draw(axes: Axes, paint: Paint) -> None:
         for band in panel.bands:
-            _band(axes, paint, band, panel, banded)
+            _band(axes, paint, band, panel, along)
             _points(axes, paint, band)
-        if not banded:
+        if not along:
             _ends(axes, paint, panel)
         _axes(axes, panel)
 
     return Chart(ident, draw, order, WIDE, legend=True)
+
+
+def banded(panel: Panel) -> bool:
+    """Whether intervals are drawn along the curves of all regimes."""
+    seeds = Counter(curve.regime for curve in panel.curves)
+    return len(panel.bands) <= BANDED and min(seeds.values()) >= FEW
 
 
 def overview(panel: Panel, order: list[str], ident: str) -> Chart:
@@ -137,7 +145,7 @@ def overview(panel: Panel, order: list[str], ident: str) -> Chart:
 
     def draw(axes: Axes, paint: Paint) -> None:
         for band in panel.bands:
-            _band(axes, paint, band, panel, banded=False)
+            _band(axes, paint, band, panel, along=False)
         _axes(axes, panel)
 
     return Chart(ident, draw, order, NARROW, legend=True)
@@ -156,7 +164,7 @@ def single(panel: Panel, order: list[str], ident: str, regime: str) -> Chart:
                 paint.hint(line[0], [told])
         for band in panel.bands:
             if band.regime == regime:
-                _band(axes, paint, band, panel, banded=True)
+                _band(axes, paint, band, panel, along=True)
         _axes(axes, panel)
 
     return Chart(ident, draw, order, NARROW)
@@ -169,8 +177,8 @@ def _axes(axes: Axes, panel: Panel) -> None:
     axes.set_ylim(*panel.limits)
 
 
-def _band(axes: Axes, paint: Paint, band: Band, panel: Panel, banded: bool) -> None:
-    """A regime's mean, and with `banded` its interval wherever there is one."""
+def _band(axes: Axes, paint: Paint, band: Band, panel: Panel, along: bool) -> None:
+    """A regime's mean, and with `along` its interval wherever there is one."""
     colour = paint.hue(band.regime)
     inside = [
         (step, *_clipped(*interval, panel.limits))
@@ -179,7 +187,7 @@ def _band(axes: Axes, paint: Paint, band: Band, panel: Panel, banded: bool) -> N
     ]
 
     # The interval first, so that the mean lies on top of it.
-    if inside and banded:
+    if inside and along:
         steps, lows, highs = zip(*inside, strict=True)
         axes.fill_between(steps, lows, highs, color=colour, alpha=0.13, lw=0)
 

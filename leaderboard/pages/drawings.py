@@ -134,7 +134,7 @@ class TaskDrawings:
 
 def _intervals(panel: Panel) -> str:
     """How the intervals of a chart of all regimes are shown."""
-    if len(panel.bands) <= charts.BANDED:
+    if charts.banded(panel):
         return "and its 95% t interval"
     return "and its 95% t interval at the end"
 
