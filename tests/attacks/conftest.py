@@ -32,7 +32,7 @@ def two_seeds(tiny_suite, shared):
 
     def make():
         overrides = ("seeds=2", "regimes=[dense, mst]")
-        return finished_run(tiny_suite, shared / "two-seeds", *overrides, members=4)
+        return finished_run(tiny_suite, shared / "attacked", *overrides, members=4)
 
     return made_once(shared, "two-seeds-entry", make)
 

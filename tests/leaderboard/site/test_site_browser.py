@@ -114,7 +114,7 @@ def test_a_table_is_sorted_and_filtered_by_keyboard_and_the_address_keeps_it(
         assert page.url.endswith("#regime=mst&ranked=1&sort=mean+descending")
         link = page.url
         page.locator("button[type=reset]").press("Enter")
-        page.wait_for_function("!document.querySelector('th[aria-sort]')")
+        page.locator("th[aria-sort]").wait_for(state="detached")
         assert shown(page) == before
 
     with opened(browser, link) as page:
