@@ -27,6 +27,7 @@ from harness.cli import (
     show,
     submit,
     variables,
+    watch,
 )
 from harness.cli.app import App
 from harness.cli.board import board_app
@@ -58,6 +59,7 @@ run.register(app)
 plan.register(app)
 judge.register(app)
 show.register(app)
+watch.register(app)
 export.register(app)
 clip.register(app)
 entries.register(app)

@@ -7,7 +7,6 @@ decides numbers knows of it, and every executor has it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -17,44 +16,21 @@ from harness.exports import TRACKERS, Curve, Store, Tracked
 from harness.exports.export import point_of
 from harness.folder import Folder
 from harness.planning.plan import Plan
+from harness.training.following import Following
 from harness.words import say
-from leaderboard.formats.document import DocumentError
-from leaderboard.formats.records import Record, parse_record
-from leaderboard.formats.run import Run
 
 SECONDS = 2.0
 """From one look at the files to the next."""
 
 
 @dataclass
-class Followed:
-    """A run on its way, and how far its records were given on."""
+class Followed(Following):
+    """A run whose records a tracker is given."""
 
-    run: Run
-    path: Path
-    offset: int = 0
-    """Bytes that were read."""
     reached: tuple[int, bool] = (-1, False)
     """Step of the last point that was given on, and whether it was the final one: a run that
     resumes from a checkpoint records again what came after it."""
     curve: Curve | None = None
-
-    def new_records(self) -> Iterator[Record]:
-        """The whole lines that were added since."""
-        if not self.path.exists():
-            return
-        with open(self.path, "rb") as file:
-            if self.path.stat().st_size < self.offset:
-                self.offset = 0
-            file.seek(self.offset)
-            content = file.read()
-        whole = content[: content.rfind(b"\n") + 1]
-        self.offset += len(whole)
-        try:
-            for line in whole.splitlines():
-                yield parse_record(line, str(self.path))
-        except DocumentError:
-            self.offset = 0  # it was cut and grew again between two looks: read from its start
 
 
 class Live:
