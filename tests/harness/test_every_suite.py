@@ -16,13 +16,14 @@ SMALL = (
     *("settings.width=16", "settings.zs_dim=16", "settings.za_dim=8", "settings.zsa_dim=16"),
     "settings.batch_size=32",
     "action_repeat=20",  # an episode is 50 agent steps
+    "environment_steps=1000000",
     "evaluation={every: 50, episodes: 1, final_episodes: 1, fresh_episodes: 1, environments: 1}",
 )
 """It keeps regimes, scales and depths; the networks that are scaled are tiny."""
-BUDGETS = {"quick": 0.05, "smoke": 0.5, "ci-tiny": 0.2, "dmc-small": 0.0125, "scale-small": 0.025}
-"""Share of the budget, of suites whose runs are short already."""
-TINY = ("quick", "smoke", "ci-tiny")
-"""Suites that keep their tasks and sizes."""
+SHARES = {"quick": 0.05, "smoke": 0.5, "ci-tiny": 0.2}
+"""Share of the budget, of suites whose runs are short already; they keep their tasks and sizes."""
+OWN = {"smoke": ("seeds=1", "action_repeat=20", "environment_steps=3200")}
+"""Other overrides than that of the seeds alone."""
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -30,8 +31,8 @@ def test_a_suite_is_planned_trained_verified_and_judged(name, tmp_path):
     entry = finished_run(
         name,
         tmp_path,
-        *(("seeds=1",) if name in TINY else SMALL),
-        budget_scale=BUDGETS.get(name, 0.001),
+        *(OWN.get(name, ("seeds=1",)) if name in SHARES else SMALL),
+        budget_scale=SHARES.get(name, 0.001),
         members=8,
         options=Options(device="cpu"),
     )
