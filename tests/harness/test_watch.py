@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness.cli.watch import BARS, Screen, Watched
+from harness.cli.screen import BARS, Screen, Watched
 from harness.errors import Incomplete
 from harness.folder import Folder
 from helpers.program import call
