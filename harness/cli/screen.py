@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.table import Table
@@ -19,9 +18,6 @@ from harness.training.lease import running
 from harness.training.progress import Progress, read_progress
 from harness.words import count, duration, one_line
 from leaderboard.formats.records import EvaluationRecord, FailureSignatureRecord, FinalRecord
-
-if TYPE_CHECKING:
-    from leaderboard.formats.run import Run
 
 BARS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
 WIDTH = 24
@@ -86,29 +82,19 @@ class Screen:
         for watched in self.runs.values():
             watched.look()
 
-        # Of many runs those that learn are shown, then those that have learned most lately.
-        order = sorted(self.runs.values(), key=lambda run: self._standing(run, known, alive))
+        # Those that learn come first, then those that were begun: a terminal may not hold all.
+        of = {run.name: cohort for cohort in known for run in cohort.runs}
+        order = sorted(self.runs.values(), key=lambda watched: _standing(watched, of, alive))
         room = len(order) if lines is None else max(1, lines - AROUND)
         parts: list[Text | Table] = [
-            Text(self._head(known, now, alive)),
-            self._table(order[:room], known, now, alive),
+            Text(self._head(now, alive)),
+            self._table(order[:room], of, now, alive),
         ]
         if len(order) > room:
             parts.append(Text(f"and {count(len(order) - room, 'other run')}"))
         return Group(*parts)
 
-    def _standing(self, watched: Watched, cohorts: tuple[Cohort, ...], alive: set[int]) -> int:
-        """0: learns; 1: was begun; 2: has a score; 3: not begun."""
-        cohort = _cohort_of(watched.run, cohorts)
-        if cohort is not None and cohort.index in alive and watched.score is None:
-            return 0
-        if watched.score is not None:
-            return 2
-        return 1 if watched.returns else 3
-
-    def _head(
-        self, cohorts: tuple[Cohort, ...], now: dict[int, Progress | None], alive: set[int]
-    ) -> str:
+    def _head(self, now: dict[int, Progress | None], alive: set[int]) -> str:
         """Which plan, how many runs have a score, and how long those that learn will take."""
         ended = sum(run.score is not None for run in self.runs.values())
         text = f"plan {self.plan.id}, suite {self.plan.suite.name}: {ended} of"
@@ -123,17 +109,18 @@ class Screen:
     def _table(
         self,
         runs: list[Watched],
-        cohorts: tuple[Cohort, ...],
+        of: dict[str, Cohort],
         now: dict[int, Progress | None],
         alive: set[int],
     ) -> Table:
+        """A row for each of these runs; `of`: name of a run -> its cohort."""
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for title in ("run", "returns", "last", "step", "steps/s", "left", "signs"):
             right = title in ("last", "step", "steps/s")
             table.add_column(title, justify="right" if right else "left", no_wrap=title != "signs")
         scale = self._scales()
         for watched in runs:
-            cohort = _cohort_of(watched.run, cohorts)
+            cohort = of.get(watched.run.name)
             progress = now[cohort.index] if cohort else None
             at_work = cohort is not None and cohort.index in alive
             cells = [watched.run.name, watched.curve(*scale[watched.run.task])]
@@ -152,8 +139,14 @@ class Screen:
         }
 
 
-def _cohort_of(run: Run, cohorts: tuple[Cohort, ...]) -> Cohort | None:
-    return next((cohort for cohort in cohorts if run in cohort.runs), None)
+def _standing(watched: Watched, of: dict[str, Cohort], alive: set[int]) -> int:
+    """0: learns; 1: was begun; 2: has a score; 3: not begun."""
+    if watched.score is not None:
+        return 2
+    cohort = of.get(watched.run.name)
+    if cohort is not None and cohort.index in alive:
+        return 0
+    return 1 if watched.returns else 3
 
 
 def _figures(watched: Watched, progress: Progress | None, at_work: bool, total: int) -> list[str]:

@@ -113,6 +113,16 @@ class ReportInput:
         fresh = self.measured.scores if self.measured else None
         return scored(self.runs, fresh, under_way=self.verdict is None)
 
+    @cached_property
+    def tasks(self) -> list[str]:
+        """In the order of the runs."""
+        return list(dict.fromkeys(run.task for run in self.runs))
+
+    @cached_property
+    def regimes(self) -> list[str]:
+        """In the order of the runs, which is that of their colours."""
+        return list(dict.fromkeys(run.regime for run in self.runs))
+
     @property
     def recorded(self) -> list[StatedRun]:
         """Runs whose records are drawn. Records of a missing run are not signed, so they are not
@@ -142,10 +152,8 @@ class Results:
 
 def results(report: ReportInput, read: Callable[[str], bytes | None]) -> Results:
     """The results of a report. `read`: gives the records of runs."""
-    runs = report.scored
-    tasks = list(dict.fromkeys(run.task for run in runs))
-    regimes = list(dict.fromkeys(run.regime for run in runs))
-    sections, figures_of = _sections(report, tasks, regimes, read)
+    runs, regimes = report.scored, report.regimes
+    sections, figures_of = _sections(report, report.tasks, regimes, read)
     budget = report.plan.budget.environment_steps
     tested = claims.findings(report.suite.claims, runs, figures_of, budget)
     profile = profiles(_cells(runs, regimes), regimes)
@@ -154,9 +162,7 @@ def results(report: ReportInput, read: Callable[[str], bytes | None]) -> Results
 
 def contents(report: ReportInput, read: Callable[[str], bytes | None]) -> dict[str, object]:
     """What the templates are filled with."""
-    runs = report.scored
-    tasks = list(dict.fromkeys(run.task for run in runs))
-    regimes = list(dict.fromkeys(run.regime for run in runs))
+    runs, tasks = report.scored, report.tasks
     shown = results(report, read)
 
     # Published figures are for one budget only.
@@ -186,7 +192,7 @@ def contents(report: ReportInput, read: Callable[[str], bytes | None]) -> dict[s
         "tasks": tasks,
         "signs": signs(report.runs),
         "failures": [run for run in report.runs if run.failure],
-        "legend": [(regime, *divmod(number, HUES)) for number, regime in enumerate(regimes)],
+        "legend": [(regime, *divmod(number, HUES)) for number, regime in enumerate(report.regimes)],
         "members": sorted({run.members for run in report.runs if run.members}),
     }
 
