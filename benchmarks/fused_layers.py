@@ -2,7 +2,7 @@
 shortcut in one, and their backward pass in one.
 
     python benchmarks/fused_layers.py [--device cuda] [--width 512] [--batch 256] [--members 8]
-        [--rounds 25] [--json FILE]
+        [--precision tf32] [--rounds 25] [--json FILE]
     TRITON_INTERPRET=1 python benchmarks/fused_layers.py --check
 
 The core leaves them to torch, one kernel each; that stays the reference. Checked first: the same
@@ -41,6 +41,7 @@ from agents.members.layers import Parameters, Traced
 from agents.mrq import networks
 from agents.mrq.agent import MRQ
 from agents.off_policy import OffPolicy
+from harness.training.precision import prepare
 
 EPSILON = 1e-5
 """Of LayerNorm."""
@@ -229,6 +230,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--members", type=int, default=8)
+    parser.add_argument("--precision", default="float32", choices=["float32", "tf32"])
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -243,6 +245,7 @@ def main() -> None:
     if arguments.check:
         return
 
+    prepare(arguments.precision, arguments.device, deterministic=False)
     size = arguments.members, arguments.width, arguments.batch, DENSE
     names = {"as it is": False, "fused": True, "as it is again (A/A)": False}
     agents = {name: filled_agent(*size, device=arguments.device) for name in names}
