@@ -8,7 +8,9 @@ device, and it draws no random numbers: they are drawn before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
 import torch
@@ -60,6 +62,20 @@ GRAPHS: dict[str, type[Graph]] = {"cuda": CudaGraph}
 """Device type -> how it captures; the others run steps operation by operation."""
 
 
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Collects garbage before a capture and none during it: a graph that is freed meanwhile gives
+    memory back to the device, and that breaks the capture off."""
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class Recorder:
     """Makes the steps of one agent that its device may capture."""
 
@@ -104,7 +120,8 @@ class Recorded(Generic[T]):
             return self._on_side_stream()
         if self.graph is None:
             graph = graph_class(self.recorder.device)
-            self.result = graph.record(self.function)
+            with _nothing_collected():
+                self.result = graph.record(self.function)
             self.graph = graph
         self.graph.replay()
         return self.result
