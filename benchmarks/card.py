@@ -37,7 +37,7 @@ def several(function: Callable[[], object]) -> Callable[[], None]:
     return call
 
 
-def products(members: int, device: str, dtype: torch.dtype) -> dict[str, Callable[[], Tensor]]:
+def products(members: int, device: str, dtype: torch.dtype) -> dict[str, Callable[[], object]]:
     """Batched products of one size, in the orientations of a forward and a backward pass."""
 
     def matrix(rows: int, columns: int) -> Tensor:
@@ -124,18 +124,17 @@ def main() -> None:
     for name, function in eigenvalues(arguments.members[0], device).items():
         timed(function, 1, device)
         found[f"P = {arguments.members[0]}: {name}"] = 1e6 * timed(function, 2, device)
-    flops = 2.0 * BATCH * WIDTH * WIDTH
-    rows = [
-        [name, taken, members_of(name) * flops / taken / 1e6 if " W" in name or "dy" in name else ""]
-        for name, taken in found.items()
-    ]
+    rows = [[name, taken, teraflops(name, taken)] for name, taken in found.items()]
     print(tabulate(rows, headers=["", "us", "TFLOP/s"], floatfmt=".2f", tablefmt="github"))
     save(arguments, microseconds=found)
 
 
-def members_of(name: str) -> int:
-    """The number of members that a row is about."""
-    return int(name.removeprefix("P = ").split(",")[0].split(":")[0])
+def teraflops(name: str, microseconds: float) -> float | None:
+    """Of a row of products, a second."""
+    if " W" not in name and "dy" not in name:
+        return None
+    members = int(name.removeprefix("P = ").partition(",")[0])
+    return members * 2.0 * BATCH * WIDTH * WIDTH / microseconds / 1e6
 
 
 if __name__ == "__main__":

@@ -20,10 +20,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from tabulate import tabulate
+from torch import Tensor
 
 from agents.members.recording import WARM_UP, Recorder
 from agents.mrq.agent import MRQ, build
@@ -183,6 +185,24 @@ def measure(
                 floors[name].append(floor)
         times["rewire"].append(rewiring(sparse))
     return {"seconds": times, "floor": floors}
+
+
+def gradients(agent: OffPolicy[MRQ]) -> list[Tensor]:
+    """What every module would learn next; nothing changes."""
+    learner, algorithm, lap = agent.learner, agent.algorithm, agent.replay.lap
+    found = list[Tensor]()
+
+    def learn(name: str, loss: Tensor) -> Tensor:
+        found.append(learner.trained[name].gradients(loss))
+        return found[-1]
+
+    priorities = {name: tensor.clone() for name, tensor in lap.state().items()}
+    with patch.object(learner, "learn", learn):
+        algorithm._encoder_update()
+        _, algorithm.batch = algorithm._critic_update()
+        algorithm._actor_update()
+    lap.restore(priorities)
+    return found
 
 
 def span(values: object) -> tuple[float, float, float]:

@@ -29,7 +29,7 @@ from unittest.mock import patch
 import torch
 import triton
 import triton.language as tl
-from core import DENSE, MIXED, filled_agent, gains, learning, save
+from core import DENSE, MIXED, filled_agent, gains, gradients, learning, save
 from steps import Counting
 from tabulate import tabulate
 from torch import Tensor
@@ -172,24 +172,6 @@ def fused(wanted: bool = True) -> Iterator[None]:
         patch.object(networks, "activate", activate),
     ):
         yield
-
-
-def gradients(agent: OffPolicy[MRQ]) -> list[Tensor]:
-    """What every module would learn next; nothing changes."""
-    learner, algorithm, lap = agent.learner, agent.algorithm, agent.replay.lap
-    found = list[Tensor]()
-
-    def learn(name: str, loss: Tensor) -> Tensor:
-        found.append(learner.trained[name].gradients(loss))
-        return found[-1]
-
-    priorities = {name: tensor.clone() for name, tensor in lap.state().items()}
-    with patch.object(learner, "learn", learn):
-        algorithm._encoder_update()
-        _, algorithm.batch = algorithm._critic_update()
-        algorithm._actor_update()
-    lap.restore(priorities)
-    return found
 
 
 def largest_difference(device: str, members: int = 2) -> float:

@@ -40,9 +40,10 @@ GAINS: dict[str, Gains] = {
         memory_gib=(4.0,),
     ),
     "cuda": Gains(
-        # estimated by a latency model for one H200, not measured yet
+        # width 512 measured on one H200 in tf32 (results/README.md) but for 4 members, the other
+        # widths estimated for it
         by_width={
-            512: {1: 1.0, 4: 2.7, 8: 3.5, 20: 4.0, 40: 4.2},
+            512: {1: 1.0, 4: 2.5, 8: 4.3, 20: 5.3, 40: 5.9},
             1536: {1: 1.0, 4: 1.4, 8: 1.5, 20: 1.6, 40: 1.6},
             2560: {1: 1.0, 4: 1.29, 8: 1.32, 20: 1.34, 40: 1.36},
         },

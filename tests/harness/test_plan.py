@@ -207,7 +207,7 @@ def test_cohorts_are_as_large_as_pays():
 
 def test_cohorts_are_as_large_as_declared_memory_allows():
     on_gpu = [first_size("dmc-hard", "cuda", memory_gib=memory) for memory in (64.0, 16.0, 8.0)]
-    assert on_gpu[0] == 20
+    assert on_gpu[0] == 40
     assert on_gpu[0] > on_gpu[1] >= on_gpu[2] >= 1, "a smaller card has smaller cohorts"
     assert first_size("scale-362m", "cuda", memory_gib=16.0) == 1
 
