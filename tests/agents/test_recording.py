@@ -1,5 +1,7 @@
 """Captured steps, without a GPU: replayed from a tape they learn the same, to the bit."""
 
+import gc
+
 import pytest
 import torch
 
@@ -105,6 +107,16 @@ def test_little_is_left_to_launch_one_by_one(taped, monkeypatch):
         with Counting() as counting:
             loop.step()
         assert 10 < counting.count <= 25
+
+
+def test_no_garbage_is_collected_during_a_capture(taped):
+    """What it frees could give memory back to a GPU, which breaks the capture off."""
+    collected = list[bool]()
+    step = Recorder("cpu").step(lambda: collected.append(gc.isenabled()))
+    for _ in range(WARM_UP + 1):
+        step()
+    assert collected == [True] * WARM_UP + [False]
+    assert gc.isenabled()
 
 
 def test_what_is_drawn_ahead_is_what_is_drawn_in_time():
