@@ -124,6 +124,7 @@ class _Supervisor:
 
             # A kill is a fault, also when no retry is left for it.
             del self.running[slot]
+            self.display.show_returns(cohort.index)
             killed = ending.kind == "killed"
             if killed:
                 step = self.display.step(cohort.index)

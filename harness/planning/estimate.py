@@ -73,15 +73,26 @@ def estimate(plan: Plan, cohorts: Sequence[Cohort], rates: Rates = Rates()) -> E
     return Estimate(parameters, memory, disk, checkpoint, hours)
 
 
+def final_seconds(plan: Plan, run: Run, rates: Rates = Rates()) -> float:
+    """Seconds that one core simulates to score the final policy of a run."""
+    steps = plan.evaluation.final_episodes * TASKS[run.task].horizon
+    return steps * _step_ms(run, rates) / 1000.0
+
+
+def _step_ms(run: Run, rates: Rates) -> float:
+    """Milliseconds of one environment step on one thread."""
+    task = TASKS[run.task]
+    return rates.environment_ms.get(task.domain, task.step_ms)
+
+
 def _run_seconds(plan: Plan, run: Run, rates: Rates) -> float:
     """Seconds of one run on one core: learning, and simulating for training and evaluation."""
     budget = plan.budget
-    task = TASKS[run.task]
     learning_steps = max(0, budget.agent_steps - plan.agent_settings(run).learning_starts)
     learning = plan.sizes[run.group].flops * learning_steps / (rates.gflops * 1e9)
 
     # Scheduled evaluations simulate as well: whole episodes, each time.
     evaluations = budget.agent_steps // plan.evaluation.every
-    evaluated = evaluations * plan.evaluation.episodes * task.horizon
-    step_ms = rates.environment_ms.get(task.domain, task.step_ms)
-    return learning + (budget.environment_steps + evaluated) * step_ms / 1000.0
+    evaluated = evaluations * plan.evaluation.episodes * TASKS[run.task].horizon
+    simulated = (budget.environment_steps + evaluated) * _step_ms(run, rates) / 1000.0
+    return learning + simulated + final_seconds(plan, run, rates)

@@ -18,6 +18,7 @@ from harness.config import build
 from harness.files import read_json, write_json
 from harness.folder import Folder
 from harness.planning.cohorts import Cohort
+from harness.training.returns import Returns
 from harness.words import count, duration, one_line
 
 SCHEMA = "urn:mst-bench:progress:v1"
@@ -45,7 +46,8 @@ class Progress:
     learning: bool
     """False while the cohort acts at random: its rate then says nothing about what follows."""
     seconds_left: float
-    """At this rate; while not learning, an estimate from counted arithmetic. -1: not known yet."""
+    """At this rate, and an estimate for the final evaluation; while not learning, an estimate from
+    counted arithmetic. -1: not known yet."""
     failure_signatures: tuple[str, ...] = ()
     """Failure signatures that its runs showed, in words."""
 
@@ -61,12 +63,21 @@ def read_progress(folder: Path, index: int) -> Progress | None:
 class Writer:
     """Writes a cohort's progress, at most once a second."""
 
-    def __init__(self, path: Path, total: int, warmup: int, expected_seconds: float) -> None:
-        """`warmup` agent steps are random and cheap; `expected_seconds` estimates all steps."""
+    def __init__(
+        self,
+        path: Path,
+        total: int,
+        warmup: int,
+        expected_seconds: float,
+        final_seconds: float = 0.0,
+    ) -> None:
+        """`warmup` agent steps are random and cheap; `expected_seconds` estimates all that there is
+        to do, `final_seconds` the evaluation of the final policies, which is a part of it."""
         self.path = path
         self.total = total
         self.warmup = warmup
         self.expected = expected_seconds
+        self.final = final_seconds
         self._written = 0.0
         self._called = time.monotonic()
         self._since: tuple[int, float, bool] | None = None
@@ -98,9 +109,11 @@ class Writer:
         self._written = now
 
     def _seconds_left(self, step: int, rate: float, learning: bool) -> float:
+        if step == self.total:
+            return self.final
         if not learning:
             return self.expected
-        return (self.total - step) / rate if rate > 0 else -1.0
+        return (self.total - step) / rate + self.final if rate > 0 else -1.0
 
 
 class Display:
@@ -112,6 +125,7 @@ class Display:
         self.console = Console(stderr=True)
         self.bars: Bars | None = None
         self._tasks: dict[int, TaskID] = {}
+        self._returns = {cohort.index: Returns(folder, cohort) for cohort in cohorts}
         self._shown_signatures: set[str] = set()
         self._last_line = time.monotonic() - LINE_EVERY + FIRST_LINE_AFTER
 
@@ -130,6 +144,7 @@ class Display:
         for index in running:
             if progress := read_progress(self.folder, index):
                 by_index[index] = progress
+                self.show_returns(index)
                 self._show_signatures(progress.failure_signatures)
 
         if self.bars is not None:
@@ -154,6 +169,11 @@ class Display:
         """Leave the terminal as it was."""
         if self.bars is not None:
             self.bars.stop()
+
+    def show_returns(self, index: int) -> None:
+        """Of every evaluation of a cohort that ended since."""
+        for text in self._returns[index].new_lines():
+            self.say(f"{_name(self.cohorts[index])}: {text}")
 
     def _show_signatures(self, failure_signatures: tuple[str, ...]) -> None:
         """Each once."""
@@ -188,7 +208,10 @@ def _name(cohort: Cohort) -> str:
 
 def _rate(progress: Progress) -> str:
     if progress.step == progress.total:
-        return "evaluating the final policies"
+        said = "evaluating the final policies"
+        if progress.seconds_left < 1.0:
+            return said
+        return f"{said}, about {duration(progress.seconds_left)} (estimate)"
     if progress.rate == 0.0:
         return "measuring its rate"
     left = "unknown time"

@@ -174,13 +174,14 @@ def _remove_results(folder: Path, cohort: Cohort) -> None:
 
 def _writer(folder: Path, plan: Plan, cohort: Cohort) -> Writer:
     """Writes how far a cohort is, with an estimate for all of it on one core."""
-    from harness.planning.estimate import estimate
+    from harness.planning.estimate import estimate, final_seconds
 
     return Writer(
         Folder(folder).cohort(cohort.index).progress,
         plan.budget.agent_steps,
         plan.agent_settings().learning_starts,
         estimate(plan, [cohort]).core_hours * 3600.0,
+        sum(final_seconds(plan, run) for run in cohort.runs),
     )
 
 

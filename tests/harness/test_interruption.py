@@ -167,6 +167,20 @@ def test_the_last_step_of_a_cohort_is_followed_by_its_evaluation(fresh):
     Writer(Folder(fresh).cohort(0).progress, total=120, warmup=10, expected_seconds=1.0)(120)
     assert line(fresh, cohort, running=True).endswith("evaluating the final policies")
 
+    progress = Folder(fresh).cohort(0).progress
+    Writer(progress, total=120, warmup=10, expected_seconds=99.0, final_seconds=90.0)(120)
+    assert line(fresh, cohort, running=True).endswith("policies, about 1.5 min (estimate)")
+
+
+def test_the_final_evaluation_counts_in_the_time_that_is_left(tmp_path, monkeypatch):
+    path = tmp_path / "progress.json"
+    now = iter(range(100))
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: float(next(now)))
+    writer = Writer(path, total=40, warmup=1, expected_seconds=99.0, final_seconds=30.0)
+    for step in range(2, 6):
+        writer(step)
+    assert json.loads(path.read_bytes())["seconds_left"] == pytest.approx(35.0 + 30.0)
+
 
 def test_lines_of_progress_are_one_line_each(fresh, monkeypatch):
     display = progress_module.Display(fresh, list(read_cohorts(fresh).cohorts))
