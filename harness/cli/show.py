@@ -150,6 +150,9 @@ def report(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Instead: the same table as Markdown.")
     ] = False,
+    badge: Annotated[
+        Path | None, typer.Option(help="Instead: a badge of what it answers, to this SVG file.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Draw report.html of a plan folder: one offline page. Or what a paper takes from it.
@@ -157,10 +160,16 @@ def report(
     An entry is verified first; without one, the page shows the figures so far. With --trust, the
     scores are those of a re-evaluation beside the entry.
     """
-    from harness.entries.page import paper_table, write_figures, write_report
+    from harness.entries.page import paper_table, write_badge, write_figures, write_report
     from harness.entries.verified import Refused
 
-    given = {"--to": to, "--figures": figures, "--latex": latex, "--markdown": markdown}
+    given = {
+        "--to": to,
+        "--figures": figures,
+        "--latex": latex,
+        "--markdown": markdown,
+        "--badge": badge,
+    }
     asked = [option for option, value in given.items() if value]
     if len(asked) > 1:
         raise errors.UserError(f"{' and '.join(asked)} make different things; give one of them.")
@@ -175,6 +184,9 @@ def report(
             check_can_write(figures / "regimes.svg")
             paths = [str(path) for path in write_figures(folder, figures, trust)]
             _print_lines("figures", paths, as_json)
+        elif badge:
+            check_can_write(badge)
+            print_path(write_badge(folder, badge, trust), "badge", as_json)
         else:
             check_can_write(to or Folder(folder).report, "" if to else "Give --to FILE.")
             print_path(write_report(folder, trust=trust, to=to), "report", as_json)

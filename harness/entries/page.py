@@ -63,6 +63,14 @@ def paper_table(folder: Path, form: Form, trust: Path | None = None) -> str:
     return table(*_shown(folder, None, trust), form)
 
 
+def write_badge(folder: Path, to: Path, trust: Path | None = None) -> Path:
+    """Writes what the report answers as a badge (SVG); its path."""
+    from leaderboard.pages.papers import badge
+
+    write_atomic(to, badge(*_shown(folder, None, trust)).encode())
+    return to
+
+
 def _shown(folder: Path, verdict: Verdict | None, trust: Path | None) -> tuple[ReportInput, Read]:
     """What is shown of a plan folder, and what gives its records."""
     # matplotlib is slow to import, and only needed where something is drawn.

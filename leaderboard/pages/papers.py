@@ -11,15 +11,18 @@ from tabulate import tabulate
 
 from leaderboard.formats.catalogue import return_range
 from leaderboard.pages.answer import Standing
+from leaderboard.pages.badge import Badge
 from leaderboard.pages.drawings import Drawing
 from leaderboard.pages.numbers import with_half
-from leaderboard.pages.report import ReportInput, Results, results
+from leaderboard.pages.report import ReportInput, Results, environment, results
 from leaderboard.statistics.scores import counting
 from leaderboard.statistics.stats import mean_interval
 
 Form = Literal["latex", "markdown"]
 BAR = 31
 """Characters of a text bar."""
+NAMED = 3
+"""Most regimes that a badge names."""
 
 
 def drawings(shown: Results) -> Iterator[tuple[str, Drawing]]:
@@ -69,6 +72,23 @@ def table(report: ReportInput, read: Callable[[str], bytes | None], form: Form) 
     ]
     headers.append("the whole range of scores")
     return tabulate(bold, headers=headers, tablefmt="github", disable_numparse=True)
+
+
+def badge(report: ReportInput, read: Callable[[str], bytes | None]) -> str:
+    """What a report answers, as a badge: how far the entry was checked, and which regimes may be
+    the best."""
+    standings = results(report, read).answer.standings
+    level = report.verdict.level if report.verdict else "unsigned"
+    first = [row.regime for row in standings if row.first]
+    told = 0 < len(first) < len(standings)
+    if told and len(first) <= NAMED:
+        outcome = f"{' or '.join(first)} best"
+    elif told:
+        outcome = f"{len(first)} of {len(standings)} not told apart"
+    else:
+        outcome = "not told apart"
+    shown = Badge(report.suite.name, f"{level}, {outcome}", settled=told)
+    return environment().get_template("badge.svg").render(badge=shown)
 
 
 def text_bars(standings: Sequence[Standing]) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 from helpers.program import call
 from leaderboard.formats.suite import Claim
 from leaderboard.pages.answer import answer
+from leaderboard.pages.papers import badge
 from leaderboard.pages.report import ReportInput, render
 from leaderboard.statistics.claims import Finding
 from leaderboard.statistics.scores import Scored
@@ -188,6 +189,33 @@ def test_the_table_of_regimes_as_text(option, row, last, tiny_entry):
     lines = made.stdout.rstrip().splitlines()
     assert any(line.startswith(row) for line in lines)
     assert lines[-1].endswith(last)
+
+
+@pytest.mark.parametrize(
+    ("means", "outcome"),
+    [
+        ({"dense": 900.0, "sst": 300.0, "mst": 300.0}, "dense best"),
+        ({"dense": 500.0, "sst": 300.0, "mst": 500.0}, "dense or mst best"),
+        (dict.fromkeys(("a", "b", "c", "d"), 500.0) | {"e": 300.0}, "4 of 5 not told apart"),
+        ({"dense": 500.0, "mst": 500.0}, "not told apart"),
+    ],
+)
+def test_a_badge_says_how_far_it_was_checked_and_who_may_be_best(means, outcome, tiny_entry):
+    stated = ReportInput.of(verify(tiny_entry))
+    shape = stated.runs[0]
+    runs = [
+        replace(shape, task=run.task, regime=run.regime, seed=run.seed, score=run.score)
+        for run in runs_of(means)
+    ]
+    drawn = badge(replace(stated, runs=tuple(runs)), lambda _: None)
+    (title,) = [part for part in ElementTree.fromstring(drawn).iter() if part.tag.endswith("title")]
+    assert title.text == f"own-tiny: L0, {outcome}"
+
+
+def test_a_badge_is_written_where_it_is_asked_for(tiny_entry, tmp_path):
+    made = call("report", tiny_entry.parent, "--badge", tmp_path / "badge.svg")
+    assert made.returncode == 0, made.stderr
+    assert "own-tiny: L0, not told apart" in (tmp_path / "badge.svg").read_text()
 
 
 def test_two_of_these_at_once_are_refused(tiny_entry, tmp_path):

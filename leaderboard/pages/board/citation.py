@@ -6,15 +6,13 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from leaderboard.pages.badge import Badge
 from leaderboard.pages.board import words
 from leaderboard.pages.board.facts import BoardEntry, Facts
 from leaderboard.pages.board.standings import Row
 
-LETTER = 7
-"""Width of a letter of a badge, about."""
 
-
-def badge_of(entry: BoardEntry, rows: Sequence[Row], count: int) -> dict[str, object]:
+def badge_of(entry: BoardEntry, rows: Sequence[Row], count: int) -> Badge:
     """What the badge of an entry says: its level, and the place of its best row of `count`."""
     leaf = entry.announced.registration.leaf
     name = f"{leaf.suite} v{leaf.version}"
@@ -24,15 +22,7 @@ def badge_of(entry: BoardEntry, rows: Sequence[Row], count: int) -> dict[str, ob
         best, worst, row = min(placed, key=lambda place: place[:2])
         places = f"{best}" if best == worst else f"{best}\N{EN DASH}{worst}"
         outcome = f"{entry.level}, {row.regime.name} {places} of {count}"
-    left = 18 + LETTER * len(name)
-    return {
-        "name": name,
-        "outcome": outcome,
-        "text": f"{name}: {outcome}",
-        "left": left,
-        "width": left + 18 + LETTER * len(outcome),
-        "colour": "#14713c" if placed else "#5b6068",
-    }
+    return Badge(name, outcome, settled=bool(placed))
 
 
 def bibtex(facts: Facts, entry: BoardEntry, url: str) -> Markup:

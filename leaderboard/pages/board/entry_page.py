@@ -33,9 +33,9 @@ def entry_files(
         meaning_of=words.LEVELS,
         tensors=read.tensors if read else None,
         bibtex=bibtex(facts, entry, templates.url),
-        badge=badge["text"],
+        badge=badge.text,
     )
     yield f"entry/{entry.index}.html", page
     document = data.entry_document(facts, entry, rows)
     yield f"entry/{entry.index}.json", data.dump(document)
-    yield f"badge/{entry.index}.svg", templates.render("badge.svg", 1, **badge)
+    yield f"badge/{entry.index}.svg", templates.badge(badge)

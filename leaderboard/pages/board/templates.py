@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from leaderboard.pages.badge import Badge
 from leaderboard.pages.board import words
 from leaderboard.pages.board.facts import Facts
 from leaderboard.pages.report import environment
@@ -25,3 +26,7 @@ class Templates:
         template = self._environment.get_template(f"board/{name}")
         page = {"facts": self.facts, "url": self.url, "here": "", "root": "../" * depth}
         return template.render({**page, **contents}).encode()
+
+    def badge(self, badge: Badge) -> bytes:
+        """A badge as SVG."""
+        return self._environment.get_template("badge.svg").render(badge=badge).encode()
