@@ -160,9 +160,9 @@ def report(
     An entry is verified first; without one, the page shows the figures so far. With --trust, the
     scores are those of a re-evaluation beside the entry.
     """
-    from harness.entries.page import paper_table, write_badge, write_figures, write_report
     from harness.entries.verified import Refused
 
+    form: Form | None = "latex" if latex else "markdown" if markdown else None
     given = {
         "--to": to,
         "--figures": figures,
@@ -176,23 +176,42 @@ def report(
 
     folder = plan_folder(folder)
     try:
-        if latex or markdown:
-            form: Form = "latex" if latex else "markdown"
-            table = paper_table(folder, form, trust)
-            _print_lines(form, table.splitlines(), as_json)
-        elif figures:
-            check_can_write(figures / "regimes.svg")
-            paths = [str(path) for path in write_figures(folder, figures, trust)]
-            _print_lines("figures", paths, as_json)
-        elif badge:
-            check_can_write(badge)
-            print_path(write_badge(folder, badge, trust), "badge", as_json)
+        if form or figures or badge:
+            _for_papers(folder, trust, form, figures, badge, as_json)
         else:
-            check_can_write(to or Folder(folder).report, "" if to else "Give --to FILE.")
-            print_path(write_report(folder, trust=trust, to=to), "report", as_json)
+            _page(folder, trust, to, as_json)
     except Refused as refused:
         print_verdict(refused.verdict)
         raise typer.Exit(errors.UNVERIFIED) from None
+
+
+def _page(folder: Path, trust: Path | None, to: Path | None, as_json: bool) -> None:
+    from harness.entries.page import write_report
+
+    check_can_write(to or Folder(folder).report, "" if to else "Give --to FILE.")
+    print_path(write_report(folder, trust=trust, to=to), "report", as_json)
+
+
+def _for_papers(
+    folder: Path,
+    trust: Path | None,
+    form: Form | None,
+    figures: Path | None,
+    badge: Path | None,
+    as_json: bool,
+) -> None:
+    """One of them: a table in this form, figures into a folder, or a badge."""
+    from harness.entries.page import paper_table, write_badge, write_figures
+
+    if form:
+        _print_lines(form, paper_table(folder, form, trust).splitlines(), as_json)
+    elif figures:
+        check_can_write(figures / "regimes.svg")
+        paths = [str(path) for path in write_figures(folder, figures, trust)]
+        _print_lines("figures", paths, as_json)
+    elif badge:
+        check_can_write(badge)
+        print_path(write_badge(folder, badge, trust), "badge", as_json)
 
 
 def _print_lines(name: str, lines: list[str], as_json: bool) -> None:

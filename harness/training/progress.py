@@ -26,6 +26,8 @@ WRITE_EVERY = 1.0
 """Seconds between two writings of the file."""
 LINE_EVERY = 60.0
 """Seconds between lines where no terminal is."""
+RATE_AFTER = 10.0
+"""Seconds of learning until a rate is told: its first step may do the work of many."""
 FIRST_LINE_AFTER = 5.0
 """Seconds until the first line: soon, so that a rate is seen early."""
 
@@ -88,8 +90,8 @@ class Writer:
         now = time.monotonic()
         self._called = now
 
-        # Acting and learning have rates of their own. Counted from before the step, because the
-        # first one that learns may do the work of many (MR.Q trains its encoder for a cycle).
+        # Acting and learning have rates of their own. Counted from before the step that first
+        # learns, because MR.Q trains its encoder for a cycle in it.
         learning = step > self.warmup
         if self._since is None or step <= self._since[0]:
             self._since = (step, now, learning)
@@ -100,7 +102,8 @@ class Writer:
 
         steps = step - self._since[0]
         seconds = now - self._since[1]
-        rate = steps / seconds if seconds > 0 else 0.0
+        known = seconds > (RATE_AFTER if learning else 0.0)
+        rate = steps / seconds if known else 0.0
         left = self._seconds_left(step, rate, learning)
         progress = Progress(
             SCHEMA, step, self.total, rate, learning, left, tuple(failure_signatures)

@@ -177,9 +177,12 @@ def test_the_final_evaluation_counts_in_the_time_that_is_left(tmp_path, monkeypa
     now = iter(range(100))
     monkeypatch.setattr(progress_module.time, "monotonic", lambda: float(next(now)))
     writer = Writer(path, total=40, warmup=1, expected_seconds=99.0, final_seconds=30.0)
-    for step in range(2, 6):
+    for step in range(2, 11):
         writer(step)
-    assert json.loads(path.read_bytes())["seconds_left"] == pytest.approx(35.0 + 30.0)
+    assert json.loads(path.read_bytes())["seconds_left"] == -1, "the first step is no measure"
+    for step in range(11, 21):
+        writer(step)
+    assert json.loads(path.read_bytes())["seconds_left"] == pytest.approx(20.0 + 30.0)
 
 
 def test_lines_of_progress_are_one_line_each(fresh, monkeypatch):
