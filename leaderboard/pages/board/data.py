@@ -17,8 +17,8 @@ from leaderboard.pages.board.facts import Announced, BoardEntry, Facts
 from leaderboard.pages.board.standings import Row, Standings
 from leaderboard.pages.board.words import iso
 
-BOARD_SCHEMA = "urn:mst-bench:site-board:v1"
-ENTRY_SCHEMA = "urn:mst-bench:site-entry:v1"
+BOARD_SCHEMA = "urn:mst-bench:site-board:v2"
+ENTRY_SCHEMA = "urn:mst-bench:site-entry:v2"
 FORMULA = ("=", "+", "-", "@", "\t")
 """Beginnings of a cell that spreadsheets would carry out."""
 
@@ -74,7 +74,7 @@ def _registration(announced: Announced) -> dict[str, object]:
 
 def row_document(row: Row) -> dict[str, object]:
     """A row of a table."""
-    low, high = row.iqm_interval
+    low, high = row.iqm_interval or (None, None)
     return {
         "entry": row.entry.index,
         "regime": row.regime.name,

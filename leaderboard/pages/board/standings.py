@@ -19,7 +19,7 @@ from leaderboard.statistics.ranking import (
     rank_intervals,
     seeds,
 )
-from leaderboard.statistics.stats import Mean, iqm_interval, pooled_iqm, suite_mean
+from leaderboard.statistics.stats import FEW, Mean, iqm_interval, pooled_iqm, suite_mean
 
 PROOFS = {
     "registration": "its registration is not proven",
@@ -37,7 +37,8 @@ class Row:
     regime: RegimeSummary
     mean: Mean
     iqm: float
-    iqm_interval: tuple[float, float]
+    iqm_interval: tuple[float, float] | None
+    """By bootstrap; None: too few seeds for one."""
     unranked: tuple[str, ...]
     """Why it has no rank; empty if it has one."""
     rank: RankInterval | None = None
@@ -133,7 +134,7 @@ def _row(
         regime,
         mean=suite_mean(cells),
         iqm=pooled_iqm(cells),
-        iqm_interval=iqm_interval(cells),
+        iqm_interval=iqm_interval(cells) if seeds(cells) >= FEW else None,
         unranked=(*entry_reasons(facts, entry), *regime_reasons(regime, tasks)),
     )
 
@@ -201,4 +202,6 @@ def regime_reasons(regime: RegimeSummary, tasks: tuple[str, ...]) -> tuple[str, 
     if tuple(regime.scores) != tasks:
         return (f"planned on {', '.join(regime.scores)} and not on the suite's tasks",)
     count = seeds(regime.cells)
-    return (f"{count} seeds a task, {LEAST} are needed",) if count < LEAST else ()
+    if count >= LEAST:
+        return ()
+    return (f"{'1 seed' if count == 1 else f'{count} seeds'} a task, {LEAST} are needed",)

@@ -23,7 +23,7 @@ from leaderboard.verification.verify import CHECKS
 
 def schema(name):
     """A schema that is shipped."""
-    path = resources.files("leaderboard.pages.board").joinpath("schemas", f"{name}.v1.json")
+    path = resources.files("leaderboard.pages.board").joinpath("schemas", f"{name}.v2.json")
     return json.loads(path.read_text())
 
 
@@ -191,7 +191,16 @@ def test_data_fits_its_schemas(built):
     jsonschema.validate(built.data("board.json"), schema("board"))
     for entry in ("ranked", "waiting", "retracted"):
         jsonschema.validate(built.data(f"entry/{built.notes[entry]}.json"), schema("entry"))
-    assert built.data("schemas/board.v1.json") == schema("board")
+    assert built.data("schemas/board.v2.json") == schema("board")
+
+
+def test_few_seeds_have_no_bootstrap_interval(built):
+    """One seed resampled would say "165.2 to 165.2"."""
+    rows = rows_of(built).values()
+    few = [min(map(len, row["scores"].values())) < 5 for row in rows]
+    assert any(few)
+    assert [row["iqm_low"] is None for row in rows] == few
+    assert [row["iqm_high"] is None for row in rows] == few
 
 
 def test_the_table_as_csv_has_every_row(built):
