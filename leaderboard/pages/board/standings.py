@@ -7,6 +7,7 @@ changes none of them.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from leaderboard.formats.log.leaf import SuiteLeaf
 from leaderboard.pages.board.facts import BoardEntry, Facts
@@ -37,8 +38,6 @@ class Row:
     regime: RegimeSummary
     mean: Mean
     iqm: float
-    iqm_interval: tuple[float, float] | None
-    """By bootstrap; None: too few seeds for one."""
     unranked: tuple[str, ...]
     """Why it has no rank; empty if it has one."""
     rank: RankInterval | None = None
@@ -47,6 +46,12 @@ class Row:
     def name(self) -> str:
         """What names the row in data and addresses: the entry's leaf and the regime."""
         return f"{self.entry.index}-{self.regime.name}"
+
+    @cached_property
+    def iqm_interval(self) -> tuple[float, float] | None:
+        """By bootstrap; None: too few seeds for one."""
+        cells = self.regime.cells
+        return iqm_interval(cells) if seeds(cells) >= FEW else None
 
     @property
     def few(self) -> bool:
@@ -134,7 +139,6 @@ def _row(
         regime,
         mean=suite_mean(cells),
         iqm=pooled_iqm(cells),
-        iqm_interval=iqm_interval(cells) if seeds(cells) >= FEW else None,
         unranked=(*entry_reasons(facts, entry), *regime_reasons(regime, tasks)),
     )
 

@@ -9,8 +9,9 @@ from helpers.side import reeval_of
 from helpers.trust import CURATOR, SUBMITTER
 from leaderboard.formats import envelope
 from leaderboard.pages.board.entries import measured_again
-from leaderboard.pages.board.standings import entry_reasons, regime_reasons
+from leaderboard.pages.board.standings import Row, entry_reasons, regime_reasons
 from leaderboard.pages.board.summary import CheckLine, RegimeSummary, Results, Summary
+from leaderboard.statistics.stats import suite_mean
 from leaderboard.verification.verify import verify
 
 IMAGE = "ab" * 32
@@ -84,6 +85,16 @@ def test_an_entry_that_lacks_one_thing_says_which():
 def test_four_seeds_are_too_few_and_five_are_not():
     assert regime_reasons(regime(seeds=4), ("task",)) == ("4 seeds a task, 5 are needed",)
     assert regime_reasons(regime(seeds=5), ("task",)) == ()
+
+
+def test_few_seeds_have_no_bootstrap_interval():
+    """One seed resampled would say "165.2 to 165.2"."""
+    four, five = (
+        Row(entry(), None, regime(seeds=seeds), suite_mean([[1.0, 2.0]]), 1.0, ())
+        for seeds in (4, 5)
+    )
+    assert four.iqm_interval is None
+    assert five.iqm_interval is not None
 
 
 def test_a_regime_of_other_tasks_is_compared_with_nothing():
