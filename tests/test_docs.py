@@ -93,7 +93,7 @@ def sections(page):
 
 def data_files(text):
     """The data files that a text names."""
-    return re.findall(r"`(?:results/)?([\w-]+\.(?:csv|json|txt|yaml))`", text)
+    return re.findall(r"`(?:results/)?((?:[\w-]+/)*[\w-]+\.(?:csv|json|txt|yaml))`", text)
 
 
 @pytest.mark.parametrize("title", sections(RESULTS))
