@@ -26,7 +26,7 @@ BUILD_FLAGS = --provenance=false \
 	$(if $(BUILD_NETWORK),--network=$(BUILD_NETWORK))
 , := ,
 
-.PHONY: install quick tables test test-all coverage check image image-repro lock clean
+.PHONY: install quick tables docs test test-all coverage check image image-repro lock clean
 
 # The stamp is newer than pyproject.toml once the environment holds what it asks for.
 $(VENV)/installed: pyproject.toml
@@ -39,9 +39,14 @@ install: $(VENV)/installed
 quick: install
 	$(BIN)/mst-bench run --suite quick --out $(OUT)
 
-# What verifiers know of suites, tasks and algorithms without loading them, and the page of claims.
+# What verifiers know of suites, tasks and algorithms without loading them, and the pages that are made from the code.
 tables: install
 	$(BIN)/python -m harness.planning.tables
+	PYTHONPATH=docs $(BIN)/python -m handbook.reference
+
+# The documentation as a site, which needs no network: build/site/index.html.
+docs: install
+	PYTHONPATH=docs $(BIN)/python -m handbook.build
 
 # The everyday tests. The last lines say what was left out.
 test: install
@@ -59,6 +64,7 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	MYPYPATH=benchmarks $(BIN)/mypy benchmarks/*.py
+	MYPYPATH=docs $(BIN)/mypy --package handbook
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Dockerfile
 

@@ -32,20 +32,21 @@ class RunFolder:
 
     @property
     def records(self) -> Path:
+        """Every evaluation as it came, a line each, chained by digests."""
         return self.path / "records.jsonl"
 
     @property
     def result(self) -> Path:
-        """Written last: the run is finished once it is there."""
+        """What came of the run. Written last: the run is finished once it is there."""
         return self.path / "result.json"
 
     @property
     def timing(self) -> Path:
-        """The only file of a run that differs between two machines."""
+        """How long it took: the only file of a run that differs between two machines."""
         return self.path / "timing.json"
 
     def tensors(self, name: str) -> Path:
-        """A file of tensors: the name of a module, or `masks`."""
+        """The weights of a module; `masks`: the first and last mask of every module."""
         return self.path / f"{name}.safetensors"
 
 
@@ -57,11 +58,12 @@ class CohortFolder:
 
     @property
     def lease(self) -> Path:
+        """Locked by the process that carries the cohort out."""
         return self.path / "lease"
 
     @property
     def checkpoint(self) -> Path:
-        """A folder, empty once the cohort is finished."""
+        """A folder with what resuming needs; empty once the cohort is finished."""
         return self.path / "checkpoint"
 
     @property
@@ -71,14 +73,17 @@ class CohortFolder:
 
     @property
     def progress(self) -> Path:
+        """How far it is; written anew every second."""
         return self.path / "progress.json"
 
     @property
     def faults(self) -> Path:
+        """Infrastructure faults so far."""
         return self.path / "faults.json"
 
     @property
     def trace(self) -> Path:
+        """With `--profile`: some agent steps, for Perfetto."""
         return self.path / "trace.json"
 
     @property
@@ -95,10 +100,12 @@ class Folder:
 
     @property
     def plan(self) -> Path:
+        """Everything that decides numbers. Its digest is the plan's id."""
         return self.path / "plan.json"
 
     @property
     def suite(self) -> Path:
+        """What the suite is called, how it was changed, and what it claims."""
         return self.path / "suite.json"
 
     @property
@@ -109,18 +116,22 @@ class Folder:
 
     @property
     def cohorts(self) -> Path:
+        """Which runs are trained together; fixed when the first one begins."""
         return self.path / "cohorts.json"
 
     @property
     def manifest(self) -> Path:
+        """When, where and by which code the plan was carried out."""
         return self.path / "manifest.json"
 
     @property
     def results(self) -> Path:
+        """A row for each planned run."""
         return self.path / "results.csv"
 
     @property
     def entry(self) -> Path:
+        """The signed statement about all of this: what `verify` reads."""
         return self.path / "entry.dsse.json"
 
     @property
@@ -130,6 +141,7 @@ class Folder:
 
     @property
     def report(self) -> Path:
+        """The page for people; no code reads it."""
         return self.path / "report.html"
 
     def run(self, run: Named) -> RunFolder:

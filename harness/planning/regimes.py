@@ -180,7 +180,7 @@ def all_modules() -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Own(Sparsity):
+class ModuleKeys(Sparsity):
     """What a regime's own mapping of a module may state."""
 
     rule: str = "dense"
@@ -206,7 +206,7 @@ def _modules(
 def _module(suite: Suite, value: object, location: str) -> ModuleRegime:
     """A row of TRIPLES, or a mapping with numbers of its own, over the suite's defaults."""
     stated = value if isinstance(value, dict) else {"rule": value}
-    own = build(_Own, {**asdict(suite.sparsity), **stated}, location)
+    own = build(ModuleKeys, {**asdict(suite.sparsity), **stated}, location)
     if own.rule not in TRIPLES:
         raise UserError(f"{location}: unknown regime '{own.rule}'.{suggestion(own.rule, TRIPLES)}")
     triple = TRIPLES[own.rule]

@@ -1,0 +1,123 @@
+"""Commands of the documentation: run as its pages say, or listed with the reason why not."""
+
+import os
+import re
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from handbook.build import pages
+from harness.entries.baseline import accept
+from helpers.pages import carry_out, commands, missing
+from helpers.preloaded import preloaded
+from helpers.suites import TINY
+
+ROOT = Path(__file__).parents[1]
+PATIENCE = 300
+"""Seconds after which something hangs. Each test takes less than one of them on a machine of its
+own."""
+STORY = "docs/story.md"
+ALGORITHM = "docs/tutorials/own-algorithm.md"
+TUTORIALS = [
+    "docs/tutorials/own-suite.md",
+    "docs/tutorials/own-regime.md",
+    "docs/tutorials/report.md",
+    "docs/tutorials/gate.md",
+    "docs/tutorials/machines.md",
+]
+"""Each goes on in the folder of the one before."""
+GUIDES = ["README.md", "docs/ci.md", "docs/data.md"]
+"""Their commands need nothing but a plan's folder, a suite file and a baseline."""
+
+
+def unrun():
+    """Page -> what its commands begin with that no test runs; everything, if that is empty."""
+    rows = re.findall(r"^\| (\S.*?\.md) \|(.*?)\|.*\|$", (ROOT / "docs/unrun.md").read_text(), re.M)
+    listed = {}
+    for names, begins in rows:
+        for name in names.split(", "):
+            listed.setdefault(name, []).extend(re.findall("`(.+?)`", begins) or [""])
+    return listed
+
+
+def run_of(page):
+    """The commands of a page that a test runs."""
+    begins = tuple(unrun().get(page, ()))
+    told = commands((ROOT / page).read_text())
+    return [command for command in told if not command.text.startswith(begins)] if begins else told
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """The environment of a shell that has the program; every cohort is carried out inside it."""
+    program = tmp_path / "bin/mst-bench"
+    home = tmp_path / "home"
+    home.mkdir()
+    inherited = {name: at for name, at in os.environ.items() if not name.startswith("MST_BENCH_")}
+    environment = inherited | {
+        "HOME": str(home),
+        "PATH": f"{program.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(os.path.isdir, sys.path)]),
+        "MST_BENCH_RUN_EXECUTOR": "inline",
+    }
+    with preloaded(program, sys.executable, environment):
+        yield environment
+
+
+def check(told, folder, environment):
+    """Runs commands in one shell: each prints what its page says, and ends as it says."""
+    outputs = carry_out(told, folder, environment, PATIENCE)
+    for command, (output, code) in zip(told, outputs, strict=False):
+        line = missing(command.printed, output)
+        assert int(code) == command.code and line is None, (command.text, line, output)
+    assert len(outputs) == len(told), told[len(outputs)].text
+
+
+@pytest.mark.slow
+def test_the_tutorials_go_as_their_pages_say(shell, tmp_path):
+    folder = tmp_path / "tutorials"
+    folder.mkdir()
+    check([command for page in TUTORIALS for command in run_of(page)], folder, shell)
+
+
+@pytest.mark.slow
+def test_an_algorithm_of_ones_own_is_what_its_page_says(shell, tmp_path):
+    clone = tmp_path / "clone"
+    for name in ("agents", "docs", "envs", "harness", "leaderboard"):
+        shutil.copytree(ROOT / name, clone / name)
+    suite = commands((ROOT / TUTORIALS[0]).read_text())[0]
+
+    # The program of the clone, which changes while the page is read
+    environment = {**shell, "PYTHONPATH": str(clone)}
+    program = f'mst-bench() {{ "{sys.executable}" -P -m harness.cli "$@"; }}'
+    before = [suite, replace(suite, text=program)]
+    check([*before, *run_of(ALGORITHM)], clone, environment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", GUIDES)
+def test_commands_of_a_guide_do_what_they_are_there_for(page, shell, entry, tmp_path):
+    folder = tmp_path / "guide"
+    plan = entry.parent
+    shutil.copytree(plan, folder / "out" / plan.name)
+    accept(plan, folder / "baseline", "It is there.")
+    (folder / "mine.yaml").write_text(TINY)
+    told = [replace(one, text=one.text.replace("<plan id>", plan.name)) for one in run_of(page)]
+    check(told, folder, shell)
+
+
+def test_every_command_of_the_pages_is_run_or_listed_with_the_reason():
+    told = {str(page): commands((ROOT / page).read_text()) for page in pages()}
+    played = {STORY, ALGORITHM, *TUTORIALS, *GUIDES}
+    left = {name for name in told if name not in played and run_of(name)}
+    assert not left, "these pages have commands that no test runs: run them, or list why not"
+
+
+def test_the_list_of_commands_that_no_test_runs_names_no_other():
+    for page, begins in unrun().items():
+        texts = [command.text for command in commands((ROOT / page).read_text())]
+        for beginning in begins:
+            assert any(text.startswith(beginning) for text in texts), (page, beginning)
