@@ -18,7 +18,7 @@ from harness.suites import shipped
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-README = (ROOT / "README.md").read_text()
+GUIDES = [ROOT / "README.md", ROOT / "docs/use.md"]
 RESULTS = (ROOT / "results/README.md").read_text()
 EVERYTHING = "\n".join(page.read_text() for page in PAGES)
 
@@ -37,9 +37,12 @@ def commands(group=None, prefix=()):
         )
 
 
-def test_every_command_in_the_readme_parses():
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.name)
+def test_every_command_of_a_guide_parses(page):
     lines = [
-        line[2:].split("#")[0] for line in README.splitlines() if line.startswith("$ mst-bench")
+        line[2:].split("#")[0]
+        for line in page.read_text().splitlines()
+        if line.startswith("$ mst-bench")
     ]
     assert len(lines) >= 8
     for line in lines:

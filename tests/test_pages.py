@@ -29,7 +29,7 @@ TUTORIALS = [
     "docs/tutorials/machines.md",
 ]
 """Each goes on in the folder of the one before."""
-GUIDES = ["README.md", "docs/ci.md", "docs/data.md"]
+GUIDES = ["README.md", "docs/use.md", "docs/ci.md", "docs/data.md"]
 """Their commands need nothing but a plan's folder, a suite file and a baseline."""
 
 

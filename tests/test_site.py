@@ -10,8 +10,6 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-pytest.importorskip("sphinx", reason="the extra `docs` is not installed")
-
 from handbook.build import build
 from handbook.fields import fields
 from handbook.files import DOCUMENTS, map_of_files

@@ -22,53 +22,52 @@ ROOT = HERE.parents[1]
 LINK = re.compile(r"(!?\[[^\]]*\])\(([^)#\s]+)(#[^)\s]*)?\)")
 """A link of Markdown: its text, its target, the anchor in it."""
 
-CONTENTS: dict[str, tuple[str, ...]] = {
-    "Tutorials": ("docs/tutorials/*.md",),
-    "Run and measure": tuple(
-        f"docs/{name}.md"
-        for name in (
-            *("suites", "regimes", "studies", "data", "clips", "diagnostics", "ci"),
-            *("container", "gpu", "faults", "entries"),
-        )
-    ),
-    "Boards": tuple(
-        f"docs/{name}.md" for name in ("board", "story", "registration", "ranks", "log", "threats")
-    ),
-    "Reference": tuple(
-        f"docs/reference/{name}.md" for name in ("commands", "suite", "files", "json")
-    ),
-    "Background": (
-        *("docs/claims.md", "results/README.md", "docs/members.md", "docs/decisions/README.md"),
-        *("docs/decisions/0*.md", "docs/reading.md", "CONTRIBUTING.md", "SECURITY.md"),
-        *("CHANGELOG.md", "docs/unrun.md"),
-    ),
+CONTENTS = {
+    "Tutorials": """docs/tutorials/README docs/tutorials/own-suite docs/tutorials/own-regime
+        docs/tutorials/report docs/tutorials/gate docs/tutorials/machines
+        docs/tutorials/own-algorithm""",
+    "Run and measure": """docs/use docs/suites docs/regimes docs/studies docs/diagnostics docs/data
+        docs/clips docs/ci docs/container docs/gpu docs/faults""",
+    "Reference": """docs/reference/commands docs/reference/suite docs/reference/files
+        docs/reference/json""",
+    "Trust": "docs/checked docs/entries docs/threats SECURITY",
+    "A public board": "docs/board docs/story docs/registration docs/log docs/ranks",
+    "Background": """docs/claims results/README docs/decisions/README docs/members docs/reading
+        CONTRIBUTING CHANGELOG docs/unrun""",
 }
-"""Caption -> pages below it; README.md comes before all of them."""
+"""Caption in the sidebar -> the pages below it. README.md comes before all of them."""
+BELOW = {"docs/decisions/README": "docs/decisions/0*.md"}
+"""A page of them -> those that the sidebar folds up below it."""
 
 
 def pages() -> list[Path]:
     """Every page, seen from the root, in the order of the table of contents."""
-    listed = [pattern for patterns in CONTENTS.values() for pattern in patterns]
-    return [Path("README.md"), *(page for pattern in listed for page in matching(pattern))]
+    found = [Path("README.md")]
+    for names in CONTENTS.values():
+        for name in names.split():
+            found += [Path(f"{name}.md"), *below(name)]
+    return found
 
 
-def matching(pattern: str) -> list[Path]:
-    """The pages of one line of the table of contents."""
-    return [path.relative_to(ROOT) for path in sorted(ROOT.glob(pattern))]
+def below(name: str) -> list[Path]:
+    """The pages that are folded up below another one."""
+    pattern = BELOW.get(name)
+    return [path.relative_to(ROOT) for path in sorted(ROOT.glob(pattern))] if pattern else []
 
 
 def lay_out(source: Path) -> None:
     """Writes the pages below `source`, and whatever else they link to."""
     for page in pages():
         text = (ROOT / page).read_text()
-        for _, target, _ in LINK.findall(text):
-            beside = ROOT / page.parent / target
-            if "://" not in target and target.endswith(".md") is False and beside.is_file():
-                copy(beside.resolve().relative_to(ROOT), source)
-        if page.name == "README.md" and page.parent == Path():
+        for link in LINK.finditer(text):
+            linked = ROOT / page.parent / link[2]
+            if linked.is_file() and linked.suffix != ".md":
+                copy(linked.resolve().relative_to(ROOT), source)
+        if page == Path("README.md"):
             write(source / "index.md", text + contents())
         else:
-            write(source / page, LINK.sub(to_index, text))
+            folded = toctree([path.stem for path in below(str(page.with_suffix("")))])
+            write(source / page, LINK.sub(to_index, text) + folded)
 
 
 def to_index(link: re.Match[str]) -> str:
@@ -79,13 +78,17 @@ def to_index(link: re.Match[str]) -> str:
 
 
 def contents() -> str:
-    """The table of contents, in MyST's words; the sidebar shows it."""
-    blocks = []
-    for caption, patterns in CONTENTS.items():
-        names = [page.with_suffix("") for pattern in patterns for page in matching(pattern)]
-        listed = "\n".join(map(str, names))
-        blocks.append(f"```{{toctree}}\n:hidden:\n:caption: {caption}\n\n{listed}\n```\n")
-    return "\n" + "\n".join(blocks)
+    """The table of contents, which the sidebar shows."""
+    blocks = [toctree(names.split(), caption) for caption, names in CONTENTS.items()]
+    return toctree(["Start <self>"]) + "".join(blocks)
+
+
+def toctree(names: list[str], caption: str = "") -> str:
+    """A part of the table of contents in MyST's words; nothing for no pages."""
+    if not names:
+        return ""
+    options = [":hidden:", *([f":caption: {caption}"] if caption else [])]
+    return "\n".join(["", "```{toctree}", *options, "", *names, "```", ""])
 
 
 def copy(path: Path, source: Path) -> None:

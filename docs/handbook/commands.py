@@ -15,7 +15,7 @@ OPENING = """\
 `mst-bench COMMAND --help` says the same. A command without a word before its options is `run`. An
 environment variable sets any option: `MST_BENCH_<COMMAND>_<FLAG>` that of one command, as
 `MST_BENCH_RUN_MAX_WALL`, and `MST_BENCH_<FLAG>` that of every command which has it. What a command
-prints with `--json`: [JSON](json.md). Exit codes: [README](../../README.md#exit-codes)."""
+prints with `--json`: [JSON](json.md). What it ends with: [exit codes](../use.md#exit-codes)."""
 HEADERS = ["option", "default", "meaning"]
 WORDS = {"int": "whole number", "float": "number", "str": "text"}
 

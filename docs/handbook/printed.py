@@ -30,7 +30,7 @@ from leaderboard.verification.checks import Check
 
 OPENING = """\
 `--json` prints one document on stdout, in ASCII and with sorted keys; progress goes to stderr. A
-mistake is a sentence on stderr and an exit code ([which](../../README.md#exit-codes)), and then no
+mistake is a sentence on stderr and an exit code ([which](../use.md#exit-codes)), and then no
 document is printed, but where a check failed: its verdict is printed. Keys may be added in
 any version; what a key means changes only as [CHANGELOG](../../CHANGELOG.md) says."""
 

@@ -84,8 +84,8 @@ def test_a_version_pinned_in_the_environment_hijacks_nothing(monkeypatch, value)
     assert "MST_BENCH_VERSION: no option reads it" in done.stderr
 
 
-def test_the_readme_states_the_rule():
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    assert "`MST_BENCH_<COMMAND>_<FLAG>`" in readme
-    assert "`MST_BENCH_<FLAG>`" in readme
-    assert "`MST_BENCH_PASSPHRASE`" in readme
+def test_the_documentation_states_the_rule():
+    page = (Path(__file__).parents[2] / "docs/use.md").read_text()
+    assert "`MST_BENCH_<COMMAND>_<FLAG>`" in page
+    assert "`MST_BENCH_<FLAG>`" in page
+    assert "`MST_BENCH_PASSPHRASE`" in page
