@@ -11,7 +11,7 @@ import pytest
 
 from handbook.build import pages
 from harness.entries.baseline import accept
-from helpers.pages import carry_out, commands, missing
+from helpers.pages import check, commands
 from helpers.preloaded import preloaded
 from helpers.suites import TINY
 
@@ -67,20 +67,11 @@ def shell(tmp_path):
         yield environment
 
 
-def check(told, folder, environment):
-    """Runs commands in one shell: each prints what its page says, and ends as it says."""
-    outputs = carry_out(told, folder, environment, PATIENCE)
-    for command, (output, code) in zip(told, outputs, strict=False):
-        line = missing(command.printed, output)
-        assert int(code) == command.code and line is None, (command.text, line, output)
-    assert len(outputs) == len(told), told[len(outputs)].text
-
-
 @pytest.mark.slow
 def test_the_tutorials_go_as_their_pages_say(shell, tmp_path):
     folder = tmp_path / "tutorials"
     folder.mkdir()
-    check([command for page in TUTORIALS for command in run_of(page)], folder, shell)
+    check([command for page in TUTORIALS for command in run_of(page)], folder, shell, PATIENCE)
 
 
 @pytest.mark.slow
@@ -94,7 +85,7 @@ def test_an_algorithm_of_ones_own_is_what_its_page_says(shell, tmp_path):
     environment = {**shell, "PYTHONPATH": str(clone)}
     program = f'mst-bench() {{ "{sys.executable}" -P -m harness.cli "$@"; }}'
     before = [suite, replace(suite, text=program)]
-    check([*before, *run_of(ALGORITHM)], clone, environment)
+    check([*before, *run_of(ALGORITHM)], clone, environment, PATIENCE)
 
 
 @pytest.mark.slow
@@ -106,7 +97,7 @@ def test_commands_of_a_guide_do_what_they_are_there_for(page, shell, entry, tmp_
     accept(plan, folder / "baseline", "It is there.")
     (folder / "mine.yaml").write_text(TINY)
     told = [replace(one, text=one.text.replace("<plan id>", plan.name)) for one in run_of(page)]
-    check(told, folder, shell)
+    check(told, folder, shell, PATIENCE)
 
 
 def test_every_command_of_the_pages_is_run_or_listed_with_the_reason():

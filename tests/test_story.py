@@ -14,7 +14,7 @@ import pytest
 
 from harness.machine.image import write_content
 from helpers.beacons import CHAIN, round_of
-from helpers.pages import carry_out, commands, missing
+from helpers.pages import check, commands
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/story.md"
@@ -83,9 +83,4 @@ def stage(tmp_path, relay):
 def test_the_story_of_a_board_goes_as_its_page_says(stage, tmp_path):
     folder = tmp_path / "story"
     folder.mkdir()
-    listed = commands(PAGE.read_text())
-    outputs = carry_out(listed, folder, stage, PATIENCE)
-    for command, (output, code) in zip(listed, outputs, strict=False):
-        line = missing(command.printed, output)
-        assert int(code) == command.code and line is None, (command.text, line, output)
-    assert len(outputs) == len(listed), listed[len(outputs)].text
+    check(commands(PAGE.read_text()), folder, stage, PATIENCE)

@@ -67,6 +67,15 @@ def carry_out(listed, folder, environment, patience):
         return re.findall(r"(.*?)\n@@@ (\d+)\n", output.read(), re.DOTALL)
 
 
+def check(listed, folder, environment, patience):
+    """Run commands in one shell: each prints what its page says, and ends as it says."""
+    outputs = carry_out(listed, folder, environment, patience)
+    for command, (output, code) in zip(listed, outputs, strict=False):
+        line = missing(command.printed, output)
+        assert int(code) == command.code and line is None, (command.text, line, output)
+    assert len(outputs) == len(listed), listed[len(outputs)].text
+
+
 def missing(printed, output):
     """The first line that a page says which a command did not print, in the page's order; None if
     all are there."""
