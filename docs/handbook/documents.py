@@ -11,9 +11,9 @@ Links = Mapping[type, str]
 """A part of a document -> a link to its own table."""
 
 
-def parts_of(kinds: Iterable[type]) -> list[type]:
+def parts_of(models: Iterable[type]) -> list[type]:
     """The dataclasses below some, each once, in the order in which a reader meets them."""
-    waiting = list(kinds)
+    waiting = list(models)
     known = list(waiting)
     found = []
     while waiting:
@@ -26,9 +26,9 @@ def parts_of(kinds: Iterable[type]) -> list[type]:
     return found
 
 
-def links_to(kinds: Iterable[type]) -> Links:
+def links_to(models: Iterable[type]) -> Links:
     """Links to the tables of these parts on the same page."""
-    return {kind: link(title(kind)) for kind in kinds}
+    return {model: link(title(model)) for model in models}
 
 
 def link(heading: str) -> str:
@@ -36,32 +36,32 @@ def link(heading: str) -> str:
     return f"[{heading}](#{anchor(heading)})"
 
 
-def title(kind: type) -> str:
+def title(model: type) -> str:
     """What a part is called on a page: `KeptFile` becomes `kept file`."""
-    name = kind.__name__.lstrip("_")
+    name = model.__name__.lstrip("_")
     words = "".join(f" {sign.lower()}" if sign.isupper() else sign for sign in name)
     return words.strip()
 
 
-def field_rows(kind: type, links: Links) -> list[list[str]]:
+def field_rows(model: type, links: Links) -> list[list[str]]:
     """Key, value, default and meaning of each field of a document or of a part."""
     return [
         [code(field.name), in_words(field.type, links), code(field.default), field.meaning]
-        for field in fields(kind)
+        for field in fields(model)
     ]
 
 
-def field_table(kind: type, links: Links, defaults: bool = False) -> str:
+def field_table(model: type, links: Links, defaults: bool = False) -> str:
     """The same as a table. `defaults`: of a file that people write, who may leave fields out."""
-    rows = field_rows(kind, links)
+    rows = field_rows(model, links)
     if not defaults:
         return table(["key", "value", "meaning"], [[row[0], row[1], row[3]] for row in rows])
     return table(["key", "value", "default", "meaning"], rows)
 
 
-def part_sections(kinds: Iterable[type], links: Links, level: str = "##") -> list[str]:
+def part_sections(models: Iterable[type], links: Links, level: str = "##") -> list[str]:
     """A section for each part: what it is, and its fields."""
     sections = []
-    for kind in kinds:
-        sections += [f"{level} {title(kind)}", summary(kind), field_table(kind, links)]
+    for model in models:
+        sections += [f"{level} {title(model)}", summary(model), field_table(model, links)]
     return sections

@@ -37,13 +37,13 @@ class Field:
     meaning: str
 
 
-def fields(kind: type) -> list[Field]:
+def fields(model: type) -> list[Field]:
     """The fields of a dataclass, in their order."""
-    hints = get_type_hints(kind)
-    meanings = _meanings(kind)
+    hints = get_type_hints(model)
+    meanings = _meanings(model)
     return [
         Field(field.name, hints[field.name], _default(field), meanings.get(field.name, ""))
-        for field in dataclasses.fields(kind)
+        for field in dataclasses.fields(model)
     ]
 
 
@@ -57,23 +57,23 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _meanings(kind: type) -> dict[str, str]:
-    """Field -> the text below it, which may stand in a class that `kind` inherits from."""
+def _meanings(model: type) -> dict[str, str]:
+    """Field -> the text below it, which may stand in a class that `model` inherits from."""
     meanings: dict[str, str] = {}
-    for ancestor in reversed(kind.__mro__):
+    for ancestor in reversed(model.__mro__):
         if dataclasses.is_dataclass(ancestor):
             meanings |= _texts(ancestor)
     return meanings
 
 
 @cache
-def _texts(kind: type) -> Mapping[str, str]:
+def _texts(model: type) -> Mapping[str, str]:
     """Field -> the text below it in the class itself, `null` for `None`."""
-    module = ast.parse(inspect.getsource(inspect.getmodule(kind)))  # type: ignore[arg-type]
+    module = ast.parse(inspect.getsource(inspect.getmodule(model)))  # type: ignore[arg-type]
     body = next(
         node.body
         for node in module.body
-        if isinstance(node, ast.ClassDef) and node.name == kind.__name__
+        if isinstance(node, ast.ClassDef) and node.name == model.__name__
     )
     texts = {}
     for field, below in pairwise(body):

@@ -81,12 +81,12 @@ class _Run:
 
 def files_page() -> str:
     """The page."""
-    parts = parts_of([*(kind for kind, _ in DOCUMENTS.values()), *TYPES.values()])
+    parts = parts_of([*(model for model, _ in DOCUMENTS.values()), *TYPES.values()])
     links = {**links_to(parts), StatedRun: link("result.json")}
     sections = []
-    for file, (kind, opening) in DOCUMENTS.items():
-        sections += [f"## {file}", *filter(None, [opening]), field_table(kind, links)]
-        if kind is StatedRun:
+    for file, (model, opening) in DOCUMENTS.items():
+        sections += [f"## {file}", *filter(None, [opening]), field_table(model, links)]
+        if model is StatedRun:
             sections += _records(links)
     return page(
         "Files under OUT",
@@ -127,6 +127,6 @@ def _records(links: Links) -> list[str]:
         "## records.jsonl",
         "A JSON document a line, of one of these kinds; `before` is the digest of the line above.",
     ]
-    for name, kind in TYPES.items():
-        parts += [f"**{name}**: {summary(kind)}", field_table(kind, links)]
+    for name, model in TYPES.items():
+        parts += [f"**{name}**: {summary(model)}", field_table(model, links)]
     return parts

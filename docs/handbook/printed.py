@@ -37,11 +37,11 @@ any version; what a key means changes only as [CHANGELOG](../../CHANGELOG.md) sa
 
 @dataclass(frozen=True)
 class Printed:
-    """The document of a command: the fields of `kind`, and other keys."""
+    """The document of a command: the fields of `model`, and other keys."""
 
-    kind: type | None = None
+    model: type | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
-    """Key -> its value and meaning, besides those of `kind`."""
+    """Key -> its value and meaning, besides those of `model`."""
     several: bool = False
     """Whether it is a list of such documents."""
     when: str = ""
@@ -50,7 +50,7 @@ class Printed:
     @property
     def names(self) -> set[str]:
         """All keys."""
-        own = {row.name for row in fields(self.kind)} if self.kind else set()
+        own = {row.name for row in fields(self.model)} if self.model else set()
         return own | set(self.keys)
 
 
@@ -174,8 +174,8 @@ NAMED = (Finds, Differing, GroupDifference)
 
 def json_page() -> str:
     """The page."""
-    kinds = [row.kind for rows in PRINTED.values() for row in rows if row.kind]
-    parts = [*NAMED, *(part for part in parts_of([*NAMED, *kinds]) if part not in NAMED)]
+    models = [row.model for rows in PRINTED.values() for row in rows if row.model]
+    parts = [*NAMED, *(part for part in parts_of([*NAMED, *models]) if part not in NAMED)]
     links = {**links_to(parts), Audit: link("log audit")}
     sections = []
     for name in printing():
@@ -205,9 +205,9 @@ def _section(row: Printed, links: Links) -> list[str]:
     opening = ", ".join(filter(None, [shape, row.when]))
     parts = [f"{opening[0].upper()}{opening[1:]}:"] if opening else []
     rows = [[code(key), value, ""] for key, value in row.keys.items()]
-    if row.kind:
-        parts.append(summary(row.kind))
+    if row.model:
+        parts.append(summary(row.model))
         rows = [
-            [key, value, meaning] for key, value, _, meaning in field_rows(row.kind, links)
+            [key, value, meaning] for key, value, _, meaning in field_rows(row.model, links)
         ] + rows
     return [*parts, table(["key", "value", "meaning"], rows)]

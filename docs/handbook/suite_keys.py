@@ -18,7 +18,7 @@ What a suite file may state. [Suites](../suites.md) explains them, [your own
 suite](../tutorials/own-suite.md) writes one. A key without a default must be stated.
 `--set KEY=VALUE` overrides one: `--set evaluation.episodes=20`."""
 NAMED = {Sparsity: "sparsity", Scale: "scale", Protocol: "evaluation", Claim: "tests"}
-LINKS: Links = {kind: link(key) for kind, key in NAMED.items()}
+LINKS: Links = {model: link(key) for model, key in NAMED.items()}
 DEFINE = """\
 A regime of your own: its name leads to a mapping. [Regimes](../regimes.md) explains them. Besides
 the modules of the algorithm, it may state `blocks`, `scale` and `settings` of a network of its own,
@@ -30,8 +30,8 @@ suite's [sparsity](#sparsity):"""
 def suite_page() -> str:
     """The page."""
     sections = []
-    for kind, title in NAMED.items():
-        sections += [f"## {title}", summary(kind), field_table(kind, LINKS, defaults=True)]
+    for model, title in NAMED.items():
+        sections += [f"## {title}", summary(model), field_table(model, LINKS, defaults=True)]
     keys = field_table(ModuleKeys, LINKS, defaults=True)
     return page(
         "Keys of a suite",
