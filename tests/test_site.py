@@ -42,11 +42,10 @@ class Page(HTMLParser):
 
 
 def made(to):
-    """The site in a folder, built by a process of its own: a second build must not find what the
-    first one left in memory."""
+    """The site in a folder, built by a process of its own, elsewhere in the world."""
     code = "import sys; from pathlib import Path; from handbook.build import build;"
     code += "sys.exit(build(Path(sys.argv[1])))"
-    environment = {"PYTHONPATH": f"{DOCS.parent}:{DOCS}", "PATH": "", "PYTHONHASHSEED": "random"}
+    environment = {"PYTHONPATH": f"{DOCS.parent}:{DOCS}", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
     command = [sys.executable, "-c", code, str(to)]
     subprocess.run(command, env=environment, check=True)
     return to
