@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from handbook.build import build
+from handbook.build import build, pages
 from handbook.fields import fields
 from handbook.files import DOCUMENTS, map_of_files
 from handbook.printed import PRINTED, printing
@@ -88,6 +88,19 @@ def test_styles_and_scripts_of_the_site_fetch_nothing_from_elsewhere(site):
         text = path.read_text()
         assert not re.findall(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//", text), path
         assert not re.findall(r"(?:fetch|importScripts)\(['\"`](?:https?:)?//", text), path
+
+
+def test_every_page_of_the_documentation_is_in_its_table_of_contents():
+    listed = [DOCS.parent / page for page in pages()]
+    assert sorted(listed) == sorted({*DOCS.parent.glob("*.md"), *DOCS.rglob("*.md"), *listed})
+    assert all(page.is_file() for page in listed)
+
+
+def test_a_folder_that_is_no_site_is_left_alone(tmp_path, capsys):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("work of years")
+    assert build(tmp_path) == 2
+    assert mine.exists() and "is no site" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -36,6 +36,8 @@ CONTENTS = {
         CONTRIBUTING CHANGELOG docs/unrun""",
 }
 """Caption in the sidebar -> the pages below it. README.md comes before all of them."""
+MARK = ".buildinfo"
+"""What Sphinx leaves in a site: nothing else is ever replaced by one."""
 BELOW = {"docs/decisions/README": "docs/decisions/0*.md"}
 """A page of them -> those that the sidebar folds up below it."""
 
@@ -62,7 +64,7 @@ def lay_out(source: Path) -> None:
         for link in LINK.finditer(text):
             linked = ROOT / page.parent / link[2]
             if linked.is_file() and linked.suffix != ".md":
-                copy(linked.resolve().relative_to(ROOT), source)
+                copy(linked, source / linked.resolve().relative_to(ROOT))
         if page == Path("README.md"):
             write(source / "index.md", text + contents())
         else:
@@ -91,12 +93,7 @@ def toctree(names: list[str], caption: str = "") -> str:
     return "\n".join(["", "```{toctree}", *options, "", *names, "```", ""])
 
 
-def copy(path: Path, source: Path) -> None:
-    """Copies a file of the repository to its place below `source`."""
-    copy_to(ROOT / path, source / path)
-
-
-def copy_to(path: Path, target: Path) -> None:
+def copy(path: Path, target: Path) -> None:
     """Copies a file, its folder included."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, target)
@@ -109,7 +106,10 @@ def write(path: Path, text: str) -> None:
 
 
 def build(to: Path) -> int:
-    """Makes the site; returns the exit code. A warning, as of a broken link, is an error."""
+    """Makes the site anew; returns the exit code. A warning, as of a broken link, is an error."""
+    if to.is_dir() and any(to.iterdir()) and not (to / MARK).exists():
+        print(f"--to {to}: is no site that was built before; choose another folder.")
+        return 2
     with tempfile.TemporaryDirectory() as scratch:
         source = Path(scratch) / "source"
         lay_out(source)
@@ -133,7 +133,8 @@ def main() -> None:
     parser.add_argument("--to", type=Path, default=ROOT / "build/site", help="its folder")
     to = parser.parse_args().to
     code = build(to.resolve())
-    print(f"site: {to / 'index.html'}" if code == 0 else "site: the warnings above are errors")
+    if code == 0:
+        print(f"site: {to / 'index.html'}")
     sys.exit(code)
 
 

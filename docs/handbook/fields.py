@@ -115,7 +115,7 @@ def parts(annotation: Any) -> list[type]:
     return [part for argument in get_args(annotation) for part in parts(argument)]
 
 
-def in_words(annotation: Any, links: Mapping[type, str] | None = None) -> str:
+def in_words(annotation: Any, links: Mapping[type, str]) -> str:
     """A type in words; `links`: what stands for a dataclass."""
     origin = get_origin(annotation)
     arguments = get_args(annotation)
@@ -131,6 +131,6 @@ def in_words(annotation: Any, links: Mapping[type, str] | None = None) -> str:
         return f"mapping to {in_words(arguments[1], links)}"
     if isinstance(annotation, TypeVar):
         return "any value"
-    if links and annotation in links:
+    if annotation in links:
         return links[annotation]
     return WORDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
