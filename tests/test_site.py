@@ -16,6 +16,7 @@ from handbook.files import DOCUMENTS, map_of_files
 from handbook.printed import PRINTED, printing
 from handbook.reference import DOCS, PAGES
 from harness.files import read_json
+from helpers.hosts import chromium
 from helpers.program import call
 
 LOADED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
@@ -101,6 +102,25 @@ def test_a_folder_that_is_no_site_is_left_alone(tmp_path, capsys):
     mine.write_text("work of years")
     assert build(tmp_path) == 2
     assert mine.exists() and "is no site" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_site_and_the_browser_asks_nobody(site, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+        page = browser.new_page(color_scheme=scheme)
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        for name in ("index", "docs/tutorials/own-suite", "docs/reference/suite"):
+            page.goto(f"file://{site}/{name}.html")
+            found = Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()
+        assert all(address.startswith(("file:", "data:")) for address in asked)
 
 
 @pytest.mark.slow
