@@ -119,6 +119,7 @@ PRINTED: dict[str, tuple[Printed, ...]] = {
         Printed(keys={"figures": "list of paths"}, when="with `--figures`"),
         Printed(keys={"latex": "list of lines"}, when="with `--latex`"),
         Printed(keys={"markdown": "list of lines"}, when="with `--markdown`"),
+        Printed(keys={"badge": "its path"}, when="with `--badge`"),
     ),
     "doctor": (Printed(Diagnosis, {"conforms": "true or false: no finding is `wrong`"}),),
     "export": (
