@@ -80,6 +80,17 @@ def pytest_terminal_summary(terminalreporter, config):
         say("The image was not run: name an image of `make image` in MST_BENCH_TEST_IMAGE.")
 
 
+# -- what no test shares with the person who runs it --
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_configuration(tmp_path_factory):
+    """A folder of configuration of the tests' own: what this user saw of boards stays unseen."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("configuration")))
+        yield
+
+
 # -- finished runs, made once for all tests --
 
 
