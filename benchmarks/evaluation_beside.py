@@ -32,6 +32,7 @@ from tabulate import tabulate
 
 from envs.spec import Step
 from envs.tasks import TASKS
+from harness.files import Files
 from harness.planning.cohorts import partition
 from harness.planning.making import make_plan
 from harness.planning.regimes import resolve
@@ -258,7 +259,7 @@ def interval(
         tempfile.TemporaryDirectory() as folder,
         stand_ins(world, Agent(world, members), memory_mib),
     ):
-        training = Training(plan, cohort, Path(folder), "cuda", patience=1.0)
+        training = Training(plan, cohort, Path(folder), "cuda", 1.0, Files())
         with training:
             training.measurements.start()
             observation = torch.from_numpy(training.pool.reset())

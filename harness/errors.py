@@ -41,6 +41,16 @@ INTERRUPTED = 130
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 """Write errors caused by the disk, not by a bug: full, over quota, too large, read-only."""
+GONE = (
+    errno.EIO,
+    errno.ESTALE,
+    errno.ENOTCONN,
+    errno.ETIMEDOUT,
+    errno.ENODEV,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+)
+"""Errors of a file system that does not answer, and may again."""
 NOT_ALLOWED = (
     errno.EACCES,
     errno.EPERM,

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from harness.errors import NO_ROOM, UserError
 from leaderboard.formats import strict_json
@@ -37,15 +37,17 @@ def no_link(path: str, flags: int) -> int:
         raise
 
 
-def write_atomic(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:
-    """Write under a temporary name in the same folder, then rename.
+def write_atomic(
+    path: Path, data: bytes | Iterable[bytes | memoryview], workplace: Path | None = None
+) -> None:
+    """Write under a temporary name in `workplace` (default: the same folder), then rename.
 
     A reader sees the old file or the new one. Nobody can know the temporary name before, nor have
     put anything there. UserError for a path that cannot be written, but the OSError itself for a
     full disk, which says more (`harness.errors`).
     """
     parts = [data] if isinstance(data, bytes) else data
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    temporary = _temporary(path, workplace or path.parent)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "xb", opener=no_link) as file:
@@ -63,6 +65,11 @@ def write_atomic(path: Path, data: bytes | Iterable[bytes | memoryview]) -> None
         if error.errno in NO_ROOM:
             raise
         raise _unwritable(path, error) from None
+
+
+def _temporary(path: Path, workplace: Path) -> Path:
+    """A name that nobody can know before."""
+    return workplace / f".{path.name}.{secrets.token_hex(8)}"
 
 
 def check_can_write(path: Path, advice: str = "") -> None:
@@ -97,6 +104,54 @@ def read_json(path: Path) -> Any:
             f"{path}: was cut or edited, it is not JSON any more ({error}). Remove it; it can be"
             " made again."
         ) from None
+
+
+class Files:
+    """Changes of files, each whole or not at all; what is there already is never written over.
+
+    Every change is a rename out of a workplace, or into it. That is the file's own folder here;
+    `training.held.Held` has workplaces that can be taken away from it.
+    """
+
+    def workplace(self, folder: Path) -> Path:
+        """Where files of a folder are made, on the same file system."""
+        return folder
+
+    def write(self, path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:
+        """`write_atomic`."""
+        write_atomic(path, data, self.workplace(path.parent))
+
+    def write_json(self, path: Path, document: Any) -> None:
+        """`dump_json` to a file."""
+        self.write(path, dump_json(document))
+
+    def create(self, path: Path, content: bytes = b"") -> IO[bytes]:
+        """A new file in the place of an old one, open for appending to its content."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _temporary(path, self.workplace(path.parent))
+        file = open(temporary, "x+b", opener=no_link)  # noqa: SIM115 - open as long as needed
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            file.close()
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
+        return file
+
+    def remove(self, path: Path) -> None:
+        """Removes a file, if it is there."""
+        removed = _temporary(path, self.workplace(path.parent))
+        try:
+            path.rename(removed)
+        except FileNotFoundError:
+            if os.path.lexists(path):  # it is the workplace that is gone
+                raise
+        else:
+            removed.unlink()
 
 
 def digest_bytes(data: bytes) -> str:

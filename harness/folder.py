@@ -4,7 +4,7 @@ plan.json suite.json cohorts.json manifest.json results.csv entry.dsse.json
 registration.json registration.tlog-proof beacon.json      of a registered plan
 reeval.dsse.json report.html
 runs/<task>/<regime>/<seed>/    records.jsonl, tensors, timing.json, result.json
-cohorts/<i>/                    lease, log.txt, progress.json, faults.json, trace.json,
+cohorts/<i>/                    leases/, log.txt, progress.json, faults.json, trace.json,
                                 ending.json, checkpoint/
 """
 
@@ -57,9 +57,9 @@ class CohortFolder:
     path: Path
 
     @property
-    def lease(self) -> Path:
-        """Locked by the process that carries the cohort out."""
-        return self.path / "lease"
+    def leases(self) -> Path:
+        """A folder: who holds the cohort, and who held it before (training/lease.py)."""
+        return self.path / "leases"
 
     @property
     def checkpoint(self) -> Path:

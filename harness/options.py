@@ -69,6 +69,14 @@ class Options:
             minimum=1.0,
         ),
     ] = 120.0
+    lease_seconds: Annotated[
+        float,
+        Flag(
+            ("--lease-seconds",),
+            "Silence after which another machine may take a cohort over.",
+            minimum=0.1,
+        ),
+    ] = 60.0
     deterministic: Annotated[
         bool, Flag(("--deterministic",), "On a GPU: the same bits each time, slower.")
     ] = False

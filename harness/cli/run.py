@@ -131,13 +131,14 @@ def run_cohort(
     cohort_plan = read_plan(plan_file)
 
     # Inside the attempt, so that its ending names whatever goes wrong from here on.
-    with unit.attempt(folder, index):
+    with unit.attempt(folder, index, options.general) as held:
         check_sample()
         device = choose_device(options.general.device, "any", cohort_plan.suite.name)
         cohorts = frozen_cohorts(folder, cohort_plan, device.partition(":")[0], members).cohorts
         if index >= len(cohorts):
             raise UserError(f"--index {index}: the plan has cohorts 0 to {len(cohorts) - 1}.")
-        unit.train(folder, cohort_plan, cohorts[index], replace(options.general, device=device))
+        chosen = replace(options.general, device=device)
+        unit.train(folder, cohort_plan, cohorts[index], chosen, held)
 
 
 def seal(

@@ -47,7 +47,8 @@ def manifest(folder: Path, plan: Plan, started: float, command: str) -> Manifest
         nonce=secrets.token_hex(16),
         command=command,
         # How it went
-        times=Times(_iso(started), _iso(datetime.now(UTC).timestamp())),
+        # A clock that was set back meanwhile must not make an entry that nobody accepts.
+        times=Times(_iso(started), _iso(max(started, datetime.now(UTC).timestamp()))),
         resumes=max((timing.resumes for timing in timings), default=0),
         faults=sum(len(faults) for faults in all_faults(folder).values()),
         # Code and machine

@@ -17,6 +17,7 @@ from harness.training import faults
 from harness.training.checkpoint import saved_step
 from harness.training.ending import Ending, error_of, forget
 from harness.training.interruption import kept, saving
+from harness.training.lease import Watch, carried_out_by
 from harness.training.progress import Display, Progress, read_progress
 from harness.training.unit import finished
 
@@ -81,6 +82,8 @@ class _Supervisor:
         self.retries_left = {cohort.index: options.retries for cohort in cohorts}
         self.earlier: dict[int, Progress | None] = {}
         """What earlier attempts at the running cohorts said last, by cohort."""
+        self.watches: dict[int, Watch] = {}
+        """Looks at the leases of cohorts that wait, by cohort."""
         self.errors: list[UserError] = []
 
     def run(self) -> list[UserError]:
@@ -102,18 +105,39 @@ class _Supervisor:
             self.errors.append(Incomplete(out_of_time(len(self.waiting))))
             self.waiting.clear()
 
-        # The ending of an earlier attempt goes first: it must not be taken for the new one's.
         for slot in range(self.options.jobs or 1):
-            while self.waiting and slot not in self.running:
-                cohort = self.waiting.pop(0)
-                try:
-                    forget(Folder(self.folder).cohort(cohort.index))
-                except Incomplete as error:  # another process has it
-                    self._give_up(Incomplete(f"cohort {cohort.index}: {error.reason}"))
-                else:
-                    self.earlier[cohort.index] = read_progress(self.folder, cohort.index)
-                    carrier = self.start(cohort, slot, replace(self.options, max_wall=left))
-                    self.running[slot] = (cohort, carrier)
+            if slot in self.running:
+                continue
+            cohort = self._next_free()
+            if cohort is None:
+                return
+            self.earlier[cohort.index] = read_progress(self.folder, cohort.index)
+            carrier = self.start(cohort, slot, replace(self.options, max_wall=left))
+            self.running[slot] = (cohort, carrier)
+
+    def _next_free(self) -> Cohort | None:
+        """The next waiting cohort that nobody has, with nothing left of how it ended before.
+
+        Those that another process was seen to carry out are given up; those whose holder is silent
+        wait until he counts as gone.
+        """
+        for cohort in list(self.waiting):
+            paths = Folder(self.folder).cohort(cohort.index)
+            watch = self.watches.setdefault(cohort.index, Watch(paths.leases))
+            standing = watch.look()
+            if standing == "held":
+                self.waiting.remove(cohort)
+                error = carried_out_by(watch)
+                self._give_up(Incomplete(f"cohort {cohort.index}: {error.reason}"))
+
+            # The ending of an earlier attempt goes first: it must not be taken for the new one's.
+            elif standing == "free" and forget(paths, watch):
+                self.waiting.remove(cohort)
+                del self.watches[cohort.index]
+                return cohort
+            elif sentence := watch.notice():
+                self.display.say(sentence)
+        return None
 
     def _collect(self) -> None:
         """Take what ended out of its slot; what was killed waits again, while it has retries."""
@@ -132,7 +156,7 @@ class _Supervisor:
             if killed and self.retries_left[cohort.index] > 0:
                 self.retries_left[cohort.index] -= 1
                 self.waiting.insert(0, cohort)
-            elif ending.code != OK:
+            elif ending.code != OK and not self._finished(cohort.index):
                 self._give_up(error_of(ending, self._sentence(cohort, ending)))
 
     def _sentence(self, cohort: Cohort, ending: Ending) -> str:

@@ -1,21 +1,23 @@
 """Checkpoints of a cohort: killed at any moment, a run ends with the bytes of an unbroken one.
 
-    cohorts/<i>/checkpoint/rows-<member>.bin   replay rows, appended and never rewritten
-    cohorts/<i>/checkpoint/<n>.safetensors     everything else, the newest two kept
-    cohorts/<i>/checkpoint/<n>.json            the note: what belongs together, written last
+    checkpoint/rows-<member>-<segment>.bin   replay rows, appended and never rewritten
+    checkpoint/<n>.safetensors               everything else, the newest two kept
+    checkpoint/<n>.json                      the note: what belongs together, written last
 
-The note holds the digest of the state and the length of every append-only file at that moment.
-Restoring truncates those files to their lengths, so what was written after them never happened. A
-state that does not fit its digest is passed over for the one before.
+The note holds the digest of the state, and how many rows of each segment counted at that moment.
+What was written after them never happened. Every attempt appends to a segment of its own, so a
+process that was taken for dead writes nowhere that counts. A state that does not fit its digest is
+passed over for the one before.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,10 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from harness.errors import NonConforming, UserError
-from harness.files import digest_file, no_link, read_json, write_json
+from harness.files import Files, digest_file, no_link, read_json
 from harness.training.state_file import read_state, write_state
 
-SCHEMA = "urn:mst-bench:checkpoint:v2"
+SCHEMA = "urn:mst-bench:checkpoint:v3"
 KEPT = 2
 """Checkpoints that stay on disk: the newest and the one before."""
 UNREADABLE = (
@@ -54,11 +56,25 @@ class Checkpoint:
     """All replay rows of each member [n, row]."""
 
 
-class Checkpoints:
-    """The checkpoints of one cohort."""
+@dataclass(frozen=True)
+class Segment:
+    """Replay rows that one attempt appended."""
 
-    def __init__(self, folder: Path, members: int, identity: dict[str, str]) -> None:
-        """`identity` names what must be the same on resume: code, libraries that decide numbers."""
+    name: str
+    rows: tuple[int, ...]
+    """Those that count, by member."""
+
+
+class Checkpoints:
+    """The checkpoints of one cohort, and a segment of rows for those that are written here."""
+
+    def __init__(
+        self, folder: Path, members: int, identity: dict[str, str], files: Files | None = None
+    ) -> None:
+        """`identity` names what must be the same on resume: code, libraries that decide numbers.
+
+        `files`: how they are written; None to read only.
+        """
         self.folder = folder
         self.identity = identity
         self.number = 0
@@ -66,37 +82,63 @@ class Checkpoints:
         """Agent steps that the newest one holds."""
         self.saved = [0] * members
         """Replay rows on disk, by member."""
-        folder.mkdir(parents=True, exist_ok=True)
+        self._files = files or Files()
+        self._earlier: tuple[Segment, ...] = ()
+        """Segments of other attempts that the newest one is made of."""
+        self._own: Segment | None = None
+        if files is not None:
+            folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, step: int, state: dict[str, Any], rows: Sequence[Tensor]) -> None:
         """Append `rows` (those since `saved`), write the state, then the note that counts."""
         # Killed anywhere in here, the last note still names what it named before.
+        first = self._own is None
+        own = self._own or self._new_segment()
         for member, new in enumerate(rows):
-            self._append_rows(member, new)
+            self._append_rows(member, own, new)
         number = self.number + 1
-        digest = write_state(self._path(number, "safetensors"), state)
+        digest = write_state(self._path(number, "safetensors"), state, self._files)
 
         # What counts from now on, renamed into place as one file.
-        lengths = [saved + len(new) for saved, new in zip(self.saved, rows, strict=True)]
+        lengths = [length + len(new) for length, new in zip(own.rows, rows, strict=True)]
+        own = Segment(own.name, tuple(lengths))
         note = {
             "schema": SCHEMA,
             "step": step,
             "sha256": digest,
-            "rows": lengths,
+            "segments": [asdict(segment) for segment in (*self._earlier, own)],
             "row_width": int(rows[0].shape[1]),
             "dtype": str(rows[0].dtype).removeprefix("torch."),
             "identity": self.identity,
         }
-        write_json(self._path(number, "json"), note)
+        self._files.write_json(self._path(number, "json"), note)
         self.number = number
         self.step = step
-        self.saved = lengths
+        self.saved = [saved + len(new) for saved, new in zip(self.saved, rows, strict=True)]
+        self._own = own
+        self._remove_old(segments_too=first)
 
-        # One older checkpoint stays, for a state that is found broken.
+    def _new_segment(self) -> Segment:
+        """A segment with an empty file for each member."""
+        segment = Segment(secrets.token_hex(4), (0,) * len(self.saved))
+        for member in range(len(self.saved)):
+            self._files.create(self._rows(member, segment)).close()
+        return segment
+
+    def _remove_old(self, segments_too: bool) -> None:
+        """One older checkpoint stays, for a state that is found broken; so do its segments, which
+        are among the newest one's."""
         for old in self._numbers():
-            if old <= number - KEPT:
-                self._path(old, "json").unlink(missing_ok=True)
-                self._path(old, "safetensors").unlink(missing_ok=True)
+            if old <= self.number - KEPT:
+                self._files.remove(self._path(old, "json"))
+                self._files.remove(self._path(old, "safetensors"))
+
+        # Attempts that were killed before their first note left segments that nobody names.
+        if segments_too and self._own is not None:
+            named = {segment.name for segment in (*self._earlier, self._own)}
+            for path in self.folder.glob("rows-*.bin"):
+                if path.stem.rpartition("-")[2] not in named:
+                    self._files.remove(path)
 
     def read(self, allow_drift: bool) -> tuple[Checkpoint, bool] | None:
         """The newest checkpoint that is whole, and whether code or libraries changed since.
@@ -117,7 +159,9 @@ class Checkpoints:
                 raise _drift(self.folder, self.identity, note["identity"])
             self.number = number
             self.step = checkpoint.step
-            self.saved = list(note["rows"])
+            self._earlier = _segments(note, len(self.saved))
+            self._own = None
+            self.saved = _totals(self._earlier, len(self.saved))
             return checkpoint, drifted
 
         if reasons:
@@ -129,14 +173,13 @@ class Checkpoints:
 
     def clear(self) -> None:
         """The cohort is finished: nothing is left to resume from."""
-        for path in self.folder.iterdir():
-            path.unlink()
+        for path in self.folder.glob("*"):
+            self._files.remove(path)
 
-    def _append_rows(self, member: int, rows: Tensor) -> None:
-        """Behind the rows that count, over whatever a killed process left there."""
-        path = self._rows(member)
-        with open(path, "r+b" if path.exists() else "wb", opener=no_link) as file:
-            file.seek(self.saved[member] * rows.shape[1] * rows.element_size())
+    def _append_rows(self, member: int, segment: Segment, rows: Tensor) -> None:
+        """Behind the rows that count, over whatever a writing that failed left there."""
+        with open(self._rows(member, segment), "r+b", opener=no_link) as file:
+            file.seek(segment.rows[member] * rows.shape[1] * rows.element_size())
             file.truncate()
             file.write(rows.contiguous().numpy().tobytes())
             file.flush()
@@ -152,23 +195,36 @@ class Checkpoints:
             raise ValueError("the state does not fit its digest")
 
         dtype = getattr(torch, note["dtype"])
+        segments = _segments(note, len(self.saved))
         rows = [
-            self._read_rows(member, length, note["row_width"], dtype)
-            for member, length in enumerate(note["rows"])
+            self._read_rows(member, segments, note["row_width"], dtype)
+            for member in range(len(self.saved))
         ]
         return Checkpoint(number, int(note["step"]), read_state(path), rows), note
 
-    def _read_rows(self, member: int, length: int, width: int, dtype: torch.dtype) -> Tensor:
-        """A member's first `length` rows [length, width]."""
-        if length == 0:
+    def _read_rows(
+        self, member: int, segments: Sequence[Segment], width: int, dtype: torch.dtype
+    ) -> Tensor:
+        """A member's rows that count, of all segments [n, width]."""
+        total = sum(segment.rows[member] for segment in segments)
+        if total == 0:
             return torch.zeros(0, width, dtype=dtype)
 
-        size = length * width * dtype.itemsize
-        with open(self._rows(member), "rb") as file:
-            raw = bytearray(file.read(size))
-        if len(raw) != size:
-            raise ValueError(f"{self._rows(member).name} is shorter than it was")
-        return torch.frombuffer(raw, dtype=dtype).view(length, width)
+        sizes = {
+            self._rows(member, segment): segment.rows[member] * width * dtype.itemsize
+            for segment in segments
+        }
+        for path, size in sizes.items():
+            if path.stat().st_size < size:
+                raise ValueError(f"{path.name} is shorter than it was")
+
+        raw = bytearray(sum(sizes.values()))
+        place = memoryview(raw)
+        for path, size in sizes.items():
+            with open(path, "rb", opener=no_link) as file:
+                file.readinto(place[:size])
+            place = place[size:]
+        return torch.frombuffer(raw, dtype=dtype).view(total, width)
 
     def _numbers(self) -> list[int]:
         return _numbers(self.folder)
@@ -176,8 +232,25 @@ class Checkpoints:
     def _path(self, number: int, suffix: str) -> Path:
         return self.folder / f"{number}.{suffix}"
 
-    def _rows(self, member: int) -> Path:
-        return self.folder / f"rows-{member}.bin"
+    def _rows(self, member: int, segment: Segment) -> Path:
+        return self.folder / f"rows-{member}-{segment.name}.bin"
+
+
+def _segments(note: dict[str, Any], members: int) -> tuple[Segment, ...]:
+    """The segments of a note. Raises one of UNREADABLE."""
+    segments = tuple(
+        Segment(each["name"], tuple(int(rows) for rows in each["rows"]))
+        for each in note["segments"]
+    )
+    for segment in segments:
+        if len(segment.rows) != members or not re.fullmatch("[0-9a-f]{8}", segment.name):
+            raise ValueError(f"{segment} is no segment of {members} members")
+    return segments
+
+
+def _totals(segments: Sequence[Segment], members: int) -> list[int]:
+    """Rows of all segments, by member."""
+    return [sum(segment.rows[member] for segment in segments) for member in range(members)]
 
 
 # -- what other processes ask of a folder of checkpoints --

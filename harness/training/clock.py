@@ -1,20 +1,27 @@
-"""Where the time of a cohort goes."""
+"""Where the time of a cohort goes.
+
+A machine's clock may be set back or forward while a cohort runs. Everything that is measured here
+is measured by a clock that nobody can set; the time of day only says when it began and ended.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from typing import Any
 
 
-@dataclass
 class Clock:
     """Seconds by activity (train, env, eval, checkpoint), for timing.json."""
 
-    seconds: dict[str, float] = field(default_factory=dict)
-    started: float = field(default_factory=time.time)
-    """Seconds since 1970."""
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self.started = time.time()
+        """Seconds since 1970."""
+        self._earlier = 0.0
+        """Seconds that earlier sessions took."""
+        self._begin = time.monotonic()
 
     @contextmanager
     def time(self, activity: str) -> Iterator[None]:
@@ -26,7 +33,21 @@ class Clock:
             spent = time.perf_counter() - begin
             self.seconds[activity] = self.seconds.get(activity, 0.0) + spent
 
-    def restore(self, seconds: dict[str, float], started: float) -> None:
+    def now(self) -> float:
+        """Seconds since 1970, and no fewer than `started` and what was spent since."""
+        return max(time.time(), self.started + self._spent())
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"seconds": dict(self.seconds), "started": self.started, "spent": self._spent()}
+
+    def restore(self, seconds: dict[str, float], started: float, spent: float) -> None:
         """Continues from a checkpoint."""
         self.seconds = dict(seconds)
         self.started = started
+        self._earlier = spent
+        self._begin = time.monotonic()
+
+    def _spent(self) -> float:
+        """Seconds of all sessions."""
+        return self._earlier + time.monotonic() - self._begin

@@ -1,8 +1,8 @@
 """How an attempt at a cohort ended: cohorts/<i>/ending.json, which executors read.
 
-The attempt removes the file when it begins and writes it last, both while it holds the cohort's
-lease. A process that is killed leaves none, so an ending always belongs to the newest attempt; it
-counts only if it names the exit code that the process really had.
+The attempt removes the file when it begins and writes it last, both through the cohort's lease: one
+that was taken over says nothing any more. A process that is killed leaves none, so an ending always
+belongs to the newest attempt; it counts only if it names the exit code that the process really had.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from harness.errors import (
     NonConforming,
     UserError,
 )
-from harness.files import read_json, write_json
+from harness.files import read_json
 from harness.folder import CohortFolder
-from harness.training.lease import lease
+from harness.training.held import Held
+from harness.training.lease import SECONDS, Watch, lease
 
 SCHEMA = "urn:mst-bench:ending:v1"
 KINDS = {error.code: error.ending for error in (UserError, Incomplete, NonConforming, Interrupted)}
@@ -53,21 +54,22 @@ def ending(code: int, kind: EndingKind, reason: str = "") -> Ending:
 
 
 @contextmanager
-def recorded(cohort: CohortFolder) -> Iterator[None]:
+def recorded(cohort: CohortFolder, seconds: float = SECONDS) -> Iterator[Held]:
     """One attempt at a cohort, whose ending is written when the block is left, however it is left.
 
-    Raises Incomplete if another process carries the cohort out; nothing is written then.
+    Raises Incomplete if another process carries the cohort out, and nothing is written then; or if
+    one took it over after `seconds` of silence.
     """
-    with lease(cohort.lease):
-        cohort.ending.unlink(missing_ok=True)
+    with lease(cohort.leases, seconds) as held:
+        held.remove(cohort.ending)
         try:
-            yield
+            yield held
         except BaseException as error:
             # On a full disk this cannot be written either: the exit code then speaks alone.
-            with suppress(OSError):
-                write_json(cohort.ending, asdict(_ending_of(error)))
+            with suppress(OSError, UserError):
+                held.write_json(cohort.ending, asdict(_ending_of(error)))
             raise
-        write_json(cohort.ending, asdict(ending(OK, "finished")))
+        held.write_json(cohort.ending, asdict(ending(OK, "finished")))
 
 
 def _ending_of(error: BaseException) -> Ending:
@@ -82,13 +84,19 @@ def _ending_of(error: BaseException) -> Ending:
     return ending(INTERNAL, "internal", f"{type(error).__name__}: {error}.")
 
 
-def forget(cohort: CohortFolder) -> None:
+def forget(cohort: CohortFolder, watch: Watch) -> bool:
     """Remove the ending of an earlier attempt, before another one is started.
 
-    Raises Incomplete if an attempt is under way: its ending is to come.
+    `watch` saw the cohort free. False if another process took it meanwhile: its ending is to come.
     """
-    with lease(cohort.lease):
-        cohort.ending.unlink(missing_ok=True)
+    held = watch.claim(SECONDS)
+    if held is None:
+        return False
+    try:
+        held.remove(cohort.ending)
+    finally:
+        held.release()
+    return True
 
 
 def read_ending(cohort: CohortFolder) -> Ending | None:

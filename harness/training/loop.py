@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +16,7 @@ from envs.pool import Cursor
 from envs.tasks import TASKS
 from envs.worker import Worker
 from harness.errors import UserError
+from harness.files import Files
 from harness.folder import Folder
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
@@ -53,21 +53,25 @@ class Training:
         folder: Path,
         device: str,
         patience: float,
+        files: Files,
         record: bool = True,
     ) -> None:
-        """`record`: capture steps where the device can."""
+        """`files`: how what counts is written. `record`: capture steps where the device can."""
         self.plan = plan
         self.cohort = cohort
         self.folder = Folder(folder)
         self.device = device
         self.patience = patience
+        self.files = files
         self.clock = Clock()
 
         # The agent, how it is measured, and which of its members still learn
         members = len(cohort.runs)
         self.agent = _agent(plan, cohort, device, record)
         self.first_masks = [member_masks(self.agent, member) for member in range(members)]
-        self.measurements = Measurements(plan, cohort, self.folder, self.agent, device, self.clock)
+        self.measurements = Measurements(
+            plan, cohort, self.folder, self.agent, device, self.clock, files
+        )
         self.health = Health(self.agent, self.measurements, members)
 
         # Progress
@@ -199,7 +203,7 @@ class Training:
                 "failures": self.health.state(),
                 "resumes": self.resumes,
                 "drifted": self.drifted,
-                "clock": asdict(self.clock),
+                "clock": self.clock.state(),
             }
             checkpoints.write(self.step, state, self.agent.replay_rows(checkpoints.saved))
 
@@ -225,20 +229,26 @@ class Training:
         self.health.check_networks(self.step)
         returns = self.measurements.final(self.step, self.health.healthy())
         for member, run in enumerate(self.cohort.runs):
-            end = RunEnd(
-                run=run,
-                member=member,
-                members=len(self.cohort.runs),
-                size=self.plan.sizes[run.group],
-                signatures=self.measurements.signatures(member),
-                first_masks=self.first_masks[member],
-                final_returns=returns[member],
-                failure=self.health.failures[member],
-                environment_steps=self.step * self.plan.budget.action_repeat,
-                chain_head=self.measurements.records[member].head,
-                timing=Timing.of(self.clock, self.resumes, self.drifted),
-            )
-            write_result(self.folder.run(run), self.agent, end)
+            end = _end(self, member, returns[member])
+            write_result(self.folder.run(run), self.agent, end, self.files)
+
+
+def _end(training: Training, member: int, returns: list[float]) -> RunEnd:
+    """How the run of a member ended, with the returns of its final policy."""
+    run = training.cohort.runs[member]
+    return RunEnd(
+        run=run,
+        member=member,
+        members=len(training.cohort.runs),
+        size=training.plan.sizes[run.group],
+        signatures=training.measurements.signatures(member),
+        first_masks=training.first_masks[member],
+        final_returns=returns,
+        failure=training.health.failures[member],
+        environment_steps=training.step * training.plan.budget.action_repeat,
+        chain_head=training.measurements.records[member].head,
+        timing=Timing.of(training.clock, training.resumes, training.drifted),
+    )
 
 
 def _agent(plan: Plan, cohort: Cohort, device: str, record: bool) -> Agent:

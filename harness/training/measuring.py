@@ -17,6 +17,7 @@ from agents.members.download import Download
 from agents.protocol import Agent, State
 from envs.tasks import TASKS
 from envs.worker import Worker
+from harness.files import Files
 from harness.folder import Folder
 from harness.machine.resources import memory_gib
 from harness.planning.cohorts import Cohort
@@ -49,6 +50,7 @@ class Measurements:
         agent: Agent,
         device: str,
         clock: Clock,
+        files: Files,
     ) -> None:
         self.plan = plan
         self.cohort = cohort
@@ -56,6 +58,7 @@ class Measurements:
         self.agent = agent
         self.device = device
         self.clock = clock
+        self.files = files
         self.learning_starts = plan.agent_settings(cohort.runs[0]).learning_starts
 
         # Set once there are environments (`use`)
@@ -94,7 +97,7 @@ class Measurements:
 
     def start(self) -> None:
         """Starts an empty file of records for each run."""
-        self.records = [Records(path) for path in self._record_paths()]
+        self.records = [Records(path, self.files) for path in self._record_paths()]
 
     def state(self) -> State:
         """What `restore` resumes from; records are on disk when this returns."""
@@ -107,7 +110,9 @@ class Measurements:
         """Inverse of `state`: files that grew since are cut to their length at that moment."""
         self.evaluations = state["evaluations"]
         ends = zip(self._record_paths(), state["records"], strict=True)
-        self.records = [Records.resume(path, length, head) for path, (length, head) in ends]
+        self.records = [
+            Records.resume(path, length, head, self.files) for path, (length, head) in ends
+        ]
 
         # Warnings are no part of a state: the records hold them.
         for member, records in enumerate(self.records):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.files import dump_json, no_link
+from harness.files import Files, dump_json, no_link
 from leaderboard.formats.records import CHAIN_START
 
 Record = dict[str, Any]
@@ -20,40 +20,39 @@ Record = dict[str, Any]
 class Records:
     """JSON lines, each with the digest of the line before it, so that none can be changed alone."""
 
-    def __init__(self, path: Path) -> None:
-        """Starts an empty file."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Open as long as the run lasts.
-        self._file = open(path, "w+b", opener=no_link)  # noqa: SIM115
+    def __init__(self, path: Path, files: Files) -> None:
+        """Starts an empty file, open as long as the run lasts."""
+        self._file = files.create(path)
         self.head = CHAIN_START
         self.length = 0
 
     @classmethod
-    def resume(cls, path: Path, length: int, head: str) -> Records:
+    def resume(cls, path: Path, length: int, head: str, files: Files) -> Records:
         """Resumes after the first `length` bytes, whose chain ends in `head`.
 
-        What was written after them never happened. UserError if those bytes are not what they were.
+        What was written after them never happened. They are copied: whoever had the old file open
+        writes to that one. UserError if those bytes are not what they were.
         """
-        records = cls.__new__(cls)
         try:
-            records._file = open(path, "r+b", opener=no_link)  # noqa: SIM115
+            with open(path, "rb", opener=no_link) as file:
+                kept = file.read(length)
         except FileNotFoundError:
             raise UserError(
                 f"{path}: is gone, and the checkpoint resumes after {length} bytes of it."
             ) from None
-        kept = records._file.read(length)
         if len(kept) != length:
             raise UserError(
                 f"{path}: has {len(kept)} bytes, and the checkpoint resumes after {length}."
             )
-
-        records.head = _head_of(kept, path)
-        if records.head != head:
+        if _head_of(kept, path) != head:
             raise UserError(
                 f"{path}: was changed since it was written: its last record is another."
             )
+
+        records = cls.__new__(cls)
+        records._file = files.create(path, kept)
+        records.head = head
         records.length = length
-        records._file.truncate(length)
         return records
 
     def append(self, record: Record) -> None:

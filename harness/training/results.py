@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from torch import Tensor
 from agents.protocol import Agent
 from harness.config import build
 from harness.errors import UserError
-from harness.files import dump_json, read_json, write_atomic, write_json
+from harness.files import Files, dump_json, read_json
 from harness.folder import Folder, RunFolder
 from harness.training.clock import Clock
 from leaderboard.formats.document import DocumentError
@@ -43,6 +42,7 @@ class Timing:
     started: float
     """Seconds since 1970."""
     ended: float
+    """Never before `started` and the time that was spent, however the machine's clock was set."""
     seconds: dict[str, float]
     """Of the whole cohort, by what it did: train, env, eval, checkpoint."""
     resumes: int
@@ -59,7 +59,7 @@ class Timing:
         return cls(
             schema=TIMING_SCHEMA,
             started=clock.started,
-            ended=time.time(),
+            ended=clock.now(),
             seconds=dict(clock.seconds),
             resumes=resumes,
             drifted=drifted,
@@ -102,7 +102,7 @@ def member_masks(agent: Agent, member: int) -> dict[str, Layers]:
     return {name: module.masks.member_masks(member) for name, module in modules.items()}
 
 
-def write_result(folder: RunFolder, agent: Agent, end: RunEnd) -> None:
+def write_result(folder: RunFolder, agent: Agent, end: RunEnd, files: Files) -> None:
     """Writes one run's files, result.json last: tensors of its member, masks, timing."""
     modules = agent.modules()
     tensors = {
@@ -113,9 +113,9 @@ def write_result(folder: RunFolder, agent: Agent, end: RunEnd) -> None:
 
     # Before the result: a run is finished once its result is there.
     for name, layers in tensors.items():
-        write_atomic(folder.tensors(name), save(dict(layers)))
-    write_atomic(folder.tensors("masks"), _masks(end.first_masks, last_masks, chains))
-    write_json(folder.timing, asdict(end.timing))
+        files.write(folder.tensors(name), save(dict(layers)))
+    files.write(folder.tensors("masks"), _masks(end.first_masks, last_masks, chains))
+    files.write_json(folder.timing, asdict(end.timing))
 
     # Parameters are counted from the tensors themselves. Biases are never masked.
     weights = {name: _count(masks) for name, masks in last_masks.items()}
@@ -141,7 +141,7 @@ def write_result(folder: RunFolder, agent: Agent, end: RunEnd) -> None:
         mask_last={name: chain[-1] for name, chain in chains.items()},
         chain_head=end.chain_head,
     )
-    write_json(folder.result, asdict(result))
+    files.write_json(folder.result, asdict(result))
 
 
 def _count(masks: Layers) -> Count:

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from harness.files import dump_json, write_atomic
+from harness.files import Files, dump_json
 
 TYPES = {
     torch.float64: "F64",
@@ -28,7 +28,7 @@ ALIGNMENT = 8
 """Bytes that the tensors' beginning is a multiple of."""
 
 
-def write_state(path: Path, state: dict[str, Any]) -> str:
+def write_state(path: Path, state: dict[str, Any], files: Files) -> str:
     """Nested dicts, lists, numbers, text, None and tensors as one file; returns its sha256.
 
     Written tensor by tensor: the library's own writer holds two more copies of all of them, which
@@ -51,7 +51,7 @@ def write_state(path: Path, state: dict[str, Any]) -> str:
             digest.update(chunk)
             yield chunk
 
-    write_atomic(path, digested())
+    files.write(path, digested())
     return digest.hexdigest()
 
 

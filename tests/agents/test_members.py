@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from harness.files import Files
 from harness.training.checkpoint import Checkpoints
 from helpers.toy import HEADLINE, MODULES, OTHER_RESIDUALS, SMALL, Loop, assert_same
 
@@ -99,7 +100,7 @@ def test_a_replay_that_wraps_between_checkpoints_resumes_bitwise(tmp_path, stop)
     unbroken.run(200)
 
     # Saved at 30, then after 120 steps (123 rows into 100), then soon again; killed at once.
-    checkpoints = Checkpoints(tmp_path, 2, {})
+    checkpoints = Checkpoints(tmp_path, 2, {}, Files())
     for step in (30, 150, 160):
         if step <= stop:
             killed.run(step - killed.agent.agent_steps)

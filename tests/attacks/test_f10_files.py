@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from harness.files import dump_json
+from harness.training import lease
 from helpers.forge import failed
 from helpers.forgery import subject
 from helpers.program import call
@@ -210,13 +211,19 @@ def planned(real_entry, tmp_path, tiny_suite):
     return folder, (*command, "--max-wall", 0)
 
 
-def test_f10_a_lease_that_is_a_link_is_not_opened(planned, tmp_path):
+@pytest.mark.parametrize("name", ["leases", "leases/1", "leases/2", "leases/1/heartbeat"])
+def test_f10_a_lease_that_is_a_link_is_not_followed(planned, tmp_path, name, monkeypatch):
+    monkeypatch.setattr(lease, "SECONDS", 0.2)  # of a holder who says nothing of it
     folder, command = planned
     precious = tmp_path / "precious"
-    precious.write_text("precious")
-    (folder / "cohorts" / "0" / "lease").symlink_to(precious)
+    precious.mkdir()
+    (precious / "heartbeat").write_text("precious")
+    link = folder / "cohorts" / "0" / name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.symlink_to(precious if name != "leases/1/heartbeat" else precious / "heartbeat")
     call(*command)
-    assert precious.read_text() == "precious"
+    assert [path.name for path in precious.iterdir()] == ["heartbeat"]
+    assert (precious / "heartbeat").read_text() == "precious"
 
 
 def test_f10_copied_seeds_are_refused(forgery):

@@ -1,6 +1,5 @@
 """ending.json: how a cohort ended, as its executor reads it; nothing is read out of a log."""
 
-import fcntl
 import json
 import os
 import signal
@@ -16,7 +15,9 @@ from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.training.ending import Ending, ending, ending_of_process, forget, recorded
+from harness.training.lease import Watch, lease
 from helpers.runs import carry_out, cohort_command, newest_checkpoint
+from leaderboard.formats.run import Run
 
 LIE = "mst-bench: the dog ate it.\n"
 """A last line of a log, as a program under test may print it."""
@@ -95,9 +96,7 @@ def test_without_an_ending_the_exit_code_says_what_it_was_and_the_log_why(
 
 def test_a_cohort_that_another_process_took_is_incomplete_not_a_bug(fresh):
     cohort = Folder(fresh).cohort(0)
-    cohort.path.mkdir(parents=True)
-    with open(cohort.lease, "w") as lease:
-        fcntl.flock(lease, fcntl.LOCK_EX)
+    with lease(cohort.leases, seconds=1.0):
         code = subprocess.run(cohort_command(fresh), stderr=subprocess.DEVNULL).returncode
     assert ending_of_process(cohort, code).kind == "incomplete"
 
@@ -127,14 +126,17 @@ def test_an_ending_with_another_exit_code_is_not_believed(cohort):
 def test_an_earlier_ending_is_gone_before_the_next_attempt(cohort):
     with recorded(cohort):
         pass
-    forget(cohort)
+    watch = Watch(cohort.leases)
+    assert watch.look() == "free"
+    assert forget(cohort, watch)
     assert not cohort.ending.exists()
 
 
 def test_the_ending_of_whoever_has_the_cohort_is_left_alone(cohort):
-    with recorded(cohort):
-        with pytest.raises(Incomplete, match="another process is carrying out"):
-            forget(cohort)
+    watch = Watch(cohort.leases)
+    assert watch.look() == "free"
+    with recorded(cohort, 1.0):
+        assert not forget(cohort, watch), "somebody was faster"
         with pytest.raises(Incomplete, match="another process is carrying out"), recorded(cohort):
             raise AssertionError
         assert not cohort.ending.exists()
@@ -202,7 +204,7 @@ def supervised(folder, *endings, retries=1):
     remaining = list(endings)
     errors = supervise.supervise(
         folder,
-        [Cohort(0, "cartpole-swingup", ())],
+        [Cohort(0, "cartpole-swingup", (Run("cartpole-swingup", "dense", 0),))],
         Options(device="cpu", retries=retries),
         lambda cohort, slot, options: Carrier(remaining.pop(0)),
     )
@@ -234,11 +236,16 @@ def test_after_a_bug_the_sentence_names_the_output(tmp_path):
 
 
 def test_a_cohort_that_another_process_has_is_not_started(tmp_path):
-    lease = Folder(tmp_path).cohort(0).lease
-    lease.parent.mkdir(parents=True)
-    with open(lease, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with lease(Folder(tmp_path).cohort(0).leases, seconds=1.0):
         ((code, sentence),), remaining = supervised(tmp_path, Ending("", 0, "finished", ""))
     assert code == 3
     assert "another process is carrying out this cohort" in sentence
     assert len(remaining) == 1
+
+
+def test_what_another_engine_finished_is_no_error(tmp_path):
+    """One that lost a cohort, or found it held, may see its results before it ends."""
+    result = Folder(tmp_path).run(Run("cartpole-swingup", "dense", 0)).result
+    result.parent.mkdir(parents=True)
+    result.touch()
+    assert supervised(tmp_path, ending(3, "incomplete", "lost.")) == ([], [])

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.entries.entry import stated_runs
-from harness.files import dump_json
+from harness.files import Files, dump_json
 from harness.planning.cohorts import frozen_cohorts
 from harness.planning.making import make_plan
 from harness.planning.plan import read_plan
@@ -155,7 +155,7 @@ def test_faults_and_timings_read_or_are_refused_in_one_sentence(finished_folder,
 @given(st.binary(max_size=200) | DOCUMENTS, st.binary(max_size=100))
 @example(ORIGINAL, ORIGINAL)
 def test_a_checkpoint_reads_or_is_refused_in_one_sentence(tmp_path, note, state):
-    checkpoints = Checkpoints(tmp_path / "checkpoint", 1, {"code": "x"})
+    checkpoints = Checkpoints(tmp_path / "checkpoint", 1, {"code": "x"}, Files())
     for older in (tmp_path / "checkpoint").iterdir():
         older.unlink()
     if note is ORIGINAL:

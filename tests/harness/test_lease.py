@@ -1,124 +1,213 @@
-"""The lease of a cohort: one run at a time, which nobody who only looks can stop."""
+"""The lease of a cohort: one holder at a time; whoever lost it can write nothing any more."""
 
-import fcntl
+import json
 import os
-import stat
+import subprocess
+import sys
 import threading
-from contextlib import contextmanager
+import time
 
 import pytest
 
 from harness.errors import Incomplete, UserError
 from harness.planning.cohorts import Cohort
-from harness.training import lease as leases
-from harness.training.lease import lease, running
+from harness.training import lease as leases_module
+from harness.training.lease import Watch, lease, newest, running, take
 
 COHORT = Cohort(0, "cartpole-balance", ())
+SHORT = 0.3
+"""Seconds of silence after which a lease is taken over here."""
 
 
 @pytest.fixture
-def path(tmp_path):
-    """Where the lease of cohort 0 belongs; its folder is there."""
-    path = tmp_path / "cohorts/0/lease"
-    path.parent.mkdir(parents=True)
-    return path
+def leases(tmp_path):
+    """Where the leases of cohort 0 belong."""
+    return tmp_path / "cohorts/0/leases"
 
 
-@contextmanager
-def reader(path):
-    """Somebody with a shared lock."""
-    with open(path) as file:
-        fcntl.flock(file, fcntl.LOCK_SH)
-        yield
+@pytest.fixture
+def silent(leases):
+    """Makes a holder whose heart does not beat, as if it were stopped, in the middle of a run."""
+
+    def make(run=None):
+        held = take(leases, SHORT)
+        if run is not None:
+            held.enter([run])
+        return held
+
+    return make
 
 
-def test_a_lease_is_held_by_one_and_private(path, tmp_path):
+def test_a_lease_is_held_by_one(leases, tmp_path):
     assert not running(tmp_path, COHORT)
-    with lease(path):
+    with lease(leases, SHORT):
         assert running(tmp_path, COHORT)
-        with pytest.raises(Incomplete, match="another process is carrying out"), lease(path):
-            raise AssertionError("two hold it")
+        with pytest.raises(Incomplete, match=f"another process .*process {os.getpid()} on"):
+            take(leases)
     assert not running(tmp_path, COHORT)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    with lease(leases, SHORT) as held:
+        assert held.number == 2
 
 
-def test_a_lease_that_others_could_read_becomes_private(path):
-    """Whoever can read it can lock it, and once stopped a run that way."""
-    path.touch(mode=0o644)
-    with lease(path):
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+def test_who_does_not_want_to_wait_is_told_at_once(leases):
+    with lease(leases), pytest.raises(Incomplete, match="another process is carrying out"):
+        take(leases, wait=False)
 
 
-def test_a_run_waits_for_those_who_only_look(path, tmp_path):
-    path.touch()
-    looked = threading.Event()
+def test_of_many_who_try_at_once_one_holds_it(leases):
+    Watch(leases)
+    start = threading.Barrier(8)
+    held = []
 
-    def look():
-        with reader(path):
-            looked.set()
-            threading.Event().wait(0.2)
+    def claim():
+        watch = Watch(leases)
+        watch.look()
+        start.wait()
+        held.append(watch.claim(SHORT))
 
-    thread = threading.Thread(target=look)
-    thread.start()
-    looked.wait()
-    assert not running(tmp_path, COHORT), "who looks carries nothing out"
-    with lease(path):
-        assert running(tmp_path, COHORT)
-    thread.join()
+    threads = [threading.Thread(target=claim) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len([each for each in held if each is not None]) == 1
+    assert sorted(path.name for path in leases.iterdir()) == ["1"]
 
 
-def test_a_reader_that_stays_is_named(path, monkeypatch):
-    monkeypatch.setattr(leases, "LOOK", 0.05)
-    path.touch()
+HOLD = """
+import sys, time
+from pathlib import Path
+from harness.training.lease import take
+take(Path(sys.argv[1])).start()
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_the_cohort_of_a_process_that_died_here_is_free_at_once(leases, tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, leases], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+        assert Watch(leases).look() == "silent"
+        process.kill()
+        process.wait()
+        assert not running(tmp_path, COHORT)
+        assert Watch(leases).look() == "free"
+
+
+def test_of_a_process_elsewhere_silence_alone_speaks(leases):
+    """A machine of another boot: its process numbers say nothing here."""
+    held = take(leases, SHORT)
+    owner = held.leases / "1" / "owner.json"
+    document = json.loads(owner.read_bytes())
+    owner.write_text(json.dumps({**document, "machine": "elsewhere", "pid": 2**22 + 1}))
+    watch = Watch(leases)
+    assert watch.look() == "silent"
+    while watch.look() == "silent":
+        time.sleep(watch.pause)
+    assert watch.silence >= SHORT
+    assert watch.look() == "free"
+
+
+def test_time_in_which_nobody_looked_is_no_silence(leases, silent):
+    """Who was stopped himself, or waited for a file system, does not take over a living holder."""
+    held = silent()
+    watch = Watch(leases)
+    watch.look()
+    time.sleep(2 * SHORT)
+    assert watch.look() == "silent"
+    held.beat()
+    assert watch.look() == "held"
+
+
+def test_who_lost_a_cohort_can_change_nothing(leases, silent, tmp_path):
+    run = tmp_path / "runs/a"
+    first = silent(run)
+    records = first.create(run / "records.jsonl", b"first\n")
+    first.write(run / "result.json", b"first")
+
+    # Taken over: the records are the second one's own, though the first has them open.
+    second = take(leases, SHORT)
+    second.enter([run])
+    second.create(run / "records.jsonl", b"second\n").close()
+    records.write(b"still there\n")
+    records.flush()
+
+    # While the second one is at work, and once it is done and left nothing but its files.
+    changes = (
+        lambda: first.write(run / "result.json", b"false"),
+        lambda: first.write_json(leases.parent / "ending.json", {}),
+        lambda: first.create(run / "records.jsonl"),
+        lambda: first.remove(run / "result.json"),
+        lambda: first.enter([run]),
+    )
+    second.write(run / "result.json", b"second")
+    for at_work in (True, False):
+        for change in changes:
+            with pytest.raises((OSError, UserError)):
+                change()
+        assert first.standing() == "lost"
+        if at_work:
+            second.release()
+
+    first.release()
+    assert (run / "records.jsonl").read_bytes() == b"second\n"
+    assert (run / "result.json").read_bytes() == b"second"
+    assert {path.name for path in run.iterdir()} == {"records.jsonl", "result.json"}
+    assert not (leases.parent / "ending.json").exists()
+
+
+def test_the_block_of_a_lost_lease_ends_in_one_sentence(leases):
     with (
-        reader(path),
-        pytest.raises(Incomplete, match="holds a shared lock on it and carries nothing out"),
-        lease(path),
+        pytest.raises(Incomplete, match="another process has taken this cohort over"),
+        lease(leases, SHORT) as held,
     ):
-        raise AssertionError("it is locked")
+        (leases / "2").mkdir()
+        held._own.rename(leases / "gone")
+        held.write_json(leases.parent / "ending.json", {})
 
 
-def test_the_lease_of_somebody_else_is_judged_by_its_progress(path, tmp_path, monkeypatch):
-    def denied(*arguments):
-        raise PermissionError
-
-    progress = path.with_name("progress.json")
-    progress.touch()
-    monkeypatch.setattr(leases.os, "open", denied)
-    assert running(tmp_path, COHORT)
-    os.utime(progress, (0, 0))
-    assert not running(tmp_path, COHORT)
-    progress.unlink()
-    assert not running(tmp_path, COHORT)
+def test_a_file_system_that_is_gone_for_a_while_is_waited_for(leases, capsys):
+    away = leases.parents[1].with_name("away")
+    with lease(leases, SHORT) as held:
+        leases.parents[1].rename(away)
+        assert held.standing() == "gone"
+        threading.Timer(SHORT, lambda: away.rename(leases.parents[1])).start()
+        held.wait_if_gone(OSError(5, "Input/output error"))
+        held.write_json(leases.parent / "ending.json", {})
+    assert "does not answer; waiting for it" in capsys.readouterr().err
+    assert newest(leases).heartbeat is None
 
 
-@pytest.mark.parametrize("plant", ["symlink", "hardlink", "pipe", "folder", "dangling"])
-def test_a_planted_lease_changes_nothing_outside(path, tmp_path, plant):
-    """A lease that was a link once emptied the file that it named."""
+def test_another_error_is_not_waited_for(leases):
+    with lease(leases, SHORT) as held, pytest.raises(OSError, match="No space"):
+        held.wait_if_gone(OSError(28, "No space left"))
+
+
+@pytest.mark.parametrize("planted", ["symlink", "dangling", "file", "pipe"])
+def test_planted_leases_are_refused(leases, tmp_path, planted):
     outside = tmp_path / "outside"
-    outside.write_text("precious")
-    outside.chmod(0o644)
-    if plant == "symlink":
-        path.symlink_to(outside)
-    elif plant == "hardlink":
-        path.hardlink_to(outside)
-    elif plant == "pipe":
-        os.mkfifo(path)
-    elif plant == "folder":
-        path.mkdir()
+    outside.mkdir()
+    leases.parent.mkdir(parents=True)
+    if planted == "file":
+        leases.write_text("")
+    elif planted == "pipe":
+        os.mkfifo(leases)
     else:
-        path.symlink_to(tmp_path / "nowhere")
+        leases.symlink_to(outside if planted == "symlink" else tmp_path / "nowhere")
 
-    with pytest.raises(UserError, match="remove it"), lease(path):
-        raise AssertionError("it was taken")
+    with pytest.raises(UserError, match="remove it"):
+        take(leases)
     assert not running(tmp_path, COHORT)
-    assert outside.read_text() == "precious"
-    assert stat.S_IMODE(outside.stat().st_mode) == 0o644
+    assert not list(outside.iterdir())
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_lease_keeps_what_is_in_it(path):
-    path.write_text("old")
-    with lease(path):
-        pass
-    assert path.read_text() == "old"
+def test_a_lease_that_names_no_owner_is_one_of_somebody(leases, monkeypatch):
+    monkeypatch.setattr(leases_module, "SECONDS", SHORT)
+    for name in ("heartbeat", "owner.json"):
+        (leases / "7").mkdir(parents=True, exist_ok=True)
+        (leases / "7" / name).write_text("{")
+    with lease(leases) as held:
+        assert held.number == 8

@@ -1,6 +1,5 @@
 """Killed between training and signature, a run is completed by the same command."""
 
-import fcntl
 from functools import partial
 
 import pytest
@@ -13,6 +12,7 @@ from harness.options import Options
 from harness.planning.plan import read_plan
 from harness.run import Request, execute
 from harness.training import loop
+from harness.training.lease import lease
 from helpers.forge import statement_of
 from helpers.runs import Killed, carry_out, promised, promised_of_cohorts, stop_after
 from leaderboard.formats import envelope
@@ -95,7 +95,7 @@ def with_checkpoint(entry):
     folder = entry.parent
     checkpoint = Folder(folder).cohort(0).checkpoint
     checkpoint.mkdir(exist_ok=True)
-    for name in ("rows-0.bin", "3.json", ".3.safetensors"):
+    for name in ("rows-0-1234abcd.bin", "3.json", ".3.safetensors"):
         (checkpoint / name).write_bytes(b"gigabytes")
     return folder
 
@@ -110,8 +110,7 @@ def test_a_finished_plan_keeps_no_checkpoint_unless_somebody_else_has_the_cohort
 ):
     request = Request(str(tiny_suite), with_checkpoint.parent, executor="inline")
     cohort = Folder(with_checkpoint).cohort(0)
-    with open(cohort.lease, "w") as lease:
-        fcntl.flock(lease, fcntl.LOCK_EX)
+    with lease(cohort.leases):
         execute(request, one_use_key())
         assert len(list(cohort.checkpoint.iterdir())) == 3
 

@@ -20,6 +20,7 @@ OTHERS = Options(
     allow_drift=True,
     retries=0,
     watchdog_seconds=7.0,
+    lease_seconds=5.0,
     deterministic=True,
     eager=True,
     profile=True,

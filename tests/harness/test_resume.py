@@ -1,6 +1,5 @@
 """Stopped or killed at any moment, a run ends with the bytes of the unbroken one."""
 
-import fcntl
 import json
 import os
 import random
@@ -15,10 +14,11 @@ import torch
 
 from harness.entries import ranking
 from harness.errors import Incomplete, NonConforming, UserError
-from harness.files import digest_file
+from harness.files import Files, digest_file
 from harness.machine import provenance
 from harness.planning.plan import read_plan
 from harness.training.checkpoint import Checkpoints
+from harness.training.lease import newest
 from harness.training.state_file import read_state, write_state
 from helpers.program import command
 from helpers.runs import (
@@ -186,22 +186,12 @@ def test_cohorts_save_and_stop_when_the_process_that_started_them_is_killed(tiny
         process.kill()
 
     # Its cohort lets the lease go, and has saved.
-    lease = next(tmp_path.glob("*/cohorts/0/lease"))
+    leases = next(tmp_path.glob("*/cohorts/0/leases"))
     deadline = time.monotonic() + 30
-    with open(lease) as file:
-        while not free(file):
-            assert time.monotonic() < deadline, "the cohort went on without its parent"
-            time.sleep(0.1)
-    assert list(lease.parent.glob("checkpoint/*.json")), (lease.parent / "log.txt").read_text()
-
-
-def free(lease):
-    """Whether nobody holds a lease; from now on, this process does."""
-    try:
-        fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    while newest(leases).heartbeat is not None:
+        assert time.monotonic() < deadline, "the cohort went on without its parent"
+        time.sleep(0.1)
+    assert list(leases.parent.glob("checkpoint/*.json")), (leases.parent / "log.txt").read_text()
 
 
 @pytest.mark.slow
@@ -229,7 +219,7 @@ def test_a_written_state_is_what_it_was(tmp_path):
         "f": torch.tensor(2.5),
     }
 
-    digest = write_state(tmp_path / "state", state)
+    digest = write_state(tmp_path / "state", state, Files())
     assert digest == digest_file(tmp_path / "state")
     restored = read_state(tmp_path / "state")
     assert torch.equal(restored["a"], state["a"])
@@ -240,15 +230,18 @@ def test_a_written_state_is_what_it_was(tmp_path):
 
 
 def test_rows_after_the_last_checkpoint_never_happened(tmp_path):
-    checkpoints = Checkpoints(tmp_path, 1, {"code": "x"})
+    checkpoints = Checkpoints(tmp_path, 1, {"code": "x"}, Files())
     checkpoints.write(1, {"n": 1}, [torch.ones(3, 2)])
-    with open(tmp_path / "rows-0.bin", "ab") as file:
+    (rows,) = tmp_path.glob("rows-0-*.bin")
+    with open(rows, "ab") as file:
         file.write(b"half a ro")
-    again = Checkpoints(tmp_path, 1, {"code": "x"})
+    (tmp_path / "rows-0-00000000.bin").write_bytes(b"of an attempt that was killed")
+    again = Checkpoints(tmp_path, 1, {"code": "x"}, Files())
     checkpoint, drifted = again.read(allow_drift=False)
     assert (checkpoint.step, checkpoint.state, drifted) == (1, {"n": 1}, False)
     again.write(2, {"n": 2}, [torch.full((1, 2), 5.0)])
-    checkpoint, _ = Checkpoints(tmp_path, 1, {"code": "x"}).read(allow_drift=False)
+    assert len(list(tmp_path.glob("rows-0-*.bin"))) == 2
+    checkpoint, _ = Checkpoints(tmp_path, 1, {"code": "x"}, Files()).read(allow_drift=False)
     assert checkpoint.rows[0].tolist() == [[1, 1], [1, 1], [1, 1], [5, 5]]
     assert Path(tmp_path / "1.json").exists(), "the one before is kept"
 

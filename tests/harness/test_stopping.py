@@ -1,6 +1,5 @@
 """Runs that are interrupted, out of time, or held up by another process: what they keep and say."""
 
-import fcntl
 import json
 import re
 import signal
@@ -10,8 +9,10 @@ import time
 import pytest
 
 from harness.errors import Incomplete
+from harness.folder import Folder
 from harness.options import Options
 from harness.run import Request, execute, plan_of, summary
+from harness.training.lease import lease
 from helpers.program import call, command
 from leaderboard.formats.keys import one_use_key
 
@@ -73,15 +74,12 @@ def test_a_cohort_that_somebody_else_has_is_left_out_and_the_others_finish(tiny_
     shorter = ("environment_steps=120",)
     request = Request(str(tiny_suite), tmp_path, shorter, executor="inline", members=2)
     _, plan = plan_of(request)
-    cohort_folder = tmp_path / plan.id / "cohorts" / "0"
-    cohort_folder.mkdir(parents=True)
+    leases = Folder(tmp_path / plan.id).cohort(0).leases
 
     # While another process has it.
     sentence = r"^cohort 0: .*another process is carrying out.*\. The same command resumes\.$"
-    with open(cohort_folder / "lease", "w") as lease:
-        fcntl.flock(lease, fcntl.LOCK_EX)
-        with pytest.raises(Incomplete, match=sentence):
-            execute(request, one_use_key())
+    with lease(leases, seconds=1.0), pytest.raises(Incomplete, match=sentence):
+        execute(request, one_use_key())
     statuses = {run.status for run in summary(tmp_path / plan.id, plan).runs}
     assert statuses == {"missing", "finished"}
 
