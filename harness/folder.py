@@ -2,7 +2,7 @@
 
 plan.json suite.json cohorts.json manifest.json results.csv entry.dsse.json
 registration.json registration.tlog-proof beacon.json      of a registered plan
-reeval.dsse.json report.html
+reeval.dsse.json report.html leases/
 runs/<task>/<regime>/<seed>/    records.jsonl, tensors, timing.json, result.json
 cohorts/<i>/                    leases/, log.txt, progress.json, faults.json, trace.json,
                                 ending.json, checkpoint/
@@ -97,6 +97,11 @@ class Folder:
     """OUT/<plan id>."""
 
     path: Path
+
+    @property
+    def leases(self) -> Path:
+        """Who seals the folder, which one process does at a time."""
+        return self.path / "leases"
 
     @property
     def plan(self) -> Path:

@@ -103,7 +103,7 @@ class Options:
 
 @dataclass(frozen=True)
 class ExecutorOptions:
-    """Options that one executor alone takes. Most executors take none."""
+    """Options that not every executor takes."""
 
 
 @dataclass(frozen=True)

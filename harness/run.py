@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +34,7 @@ from harness.planning.request import Request, plan_of
 from harness.planning.sizing import card_gib
 from harness.summary import State, Summary, judged, read_state, summary
 from harness.training import precision
+from harness.training.lease import turn
 from harness.training.unit import open_of
 from harness.words import count, duration, gib, say
 from leaderboard.formats.keys import SigningKey
@@ -106,21 +108,24 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
         # Nothing is sealed that the same command cannot complete: whoever acts on it runs again.
         if any(error.code in (NONCONFORMING, USAGE) for error in errors):
             raise together(errors)
-        try:
-            chosen.seal(folder, plan, started, options)
-        except Incomplete as error:
-            raise together([*errors, error]) from None
     else:
-        runs = count(len(plan.runs), "run")
-        say(f"plan {plan.id} in {folder}: nothing is left to do, every one of {runs} is there.")
+        say(_nothing_left(plan, folder))
 
-    # The entry, and what is said of it.
-    carried_out = _sealed(folder, plan, key, read_state(folder, plan, cohorts))
+    # The entry, and what is said of it. Another engine may have written one meanwhile.
+    with turn(Folder(folder).leases):
+        if executing:
+            _seal_anew(folder, errors, lambda: chosen.seal(folder, plan, started, options))
+        carried_out = _sealed(folder, plan, key, read_state(folder, plan, cohorts))
     if errors:
         raise together(errors)
     if not carried_out.summary.complete:
         raise Incomplete("some runs have no result.", RESUME)
     return carried_out
+
+
+def _nothing_left(plan: Plan, folder: Path) -> str:
+    runs = count(len(plan.runs), "run")
+    return f"plan {plan.id} in {folder}: nothing is left to do, every one of {runs} is there."
 
 
 def _beginning(plan: Plan, folder: Path, cohorts: list[Cohort], options: Options) -> str:
@@ -149,6 +154,15 @@ def _withdraw(folder: Path) -> None:
     paths = Folder(folder)
     for path in (paths.report, paths.entry, paths.manifest):
         path.unlink(missing_ok=True)
+
+
+def _seal_anew(folder: Path, errors: list[UserError], seal: Callable[[], None]) -> None:
+    """Write the manifest in the place of an earlier one, and of all that knows it."""
+    _withdraw(folder)
+    try:
+        seal()
+    except Incomplete as error:
+        raise together([*errors, error]) from None
 
 
 def _sealed(folder: Path, plan: Plan, key: SigningKey, state: State) -> CarriedOut:

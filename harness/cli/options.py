@@ -24,13 +24,20 @@ class CommandOptions:
 
 
 Command = Callable[..., None]
-Groups = dict[str, list[Option]]
-"""Executor -> the options that it alone takes. No two executors have an option of the same name."""
+Groups = dict[tuple[str, ...], list[Option]]
+"""Executors -> the options that they alone take. An option of one name means the same to all."""
 
 
 def with_options(command: Command) -> Command:
     """A command whose parameter `options` is replaced by every option of `run`."""
-    groups = {name: options_of(row.options) for name, row in EXECUTORS.items()}
+    takers = dict[Option, list[str]]()
+    for name, row in EXECUTORS.items():
+        for option in options_of(row.options):
+            takers.setdefault(option, []).append(name)
+
+    groups: Groups = {}
+    for option, names in takers.items():
+        groups.setdefault(tuple(names), []).append(option)
     return _expanded(command, options_of(Options), groups)
 
 
@@ -47,8 +54,8 @@ def _expanded(command: Command, general: list[Option], groups: Groups) -> Comman
     def collect(context: typer.Context, **values: Any) -> None:
         options = Options(**{option.field: values.pop(option.field) for option in general})
         own: dict[str, object] = {}
-        for executor, group in groups.items():
-            chosen = executor == values["executor"]
+        for executors, group in groups.items():
+            chosen = values["executor"] in executors
             for option in group:
                 value = values.pop(option.field)
                 if _was_said(context, option.field, chosen):
@@ -84,8 +91,8 @@ def _parameters(command: Command, general: list[Option], groups: Groups) -> list
             continue
 
         parameters += [_parameter(option, panel=None) for option in general]
-        for executor, group in groups.items():
-            panel = f"Options of --executor {executor}"
+        for executors, group in groups.items():
+            panel = f"Options of --executor {' and '.join(executors)}"
             parameters += [_parameter(option, panel) for option in group]
     return parameters
 

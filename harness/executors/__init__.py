@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from harness.errors import UserError, suggestion
+from harness.executors.device_options import DeviceOptions
 from harness.executors.docker_options import DockerOptions
 from harness.options import ExecutorOptions, options_of
 
@@ -76,11 +77,15 @@ class Row:
     """Its class, as `module:name`."""
     meaning: str
     options: type[ExecutorOptions] = ExecutorOptions
-    """The group of options that it alone takes."""
+    """The group of its own options. Two executors share one only where it means the same."""
 
 
 EXECUTORS = {
-    "local": Row("harness.executors.local:Local", "a process for each cohort, several at a time"),
+    "local": Row(
+        "harness.executors.local:Local",
+        "a process for each cohort, several at a time, each on one of --devices",
+        DeviceOptions,
+    ),
     "inline": Row("harness.executors.inline:Inline", "in this process, one cohort after the other"),
     "docker": Row(
         "harness.executors.docker:Docker",
@@ -121,6 +126,7 @@ def _check_taken(name: str, field: str) -> None:
         if field in [option.field for option in options_of(row.options)]
     ]
     own = f"its own are {', '.join(flags.values())}" if flags else "it has none of its own"
-    owner = f"; {' and '.join(takers)} does" if takers else ""
+    does = "does" if len(takers) == 1 else "do"
+    owner = f"; {' and '.join(takers)} {does}" if takers else ""
     flag = f"--{field.replace('_', '-')}"
     raise UserError(f"{flag}: --executor {name} does not take this option, {own}{owner}.")

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import BY_ENDING, Incomplete, Interrupted, UserError
 from harness.executors import Executor
 from harness.executors.installed import Installed
-from harness.executors.supervise import out_of_time, wall_left
+from harness.executors.supervise import out_of_time, still, wall_left
 from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
@@ -24,11 +24,11 @@ class Inline(Installed, Executor):
     ) -> list[UserError]:
         """Carry the cohorts out; after one that has no results, the next ones go ahead."""
         begin = time.monotonic()
-        errors: list[UserError] = []
+        errors: list[tuple[Cohort | None, UserError]] = []
         for position, cohort in enumerate(cohorts):
             left = wall_left(options, begin)
             if left == 0.0:
-                errors.append(Incomplete(out_of_time(len(cohorts) - position)))
+                errors.append((None, Incomplete(out_of_time(len(cohorts) - position))))
                 break
 
             try:
@@ -36,8 +36,8 @@ class Inline(Installed, Executor):
             except Interrupted:
                 raise
             except UserError as error:
-                errors.append(BY_ENDING.get(error.ending, Incomplete)(_of(cohort, error)))
-        return errors
+                errors.append((cohort, BY_ENDING.get(error.ending, Incomplete)(_of(cohort, error))))
+        return still(folder, errors)
 
 
 def _of(cohort: Cohort, error: UserError) -> str:

@@ -16,10 +16,13 @@ from harness.training.checkpoint import check_identity
 class Installed:
     """This machine's devices, and a manifest of this installation."""
 
-    gpus = 1
-
     def __init__(self, own: ExecutorOptions) -> None:
         """`own`: no options, here."""
+
+    @property
+    def gpus(self) -> int:
+        """One, if there is one."""
+        return 1
 
     def choose_device(self, options: Options, need: str, suite: str) -> str:
         """The torch device of this machine."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -84,7 +84,8 @@ class _Supervisor:
         """What earlier attempts at the running cohorts said last, by cohort."""
         self.watches: dict[int, Watch] = {}
         """Looks at the leases of cohorts that wait, by cohort."""
-        self.errors: list[UserError] = []
+        self.errors: list[tuple[Cohort | None, UserError]] = []
+        """Each with the cohort that it is about, if it is about one."""
 
     def run(self) -> list[UserError]:
         """Returns the errors of cohorts that have no results, once nothing runs any more."""
@@ -93,7 +94,7 @@ class _Supervisor:
             time.sleep(POLL)
             self._refresh()
             self._collect()
-        return self.errors
+        return still(self.folder, self.errors)
 
     def _refresh(self) -> None:
         self.display.refresh([cohort.index for cohort, _ in self.running.values()])
@@ -102,7 +103,7 @@ class _Supervisor:
         """Start waiting cohorts in free slots, while there is time."""
         left = wall_left(self.options, self.begin)
         if left == 0.0 and self.waiting:
-            self.errors.append(Incomplete(out_of_time(len(self.waiting))))
+            self.errors.append((None, Incomplete(out_of_time(len(self.waiting)))))
             self.waiting.clear()
 
         for slot in range(self.options.jobs or 1):
@@ -128,7 +129,7 @@ class _Supervisor:
             if standing == "held":
                 self.waiting.remove(cohort)
                 error = carried_out_by(watch)
-                self._give_up(Incomplete(f"cohort {cohort.index}: {error.reason}"))
+                self._give_up(cohort, Incomplete(f"cohort {cohort.index}: {error.reason}"))
 
             # The ending of an earlier attempt goes first: it must not be taken for the new one's.
             elif standing == "free" and forget(paths, watch):
@@ -156,8 +157,8 @@ class _Supervisor:
             if killed and self.retries_left[cohort.index] > 0:
                 self.retries_left[cohort.index] -= 1
                 self.waiting.insert(0, cohort)
-            elif ending.code != OK and not self._finished(cohort.index):
-                self._give_up(error_of(ending, self._sentence(cohort, ending)))
+            elif ending.code != OK:
+                self._give_up(cohort, error_of(ending, self._sentence(cohort, ending)))
 
     def _sentence(self, cohort: Cohort, ending: Ending) -> str:
         """What a cohort's ending says. After a bug, its output holds the traceback."""
@@ -166,9 +167,9 @@ class _Supervisor:
             sentence += f" Its output is in {Folder(self.folder).cohort(cohort.index).log}."
         return sentence
 
-    def _give_up(self, error: UserError) -> None:
+    def _give_up(self, cohort: Cohort, error: UserError) -> None:
         """Said at once if other cohorts go on, perhaps for days."""
-        self.errors.append(error)
+        self.errors.append((cohort, error))
         if self.running or self.waiting:
             self.display.say(error.reason)
 
@@ -215,6 +216,11 @@ class _Supervisor:
         self.display.close()
         for _, carrier in self.running.values():
             carrier.kill()
+
+
+def still(folder: Path, errors: Sequence[tuple[Cohort | None, UserError]]) -> list[UserError]:
+    """The errors that are not about a cohort which another engine finished meanwhile."""
+    return [error for cohort, error in errors if cohort is None or not finished(folder, cohort)]
 
 
 def wall_left(options: Options, begin: float) -> float | None:

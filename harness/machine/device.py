@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import NonConforming, UserError
@@ -57,6 +58,20 @@ def _why_no_gpu(name: str, suite: str) -> str:
     return (
         f"{demand} a CUDA device, and none is visible. In a container add `--gpus all`; {instead}"
     )
+
+
+def check_indices(names: Sequence[str]) -> None:
+    """NonConforming unless every one of `--devices` that is an index is one of a visible GPU."""
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if not count:
+        raise NonConforming(_why_no_gpu("cuda", ""))
+    for name in names:
+        if name.isdigit() and int(name) >= count:
+            raise NonConforming(
+                f"--devices {name}: {count} CUDA devices are visible, 0 to {count - 1}."
+            )
 
 
 def check_name(name: str) -> None:

@@ -230,6 +230,20 @@ def lease(leases: Path, seconds: float = SECONDS, wait: bool = True) -> Iterator
         held.release()
 
 
+@contextmanager
+def turn(leases: Path) -> Iterator[None]:
+    """A lease for the block, which is waited for as long as another process holds it."""
+    held = None
+    while held is None:
+        with suppress(Incomplete):
+            held = take(leases)
+    held.start()
+    try:
+        yield
+    finally:
+        held.release()
+
+
 def running(folder: Path, cohort: Cohort) -> bool:
     """Whether a process is carrying the cohort out now, as far as a single look can tell.
 

@@ -159,13 +159,13 @@ def test_who_lost_a_cohort_can_change_nothing(leases, silent, tmp_path):
 
 
 def test_the_block_of_a_lost_lease_ends_in_one_sentence(leases):
-    with (
-        pytest.raises(Incomplete, match="another process has taken this cohort over"),
-        lease(leases, SHORT) as held,
-    ):
-        (leases / "2").mkdir()
-        held._own.rename(leases / "gone")
-        held.write_json(leases.parent / "ending.json", {})
+    def be_taken_over_while_it_writes():
+        with lease(leases, SHORT) as held:
+            (leases / "1").rename(leases / "2")
+            held.write_json(leases.parent / "ending.json", {})
+
+    with pytest.raises(Incomplete, match="another process has taken this cohort over"):
+        be_taken_over_while_it_writes()
 
 
 def test_a_file_system_that_is_gone_for_a_while_is_waited_for(leases, capsys):

@@ -1,0 +1,172 @@
+"""Two engines race for one cohort, and are killed or stopped at any moment: one result, whole."""
+
+import hashlib
+import json
+import os
+import random
+import signal
+import time
+from contextlib import suppress
+
+import pytest
+
+from harness.folder import Folder
+from harness.training.ending import read_ending
+from harness.training.lease import newest
+from helpers.forked import forks
+from helpers.runs import promised
+from helpers.stub_cohort import COHORT, ENDS, MODULES, SALT
+from leaderboard.formats.records import CHAIN_START
+
+ROUNDS = int(os.environ.get("MST_BENCH_TEST_RACES", "6"))
+"""Of each race; more for a hunt."""
+SECONDS = 0.15
+"""Silence after which a cohort is taken over here."""
+STUB = "from helpers.stub_cohort import main; main()"
+LONGEST = 0.25
+"""Seconds between two events: about as long as a cohort takes."""
+
+
+class Engine:
+    """A process that carries the cohort out, and is started again until that is done."""
+
+    def __init__(self, server, folder, **environment):
+        self.server = server
+        self.folder = folder
+        self.environment = environment
+        self.codes = []
+        self.stopped = False
+        self.start()
+
+    def start(self):
+        self.process = self.server.start(STUB, self.folder, SECONDS, **self.environment)
+
+    def keep_on(self):
+        """Start it again if it ended without results, killed or because another one had them."""
+        if self.process.running():
+            return
+        code, _, errors = self.process.ended()
+        assert code in (0, 3, -signal.SIGKILL), errors
+        self.codes.append(code)
+        self.stopped = False
+        if code != 0:
+            self.start()
+
+    def done(self):
+        return bool(self.codes) and self.codes[-1] == 0
+
+    def kill(self):
+        self.process.kill()
+
+    def stop(self):
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGSTOP)
+        self.stopped = True
+
+    def wake(self):
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGCONT)
+        self.stopped = False
+
+
+@pytest.fixture
+def server(tmp_path):
+    with forks(tmp_path, "helpers.stub_cohort") as started:
+        yield started
+
+
+@pytest.fixture
+def expected(server, tmp_path):
+    """What a cohort leaves that nobody disturbed."""
+    assert server.start(STUB, tmp_path / "alone", 60.0).ended()[0] == 0
+    return left(tmp_path / "alone")
+
+
+def left(folder):
+    """What a cohort left of its runs, byte for byte, once it is checked that nothing else is."""
+    paths = Folder(folder).cohort(0)
+    assert not list(paths.checkpoint.iterdir()), "a finished cohort keeps no checkpoint"
+    assert read_ending(paths).kind == "finished"
+    assert newest(paths.leases).heartbeat is None
+    assert not list(folder.glob("runs/**/.*")), "nothing is left of whoever worked there"
+
+    # All of it by one process, and the cohort was carried out to its end once.
+    owners = {Folder(folder).run(run).timing.read_text() for run in COHORT.runs}
+    ends = (folder / ENDS).read_text().split() if (folder / ENDS).exists() else []
+    assert len(owners) == 1
+    assert ends in ([], [*owners]), "it was carried out twice"
+    return promised(folder)
+
+
+def disturb(engines, moments):
+    """Kills or stops one of them, or wakes it, at a random moment."""
+    time.sleep(moments.uniform(0.0, LONGEST))
+    engine = moments.choice(engines)
+    if engine.done():
+        return
+    if engine.stopped:
+        engine.wake()
+    elif moments.random() < 0.5:
+        engine.kill()
+    else:
+        engine.stop()
+
+
+def check_whole(folder):
+    """Every file of every run is by the one process that ended it, over records that are one
+    chain, though others worked on them before."""
+    for run in COHORT.runs:
+        paths = Folder(folder).run(run)
+        result = json.loads(paths.result.read_bytes())
+        assert result["salt"] == paths.timing.read_text()
+        for name in MODULES:
+            assert paths.tensors(name).read_text() == f"{name} {result['whole']} {result['salt']}"
+
+        head = CHAIN_START
+        for line in paths.records.read_bytes().splitlines(keepends=True):
+            assert json.loads(line)["before"] == head
+            head = hashlib.sha256(line).hexdigest()
+        assert head == result["chain_head"]
+
+
+def race(server, folder, moments, engines, **environment):
+    """So many engines on one folder, disturbed and then left alone; exit codes of each."""
+    racing = [Engine(server, folder, **environment) for _ in range(engines)]
+    for _ in range(moments.randint(1, 6)):
+        disturb(racing, moments)
+        for engine in racing:
+            if not engine.stopped and not engine.done():
+                engine.keep_on()
+
+    # Who is stopped now wakes up while another one works, or when everything is over.
+    patience = time.monotonic() + 60
+    while not all(engine.done() for engine in racing):
+        assert time.monotonic() < patience, "nobody carries it out"
+        awake = [engine for engine in racing if not engine.stopped]
+        if not awake or all(engine.done() for engine in awake) or moments.random() < 0.02:
+            for engine in racing:
+                engine.wake()
+        for engine in racing:
+            if not engine.done() and not engine.stopped:
+                engine.keep_on()
+        time.sleep(0.005)
+    return [engine.codes for engine in racing]
+
+
+@pytest.mark.parametrize("engines", [1, 2])
+def test_killed_and_stopped_at_random_moments_there_is_one_result_and_it_is_whole(
+    server, expected, tmp_path, engines
+):
+    moments = random.Random(engines)
+    taken_over = 0
+    for number in range(ROUNDS):
+        folder = tmp_path / f"round-{number}"
+        if number % 2:
+            codes = race(server, folder, moments, engines, **{SALT: "1"})
+            left(folder)
+            check_whole(folder)
+        else:
+            codes = race(server, folder, moments, engines)
+            assert left(folder) == expected, codes
+        taken_over += sum(each.count(3) for each in codes)
+    print(f"{ROUNDS} rounds of {engines}: {taken_over} times a cohort was another's")
