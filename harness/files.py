@@ -40,16 +40,18 @@ def no_link(path: str, flags: int) -> int:
 def write_atomic(
     path: Path, data: bytes | Iterable[bytes | memoryview], workplace: Path | None = None
 ) -> None:
-    """Write under a temporary name in `workplace` (default: the same folder), then rename.
+    """Write under a temporary name, then rename. The name is in the same folder, which is made if
+    need be, or else in `workplace`.
 
     A reader sees the old file or the new one. Nobody can know the temporary name before, nor have
     put anything there. UserError for a path that cannot be written, but the OSError itself for a
     full disk, which says more (`harness.errors`).
     """
     parts = [data] if isinstance(data, bytes) else data
-    temporary = _temporary(path, workplace or path.parent)
+    temporary = _temporary(path, workplace)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if workplace is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "xb", opener=no_link) as file:
             try:
                 for part in parts:
@@ -67,9 +69,9 @@ def write_atomic(
         raise _unwritable(path, error) from None
 
 
-def _temporary(path: Path, workplace: Path) -> Path:
+def _temporary(path: Path, workplace: Path | None) -> Path:
     """A name that nobody can know before."""
-    return workplace / f".{path.name}.{secrets.token_hex(8)}"
+    return (workplace or path.parent) / f".{path.name}.{secrets.token_hex(8)}"
 
 
 def check_can_write(path: Path, advice: str = "") -> None:
@@ -113,9 +115,9 @@ class Files:
     `training.held.Held` has workplaces that can be taken away from it.
     """
 
-    def workplace(self, folder: Path) -> Path:
-        """Where files of a folder are made, on the same file system."""
-        return folder
+    def workplace(self, folder: Path) -> Path | None:
+        """Where files of a folder are made, on the same file system; None: in the folder."""
+        return None
 
     def write(self, path: Path, data: bytes | Iterable[bytes | memoryview]) -> None:
         """`write_atomic`."""
@@ -127,8 +129,10 @@ class Files:
 
     def create(self, path: Path, content: bytes = b"") -> IO[bytes]:
         """A new file in the place of an old one, open for appending to its content."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = _temporary(path, self.workplace(path.parent))
+        workplace = self.workplace(path.parent)
+        if workplace is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _temporary(path, workplace)
         file = open(temporary, "x+b", opener=no_link)  # noqa: SIM115 - open as long as needed
         try:
             file.write(content)

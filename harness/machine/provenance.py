@@ -94,7 +94,8 @@ def _git(root: Path) -> dict[str, str | bool]:
     """Commit of a checkout, and whether files were changed since; empty if git fails."""
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(root), *arguments]
+        # Reading takes no lock: a process that is killed would leave it behind.
+        command = ["git", "--no-optional-locks", "-C", str(root), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:

@@ -36,6 +36,9 @@ POLL = 0.2
 TRIES = 200
 """Times that a workplace is emptied whose owner goes on filling it."""
 
+Standing = Literal["held", "lost", "gone"]
+"""`gone`: the file system does not answer."""
+
 
 class Held(Files):
     """A lease that this process took; what is written through it is written by its holder."""
@@ -47,8 +50,8 @@ class Held(Files):
         self._own = leases / str(number)
         self._entered = dict[Path, Path]()
         """Folders of runs, each with the workplace in it."""
-        self.taken_over = False
-        """Whether the heartbeat found that another process holds the cohort now."""
+        self.heard: Standing = "held"
+        """How the cohort stood at the last heartbeat."""
         self._beats = 0
         self._ended = threading.Event()
         self._heart = threading.Thread(target=self._keep_beating, daemon=True)
@@ -56,7 +59,7 @@ class Held(Files):
     # -- writing --
 
     def workplace(self, folder: Path) -> Path:
-        """Where files of a folder are made: in it, if it was entered, or else beside the lease."""
+        """Where files of a folder are made: in it, if it was entered, or else in the lease."""
         return self._entered.get(folder, self._own)
 
     def enter(self, folders: list[Path]) -> None:
@@ -90,8 +93,8 @@ class Held(Files):
 
     def _keep_beating(self) -> None:
         while not self._ended.wait(self.owner.seconds / BEATS):
-            if self.standing() == "lost":
-                self.taken_over = True
+            self.heard = self.standing()
+            if self.heard == "lost":
                 return
 
     def beat(self) -> None:
@@ -104,8 +107,8 @@ class Held(Files):
         finally:
             os.close(file)
 
-    def standing(self) -> Literal["held", "lost", "gone"]:
-        """Whether the cohort is still held. `gone`: the file system does not answer."""
+    def standing(self) -> Standing:
+        """Whether the cohort is still held."""
         with suppress(OSError):
             self.beat()
             return "held"

@@ -199,7 +199,7 @@ def _remove_results(folder: Path, cohort: Cohort, held: Held) -> None:
 def _writer(folder: Path, plan: Plan, cohort: Cohort, held: Held) -> Report:
     """Writes how far a cohort is, with an estimate for all of it on one core.
 
-    This happens every second: while the file system is gone, the cohort waits here.
+    While the file system is gone, the cohort waits here: this is called after every step.
     """
     from harness.planning.estimate import estimate, final_seconds
 
@@ -212,6 +212,8 @@ def _writer(folder: Path, plan: Plan, cohort: Cohort, held: Held) -> Report:
     )
 
     def report(step: int, failure_signatures: Sequence[str]) -> None:
+        if held.heard == "gone":
+            held.check()
         try:
             writer(step, failure_signatures)
         except (OSError, UserError) as error:
@@ -229,6 +231,6 @@ def _stop(interruption: Interruption, max_wall: float | None, held: Held) -> Sto
             return Interrupted("stopped; everything is saved.", RESUME)
         if time.monotonic() > deadline:
             return Incomplete("--max-wall is over; everything is saved.", RESUME)
-        return held.lost() if held.taken_over else None
+        return held.lost() if held.heard == "lost" else None
 
     return stop

@@ -22,7 +22,8 @@ ROUNDS = int(os.environ.get("MST_BENCH_TEST_RACES", "6"))
 """Of each race; more for a hunt."""
 SECONDS = 0.15
 """Silence after which a cohort is taken over here."""
-STUB = "from helpers.stub_cohort import main; main()"
+STUB = "from helpers import no_locks, stub_cohort; no_locks.refuse(); stub_cohort.main()"
+"""On a file system that refuses every lock, and hard links."""
 LONGEST = 0.25
 """Seconds between two events: about as long as a cohort takes."""
 
@@ -71,7 +72,7 @@ class Engine:
 
 @pytest.fixture
 def server(tmp_path):
-    with forks(tmp_path, "helpers.stub_cohort") as started:
+    with forks(tmp_path, "helpers.stub_cohort", "helpers.no_locks") as started:
         yield started
 
 

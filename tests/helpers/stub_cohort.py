@@ -50,6 +50,8 @@ class Stub:
         self.drifted = False
         self.salt = files.owner.token if os.environ.get(SALT) else ""
         self.chain = ""
+        self.salts = []
+        """Of each step: whose it was."""
         self.rows = []
         self.records = []
 
@@ -69,9 +71,7 @@ class Stub:
 
         for step in range(self.step + 1, STEPS + 1):
             time.sleep(PACE)
-            self.step = step
-            self.chain = hashlib.sha256(f"{self.chain}{step}".encode()).hexdigest()
-            self.rows.append(int(self.chain[:6], 16))
+            self.learn(step, self.salt)
             if step % 3 == 0:
                 for records in self.records:
                     records.append({"kind": "evaluation", "agent_step": step, "salt": self.salt})
@@ -83,18 +83,25 @@ class Stub:
                 raise error
         self.finish()
 
+    def learn(self, step, salt):
+        self.step = step
+        self.chain = hashlib.sha256(f"{self.chain}{step}{salt}".encode()).hexdigest()
+        self.salts.append(salt)
+        self.rows.append(int(self.chain[:6], 16))
+
     def save(self, checkpoints: Checkpoints):
         for records in self.records:
             records.sync()
         ends = [[records.length, records.head] for records in self.records]
         new = torch.tensor(self.rows[checkpoints.saved[0] :]).view(-1, 1)
-        checkpoints.write(self.step, {"chain": self.chain, "records": ends}, [new] * MEMBERS)
+        checkpoints.write(self.step, {"salts": self.salts, "records": ends}, [new] * MEMBERS)
 
     def restore(self, checkpoint: Checkpoint, paths):
-        self.step = checkpoint.step
-        self.chain = checkpoint.state["chain"]
-        self.rows = checkpoint.rows[0].view(-1).tolist()
-        assert checkpoint.rows[1].view(-1).tolist() == self.rows
+        for step, salt in enumerate(checkpoint.state["salts"], 1):
+            self.learn(step, salt)
+        assert self.step == checkpoint.step
+        for rows in checkpoint.rows:
+            assert rows.view(-1).tolist() == self.rows, "somebody else wrote these rows"
         ends = zip(paths, checkpoint.state["records"], strict=True)
         self.records = [Records.resume(path, *end, self.files) for path, end in ends]
 
