@@ -106,6 +106,13 @@ class _Supervisor:
             self.errors.append((None, Incomplete(out_of_time(len(self.waiting)))))
             self.waiting.clear()
 
+        # While the file system is gone nothing is begun; cohorts that run wait for it themselves.
+        if not self.folder.is_dir():
+            if self.waiting and not self.running:
+                self.errors.append((None, Incomplete(f"{self.folder}: is gone.")))
+                self.waiting.clear()
+            return
+
         for slot in range(self.options.jobs or 1):
             if slot in self.running:
                 continue

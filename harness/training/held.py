@@ -135,8 +135,9 @@ class Held(Files):
         deadline = time.monotonic() + PATIENCE
         while (standing := self.standing()) == "gone":
             if not waited:
-                say(f"{self.leases}: does not answer; waiting for it.")
                 waited = True
+                with suppress(OSError):  # the log may lie there too
+                    say(f"{self.leases}: does not answer; waiting for it.")
             if time.monotonic() > deadline:
                 raise Incomplete(f"{self.leases}: is gone since {PATIENCE:g} s.", RESUME)
             time.sleep(POLL)
@@ -158,7 +159,8 @@ class Held(Files):
         if self._heart.ident is not None:
             self._heart.join(timeout=self.owner.seconds)
         for workplace in self._entered.values():
-            discard(workplace)
+            with suppress(UserError):
+                discard(workplace)
         with suppress(OSError):
             (self._own / HEARTBEAT).unlink()
 

@@ -32,8 +32,8 @@ def test_two_cohorts_in_containers_one_killed_give_what_processes_give(tiny_suit
     local = host(*run_of_two(tiny_suite, "--out", tmp_path / "local"))
     assert local.returncode == 0, local.stderr
 
-    checkpoints = ("--checkpoint-seconds", "0")
-    with started(*run_of_two(tiny_suite, *in_containers(out), *checkpoints)) as running:
+    seconds = ("--checkpoint-seconds", "0", "--lease-seconds", "2")
+    with started(*run_of_two(tiny_suite, *in_containers(out), *seconds)) as running:
         wait_for_step(out, 100)
         victims = ours(out)
         assert len(victims) == 2
