@@ -99,16 +99,16 @@ def _read(path: Path) -> bytes | None:
     """The beginning of a file; None if there is none. No link is followed, no pipe waited for."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
+        try:
+            return os.read(file, LARGEST)
+        finally:
+            os.close(file)
     except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ESTALE):  # ESTALE: another machine removed it
+            return None
         if error.errno == errno.ELOOP:
             return b""
         raise
-    try:
-        return os.read(file, LARGEST)
-    finally:
-        os.close(file)
 
 
 class Watch:
