@@ -24,12 +24,14 @@ WRITING = f"from harness.training import progress; progress.WRITE_EVERY = 0.0; {
 """With its progress written after every step, so that something is always being written."""
 
 
-@pytest.fixture
-def server(tmp_path):
-    with forks(tmp_path, "helpers.stub_cohort", "helpers.no_locks") as started:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("forked")
+    with forks(folder, "helpers.stub_cohort", "helpers.no_locks") as started:
         yield started
 
 
+@pytest.mark.slow
 def test_who_slept_through_a_lease_changes_nothing_when_it_wakes_up(fresh, tiny_entry):
     command = [*cohort_command(fresh), "--lease-seconds", SECONDS]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as sleeper:

@@ -70,17 +70,19 @@ class Engine:
         self.stopped = False
 
 
-@pytest.fixture
-def server(tmp_path):
-    with forks(tmp_path, "helpers.stub_cohort", "helpers.no_locks") as started:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("forked")
+    with forks(folder, "helpers.stub_cohort", "helpers.no_locks") as started:
         yield started
 
 
-@pytest.fixture
-def expected(server, tmp_path):
+@pytest.fixture(scope="module")
+def expected(server, tmp_path_factory):
     """What a cohort leaves that nobody disturbed."""
-    assert server.start(STUB, tmp_path / "alone", 60.0).ended()[0] == 0
-    return left(tmp_path / "alone")
+    folder = tmp_path_factory.mktemp("alone")
+    assert server.start(STUB, folder, 60.0).ended()[0] == 0
+    return left(folder)
 
 
 def left(folder):
