@@ -27,7 +27,7 @@ CONTENTS = {
         docs/tutorials/report docs/tutorials/gate docs/tutorials/machines
         docs/tutorials/own-algorithm""",
     "Run and measure": """docs/use docs/suites docs/regimes docs/studies docs/diagnostics docs/data
-        docs/clips docs/ci docs/container docs/gpu docs/faults""",
+        docs/clips docs/ci docs/container docs/gpu docs/fleet docs/faults""",
     "Reference": """docs/reference/commands docs/reference/suite docs/reference/files
         docs/reference/json""",
     "Trust": "docs/checked docs/entries docs/threats SECURITY",

@@ -51,7 +51,9 @@ def _section(name: str, command: Any) -> str:
         rows = [[code(_placeholder(one)), _meaning(one)] for one in arguments]
         parts.append(table(["argument", "meaning"], rows))
 
-    context = command.make_context(name, [], resilient_parsing=True)
+    # With the program's own settings: a command remembers its help option from the first context.
+    settings = program().context_settings
+    context = command.make_context(name, [], resilient_parsing=True, **settings)
     panels: dict[str, list[list[str]]] = {}
     for option in command.params:
         if flag_of(option) is not None and not option.hidden:
