@@ -129,6 +129,8 @@ class Display:
         self.bars: Bars | None = None
         self._tasks: dict[int, TaskID] = {}
         self._returns = {cohort.index: Returns(folder, cohort) for cohort in cohorts}
+        self._seen: dict[int, Progress] = {}
+        """What each cohort said last: records are looked at when that changes, once a second."""
         self._shown_signatures: set[str] = set()
         self._last_line = time.monotonic() - LINE_EVERY + FIRST_LINE_AFTER
 
@@ -147,7 +149,9 @@ class Display:
         for index in running:
             if progress := read_progress(self.folder, index):
                 by_index[index] = progress
-                self.show_returns(index)
+                if progress != self._seen.get(index):
+                    self._seen[index] = progress
+                    self.show_returns(index)
                 self._show_signatures(progress.failure_signatures)
 
         if self.bars is not None:
