@@ -245,7 +245,7 @@ def test_24_tricks_with_paths_match_no_pattern(path):
     [
         (lambda content: content.replace('"payload"', '"Payload"'), "envelope: Payload"),
         (lambda content: content[: len(content) // 2], "not readable JSON"),
-        (lambda content: content.replace("A", "B", 1), "inbox/admit-"),
+        (lambda content: content.replace('"payload":"e', '"payload":"f'), "inbox/admit-"),
     ],
 )
 def test_a_statement_that_was_damaged_is_refused(stranger, change, sentence):
