@@ -13,9 +13,11 @@ What the adapter adds to EnvPool 1.2.5:
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from types import ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -261,11 +263,23 @@ def _joined(observation: Mapping[str, NDArray[np.float64]], spec: Observation) -
     return joined.reshape(-1, *spec.shape)
 
 
+def _envpool() -> Any:
+    """EnvPool, which needs to know no environments here but dm_control's.
+
+    Its package registers seventeen families on import, and loads matplotlib for one of them: with
+    an empty module in the place of that list, a worker starts with a third of the work
+    (benchmarks/worker_start.py).
+    """
+    sys.modules.setdefault("envpool.entry", ModuleType("envpool.entry"))
+    import envpool
+    import envpool.mujoco.dmc.registration
+
+    return envpool
+
+
 def _make(task: Task, seeds: Sequence[int], threads: int) -> Any:
     """An EnvPool with exactly the action width and observation keys that the catalogue lists."""
-    import envpool  # slow to import, and needed only where environments run
-
-    pool = envpool.make_gymnasium(
+    pool = _envpool().make_gymnasium(
         task.env_id, num_envs=len(seeds), seed=list(seeds), num_threads=threads
     )
 

@@ -15,19 +15,14 @@ import pytest
 from harness.machine.image import write_content
 from helpers.beacons import CHAIN, round_of
 from helpers.pages import check, commands
+from helpers.preloaded import preloaded
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/story.md"
 PATIENCE = 900
 """Seconds after which something hangs. It takes a minute or two on a machine of its own."""
-PROGRAM = """\
-#!{python} -P
-from harness.board import beacon
-from harness.cli.main import main
-beacon.RELAYS = ("{relay}",)
-main()
-"""
-"""`mst-bench`, which asks the tests' relay for rounds."""
+ASK = "from harness.board import beacon; beacon.RELAYS = ({relay!r},)"
+"""What makes a process of the program ask the tests' relay for rounds."""
 
 
 class Relay(http.server.BaseHTTPRequestHandler):
@@ -61,22 +56,21 @@ def stage(tmp_path, relay):
     venv.create(image, symlinks=True)
     (image / "requirements.txt").write_text("")
     write_content(image, "cpu", "unknown")
-    program = image / "bin/mst-bench"
-    program.write_text(PROGRAM.format(python=image / "bin/python", relay=relay))
-    program.chmod(0o755)
-
     home = tmp_path / "home"
     home.mkdir()
     (home / "chain.json").write_text(json.dumps(asdict(CHAIN)))
     (home / ".gitconfig").write_text("[user]\nname = somebody\nemail = somebody@example.org\n")
     ours = ("MST_BENCH_", "GIT_", "XDG_", "PYTHON")
     inherited = {name: at for name, at in os.environ.items() if not name.startswith(ours)}
-    return inherited | {
+    environment = inherited | {
         "HOME": str(home),
         "PATH": f"{image / 'bin'}:{os.environ['PATH']}",
         "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(os.path.isdir, sys.path)]),
         "MST_BENCH_BOARD_INIT_BEACON": str(home / "chain.json"),
     }
+    program, python = image / "bin/mst-bench", image / "bin/python"
+    with preloaded(program, python, environment, ASK.format(relay=relay)):
+        yield environment
 
 
 @pytest.mark.slow
