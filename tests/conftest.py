@@ -6,11 +6,13 @@ os.environ.setdefault("OPENBLAS_CORETYPE", "Nehalem")  # before numpy is loaded:
 
 import shutil
 from ctypes.util import find_library
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 
+from harness.entries import manifest
 from helpers.forge import resign
 from helpers.hosts import chromium, image
 from helpers.runs import finished_run, made_once, planned_copy
@@ -92,6 +94,14 @@ def own_configuration(tmp_path_factory):
 
 
 # -- finished runs, made once for all tests --
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_canary():
+    """The same code on the same machine has the same canary, which takes seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest, "canary", cache(manifest.canary))
+        yield
 
 
 @pytest.fixture(scope="session")
