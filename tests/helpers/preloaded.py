@@ -22,7 +22,9 @@ reader, writer = os.pipe()
 if os.fork() == 0:
     os.write(writer, manifests.canary("mrq").encode())
     os._exit(0)
+os.close(writer)  # a child that fails ends the reading
 canaries = {{"mrq": os.read(reader, 64).decode()}}
+assert canaries["mrq"]
 manifests.canary = canaries.__getitem__
 
 def carry_out(caller, asked, streams):
