@@ -269,6 +269,8 @@ def _envpool() -> Any:
     Its package registers seventeen families on import, and loads matplotlib for one of them: with
     an empty module in the place of that list, a worker starts with a third of the work
     (benchmarks/worker_start.py).
+
+    Known limit: what imports EnvPool later in this process finds no other environments.
     """
     sys.modules.setdefault("envpool.entry", ModuleType("envpool.entry"))
     import envpool

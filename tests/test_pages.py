@@ -14,7 +14,7 @@ from helpers.pages import check, commands
 from helpers.preloaded import preloaded
 
 ROOT = Path(__file__).parents[1]
-PATIENCE = 900
+PATIENCE = 500
 """Seconds after which something hangs. Each test takes less than a minute on a machine of its
 own."""
 STORY = "docs/story.md"

@@ -19,7 +19,7 @@ from helpers.preloaded import preloaded
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/story.md"
-PATIENCE = 900
+PATIENCE = 500
 """Seconds after which something hangs. It takes a minute or two on a machine of its own."""
 ASK = "from harness.board import beacon; beacon.RELAYS = ({relay!r},)"
 """What makes a process of the program ask the tests' relay for rounds."""

@@ -2,6 +2,8 @@
 
 import dataclasses
 import os
+import subprocess
+import sys
 
 import envpool
 import numpy as np
@@ -235,3 +237,13 @@ def test_a_fingerprint_is_the_same_again_and_tells_tasks_apart():
             == fingerprint(CARTPOLE, worker)
             != fingerprint(TASKS["cartpole-balance"], worker)
         )
+
+
+def test_a_process_with_a_pool_loads_nothing_of_other_environments():
+    code = (
+        "import sys; from envs.pool import Pool; from envs.tasks import TASKS;"
+        "Pool(TASKS['cartpole-swingup'], [[1]]);"
+        "sys.exit(', '.join({'envpool.jumanji', 'matplotlib'} & {*sys.modules}) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
