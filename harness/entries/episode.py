@@ -67,7 +67,7 @@ def play(entry: Verified, run: StatedRun, number: int, worker: Worker) -> Episod
     returned = 0.0
     ended = False
     while not ended:
-        actions.append(policy(observation))
+        actions.append(policy(observation, slot))
         try:
             step = pool.step(actions[-1][None, None])
         except ValueError as error:

@@ -6,7 +6,7 @@ its plan ask for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from safetensors import SafetensorError
@@ -36,12 +36,13 @@ class Unreadable(UserError):
     code = UNVERIFIED
 
 
-def load_policies(read: Read, plan: Plan, runs: list[Run], members: int) -> Agent:
-    """An agent of `members` members that have the tensors of these runs, in turns.
+def load_policies(read: Read, plan: Plan, runs: Sequence[Run]) -> Agent:
+    """An agent whose members have the tensors of these runs, one each.
 
     Raises Unreadable for tensors that do not fit.
     """
     run = runs[0]
+    members = len(runs)
     settings = plan.agent_settings(run)
     _check_memory(plan, run, members)
 
@@ -56,10 +57,9 @@ def load_policies(read: Read, plan: Plan, runs: list[Run], members: int) -> Agen
     )
 
     # Acting needs the policy's modules alone.
-    for member in range(members):
-        name = runs[member % len(runs)].name
+    for member, trained in enumerate(runs):
         for module in plan.policy_modules:
-            file = run_file(name, weights_file(module))
+            file = run_file(trained.name, weights_file(module))
             _load(read(file), file, agent.modules()[module].parameters, member)
     return agent
 

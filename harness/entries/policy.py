@@ -15,6 +15,7 @@ from agents.members.acting import Policy as MemberPolicy
 from envs.spec import Task
 from envs.tasks import TASKS
 from harness.entries.policies import load_policies
+from harness.entries.trained import cohort_of
 from harness.entries.verified import Verified, accepted, judge
 from harness.errors import UserError, suggestion
 from harness.folder import Folder
@@ -25,19 +26,26 @@ class Policy:
     """Observations -> actions of one policy.
 
     On a machine like the entry's, the actions are those that its evaluation took, to the bit: the
-    networks are computed in the shape of that evaluation, because shapes decide how sums round.
+    networks are computed in the shape of that evaluation and at the run's place in it, because both
+    decide how sums round.
     """
 
-    def __init__(self, policy: MemberPolicy, task: Task, members: int, slots: int) -> None:
-        """`policy`: of an agent whose `members` all hold this policy; `slots`: environments of
-        each member."""
+    def __init__(
+        self, policy: MemberPolicy, task: Task, members: int, member: int, slots: int
+    ) -> None:
+        """`policy`: of an agent of so many members, of which `member` holds this policy; `slots`:
+        environments of each member."""
         self._policy = policy
         self._shape = members, slots
+        self._member = member
         self.task = task
         """What it was trained on: `task.observation` names the keys that are joined, in order."""
 
-    def __call__(self, observation: ArrayLike) -> NDArray[np.float64]:
-        """[obs] -> [act], or [n, obs] -> [n, act], in [-1, 1]. ValueError for another shape."""
+    def __call__(self, observation: ArrayLike, slot: int = 0) -> NDArray[np.float64]:
+        """[obs] -> [act], or [n, obs] -> [n, act], in [-1, 1]. ValueError for another shape.
+
+        `slot`: the environment of the evaluation in which the first observation was made.
+        """
         given = np.asarray(observation, dtype=np.float32)
         size = self.task.observation_size
         if given.ndim not in (1, 2) or given.shape[-1] != size:
@@ -47,19 +55,22 @@ class Policy:
 
         rows = given.reshape(-1, size)
         actions = np.zeros((len(rows), self.task.action))
-        slots = self._shape[1]
         with _one_thread():
-            for first in range(0, len(rows), slots):
-                some = rows[first : first + slots]
-                actions[first : first + slots] = self._act(some)
+            done = 0
+            while done < len(rows):
+                some = rows[done : done + self._shape[1] - slot]
+                actions[done : done + len(some)] = self._act(some, slot)
+                done += len(some)
+                slot = 0
         return actions.reshape(*given.shape[:-1], self.task.action)
 
-    def _act(self, observations: NDArray[np.float32]) -> NDArray[np.float64]:
-        """[n, obs] -> [n, act], for as many as there are slots at most."""
-        # Shape: [P, E, obs], of which the first member's first n rows count
+    def _act(self, observations: NDArray[np.float32], slot: int) -> NDArray[np.float64]:
+        """[n, obs] -> [n, act], for as many as there are slots from this one on at most."""
+        # Shape: [P, E, obs], of which n rows of one member count
         batch = torch.zeros((*self._shape, self.task.observation_size))
-        batch[0, : len(observations)] = torch.from_numpy(observations)
-        actions: Tensor = self._policy(batch)[0, : len(observations)]
+        rows = slice(slot, slot + len(observations))
+        batch[self._member, rows] = torch.from_numpy(observations)
+        actions: Tensor = self._policy(batch)[self._member, rows]
         return actions.double().numpy()
 
 
@@ -97,7 +108,9 @@ def finished_run(entry: Verified, name: str) -> StatedRun:
 
 def policy_of(entry: Verified, run: StatedRun) -> Policy:
     """The policy of a finished run. Raises Unreadable for tensors that do not fit."""
-    named = Run(*run.identity)
-    agent = load_policies(entry.read, entry.plan, [named], run.members)
+    own = Run(*run.identity)
+    places = cohort_of(entry.plan, entry.runs, run)
+    agent = load_policies(entry.read, entry.plan, [own] * len(places))
     slots = entry.plan.evaluation.environments
-    return Policy(agent.snapshot(), TASKS[run.task], run.members, slots)
+    policy = agent.snapshot()
+    return Policy(policy, TASKS[run.task], len(places), places.index(own), slots)

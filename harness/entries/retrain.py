@@ -12,11 +12,12 @@ import torch
 
 from harness.entries.policies import load_policies
 from harness.entries.rollout import Trial, fresh_returns
+from harness.entries.trained import cohort_of
 from harness.entries.verified import Verified
 from harness.folder import Folder
 from harness.options import Options
-from harness.planning.cohorts import Cohort, alike, program
-from harness.planning.plan import Plan, write_plan
+from harness.planning.cohorts import Cohort
+from harness.planning.plan import write_plan
 from harness.seeding import generator
 from harness.training.results import read_result
 from harness.training.unit import run_cohort
@@ -36,7 +37,7 @@ class Retrained:
 
 
 def train_again(entry: Verified, trial: Trial, count: int) -> list[Retrained]:
-    """Trains `count` runs again, drawn by the nonce, each in a cohort of its original size, and
+    """Trains `count` runs again, drawn by the nonce, each in its cohort, and
     rolls them out on the fresh streams of their runs. Half of them are runs that are said to have
     failed, as far as there are any: a rival's, called failed, would count as the floor."""
     # The nonce is younger than the entry: nobody could know which runs it draws.
@@ -50,8 +51,9 @@ def train_again(entry: Verified, trial: Trial, count: int) -> list[Retrained]:
     with tempfile.TemporaryDirectory() as scratch:
         folder = write_plan(plan, Path(scratch))
         for index, run in enumerate(drawn):
-            cohort = _as_trained(plan, index, run, stated[run].members)
-            run_cohort(folder, plan, cohort, Options(device="cpu"))
+            # Its neighbours change nothing of a run; its place among them does.
+            places = cohort_of(plan, entry.runs, stated[run])
+            run_cohort(folder, plan, Cohort(index, run.task, places), Options(device="cpu"))
         return [_outcome(entry, trial, folder, run, stated[run]) for run in drawn]
 
 
@@ -59,13 +61,6 @@ def _shuffled(runs: list[Run], nonce: str) -> list[Run]:
     """Runs in the order that the nonce draws."""
     draws = generator("retrain", nonce, 0, "runs")
     return [runs[index] for index in torch.randperm(len(runs), generator=draws).tolist()]
-
-
-def _as_trained(plan: Plan, index: int, run: Run, members: int) -> Cohort:
-    """A cohort of as many members as the run was trained with, since their number decides how sums
-    round. Runs of the same program fill it up; they change nothing of the run."""
-    neighbours = [neighbour for neighbour in alike(plan)[program(plan, run)] if neighbour != run]
-    return Cohort(index, run.task, (run, *neighbours[: members - 1]))
 
 
 def _outcome(entry: Verified, trial: Trial, folder: Path, run: Run, stated: StatedRun) -> Retrained:
@@ -78,6 +73,6 @@ def _outcome(entry: Verified, trial: Trial, folder: Path, run: Run, stated: Stat
     def read(name: str) -> bytes:
         return (folder / name).read_bytes()
 
-    agent = load_policies(read, trial.plan, [run], stated.members)
-    (returns,) = fresh_returns(trial, agent, [run], stated.members)
+    agent = load_policies(read, trial.plan, [run] * stated.members)
+    returns, *_ = fresh_returns(trial, agent, [run] * stated.members)
     return Retrained(run, repeated, math.fsum(returns) / len(returns))

@@ -6,14 +6,14 @@ out, to the bit. The second is fresh, and nobody could know it before: its mean 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.protocol import Agent
 from envs.tasks import TASKS
 from envs.worker import Worker
 from harness.entries.policies import Read, Unreadable, load_policies
-from harness.planning.cohorts import Program, program
+from harness.entries.trained import cohorts
 from harness.planning.plan import Plan
 from harness.seeding import environment_seed
 from harness.training.evaluation import Evaluator
@@ -58,53 +58,42 @@ class RolledOut:
 def roll_out(trial: Trial, read: Read, stated: Sequence[StatedRun]) -> list[RolledOut]:
     """Rolls the policy of every finished run out, on both streams. `read`: reads a file of the
     entry. Raises Unreadable for policies that cannot be rolled out."""
+    runs = {Run(*run.identity): run for run in stated}
     rolled_out = list[RolledOut]()
-    for members, runs in _groups(trial.plan, stated):
-        named = [Run(*run.identity) for run in runs]
-        agent = load_policies(read, trial.plan, named, members)
+    for places in cohorts(trial.plan, stated):
+        finished = [run for run in places if runs[run].finished]
+        if not finished:
+            continue
+
+        # Where a run did not finish, another one stands in: the others keep their places.
+        policies = [run if run in finished else finished[0] for run in places]
+        agent = load_policies(read, trial.plan, policies)
         claimed = trial.plan.evaluation.final_episodes
-        again = _returns(trial, agent, named, members, "final", claimed)
-        fresh = fresh_returns(trial, agent, named, members)
-        for index, run in enumerate(runs):
-            outcome = RolledOut(named[index], run.final_returns, again[index], fresh[index])
-            rolled_out.append(outcome)
+        again = _returns(trial, agent, policies, "final", claimed)
+        fresh = fresh_returns(trial, agent, policies)
+        for member, run in enumerate(places):
+            if run in finished:
+                signed = runs[run].final_returns
+                rolled_out.append(RolledOut(run, signed, again[member], fresh[member]))
     return rolled_out
 
 
-def fresh_returns(
-    trial: Trial, agent: Agent, runs: list[Run], members: int
-) -> list[tuple[float, ...]]:
-    """Returns of each run's fresh episodes, by an agent that holds the policies of these runs."""
+def fresh_returns(trial: Trial, agent: Agent, runs: Sequence[Run]) -> list[tuple[float, ...]]:
+    """Returns of the fresh episodes of each member of an agent that holds the policies of these
+    runs."""
     episodes = trial.plan.evaluation.fresh_episodes
-    return _returns(trial, agent, runs, members, f"reeval/{trial.nonce}", episodes)
-
-
-def _groups(plan: Plan, stated: Sequence[StatedRun]) -> Iterator[tuple[int, list[StatedRun]]]:
-    """Finished runs by their number of members and their program: what was trained as one program
-    is rolled out as one."""
-    alike: dict[tuple[int, Program], list[StatedRun]] = {}
-    for run in stated:
-        if run.finished:
-            trained_as = (run.members, program(plan, Run(*run.identity)))
-            alike.setdefault(trained_as, []).append(run)
-
-    # A group may be larger than one cohort was.
-    for (members, _), runs in alike.items():
-        for first in range(0, len(runs), members):
-            yield members, runs[first : first + members]
+    return _returns(trial, agent, runs, f"reeval/{trial.nonce}", episodes)
 
 
 def _returns(
-    trial: Trial, agent: Agent, runs: list[Run], members: int, word: str, episodes: int
+    trial: Trial, agent: Agent, runs: Sequence[Run], word: str, episodes: int
 ) -> list[tuple[float, ...]]:
     """Returns of so many episodes of each run, on the streams that begin with `word`."""
-    # The same number of members rounds the same way. Every environment of every run has a seed of
-    # its own. Shape: [P][E]
+    # Every environment of every run has a seed of its own. Shape: [P][E]
     words = [f"{word}/{slot}" for slot in range(trial.plan.evaluation.environments)]
     source = trial.plan.seed_source
     seeds = list[list[int]]()
-    for member in range(members):
-        run = runs[member % len(runs)]
+    for run in runs:
         seeds.append([environment_seed(source, run.task, run.seed, stream) for stream in words])
 
     task = TASKS[runs[0].task]
@@ -116,4 +105,4 @@ def _returns(
         # Weights may be finite and what they compute may not be.
         raise Unreadable(f"{runs[0].name}: its policy cannot act: {error}") from None
     evaluator.close()
-    return [tuple(returns[member].tolist()) for member in range(len(runs))]
+    return [tuple(row.tolist()) for row in returns]

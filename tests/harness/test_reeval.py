@@ -160,7 +160,7 @@ def test_tensors_that_do_not_fit_are_not_loaded(entry, defect):
 
     plan = read_plan(entry.parent / "plan.json")
     with pytest.raises(Unreadable, match=r"encoder\.safetensors"):
-        load_policies(read, plan, [run for run in plan.runs if run.regime == "dense"], 4)
+        load_policies(read, plan, [run for run in plan.runs if run.regime == "dense"])
 
 
 def test_a_plan_of_monstrous_networks_is_refused_before_memory_is_gone(entry, monkeypatch):
