@@ -140,6 +140,10 @@ def report(
         Path | None,
         typer.Option("--to", help="The page's file. Default: report.html in the folder."),
     ] = None,
+    stills: Annotated[
+        bool,
+        typer.Option("--stills", help="In the page: a policy of each task and regime, moving."),
+    ] = False,
     figures: Annotated[
         Path | None,
         typer.Option(help="Instead of the page: a folder for its charts as SVG, PDF and PNG."),
@@ -173,23 +177,35 @@ def report(
     asked = [option for option, value in given.items() if value]
     if len(asked) > 1:
         raise errors.UserError(f"{' and '.join(asked)} make different things; give one of them.")
+    if stills and asked not in ([], ["--to"]):
+        raise errors.UserError(f"--stills are part of the page, and {asked[0]} makes none.")
 
     folder = plan_folder(folder)
     try:
         if form or figures or badge:
             _for_papers(folder, trust, form, figures, badge, as_json)
         else:
-            _page(folder, trust, to, as_json)
+            _page(folder, trust, to, stills, as_json)
     except Refused as refused:
         print_verdict(refused.verdict)
         raise typer.Exit(errors.UNVERIFIED) from None
 
 
-def _page(folder: Path, trust: Path | None, to: Path | None, as_json: bool) -> None:
+def _page(folder: Path, trust: Path | None, to: Path | None, stills: bool, as_json: bool) -> None:
     from harness.entries.page import write_report
 
     check_can_write(to or Folder(folder).report, "" if to else "Give --to FILE.")
-    print_path(write_report(folder, trust=trust, to=to), "report", as_json)
+    if not stills:
+        print_path(write_report(folder, trust=trust, to=to), "report", as_json)
+        return
+
+    from harness.entries.stills import strips
+    from harness.entries.verified import verified
+
+    # Policies of an entry alone: what nobody signed has no episodes to compare with.
+    entry = verified(folder, trust)
+    written = write_report(folder, entry.verdict, to=to, strips=strips(entry))
+    print_path(written, "report", as_json)
 
 
 def _for_papers(

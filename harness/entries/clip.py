@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -106,8 +107,7 @@ def _write(episode: Episode, to: Path, look: Look) -> tuple[int, Frame]:
     # Whoever looks sees the old file or the whole new one.
     part = to.with_name(f".{to.name}.{secrets.token_hex(8)}")
     try:
-        with Drawing(_scene(episode, look)) as drawing:
-            _check_start(episode, drawing)
+        with begun(episode, look) as drawing:
             steps = _steps(to, len(episode.actions), drawing.seconds, look)
             rate = Fraction(1.0 / (drawing.seconds * max(1, steps[1] - steps[0])))
             pictures = captioned_frames(drawing, steps)
@@ -119,8 +119,10 @@ def _write(episode: Episode, to: Path, look: Look) -> tuple[int, Frame]:
     return len(steps), frames[-1]
 
 
-def _scene(episode: Episode, look: Look) -> Scene:
-    return Scene(
+@contextmanager
+def begun(episode: Episode, look: Look) -> Iterator[Drawing]:
+    """An episode about to be drawn. CannotDraw where that is not the episode that was played."""
+    scene = Scene(
         task=episode.task,
         seed=episode.seed,
         resets=episode.resets,
@@ -130,12 +132,20 @@ def _scene(episode: Episode, look: Look) -> Scene:
         height=look.height,
         camera=look.camera,
     )
+    with Drawing(scene) as drawing:
+        _check_start(episode, drawing)
+        yield drawing
+
+
+def evenly(length: int, stills: int) -> list[int]:
+    """After which agent steps of an episode its stills are drawn: the first and the last too."""
+    return [round(length * still / (stills - 1)) for still in range(stills)]
 
 
 def _steps(to: Path, length: int, seconds: float, look: Look) -> list[int]:
     """After which agent steps frames are drawn: evenly, and at the end of the episode."""
     if to.suffix == ".png":
-        return [round(length * still / (look.stills - 1)) for still in range(look.stills)]
+        return evenly(length, look.stills)
     every = math.ceil(1.0 / (look.fps * seconds))
     return [*range(0, length, every), length]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from functools import cache
 from importlib.util import find_spec
@@ -105,12 +105,16 @@ def _with_palette(pictures: Iterable[Pixels]) -> Iterator[Image.Image]:
 
 def write_strip(path: Path, pictures: Iterable[Pixels], rate: Fraction) -> None:
     """Stills side by side, in their order."""
-    stills = list(pictures)
+    side_by_side(list(pictures)).save(path, format="PNG", optimize=True)
+
+
+def side_by_side(stills: Sequence[Pixels]) -> Image.Image:
+    """Stills of one size in a row."""
     height, width, _ = stills[0].shape
     strip = Image.new("RGB", (len(stills) * (width + GAP) - GAP, height), "white")
     for number, still in enumerate(stills):
         strip.paste(Image.fromarray(still), (number * (width + GAP), 0))
-    strip.save(path, format="PNG", optimize=True)
+    return strip
 
 
 WRITERS: dict[str, Write] = {".mp4": write_mp4, ".gif": write_gif, ".png": write_strip}

@@ -6,6 +6,7 @@ Its report, and the figures and tables that papers take from it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from leaderboard.verification.checks import Verdict
 if TYPE_CHECKING:
     from leaderboard.pages.papers import Form
     from leaderboard.pages.report import ReportInput
+    from leaderboard.pages.strips import Strip
 
 Read = Callable[[str], bytes | None]
 """Gives a file of a plan folder; None if it is not there, or not signed."""
@@ -32,18 +34,20 @@ def write_report(
     verdict: Verdict | None = None,
     trust: Path | None = None,
     to: Path | None = None,
+    strips: tuple[Strip, ...] = (),
 ) -> Path:
     """Writes report.html into a plan folder, or to `to`, and returns its path.
 
     `verdict`: of the folder's entry, if it was verified a moment ago. `trust`: with it, the scores
-    of a re-evaluation beside the entry count. Raises Refused if the entry does not verify. A folder
-    without an entry is drawn from its plan, records and results, and the page says so; nothing is
-    simulated or trained for it.
+    of a re-evaluation beside the entry count. `strips`: stills that the page shows. Raises Refused
+    if the entry does not verify. A folder without an entry is drawn from its plan, records and
+    results, and the page says so; nothing is simulated or trained for it.
     """
     from leaderboard.pages import report
 
     path = to or Folder(folder).report
-    write_atomic(path, report.render(*_shown(folder, verdict, trust)).encode())
+    shown, read = _shown(folder, verdict, trust)
+    write_atomic(path, report.render(replace(shown, strips=strips), read).encode())
     return path
 
 

@@ -24,6 +24,7 @@ from leaderboard.pages.chart import HUES
 from leaderboard.pages.drawings import Drawing, TaskDrawings, TaskSection, profiles
 from leaderboard.pages.networks import network_headers, networks
 from leaderboard.pages.signs import signs
+from leaderboard.pages.strips import Strip
 from leaderboard.pages.table import comparison_columns, rows_of
 from leaderboard.statistics import claims, contrasts, references
 from leaderboard.statistics.claims import Finding
@@ -79,6 +80,8 @@ class ReportInput:
     """None: nothing is signed yet, and the page says so."""
     measured: Measured | None = None
     """None: scores are those that the entry claims."""
+    strips: tuple[Strip, ...] = ()
+    """Stills of policies."""
 
     @classmethod
     def of(cls, verdict: Verdict) -> ReportInput:
