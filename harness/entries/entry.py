@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from harness.training.results import read_results
 from leaderboard.formats import envelope
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.manifest import Manifest
+from leaderboard.formats.mirrors import KeptFile
 from leaderboard.formats.plan import Budget
 from leaderboard.formats.run import Failure, Run, StatedRun, results_csv
 from leaderboard.formats.statement import (
@@ -78,11 +80,16 @@ def missing(run: Run, fault: Fault | None) -> StatedRun:
 
 
 def write_entry(
-    folder: Path, plan: Plan, key: SigningKey, runs: tuple[StatedRun, ...] | None = None
+    folder: Path,
+    plan: Plan,
+    key: SigningKey,
+    runs: tuple[StatedRun, ...] | None = None,
+    elsewhere: Iterable[KeptFile] = (),
 ) -> Path:
     """Signs what lies in a plan folder, its manifest included; returns the entry's path.
 
-    `runs`: its stated runs, where they were read already.
+    `runs`: its stated runs, where they were read already. `elsewhere`: tensors that were signed
+    before and lie in another place.
     """
     if runs is None:
         runs = stated_runs(folder, plan)
@@ -102,6 +109,7 @@ def write_entry(
             files = sorted(run_folder.path.iterdir())
             signed += [file for file in files if not file.name.startswith(".")]
     digests = {path.relative_to(folder).as_posix(): digest_file(path) for path in signed}
+    digests |= {file.name: file.sha256 for file in elsewhere}
 
     # The statement is signed as the very bytes that are written.
     plan_sha256 = digests[paths.plan.name]

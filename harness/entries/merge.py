@@ -2,14 +2,15 @@
 
 Budget, evaluation, settings and blocks must be the same, and every task and regime must have the
 same seeds in the end: means over tasks and contrasts of regimes are then what they are called. A
-merged plan that is a shipped suite's bears its name, whatever suites its parts came from.
+merged plan that is a shipped suite's bears its name, whatever suites its parts came from. Tensors
+that a part keeps elsewhere stay there, and the merged entry names them as the part did.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, MutableMapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,14 @@ from harness.entries.page import write_report
 from harness.entries.ranking import OWN_SUITE
 from harness.entries.verified import Verified, verified
 from harness.errors import NonConforming, UserError
-from harness.files import write_atomic, write_json
+from harness.files import digest_file, write_atomic, write_json
 from harness.folder import Folder
 from harness.planning.plan import Plan, check_writable, write_plan
 from harness.planning.reader import load
 from leaderboard.formats.keys import SigningKey
-from leaderboard.formats.layout import REGISTERED, RESULT, TIMING
-from leaderboard.formats.manifest import Manifest, Times
+from leaderboard.formats.layout import REGISTERED, RESULT, TENSORS, TIMING
+from leaderboard.formats.manifest import Hardware, Manifest, Times
+from leaderboard.formats.mirrors import TENSORS_SCHEMA, KeptElsewhere, KeptFile
 from leaderboard.formats.names import OWN
 from leaderboard.formats.plan import suite_digest
 from leaderboard.formats.run import Run
@@ -65,11 +67,13 @@ def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
     target = write_plan(plan, out)
     for name in REGISTERED if plan.registered else ():
         write_atomic(target / name, entries[0].read(name))
+    elsewhere: dict[str, KeptFile] = {}
     for entry in entries:
         for run in entry.plan.runs:
-            _copy_run(entry, run, target)
+            _copy_run(entry, run, target, elsewhere)
+    _write_elsewhere(entries, target, elsewhere)
     write_json(Folder(target).manifest, asdict(manifest))
-    write_entry(target, plan, key)
+    write_entry(target, plan, key, elsewhere=elsewhere.values())
     write_report(target)
     return target
 
@@ -193,6 +197,7 @@ def _merged_manifest(entries: list[Verified], plan: Plan) -> Manifest:
     return replace(
         first,
         plan=plan.id,
+        hardware=_joined_hardware([manifest.hardware for manifest in manifests]),
         command=f"mst-bench merge {' '.join(folders)}",
         times=Times(
             started=min(manifest.times.started for manifest in manifests),
@@ -202,6 +207,21 @@ def _merged_manifest(entries: list[Verified], plan: Plan) -> Manifest:
         faults=sum(manifest.faults for manifest in manifests),
         fingerprints=fingerprints,
         unranked_because=tuple(dict.fromkeys(reasons)),
+    )
+
+
+def _joined_hardware(kinds: Sequence[Hardware]) -> Hardware:
+    """What the parts ran on. No machine is called several CPUs, so nobody takes the bits of a
+    merged entry for those of one kind (entries/platform.py)."""
+    gpus = [gpu for kind in kinds for gpu in kind.gpus]
+    return Hardware(
+        architecture=" and ".join(dict.fromkeys(kind.architecture for kind in kinds)),
+        cpu=" and ".join(dict.fromkeys(kind.cpu for kind in kinds)),
+        cpu_flags=tuple(
+            flag for flag in kinds[0].cpu_flags if all(flag in kind.cpu_flags for kind in kinds)
+        ),
+        cores=max(kind.cores for kind in kinds),
+        gpus=tuple(dict.fromkeys(gpus)),
     )
 
 
@@ -220,24 +240,50 @@ def _different_origin(manifest: Manifest, first: Manifest) -> list[str]:
     return different
 
 
-def _copy_run(entry: Verified, run: Run, folder: Path) -> None:
+def _copy_run(
+    entry: Verified, run: Run, folder: Path, elsewhere: MutableMapping[str, KeptFile]
+) -> None:
     """Copies the signed files of a run, unless the same run is there already. A missing run has
-    none, and stays missing."""
+    none, and stays missing. `elsewhere`: files of tensors that no folder had so far."""
+    # The result comes last: a merge that was killed copies this run again.
     result = Folder(folder).run(run).result
     names = sorted(entry.names(run), key=lambda name: name.endswith(RESULT))
+    whole = result.exists()
 
-    # The result comes last: a merge that was killed copies this run again.
-    if not result.exists():
-        for name in names:
-            write_atomic(folder / name, entry.read(name))
-        return
-
-    # Another folder had this run: only its timing may differ.
+    files = entry.documents.files
     for name in names:
         copy = folder / name
-        same = copy.exists() and copy.read_bytes() == entry.read(name)
-        if not name.endswith(TIMING) and not same:
+        known = elsewhere[name].sha256 if name in elsewhere else None
+        if whole and copy.exists():
+            known = digest_file(copy)
+
+        # Another folder had this run: only its timing may differ.
+        if known is not None and known != files.digests[name] and not name.endswith(TIMING):
             raise UserError(
                 f"{entry.path.parent / name}: is not what {copy} is, though both are the same run;"
                 " one of them was changed."
             )
+        if name in files.absent:
+            if known is None:
+                elsewhere[name] = files.kept[name]
+        elif known is None or name in elsewhere:
+            write_atomic(copy, entry.read(name))
+            elsewhere.pop(name, None)
+
+
+def _write_elsewhere(
+    entries: list[Verified], folder: Path, elsewhere: Mapping[str, KeptFile]
+) -> None:
+    """Lists the tensors that stay where the parts keep them. UserError for too many mirrors."""
+    path = folder / TENSORS
+    if not elsewhere:
+        path.unlink(missing_ok=True)
+        return
+    addresses = dict.fromkeys(
+        address for entry in entries for address in entry.documents.files.mirrors
+    )
+    try:
+        kept = KeptElsewhere(TENSORS_SCHEMA, tuple(addresses), tuple(elsewhere.values()))
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; merge fewer folders at once.") from None
+    write_json(path, asdict(kept))

@@ -1,23 +1,25 @@
 """Merging entries of one experiment."""
 
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import pytest
 
 from harness.entries import merge as merging
-from harness.entries.merge import _merged_plan, merge
-from harness.entries.verified import Changed
+from harness.entries.merge import _joined_hardware, _merged_plan, merge
+from harness.entries.verified import Changed, verified
 from harness.errors import NonConforming, UserError
-from harness.files import write_atomic
+from harness.files import digest_file, write_atomic, write_json
 from harness.planning.making import make_plan
 from harness.planning.plan import read_plan, write_plan
 from harness.planning.reader import load
 from harness.run import Request, plan_of
 from helpers.boards import Keys
-from helpers.forge import check_of, forge_level
+from helpers.forge import check_of, forge_level, statement_of
 from helpers.registered import Registered, ship
 from helpers.runs import Killed
 from leaderboard.formats.keys import one_use_key
+from leaderboard.formats.mirrors import TENSORS_SCHEMA, KeptElsewhere, KeptFile, parse_kept
 from leaderboard.verification.checks import ORDER
 from leaderboard.verification.verify import verify
 
@@ -185,3 +187,70 @@ def test_registered_plans_are_not_merged_with_others(entry, tmp_path, monkeypatc
     with pytest.raises(NonConforming, match=r"differs from .* in seed_source"):
         merge([registered.folder, entry.parent], tmp_path / "merged", registered.key)
     assert not list((tmp_path / "merged").iterdir())
+
+
+def thinned(folder, *, kept="", mirrors=()):
+    """A folder without its tensors, and the list that says where they are; `kept`: a regime whose
+    tensors stay in the folder."""
+    tensors = []
+    for path in sorted(folder.rglob("*.safetensors")):
+        if kept and f"/{kept}/" in str(path):
+            continue
+        name = path.relative_to(folder).as_posix()
+        tensors.append(KeptFile(name, digest_file(path), path.stat().st_size))
+        path.unlink()
+    kept_elsewhere = KeptElsewhere(TENSORS_SCHEMA, mirrors, tuple(tensors))
+    write_json(folder / "tensors.json", asdict(kept_elsewhere))
+    return folder
+
+
+def tensors_of(folder):
+    """Name -> digest, by the signed entry."""
+    subjects = statement_of(folder / "entry.dsse.json")["subject"]
+    digests = {row["name"]: row["digest"]["sha256"] for row in subjects}
+    return {name: sha256 for name, sha256 in digests.items() if name.endswith(".safetensors")}
+
+
+def test_tensors_that_a_part_keeps_elsewhere_stay_there(old, later_seeds, tmp_path):
+    """Whole plans take gigabytes: their parts are joined where only the records are."""
+    whole = merge([old, later_seeds], tmp_path / "whole", one_use_key())
+    address = "https://example.org/tensors/"
+    thinned(old, mirrors=(address,))
+    thin = merge([old, later_seeds], tmp_path / "thin", one_use_key())
+    assert tensors_of(thin) == tensors_of(whole)
+
+    # The list names what is not there, no more.
+    kept = parse_kept((thin / "tensors.json").read_bytes(), "tensors.json")
+    assert kept.mirrors == (address,)
+    assert {file.name for file in kept.tensors} == {
+        name for name in tensors_of(whole) if not (thin / name).exists()
+    }
+    assert all("/3/" not in file.name for file in kept.tensors), "the other part has its own"
+
+    # Found again, they are those that were signed.
+    entry = thin / "entry.dsse.json"
+    assert verify(entry).accepted
+    assert not verify(entry, complete=True).accepted
+    assert verify(entry, complete=True, tensors=whole).accepted
+
+
+def test_tensors_that_one_of_two_folders_has_are_in_the_merged_one(old, three_seeds, tmp_path):
+    """Both orders; half of them lie in the first folder, all in the second."""
+    thinned(old, kept="mst")
+    for number, folders in enumerate(([old, three_seeds], [three_seeds, old])):
+        merged = merge(folders, tmp_path / str(number), one_use_key())
+        assert not (merged / "tensors.json").exists()
+        assert verify(merged / "entry.dsse.json", complete=True).accepted
+
+
+def test_parts_of_two_kinds_of_machine_are_no_machines_bits(three_seeds, later_seeds):
+    """A re-evaluation on the first kind of machine would ask for the second kind's bits."""
+    first, second = (
+        verified(folder).documents.manifest.hardware for folder in (three_seeds, later_seeds)
+    )
+    assert _joined_hardware([first, second]) == first
+    other = replace(first, cpu="Another", cpu_flags=("avx2", "fma"), cores=64)
+    joined = _joined_hardware([first, other])
+    assert joined.cpu == f"{first.cpu} and Another"
+    assert set(joined.cpu_flags) <= {"avx2", "fma"}
+    assert joined.cores == 64
