@@ -1,5 +1,6 @@
 # The reference image. `make image` builds it; docs/container.md says how, also behind a proxy or without the internet.
 # From the host it needs a driver of 580 or newer (CUDA 13), and the NVIDIA container toolkit; CUDA itself comes as wheels.
+ARG VARIANT=cuda
 ARG BASE_IMAGE=debian:bookworm-20261005-slim@sha256:7c7b2c966bc9ee8cedfeef67e0e279108992c77681fa595db4a9d65c06ccc587
 
 # Empty, unless a build brings local wheels along: --build-context wheels=FOLDER
@@ -11,11 +12,18 @@ RUN --mount=type=bind,source=docker/apt.sh,target=/apt.sh \
     --mount=type=secret,id=apt_sources,target=/run/apt_sources \
     sh /apt.sh "${DEBIAN_SNAPSHOT}" python3.11
 
+# What the system of a variant has beside Python: the CPU image draws episodes in software.
+FROM python AS system-cuda
+FROM python AS system-cpu
+RUN --mount=type=bind,source=docker/apt.sh,target=/apt.sh \
+    --mount=type=secret,id=apt_sources,target=/run/apt_sources \
+    sh /apt.sh "${DEBIAN_SNAPSHOT}" libosmesa6
+
 FROM python AS dependencies
 RUN --mount=type=bind,source=docker/apt.sh,target=/apt.sh \
     --mount=type=secret,id=apt_sources,target=/run/apt_sources \
     sh /apt.sh "${DEBIAN_SNAPSHOT}" python3.11-venv
-ARG VARIANT=cuda
+ARG VARIANT
 RUN --mount=type=bind,source=docker/install.sh,target=/docker/install.sh \
     --mount=type=bind,source=docker/prune.sh,target=/docker/prune.sh \
     --mount=type=bind,source=docker/requirements-cuda.txt,target=/docker/requirements-cuda.txt \
@@ -31,10 +39,11 @@ FROM dependencies AS ours
 COPY . /src
 RUN sh /src/docker/install-ours.sh "${VARIANT}"
 
-FROM python
+# hadolint ignore=DL3006 # a stage from above, not an image
+FROM system-${VARIANT}
 COPY --from=dependencies /opt/mst-bench /opt/mst-bench
 COPY --from=ours /ours /
-ARG VARIANT=cuda
+ARG VARIANT
 ARG BASE_IMAGE
 ARG REVISION=unknown
 RUN --mount=type=bind,source=docker,target=/docker \

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import socket
 from pathlib import Path
 
@@ -90,6 +91,21 @@ def test_mistakes_get_a_sentence_and_their_code(arguments, options, code, senten
     for sentence in sentences:
         assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_it_draws_a_policy_without_a_gpu(tiny_entry, out):
+    """Python does not find a library by the compiler there, and nothing but /out and /tmp can be
+    written."""
+    folder = out / "plan"
+    shutil.copytree(tiny_entry.parent, folder)
+    film = ["clip", "/out/plan", "--run", "cartpole-swingup/mst/0", "--out", "/out/film.mp4"]
+    done = container(
+        *film, "--fps", "5", "--size", "96x64", "--json", options=["-v", f"{out}:/out"]
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["signed"] == told["envpool"] == told["dm_control"]
+    assert (out / "film.mp4").read_bytes()[4:8] == b"ftyp"
 
 
 def test_without_a_mount_it_says_how_results_are_kept(tiny_suite):
