@@ -61,7 +61,9 @@ def submit_entry(
     target = f"{ENTRIES}/{suite.name}-v{suite.version}/{predicate.plan.id}"
     if (board / target).exists():
         raise UserError(f"{board / target}: is there already.")
-    files = {f"{target}/{name}": content for name, content in _files(entry, mirrors).items()}
+    files = {
+        f"{target}/{name}": content for name, content in without_tensors(entry, mirrors).items()
+    }
     with refusing(board):
         proposal = _statement(entry, log, key, licence, f"{target}/{SUBMISSION}")
         handed_in = HandedIn({**files, **proposal.files}, target)
@@ -71,16 +73,16 @@ def submit_entry(
     return board / target
 
 
-def _files(entry: Verified, mirrors: Sequence[str]) -> dict[str, bytes]:
+def without_tensors(entry: Verified, mirrors: Sequence[str]) -> dict[str, bytes]:
     """What a board keeps of an entry, but for the statement: all signed files without the tensors,
-    and where those are."""
+    and where those are. UserError where they are not in the folder."""
     files = {ENTRY: entry.documents.content}
     tensors = list[KeptFile]()
     for name, sha256 in entry.documents.files.digests.items():
         if name.endswith(ENDING):
             path = entry.path.parent / name
             if not path.exists():
-                raise UserError(f"{path}: is not there; submit the folder that has its tensors.")
+                raise UserError(f"{path}: is not there; name the folder that has its tensors.")
             tensors.append(KeptFile(name, sha256, path.stat().st_size))
         else:
             files[name] = entry.read(name)
