@@ -37,8 +37,8 @@ class Retrained:
 
 
 def train_again(entry: Verified, trial: Trial, count: int) -> list[Retrained]:
-    """Trains `count` runs again, drawn by the nonce, each in its cohort, and
-    rolls them out on the fresh streams of their runs. Half of them are runs that are said to have
+    """Trains `count` runs again, drawn by the nonce, with the cohorts that they were in, and rolls
+    them out on the fresh streams of their runs. Half of them are runs that are said to have
     failed, as far as there are any: a rival's, called failed, would count as the floor."""
     # The nonce is younger than the entry: nobody could know which runs it draws.
     plan = trial.plan
@@ -50,10 +50,10 @@ def train_again(entry: Verified, trial: Trial, count: int) -> list[Retrained]:
 
     with tempfile.TemporaryDirectory() as scratch:
         folder = write_plan(plan, Path(scratch))
-        for index, run in enumerate(drawn):
-            # Its neighbours change nothing of a run; its place among them does.
-            places = cohort_of(plan, entry.runs, stated[run])
-            run_cohort(folder, plan, Cohort(index, run.task, places), Options(device="cpu"))
+        # Its neighbours change nothing of a run, but its place among them does.
+        places = dict.fromkeys(cohort_of(plan, entry.runs, stated[run]) for run in drawn)
+        for index, runs in enumerate(places):
+            run_cohort(folder, plan, Cohort(index, runs[0].task, runs), Options(device="cpu"))
         return [_outcome(entry, trial, folder, run, stated[run]) for run in drawn]
 
 
