@@ -20,7 +20,7 @@ from harness.errors import (
     UserError,
     together,
 )
-from harness.executors import executor
+from harness.executors import Executor, executor
 from harness.exports import live
 from harness.folder import Folder
 from harness.machine import image, resources
@@ -97,7 +97,7 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
     errors: list[UserError] = []
     executing = bool(open_cohorts) or not Folder(folder).manifest.exists()
     if executing:
-        jobs = _jobs(request, plan, open_cohorts, device, chosen.gpus)
+        jobs = _jobs(request, plan, open_cohorts, device, chosen)
         options = replace(request.options, device=device, jobs=jobs)
         chosen.check(folder, open_cohorts, options)
         say(_beginning(plan, folder, open_cohorts, options))
@@ -186,8 +186,11 @@ def _signed(folder: Path, plan: Plan, key: SigningKey, state: State) -> Verdict:
     return verdict
 
 
-def _jobs(request: Request, plan: Plan, cohorts: list[Cohort], device: str, gpus: int = 1) -> int:
-    """Cohorts at a time: as asked, else one a core, or a GPU, as far as memory goes.
+def _jobs(
+    request: Request, plan: Plan, cohorts: list[Cohort], device: str, chosen: Executor
+) -> int:
+    """Cohorts at a time: as asked, else one a core, or a GPU, as far as memory goes; all of them
+    where a scheduler decides.
 
     Raises NonConforming if memory or disk do not suffice.
     """
@@ -195,11 +198,15 @@ def _jobs(request: Request, plan: Plan, cohorts: list[Cohort], device: str, gpus
     needs = estimate(plan, cohorts)
     memory = resources.memory_gib()
     fitting = int(memory / needs.memory_gib) if cohorts else 1
+    if chosen.elsewhere:
+        fitting = max(1, len(cohorts))
 
     # What is asked for, or else useful.
     jobs = request.options.jobs
-    if jobs is None:
-        jobs = min(resources.cores(), max(1, fitting)) if device == "cpu" else gpus
+    if jobs is None and chosen.elsewhere:
+        jobs = fitting
+    elif jobs is None:
+        jobs = min(resources.cores(), max(1, fitting)) if device == "cpu" else chosen.gpus
     jobs = min(jobs, max(1, len(cohorts)))
     if jobs > fitting:
         raise NonConforming(

@@ -7,6 +7,7 @@ os.environ.setdefault("OPENBLAS_CORETYPE", "Nehalem")  # before numpy is loaded:
 import shutil
 from ctypes.util import find_library
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,8 @@ def pytest_collection_modifyitems(items):
         missing["browser"] = "no chromium"
     if image() is None:
         missing["container"] = "no image"
+    if find_spec("ray") is None:
+        missing["ray"] = "ray is not installed"
     if not torch.cuda.is_available():
         missing["cuda"] = "no CUDA device"
 
@@ -78,6 +81,8 @@ def pytest_terminal_summary(terminalreporter, config):
         say("The report was not opened in a browser: those tests need Debian's chromium.")
     if find_library("OSMesa") is None:
         say("No episode was drawn: tests/harness/test_clip.py needs Debian's libosmesa6.")
+    if find_spec("ray") is None:
+        say("No Ray cluster was started: tests/ray/test_cluster.py needs the extra `ray`.")
     if image() is None:
         say("The image was not run: name an image of `make image` in MST_BENCH_TEST_IMAGE.")
 

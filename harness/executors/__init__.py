@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from harness.errors import UserError, suggestion
 from harness.executors.device_options import DeviceOptions
 from harness.executors.docker_options import DockerOptions
+from harness.executors.ray_options import RayOptions
 from harness.options import ExecutorOptions, options_of
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ class Executor(Protocol):
     def gpus(self) -> int:
         """GPUs that cohorts are spread over: as many run at a time there, if not told otherwise."""
         ...
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether a scheduler chooses the machines: then this one's memory and CPUs say nothing."""
+        return False
 
     def choose_device(self, options: Options, need: str, suite: str) -> str:
         """The torch device of the cohorts, from `options` and what the suite needs.
@@ -91,6 +97,11 @@ EXECUTORS = {
         "harness.executors.docker:Docker",
         "a container of --image for each cohort, several at a time, each on one of --devices",
         DockerOptions,
+    ),
+    "ray": Row(
+        "harness.executors.ray:Ray",
+        "a task of a Ray cluster for each cohort; its nodes share no folder",
+        RayOptions,
     ),
 }
 """Name -> executor."""

@@ -67,12 +67,12 @@ def recorded(cohort: CohortFolder, seconds: float = SECONDS) -> Iterator[Held]:
         except BaseException as error:
             # On a full disk this cannot be written either: the exit code then speaks alone.
             with suppress(OSError, UserError):
-                held.write_json(cohort.ending, asdict(_ending_of(error)))
+                held.write_json(cohort.ending, asdict(ending_of(error)))
             raise
         held.write_json(cohort.ending, asdict(ending(OK, "finished")))
 
 
-def _ending_of(error: BaseException) -> Ending:
+def ending_of(error: BaseException) -> Ending:
     """The ending that an exception stands for, with the exit code of the command line."""
     if isinstance(error, UserError):
         return ending(error.code, error.ending, error.reason)
