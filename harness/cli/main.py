@@ -20,6 +20,7 @@ from harness.cli import (
     clip,
     entries,
     export,
+    export_k8s,
     judge,
     keychange,
     plan,
@@ -61,6 +62,7 @@ judge.register(app)
 show.register(app)
 watch.register(app)
 export.register(app)
+export_k8s.register(app)
 clip.register(app)
 entries.register(app)
 submit.register(app)
