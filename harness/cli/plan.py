@@ -58,6 +58,10 @@ MembersOption = Annotated[
     int | None,
     typer.Option("--members", min=1, help="Members of a cohort. Default: by device class."),
 ]
+FleetOption = Annotated[
+    str | None,
+    typer.Option("--fleet", help="GPUs to fit the cohorts to, as 8xh200; fixes them."),
+]
 
 
 PANEL = "Registration in the log of a board"
@@ -130,6 +134,7 @@ def plan(
     budget_scale: ScaleOption = 1.0,
     device: DeviceOption = "cpu",
     members: MembersOption = None,
+    fleet: FleetOption = None,
     spreads: SpreadsOption = None,
     register: RegisterOption = False,
     blind: BlindOption = False,
@@ -162,8 +167,50 @@ def plan(
         registration.reveal(reveal, board, out, signing, as_json)
     elif register and signing is not None:
         registration.register(request, board, signing, blind, release, as_json)
+    elif fleet is not None:
+        _fit(request, fleet, members, as_json)
     else:
         _write(request, device, members, spreads, as_json)
+
+
+def _fit(request: Request, named: str, members: int | None, as_json: bool) -> None:
+    """Write a plan and cohorts that fit a fleet, and say what they take there."""
+    from harness.planning import fleet
+    from harness.planning.plan import write_plan
+    from harness.planning.request import plan_of
+
+    if members is not None:
+        raise UserError("--fleet: chooses the members of a cohort; leave out --members.")
+    gpus = fleet.fleet_of(named)
+    _, suite_plan = plan_of(request)
+    fitted = fleet.fit(suite_plan, gpus)
+    folder = Folder(write_plan(suite_plan, request.out))
+    fleet.write_cohorts(folder, fitted.cohorts)
+
+    number = len(fitted.cohorts.cohorts)
+    if as_json:
+        print_json(
+            {
+                "plan": suite_plan.id,
+                "folder": str(folder.path),
+                "runs": len(suite_plan.runs),
+                "fleet": named,
+                "cohorts": number,
+                "members": fitted.members,
+                "hours": fitted.hours,
+                "gpu_hours": fitted.gpu_hours,
+            }
+        )
+        return
+    runs = f"{count(len(suite_plan.runs), 'run')} in {count(number, 'cohort')}"
+    echo(
+        f"plan {suite_plan.id}: {runs} of up to {count(fitted.members, 'member')}, longest first,"
+        f" written to {folder.cohorts}"
+    )
+    echo(
+        f"on {gpus.gpus} x {gpus.name}: about {duration(fitted.hours * 3600.0)},"
+        f" {fitted.gpu_hours:,.1f} GPU hours (estimate, from rates of one card)"
+    )
 
 
 def _write(

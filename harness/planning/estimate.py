@@ -90,9 +90,15 @@ def _run_seconds(plan: Plan, run: Run, rates: Rates) -> float:
     budget = plan.budget
     learning_steps = max(0, budget.agent_steps - plan.agent_settings(run).learning_starts)
     learning = plan.sizes[run.group].flops * learning_steps / (rates.gflops * 1e9)
+    return learning + simulated_seconds(plan, run, rates)
+
+
+def simulated_seconds(plan: Plan, run: Run, rates: Rates = Rates()) -> float:
+    """Seconds that one core simulates for one run: training and evaluations."""
+    budget = plan.budget
 
     # Scheduled evaluations simulate as well: whole episodes, each time.
     evaluations = budget.agent_steps // plan.evaluation.every
     evaluated = evaluations * plan.evaluation.episodes * TASKS[run.task].horizon
     simulated = (budget.environment_steps + evaluated) * _step_ms(run, rates) / 1000.0
-    return learning + simulated + final_seconds(plan, run, rates)
+    return simulated + final_seconds(plan, run, rates)
