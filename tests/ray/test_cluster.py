@@ -1,6 +1,6 @@
 """Cohorts on a Ray cluster of two nodes without a common folder. Needs the extra `ray`.
 
-About two minutes on a free machine of two cores.
+Seven minutes on two cores that other programs keep busy.
 """
 
 import os
