@@ -260,11 +260,13 @@ def serve(connection: Connection) -> None:
 
 
 def _main() -> None:
-    # Die with the parent, and leave Ctrl-C to it.
+    # Die with the parent, and leave signals to it: a terminal's, and those that a scheduler sends
+    # to every process of a job, in which the parent then saves.
     if sys.platform.startswith("linux"):
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
 
     with (
         Connection(int(sys.argv[1])) as connection,

@@ -19,7 +19,7 @@ PASSPHRASE = "MST_BENCH_PASSPHRASE"
 OF_TESTS = "MST_BENCH_TEST_"
 """Variables that the project's own tests read begin so."""
 INTERNAL = "MST_BENCH_PARENT"
-"""In which a cohort's process finds the one that started it (harness/executors/local.py)."""
+"""In which a cohort's process finds the one that started it (harness/executors/child.py)."""
 
 
 def assign(program: Any) -> None:

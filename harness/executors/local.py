@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.executors import Executor
+from harness.executors.child import child_environment
 from harness.executors.device_options import DeviceOptions
 from harness.executors.installed import Installed
 from harness.executors.supervise import supervise
@@ -23,11 +23,6 @@ from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
 from harness.training.ending import Ending, ending, ending_of_process
-
-PARENT = "MST_BENCH_PARENT"
-"""Environment variable in which a cohort's process finds the process that started it."""
-PR_SET_PDEATHSIG = 1
-"""prctl(2): the signal that a process gets when its parent dies."""
 
 
 class Local(Installed, Executor):
@@ -98,29 +93,6 @@ def cores_of(slot: int, jobs: int) -> frozenset[int]:
     return frozenset(cores[slot * len(cores) // jobs : (slot + 1) * len(cores) // jobs])
 
 
-def stop_with_parent() -> None:
-    """In a cohort's process: save and stop when the process that started it dies, in any way."""
-    parent = os.environ.pop(PARENT, None)
-    if parent is None or not sys.platform.startswith("linux"):
-        return
-
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != int(parent):  # it died before we asked
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _environment() -> dict[str, str]:
-    """This process's environment, but for every variable of ours.
-
-    A cohort runs the agent's code, and has no use for the key and the passphrase of its entry; its
-    options are its arguments.
-    """
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith("MST_BENCH_")
-    }
-    return {**inherited, "OMP_NUM_THREADS": "1", PARENT: str(os.getpid())}
-
-
 class _Process:
     """A cohort's process.
 
@@ -134,7 +106,7 @@ class _Process:
         command += ["--plan", str(Folder(folder).plan), "--index", str(cohort.index)]
         command += options.arguments()
 
-        environment = _environment()
+        environment = child_environment()
         if share is not None:
             environment["CUDA_VISIBLE_DEVICES"] = share.gpu
         with open(self.cohort.log, "ab", opener=no_link) as log:

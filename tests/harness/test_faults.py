@@ -230,6 +230,16 @@ def test_a_watched_pool_gives_the_numbers_of_a_pool():
             worker.pool(TASK, [[-1]])
 
 
+def test_signals_to_every_process_of_a_job_leave_the_environments_alone():
+    """Slurm warns and ends a job so: the process that trains saves first, which takes a step."""
+    with Worker(patience=120.0) as worker:
+        pool = worker.pool(TASK, [[1]])
+        pool.reset()
+        for number in (signal.SIGTERM, signal.SIGUSR2, signal.SIGINT):
+            os.kill(worker.pid, number)
+        assert pool.step(np.zeros((1, 1, 1))).reward.shape == (1, 1)
+
+
 def test_after_a_fault_a_worker_keeps_saying_so_and_its_end_leaves_no_process():
     with Worker(patience=120.0) as worker:
         pool = worker.pool(TASK, [[1]])
