@@ -2,7 +2,7 @@
 
 plan.json suite.json cohorts.json manifest.json results.csv entry.dsse.json
 registration.json registration.tlog-proof beacon.json      of a registered plan
-reeval.dsse.json report.html leases/
+reeval.dsse.json report.html leases/ slurm/
 runs/<task>/<regime>/<seed>/    records.jsonl, tensors, timing.json, result.json
 cohorts/<i>/                    leases/, log.txt, progress.json, faults.json, trace.json,
                                 ending.json, checkpoint/
@@ -102,6 +102,11 @@ class Folder:
     def leases(self) -> Path:
         """Who seals the folder, which one process does at a time."""
         return self.path / "leases"
+
+    @property
+    def slurm(self) -> Path:
+        """What was submitted to Slurm: scripts, and the output of the job that seals."""
+        return self.path / "slurm"
 
     @property
     def plan(self) -> Path:

@@ -26,7 +26,7 @@ from harness.folder import Folder
 from harness.machine import image, resources
 from harness.options import Options
 from harness.planning import finding
-from harness.planning.cohorts import Cohort, frozen_cohorts
+from harness.planning.cohorts import Cohort, frozen_cohorts, partition, read_cohorts
 from harness.planning.estimate import estimate
 from harness.planning.plan import Plan, check_writable, read_plan, write_plan
 from harness.planning.reader import load
@@ -35,7 +35,7 @@ from harness.planning.sizing import card_gib
 from harness.summary import State, Summary, judged, read_state, summary
 from harness.training import precision
 from harness.training.lease import turn
-from harness.training.unit import open_of
+from harness.training.unit import finished, open_of
 from harness.words import count, duration, gib, say
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.names import OWN
@@ -71,6 +71,36 @@ def execute_plan(folder: Path, request: Request, key: SigningKey) -> CarriedOut:
     check_registered(folder, plan, executor(request.executor, request.own).image_content)
     need = "any" if plan.suite.name.startswith(OWN) else load(plan.suite.name).suite.device
     return carry_out(plan, need, replace(request, out=folder.parent), key)
+
+
+def preview(request: Request, folder: Path | None = None) -> str:
+    """What `--dry-run` prints: what would be handed to a scheduler. Nothing is written.
+
+    `folder`: of a plan that was made already, as for `execute_plan`.
+    """
+    # The executor is asked first: most take no --dry-run.
+    chosen = executor(request.executor, request.own)
+    if folder is None:
+        suite, plan = plan_of(request)
+        need = suite.device
+        folder = request.out / plan.id
+    else:
+        plan = read_plan(Folder(folder).plan)
+        need = "any" if plan.suite.name.startswith(OWN) else load(plan.suite.name).suite.device
+    device = chosen.choose_device(request.options, need, plan.suite.name)
+    precision.check(plan.precision, device)
+
+    # The cohorts of the folder, or those that it will get.
+    cohorts = read_cohorts(folder)
+    if cohorts is None:
+        device_class = device.partition(":")[0]
+        cohorts = partition(plan, device_class, request.members, card_gib(device))
+    open_cohorts = [cohort for cohort in cohorts.cohorts if not finished(folder, cohort)]
+    if not open_cohorts:
+        raise UserError(_nothing_left(plan, folder))
+    jobs = _jobs(request, plan, open_cohorts, device, chosen)
+    options = replace(request.options, device=device, jobs=jobs)
+    return chosen.preview(folder, plan, open_cohorts, options)
 
 
 def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> CarriedOut:

@@ -11,6 +11,7 @@ from harness.entries.entry import stated_runs
 from harness.entries.manifest import read_manifest
 from harness.entries.verified import Verified
 from harness.errors import UserError
+from harness.executors import slurm_queue
 from harness.folder import Folder
 from harness.planning.cohorts import Cohort, Cohorts, read_cohorts
 from harness.planning.plan import Plan, read_plan
@@ -91,21 +92,30 @@ def unfinished(folder: Path) -> list[dict[str, Any]]:
     cohorts = read_cohorts(folder)
     if cohorts is None:
         return []
-    return [_status(folder, cohort) for cohort in cohorts.cohorts if not finished(folder, cohort)]
+    jobs = slurm_queue.states(folder)
+    return [
+        _status(folder, cohort, jobs.get(cohort.index))
+        for cohort in cohorts.cohorts
+        if not finished(folder, cohort)
+    ]
 
 
-def _status(folder: Path, cohort: Cohort) -> dict[str, Any]:
+def _status(folder: Path, cohort: Cohort, job: str | None) -> dict[str, Any]:
+    """`job`: what a scheduler says of it, in words."""
     alive = running(folder, cohort)
     progress = read_progress(folder, cohort.index)
     known_faults = faults(folder, cohort)
     text = line(folder, cohort, alive)
     if known_faults:
         text += f", {count(len(known_faults), 'infrastructure fault')}"
+    if job:
+        text += f"; {job}"
     return {
         "cohort": cohort.index,
         "running": alive,
         "progress": asdict(progress) if progress else None,
         "faults": [asdict(fault) for fault in known_faults],
+        "job": job,
         "line": text,
     }
 

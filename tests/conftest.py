@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from harness.entries import manifest
+from helpers.cluster import has_slurm
 from helpers.forge import resign
 from helpers.hosts import chromium, image
 from helpers.runs import finished_run, made_once, planned_copy
@@ -34,7 +35,7 @@ def pytest_xdist_auto_num_workers():
 
 
 def pytest_collection_modifyitems(items):
-    """Without a browser, an image or a GPU their tests do not run, unless they are required to."""
+    """Without a browser, an image, a GPU or Slurm their tests do not run, unless required to."""
     missing = {}
     if chromium() is None and os.environ.get("MST_BENCH_TEST_BROWSER") != "required":
         missing["browser"] = "no chromium"
@@ -44,6 +45,8 @@ def pytest_collection_modifyitems(items):
         missing["ray"] = "ray is not installed"
     if not torch.cuda.is_available():
         missing["cuda"] = "no CUDA device"
+    if not has_slurm() and os.environ.get("MST_BENCH_TEST_SLURM") != "required":
+        missing["slurm"] = "no slurmctld, slurmd and sbatch"
 
     for test in items:
         for marker, reason in missing.items():
@@ -83,6 +86,8 @@ def pytest_terminal_summary(terminalreporter, config):
         say("No episode was drawn: tests/harness/test_clip.py needs Debian's libosmesa6.")
     if find_spec("ray") is None:
         say("No Ray cluster was started: tests/ray/test_cluster.py needs the extra `ray`.")
+    if not has_slurm():
+        say("No job of Slurm ran: tests/slurm needs Debian's slurmctld, slurmd and slurm-client.")
     if image() is None:
         say("The image was not run: name an image of `make image` in MST_BENCH_TEST_IMAGE.")
 

@@ -57,7 +57,9 @@ class Printed:
 ACCEPTED = Printed(Accepted)
 WRITTEN = Printed(keys={"written": "list of paths: what a pull request adds"})
 KEY = Printed(keys={"key_id": "its id", "public_key": "64 hexadecimal digits"})
-UNFINISHED = "list of cohorts without results: `cohort`, `running`, `progress`, `faults`, `line`"
+UNFINISHED = (
+    "list of cohorts without results: `cohort`, `running`, `progress`, `faults`, `job`, `line`"
+)
 SIZES = "`task/regime` -> parameters and operations"
 
 PRINTED: dict[str, tuple[Printed, ...]] = {

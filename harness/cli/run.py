@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,11 +15,12 @@ from harness.cli.keys import KeyOption, PassphraseOption, signing_key
 from harness.cli.locate import plan_folder
 from harness.cli.options import CommandOptions, with_cohort_options, with_options
 from harness.cli.plan import MembersOption, OutOption, ScaleOption, SetOption, suites_begun
-from harness.cli.printing import JsonOption, print_json, print_summary, print_verdict
+from harness.cli.printing import JsonOption, echo, print_json, print_summary, print_verdict
 from harness.errors import UserError
 from harness.words import say
 
 if TYPE_CHECKING:
+    from harness.run import CarriedOut
     from leaderboard.verification.checks import Verdict
 
 SuiteOption = Annotated[
@@ -69,7 +71,7 @@ def run(
     The same command again does what is missing.
     """
     from harness.planning.request import Request
-    from harness.run import execute, execute_plan
+    from harness.run import execute, execute_plan, preview
 
     if plan is not None and (suite is not None or overrides or budget_scale != 1.0):
         raise UserError("--plan: is carried out as it is; leave out --suite, --set, --budget-scale")
@@ -84,20 +86,33 @@ def run(
         options.own,
         log,
     )
+    if options.own.get("dry_run"):
+        _print_lines(preview(request, plan and plan_folder(plan)))
+        return
     signing = signing_key(key, passphrase_file)
     if plan is None:
         carried_out = execute(request, signing)
     else:
         carried_out = execute_plan(plan_folder(plan), request, signing)
+    _print_outcome(carried_out, as_json)
+    if not carried_out.verdict.accepted:
+        say(_mend(carried_out.verdict))
+        raise typer.Exit(errors.UNVERIFIED)
+
+
+def _print_lines(text: str) -> None:
+    """What `--dry-run` shows."""
+    for line in text.splitlines():
+        echo(line)
+
+
+def _print_outcome(carried_out: CarriedOut, as_json: bool) -> None:
     verdict = carried_out.verdict
     if as_json:
         print_json({**asdict(carried_out.summary), "accepted": verdict.accepted})
     else:
         print_summary(carried_out.summary)
         print_verdict(verdict)
-    if not verdict.accepted:
-        say(_mend(verdict))
-        raise typer.Exit(errors.UNVERIFIED)
 
 
 def _mend(verdict: Verdict) -> str:
@@ -119,7 +134,7 @@ def run_cohort(
     options: CommandOptions,
 ) -> None:
     """Carry out one cohort, or resume it: the idempotent unit that every executor calls."""
-    from harness.executors.local import stop_with_parent
+    from harness.executors.child import stop_with_parent
     from harness.machine.device import choose_device
     from harness.machine.image import check_sample
     from harness.planning.cohorts import frozen_cohorts
@@ -127,6 +142,8 @@ def run_cohort(
     from harness.training import unit
 
     stop_with_parent()
+    # Slurm warns every process of a job so; the one that heeds it passes SIGTERM on.
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)
     folder = plan_file.parent
     cohort_plan = read_plan(plan_file)
 

@@ -14,6 +14,7 @@ from harness.errors import UserError, suggestion
 from harness.executors.device_options import DeviceOptions
 from harness.executors.docker_options import DockerOptions
 from harness.executors.ray_options import RayOptions
+from harness.executors.slurm_options import SlurmOptions
 from harness.options import ExecutorOptions, options_of
 
 if TYPE_CHECKING:
@@ -56,6 +57,10 @@ class Executor(Protocol):
 
         What is not known here is nothing: an attempt then finds out.
         """
+
+    def preview(self, folder: Path, plan: Plan, cohorts: list[Cohort], options: Options) -> str:
+        """What `--dry-run` prints, of executors that take it. Nothing is written."""
+        raise UserError("--dry-run: this executor hands no script to anybody.")
 
     def execute(
         self, folder: Path, plan: Plan, cohorts: list[Cohort], options: Options
@@ -102,6 +107,11 @@ EXECUTORS = {
         "harness.executors.ray:Ray",
         "a task of a Ray cluster for each cohort; its nodes share no folder",
         RayOptions,
+    ),
+    "slurm": Row(
+        "harness.executors.slurm:Slurm",
+        "a job of Slurm for each cohort, as an array; at its time limit it saves and queues again",
+        SlurmOptions,
     ),
 }
 """Name -> executor."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from harness.errors import OK, RESUME, Incomplete, Interrupted, UserError
@@ -48,19 +49,32 @@ Start = Callable[[Cohort, int, Options], Carrier]
 is left of it."""
 
 
+def nothing_more() -> None:
+    """What was started needs no further step."""
+
+
 def supervise(
-    folder: Path, cohorts: list[Cohort], options: Options, start: Start
+    folder: Path,
+    cohorts: list[Cohort],
+    options: Options,
+    start: Start,
+    begun: Mapping[int, Carrier] = MappingProxyType({}),
+    submit: Callable[[], None] = nothing_more,
+    poll: float = POLL,
 ) -> list[UserError]:
     """Keep `options.jobs` slots busy until every cohort ended; returns an error for each failure.
+
+    `begun`: what carries cohorts out already, by index. `submit` is called after what was started,
+    for engines that begin several at once. `poll`: seconds between looks.
 
     What is ended from outside is an infrastructure fault: it is started again, `options.retries`
     times. No cohort is begun after `options.max_wall`. SIGINT (or SIGTERM) is passed on once, so
     that cohorts save; a second one kills them. Raises Interrupted then, which says what is saved.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    supervisor = _Supervisor(folder, cohorts, options, start)
+    supervisor = _Supervisor(folder, cohorts, options, start, begun)
     try:
-        return supervisor.run()
+        return supervisor.run(submit, poll)
     except KeyboardInterrupt:
         raise Interrupted(supervisor.interrupt(), RESUME) from None
     finally:
@@ -70,28 +84,37 @@ def supervise(
 class _Supervisor:
     """The cohorts that wait, those that run, and what went wrong so far."""
 
-    def __init__(self, folder: Path, cohorts: list[Cohort], options: Options, start: Start) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cohorts: list[Cohort],
+        options: Options,
+        start: Start,
+        begun: Mapping[int, Carrier],
+    ) -> None:
         self.folder = folder
         self.options = options
         self.start = start
         self.display = Display(folder, cohorts)
         self.begin = time.monotonic()
-        self.waiting = list(cohorts)
-        self.running: dict[int, tuple[Cohort, Carrier]] = {}
+        self.waiting = [cohort for cohort in cohorts if cohort.index not in begun]
+        running = [(cohort, begun[cohort.index]) for cohort in cohorts if cohort.index in begun]
+        self.running: dict[int, tuple[Cohort, Carrier]] = dict(enumerate(running))
         """By slot."""
         self.retries_left = {cohort.index: options.retries for cohort in cohorts}
-        self.earlier: dict[int, Progress | None] = {}
+        self.earlier: dict[int, Progress | None] = dict.fromkeys(begun)
         """What earlier attempts at the running cohorts said last, by cohort."""
         self.watches: dict[int, Watch] = {}
         """Looks at the leases of cohorts that wait, by cohort."""
         self.errors: list[tuple[Cohort | None, UserError]] = []
         """Each with the cohort that it is about, if it is about one."""
 
-    def run(self) -> list[UserError]:
+    def run(self, submit: Callable[[], None], poll: float) -> list[UserError]:
         """Returns the errors of cohorts that have no results, once nothing runs any more."""
         while self.waiting or self.running:
             self._fill_slots()
-            time.sleep(POLL)
+            submit()
+            time.sleep(poll)
             self._refresh()
             self._collect()
         return still(self.folder, self.errors)
@@ -170,6 +193,9 @@ class _Supervisor:
     def _sentence(self, cohort: Cohort, ending: Ending) -> str:
         """What a cohort's ending says. After a bug, its output holds the traceback."""
         sentence = f"cohort {cohort.index}: {ending.reason}"
+        if ending.kind == "killed":
+            gave_up = f"gave up after {self.options.retries} retries"
+            sentence = f"{sentence.removesuffix('.')}; {gave_up}. What was saved is whole."
         if ending.kind == "internal":
             sentence += f" Its output is in {Folder(self.folder).cohort(cohort.index).log}."
         return sentence

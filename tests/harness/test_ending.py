@@ -212,6 +212,9 @@ def supervised(folder, *endings, retries=1):
 
 
 KILLED = ending(-9, "killed", "its process was ended by SIGKILL.")
+GAVE_UP = (
+    "cohort 0: its process was ended by SIGKILL; gave up after 1 retries. What was saved is whole."
+)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +222,7 @@ KILLED = ending(-9, "killed", "its process was ended by SIGKILL.")
     [
         ([ending(0, "finished")], []),
         ([KILLED, ending(0, "finished")], []),
-        ([KILLED, KILLED], [(3, "cohort 0: its process was ended by SIGKILL.")]),
+        ([KILLED, KILLED], [(3, GAVE_UP)]),
         ([ending(3, "fault", "gave up.")], [(3, "cohort 0: gave up.")]),
         ([ending(7, "nonconforming", "no card.")], [(7, "cohort 0: no card.")]),
         ([ending(2, "user error", "broken.")], [(2, "cohort 0: broken.")]),
