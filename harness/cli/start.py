@@ -29,11 +29,11 @@ def stranger() -> str | None:
 
 def main() -> NoReturn:
     """`mst-bench`; exits with one of the codes of `harness.errors`."""
-    clash = stranger()
-    if clash:
-        print(f"mst-bench: {clash}", file=sys.stderr)
-        sys.exit(2)
     try:
+        clash = stranger()
+        if clash:
+            print(f"mst-bench: {clash}", file=sys.stderr)
+            sys.exit(2)
         from harness.cli.main import main as program
 
         program()

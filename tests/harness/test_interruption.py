@@ -119,9 +119,9 @@ def test_a_second_ctrl_c_may_come_while_the_first_is_passed_on(fresh):
 
 def test_ctrl_c_before_the_program_is_loaded_is_no_traceback():
     script = (
-        "import os, signal, sys, threading; from harness.cli.start import main;"
-        "threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start(); sys.argv = ['m'];"
-        "main()"
+        "import signal, sys; from harness.cli.start import main; sys.argv = ['m'];"
+        "signal.signal(signal.SIGALRM, signal.default_int_handler);"
+        "signal.setitimer(signal.ITIMER_REAL, 0.01); main()"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.returncode, done.stderr) in [(130, "mst-bench: interrupted.\n"), (0, "")]

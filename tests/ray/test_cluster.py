@@ -21,7 +21,7 @@ from helpers.program import call, command, run_process
 from helpers.ray_nodes import wait_until
 from helpers.runs import newest_checkpoint, promised
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(1500)]
 CODE = Path(harness.__file__).parents[1]
 
 

@@ -21,7 +21,7 @@ from helpers.cluster import wait
 from helpers.program import call, command
 from helpers.runs import promised
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1500)]
 
 COHORTS = 8
 STEPS = 500
