@@ -1,6 +1,7 @@
 """Fixtures of all tests, tests that this machine cannot run, and what was left out, in words."""
 
 import os
+import signal
 
 os.environ.setdefault("OPENBLAS_CORETYPE", "Nehalem")  # before numpy is loaded: see envs/oracle.py
 
@@ -22,6 +23,11 @@ from helpers.suites import TINY
 from helpers.trust import CURATOR, SUBMITTER, trust_of
 
 torch.set_num_threads(1)
+
+# What a script starts in the background ignores Ctrl-C, and so would every program of the tests.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 LEFT_OUT = pytest.StashKey[int]()
 """Slow tests that `-m "not slow"` left out."""
 
