@@ -109,7 +109,7 @@ def finished_run(entry: Verified, name: str) -> StatedRun:
 def policy_of(entry: Verified, run: StatedRun) -> Policy:
     """The policy of a finished run. Raises Unreadable for tensors that do not fit."""
     own = Run(*run.identity)
-    places = cohort_of(entry.plan, entry.runs, run)
+    places = cohort_of(entry.plan, entry.runs, own)
     agent = load_policies(entry.read, entry.plan, [own] * len(places))
     slots = entry.plan.evaluation.environments
     policy = agent.snapshot()

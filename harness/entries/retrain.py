@@ -51,7 +51,7 @@ def train_again(entry: Verified, trial: Trial, count: int) -> list[Retrained]:
     with tempfile.TemporaryDirectory() as scratch:
         folder = write_plan(plan, Path(scratch))
         # Its neighbours change nothing of a run, but its place among them does.
-        places = dict.fromkeys(cohort_of(plan, entry.runs, stated[run]) for run in drawn)
+        places = dict.fromkeys(cohort_of(plan, entry.runs, run) for run in drawn)
         for index, runs in enumerate(places):
             run_cohort(folder, plan, Cohort(index, runs[0].task, runs), Options(device="cpu"))
         return [_outcome(entry, trial, folder, run, stated[run]) for run in drawn]

@@ -60,21 +60,21 @@ def roll_out(trial: Trial, read: Read, stated: Sequence[StatedRun]) -> list[Roll
     entry. Raises Unreadable for policies that cannot be rolled out."""
     runs = {Run(*run.identity): run for run in stated}
     rolled_out = list[RolledOut]()
-    for places in cohorts(trial.plan, stated):
-        finished = [run for run in places if runs[run].finished]
+    for cohort in cohorts(trial.plan, stated):
+        finished = [run for run in cohort.runs if runs[run].finished]
         if not finished:
             continue
 
         # Where a run did not finish, another one stands in: the others keep their places.
-        policies = [run if run in finished else finished[0] for run in places]
+        policies = [run if run in finished else finished[0] for run in cohort.places]
         agent = load_policies(read, trial.plan, policies)
         claimed = trial.plan.evaluation.final_episodes
         again = _returns(trial, agent, policies, "final", claimed)
         fresh = fresh_returns(trial, agent, policies)
-        for member, run in enumerate(places):
-            if run in finished:
-                signed = runs[run].final_returns
-                rolled_out.append(RolledOut(run, signed, again[member], fresh[member]))
+        for run in finished:
+            member = cohort.places.index(run)
+            signed = runs[run].final_returns
+            rolled_out.append(RolledOut(run, signed, again[member], fresh[member]))
     return rolled_out
 
 

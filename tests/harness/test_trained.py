@@ -20,26 +20,24 @@ def identities(runs):
 
 
 def test_the_cohorts_are_those_that_trained(tiny_entry):
-    """Four members each, in the plan's order: seeds under each regime."""
     entry = verified(tiny_entry.parent)
     again = list(cohorts(entry.plan, entry.runs))
-    assert {run.members for run in entry.runs} == {len(places) for places in again}
-    assert [run for places in again for run in places] == identities(entry.runs)
-    for run in entry.runs:
-        places = cohort_of(entry.plan, entry.runs, run)
-        assert places in again
-        assert Run(*run.identity) in places
+    assert {run.members for run in entry.runs} == {len(cohort.places) for cohort in again}
+    assert [run for cohort in again for run in cohort.runs] == identities(entry.runs)
+    assert all(cohort.runs == cohort.places for cohort in again)
 
 
-def test_a_run_of_another_number_of_members_comes_first_among_so_many(tiny_entry):
-    """As in a plan that was merged, or whose --members was not the same for all."""
+def test_each_run_is_in_a_cohort_of_the_size_that_it_states(tiny_entry):
+    """Merged plans: parts of other --members used to be computed in the largest one's shape."""
     entry = verified(tiny_entry.parent)
-    last = entry.runs[-1]
-    alone = replace(last, members=1)
-    assert cohort_of(entry.plan, entry.runs, alone) == (Run(*last.identity),)
-    pair = replace(last, members=2)
-    first, second = cohort_of(entry.plan, entry.runs, pair)
-    assert first == Run(*last.identity) != second
+    sizes = (1, 3, 1, 3)
+    stated = [replace(run, members=size) for run, size in zip(entry.runs, sizes, strict=True)]
+    first, second, third, fourth = identities(entry.runs)
+    again = list(cohorts(entry.plan, stated))
+    assert [cohort.runs for cohort in again] == [(first,), (third,), (second, fourth)]
+    assert again[-1].places == (second, fourth, first)
+    for run, size in zip(identities(entry.runs), sizes, strict=True):
+        assert len(cohort_of(entry.plan, stated, run)) == size
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +55,8 @@ def test_every_run_repeats_a_claimed_episode_at_its_place_to_the_bit(odd_entry):
     """On an AMD EPYC sums round by where a row begins: computed at the first place, for the first
     environment, every one of these episodes came out otherwise."""
     entry = verified(odd_entry.parent)
-    places = [cohort_of(entry.plan, entry.runs, run) for run in entry.runs]
-    indices = [row.index(Run(*run.identity)) for row, run in zip(places, entry.runs, strict=True)]
+    runs = identities(entry.runs)
+    indices = [cohort_of(entry.plan, entry.runs, run).index(run) for run in runs]
     assert sorted(indices) == [0, 1, 2, 3]
     with Worker(patience=60.0) as worker:
         for run in entry.runs:
