@@ -4,10 +4,10 @@ time, over those of one cohort alone in the inline executor.
     python benchmarks/engines.py local
     python benchmarks/engines.py local ray slurm --ray-address HOST:PORT --json results/engines.json
 
-A cohort is the quick suite's, one seed under four regimes. Its rate is over its own time, from its
-first agent step to the end of its final evaluation. `before` is from the command to that, `after`
-from the end of the last cohort to the end of the command, sealing and verifying included. The
-inline executor takes its turn twice a round (A/A).
+A cohort is the quick suite's, one seed under four regimes. Its rate is over its own time, as
+timing.json has it. `before` is from the command to the beginning of the first cohort, `after` from
+the end of the last one to the end of the command, sealing and verifying included. The inline
+executor takes its turn twice a round (A/A).
 """
 
 from __future__ import annotations
@@ -83,8 +83,7 @@ def main() -> None:
     headers = ["engine", "agent steps/s", "before (s)", "after (s)", "ratio", "least", "most"]
     print(tabulate(rows, headers=headers, floatfmt=".2f", tablefmt="github"))
     if arguments.json:
-        words = [*sys.argv[1:]]
-        document = {"arguments": words, "figures": figures}
+        document = {"arguments": sys.argv[1:], "figures": figures}
         arguments.json.write_text(json.dumps(document, indent=1) + "\n")
 
 

@@ -15,7 +15,7 @@ from harness.cli.keys import KeyOption, PassphraseOption, signing_key
 from harness.cli.locate import plan_folder
 from harness.cli.options import CommandOptions, with_cohort_options, with_options
 from harness.cli.plan import MembersOption, OutOption, ScaleOption, SetOption, suites_begun
-from harness.cli.printing import JsonOption, echo, print_json, print_summary, print_verdict
+from harness.cli.printing import JsonOption, echo_table, print_json, print_summary, print_verdict
 from harness.errors import UserError
 from harness.words import say
 
@@ -87,7 +87,7 @@ def run(
         log,
     )
     if options.own.get("dry_run"):
-        _print_lines(preview(request, plan and plan_folder(plan)))
+        echo_table(preview(request, plan and plan_folder(plan)))
         return
     signing = signing_key(key, passphrase_file)
     if plan is None:
@@ -98,12 +98,6 @@ def run(
     if not carried_out.verdict.accepted:
         say(_mend(carried_out.verdict))
         raise typer.Exit(errors.UNVERIFIED)
-
-
-def _print_lines(text: str) -> None:
-    """What `--dry-run` shows."""
-    for line in text.splitlines():
-        echo(line)
 
 
 def _print_outcome(carried_out: CarriedOut, as_json: bool) -> None:

@@ -27,7 +27,7 @@ from harness.planning.reader import load
 from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.layout import REGISTERED, RESULT, TENSORS, TIMING
 from leaderboard.formats.manifest import Hardware, Manifest, Times
-from leaderboard.formats.mirrors import TENSORS_SCHEMA, KeptElsewhere, KeptFile
+from leaderboard.formats.mirrors import MOST_MIRRORS, TENSORS_SCHEMA, KeptElsewhere, KeptFile
 from leaderboard.formats.names import OWN
 from leaderboard.formats.plan import suite_digest
 from leaderboard.formats.run import Run
@@ -62,6 +62,7 @@ def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
     entries = [verified(folder) for folder in folders]
     plan = _merged_plan(entries)
     manifest = _merged_manifest(entries, plan)
+    addresses = _mirrors(entries)
 
     # Runs are copied as they were signed; only the manifest and the entry are new.
     target = write_plan(plan, out)
@@ -71,7 +72,7 @@ def merge(folders: list[Path], out: Path, key: SigningKey) -> Path:
     for entry in entries:
         for run in entry.plan.runs:
             _copy_run(entry, run, target, elsewhere)
-    _write_elsewhere(entries, target, elsewhere)
+    _write_elsewhere(target, addresses, elsewhere)
     write_json(Folder(target).manifest, asdict(manifest))
     write_entry(target, plan, key, elsewhere=elsewhere.values())
     write_report(target)
@@ -265,25 +266,31 @@ def _copy_run(
             )
         if name in files.absent:
             if known is None:
-                elsewhere[name] = files.kept[name]
+                elsewhere[name] = files.kept.files[name]
         elif known is None or name in elsewhere:
             write_atomic(copy, entry.read(name))
             elsewhere.pop(name, None)
 
 
+def _mirrors(entries: list[Verified]) -> tuple[str, ...]:
+    """Where the parts keep their tensors. UserError for more places than a list may name."""
+    lists = [entry.documents.files.kept.mirrors for entry in entries]
+    addresses = tuple(dict.fromkeys(itertools.chain.from_iterable(lists)))
+    if len(addresses) > MOST_MIRRORS:
+        raise UserError(
+            f"the parts keep their tensors at {len(addresses)} addresses, expected at most"
+            f" {MOST_MIRRORS}; merge fewer folders at once."
+        )
+    return addresses
+
+
 def _write_elsewhere(
-    entries: list[Verified], folder: Path, elsewhere: Mapping[str, KeptFile]
+    folder: Path, addresses: tuple[str, ...], elsewhere: Mapping[str, KeptFile]
 ) -> None:
-    """Lists the tensors that stay where the parts keep them. UserError for too many mirrors."""
+    """Lists the tensors that stay where the parts keep them."""
     path = folder / TENSORS
     if not elsewhere:
         path.unlink(missing_ok=True)
         return
-    addresses = dict.fromkeys(
-        address for entry in entries for address in entry.documents.files.mirrors
-    )
-    try:
-        kept = KeptElsewhere(TENSORS_SCHEMA, tuple(addresses), tuple(elsewhere.values()))
-    except ValueError as error:
-        raise UserError(f"{path}: {error}; merge fewer folders at once.") from None
+    kept = KeptElsewhere(TENSORS_SCHEMA, addresses, tuple(elsewhere.values()))
     write_json(path, asdict(kept))

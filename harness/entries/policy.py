@@ -47,7 +47,9 @@ class Policy:
         `slot`: the environment of the evaluation in which the first observation was made.
         """
         given = np.asarray(observation, dtype=np.float32)
-        size = self.task.observation_size
+        size, slots = self.task.observation_size, self._shape[1]
+        if not 0 <= slot < slots:
+            raise ValueError(f"slot is {slot}, expected 0 to {slots - 1}")
         if given.ndim not in (1, 2) or given.shape[-1] != size:
             raise ValueError(
                 f"observations have shape {given.shape}, expected [{size}] or [n, {size}]"
@@ -58,7 +60,7 @@ class Policy:
         with _one_thread():
             done = 0
             while done < len(rows):
-                some = rows[done : done + self._shape[1] - slot]
+                some = rows[done : done + slots - slot]
                 actions[done : done + len(some)] = self._act(some, slot)
                 done += len(some)
                 slot = 0

@@ -31,6 +31,7 @@ LOOKS_GONE = 2
 a moment later."""
 SIGNALLED = 128
 """Exit codes from here on say that a signal ended the cohort's process."""
+SIGNALS = {each.value: each.name for each in signal.Signals}
 OVER = "--max-wall is over"
 
 Submit = Callable[[list[int]], str]
@@ -242,8 +243,8 @@ class CohortJob:
             return ending_of_process(self._paths, OK)
         if last.state == "FAILED" and 0 < last.code < SIGNALLED:
             return ending_of_process(self._paths, last.code)
-        if last.state == "FAILED" and last.code > SIGNALLED:
-            name = signal.Signals(last.code - SIGNALLED).name
+        if last.state == "FAILED" and last.code - SIGNALLED in SIGNALS:
+            name = SIGNALS[last.code - SIGNALLED]
             return self._killed(f"was ended by {name}, {self._paths.log} may say why")
         return self._killed(f"was ended ({_in_words(last.state)})")
 

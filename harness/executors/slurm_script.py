@@ -154,8 +154,12 @@ class Scripts(SlurmExecutor):
 
 def further(options: str) -> dict[str, object]:
     """Options of sbatch by name, as `--sbatch` gives them; UserError for what is none."""
+    try:
+        words = shlex.split(options)
+    except ValueError as error:
+        raise UserError(f"--sbatch {options}: {error}.") from None
     chosen = dict[str, object]()
-    for word in shlex.split(options):
+    for word in words:
         name, equals, value = word.removeprefix("--").partition("=")
         if not word.startswith("--") or not name:
             raise UserError(

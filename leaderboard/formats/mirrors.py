@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -57,10 +58,18 @@ class KeptElsewhere:
         for mirror in self.mirrors:
             check_address(mirror)
 
+    @cached_property
+    def files(self) -> dict[str, KeptFile]:
+        """By name."""
+        return {file.name: file for file in self.tensors}
+
     @property
     def digests(self) -> dict[str, str]:
         """Name -> sha256."""
-        return {file.name: file.sha256 for file in self.tensors}
+        return {name: file.sha256 for name, file in self.files.items()}
+
+
+NOTHING = KeptElsewhere(TENSORS_SCHEMA, (), ())
 
 
 def check_address(address: str) -> None:

@@ -102,10 +102,8 @@ class SignedFiles:
     """By the name of the run, `task/regime/seed`."""
     tensors_folder: Path | None = None
     """Where files of tensors are looked for that do not lie beside the entry."""
-    kept: dict[str, mirrors.KeptFile] = field(default_factory=dict)
-    """By name, the files of tensors that are said to be kept elsewhere."""
-    mirrors: tuple[str, ...] = ()
-    """Addresses of folders that are said to serve them."""
+    kept: mirrors.KeptElsewhere = mirrors.NOTHING
+    """Files of tensors that are said to be kept elsewhere."""
     absent: set[str] = field(default_factory=set)
     """Those among them that were found nowhere."""
 
@@ -152,7 +150,7 @@ class SignedFiles:
                 return _read(self.tensors_folder, name, sha256, limit)
             raise MissingFile(f"{name}: is missing")
         except MissingFile:
-            if name not in self.kept:
+            if name not in self.kept.files:
                 raise
         self.absent.add(name)
         return None
@@ -232,26 +230,23 @@ def read_runs(files: SignedFiles, plan: Plan) -> None:
     for name in files.digests:
         if name not in files.limits and name not in documents:
             raise DocumentError(f"{name}: is no file of an entry of this plan")
-    _read_kept_elsewhere(files)
+    files.kept = _kept_elsewhere(files)
     for run in plan.runs:
         files.runs[run.name] = _read_run(files, plan, run)
 
 
-def _read_kept_elsewhere(files: SignedFiles) -> None:
+def _kept_elsewhere(files: SignedFiles) -> mirrors.KeptElsewhere:
     """What tensors.json says, which lies beside the entry unsigned; DocumentError if it names other
     bytes than were signed."""
     try:
         content = read_limited(_path(files.folder, TENSORS), mirrors.LARGEST, TENSORS)
     except FileNotFoundError:
-        return
-    said = mirrors.parse_kept(content, TENSORS)
-    for file in said.tensors:
-        if files.digests.get(file.name) != file.sha256:
-            raise DocumentError(
-                f"{TENSORS}: {file.name} was signed with other bytes, or not at all"
-            )
-    files.kept = {file.name: file for file in said.tensors}
-    files.mirrors = said.mirrors
+        return mirrors.NOTHING
+    kept = mirrors.parse_kept(content, TENSORS)
+    for name, sha256 in kept.digests.items():
+        if files.digests.get(name) != sha256:
+            raise DocumentError(f"{TENSORS}: {name} was signed with other bytes, or not at all")
+    return kept
 
 
 def _limits(plan: Plan, run: Run) -> Iterable[tuple[str, int]]:

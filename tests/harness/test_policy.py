@@ -70,6 +70,12 @@ def test_other_shapes_are_refused(policy, shape):
         policy(np.zeros(shape))
 
 
+def test_an_environment_that_the_evaluation_did_not_have_is_refused(policy):
+    """It used to wait for ever."""
+    with pytest.raises(ValueError, match="slot is 2, expected 0 to 1"):
+        policy(np.zeros(policy.task.observation_size), slot=2)
+
+
 def test_a_run_that_is_not_there_is_named_with_the_nearest(tiny_entry):
     with pytest.raises(UserError, match=r"has no run .*/mst/1\. Did you mean '.*/mst/0'"):
         load_policy(tiny_entry.parent, **{**RUN, "seed": 1})
