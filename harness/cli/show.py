@@ -167,18 +167,8 @@ def report(
     from harness.entries.verified import Refused
 
     form: Form | None = "latex" if latex else "markdown" if markdown else None
-    given = {
-        "--to": to,
-        "--figures": figures,
-        "--latex": latex,
-        "--markdown": markdown,
-        "--badge": badge,
-    }
-    asked = [option for option, value in given.items() if value]
-    if len(asked) > 1:
-        raise errors.UserError(f"{' and '.join(asked)} make different things; give one of them.")
-    if stills and asked not in ([], ["--to"]):
-        raise errors.UserError(f"--stills are part of the page, and {asked[0]} makes none.")
+    given = {"--to": to, "--figures": figures, "--latex": latex, "--markdown": markdown}
+    _check_one(stills, {**given, "--badge": badge})
 
     folder = plan_folder(folder)
     try:
@@ -189,6 +179,15 @@ def report(
     except Refused as refused:
         print_verdict(refused.verdict)
         raise typer.Exit(errors.UNVERIFIED) from None
+
+
+def _check_one(stills: bool, given: dict[str, object]) -> None:
+    """UserError for options that make different things."""
+    asked = [option for option, value in given.items() if value]
+    if len(asked) > 1:
+        raise errors.UserError(f"{' and '.join(asked)} make different things; give one of them.")
+    if stills and asked not in ([], ["--to"]):
+        raise errors.UserError(f"--stills are part of the page, and {asked[0]} makes none.")
 
 
 def _page(folder: Path, trust: Path | None, to: Path | None, stills: bool, as_json: bool) -> None:

@@ -24,17 +24,13 @@ from harness.executors.child import PREFIX
 from harness.executors.slurm_options import SlurmOptions
 from harness.folder import Folder
 from harness.planning.cohorts import Cohort
-from harness.planning.estimate import estimate
+from harness.planning.estimate import JOB_CORES, estimate, memory_limit_mib
 from harness.planning.plan import Plan
 
-MEMORY_FACTOR = 1.25
-MEMORY_GIB = 0.5
-"""A job asks for the estimate times the factor, and this on top."""
 WALL_FACTOR = 2.0
 WALL_MINUTES = 15
-"""The same of its time: the estimate is good to a factor of two."""
-CORES = {"cpu": 2, "cuda": 8}
-"""Device class -> CPUs of a job: one learns, the others simulate."""
+"""A job asks for the estimated time times the factor, and this on top: the estimate is good to a
+factor of two."""
 WARNING_SECONDS = 120
 """How long before its time limit a job is warned, to save and wait in the queue again."""
 UNREACHABLE = re.compile(r"contact slurm controller|timed? ?out|temporarily|connect", re.IGNORECASE)
@@ -62,9 +58,9 @@ class Needs:
         on_gpu = device_class == "cuda"
         minutes = WALL_MINUTES + math.ceil(WALL_FACTOR * hours * 60.0)
         return cls(
-            memory_mib=math.ceil((gib * MEMORY_FACTOR + MEMORY_GIB) * 1024),
+            memory_mib=memory_limit_mib(gib),
             minutes=None if on_gpu else minutes,
-            cores=CORES[device_class],
+            cores=JOB_CORES[device_class],
             gpus=1 if on_gpu else 0,
         )
 

@@ -6,7 +6,6 @@ stable.
 
 from __future__ import annotations
 
-import math
 import re
 
 import yaml
@@ -14,14 +13,9 @@ import yaml
 from harness.errors import INCOMPLETE, INTERNAL, NONCONFORMING, USAGE, UserError
 from harness.options import Options
 from harness.planning.cohorts import Cohorts
-from harness.planning.estimate import estimate
+from harness.planning.estimate import JOB_CORES, estimate, memory_limit_mib
 from harness.planning.plan import Plan
 
-MEMORY_FACTOR = 1.25
-MEMORY_GIB = 0.5
-"""A pod gets the estimate times the factor, and this on top: what is above its limit is killed."""
-CORES = {"cpu": 2, "cuda": 8}
-"""Device class -> CPUs that a pod asks for: one learns, the others simulate."""
 USER = 10001
 """The user of the image."""
 SAVE_SECONDS = 300
@@ -142,8 +136,7 @@ def _pod(plan: Plan, cohorts: Cohorts, image: str, claim: str, retries: int) -> 
 def _resources(plan: Plan, cohorts: Cohorts) -> dict[str, object]:
     """Those of the largest cohort: all indices of a Job have one size."""
     gib = max(estimate(plan, [cohort]).memory_gib for cohort in cohorts.cohorts)
-    memory = f"{math.ceil((gib * MEMORY_FACTOR + MEMORY_GIB) * 1024)}Mi"
-    limits = {"memory": memory}
+    limits = {"memory": f"{memory_limit_mib(gib)}Mi"}
     if cohorts.device_class == "cuda":
         limits["nvidia.com/gpu"] = "1"
-    return {"requests": {"cpu": str(CORES[cohorts.device_class]), **limits}, "limits": limits}
+    return {"requests": {"cpu": str(JOB_CORES[cohorts.device_class]), **limits}, "limits": limits}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,12 @@ STATES = 2
 """Checkpoints on disk at a time (harness/training/checkpoint.py); they share the replay's rows."""
 RESULT_BYTES = 4.3
 """Of a parameter in the results: its weight in float32, two bits of masks, and headers."""
+
+LIMIT_FACTOR = 1.25
+LIMIT_GIB = 0.5
+"""A limit is the estimate times the factor, and this on top."""
+JOB_CORES = {"cpu": 2, "cuda": 8}
+"""Device class -> CPUs that a scheduler is asked for: one learns, the others simulate."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,12 @@ def _step_ms(run: Run, rates: Rates) -> float:
     """Milliseconds of one environment step on one thread."""
     task = TASKS[run.task]
     return rates.environment_ms.get(task.domain, task.step_ms)
+
+
+def memory_limit_mib(gib: float) -> int:
+    """What a scheduler is asked for, where an estimate says so much: above it a cohort is
+    killed."""
+    return math.ceil((gib * LIMIT_FACTOR + LIMIT_GIB) * 1024)
 
 
 def _run_seconds(plan: Plan, run: Run, rates: Rates) -> float:

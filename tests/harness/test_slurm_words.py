@@ -90,6 +90,11 @@ def test_without_submitit_a_sentence_names_the_extra(tiny_suite, tmp_path, monke
     assert "submitit is not installed; `pip install 'mst-bench[slurm]'`" in done.stderr
 
 
+def test_quotes_that_do_not_end_are_said():
+    with pytest.raises(UserError, match="--sbatch --qos='x: No closing quotation"):
+        further("--qos='x")
+
+
 @pytest.mark.parametrize("options", ["-p long", "long", "--=3"])
 def test_what_is_no_option_of_sbatch_is_said(options):
     with pytest.raises(UserError, match="is no option of the form --name=value"):
