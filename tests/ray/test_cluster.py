@@ -120,6 +120,6 @@ def test_what_no_node_has_room_for_is_said(nodes, tiny_suite, tmp_path):
     done = run_process(*words, "--device", "cuda", "--out", tmp_path)
     assert done.returncode == 7
     assert "no node of the cluster" in done.stderr and "has one" in done.stderr
-    done = run_process(*words, "--set", "settings.width=8192", "--out", tmp_path)
+    done = run_process(*words, "--set", "settings.width=4096", "--out", tmp_path)
     assert done.returncode == 7
     assert "no node of the cluster" in done.stderr and "GiB of memory" in done.stderr
