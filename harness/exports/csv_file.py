@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple
 from itertools import islice
 from pathlib import Path
 
 from harness.files import write_atomic
-from leaderboard.data.tidy import COLUMNS, Row
+from leaderboard.data.tidy import COLUMNS, Row, cells
 
 ROWS_AT_A_TIME = 10_000
 
@@ -33,7 +32,7 @@ def _parts(rows: Iterable[Row]) -> Iterator[bytes]:
 
 def _cells(row: Row) -> list[str]:
     """`true` and `false` as other programs write them; an absent value is an empty cell."""
-    return ["" if value is None else _text(value) for value in astuple(row)]
+    return ["" if value is None else _text(value) for value in cells(row)]
 
 
 def _text(value: object) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -38,5 +37,5 @@ def write(path: Path, rows: Iterable[Row]) -> None:
     with pq.ParquetWriter(file, SCHEMA) as writer:
         remaining = iter(rows)
         while some := list(islice(remaining, ROWS_AT_A_TIME)):
-            writer.write_table(pa.Table.from_pylist([asdict(row) for row in some], SCHEMA))
+            writer.write_table(pa.Table.from_pylist([vars(row) for row in some], SCHEMA))
     write_atomic(path, file.getvalue())

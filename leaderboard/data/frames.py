@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from leaderboard.data.tidy import COLUMNS, Recorded, rows
+from leaderboard.data.tidy import COLUMNS, Recorded, cells, rows
 from leaderboard.formats.layout import ENTRY, OWN_REEVAL
 from leaderboard.statistics.scores import Scored, counting, finished, scored
 from leaderboard.statistics.stats import iqm_interval, mean_interval, pooled_iqm
@@ -98,10 +98,10 @@ def load(*entries: str | Path, trust: str | Path | None = None) -> Loaded:
     import pandas as pd
 
     documents = [_verified(Path(path), None if trust is None else Path(trust)) for path in entries]
-    runs = [cells for verdict, each in documents for cells in _runs(verdict, each)]
-    curves = [astuple(row) for _, each in documents for row in rows(recorded(each))]
-    scores = [cells for _, each in documents for cells in _scores(each)]
-    densities = {name: "float64" for cells in runs for name in cells if "density." in name}
+    runs = [run for verdict, each in documents for run in _runs(verdict, each)]
+    curves = [cells(row) for _, each in documents for row in rows(recorded(each))]
+    scores = [score for _, each in documents for score in _scores(each)]
+    densities = {name: "float64" for run in runs for name in run if "density." in name}
     return Loaded(
         _frame(pd.DataFrame(runs, columns=[*RUNS, *densities]), RUNS | densities),
         _frame(pd.DataFrame(curves, columns=list(COLUMNS)), CURVES),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.layout import RECORDS, run_file
@@ -40,6 +41,9 @@ class Row:
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
+cells: Callable[[Row], tuple[object, ...]] = attrgetter(*COLUMNS)
+"""The values of a row in the order of COLUMNS; `astuple` copies each and takes three times as
+long."""
 
 
 @dataclass(frozen=True)
