@@ -4,9 +4,10 @@ become meanwhile.
     python benchmarks/soak.py --csv results/soak.csv [--svg results/soak.svg] [--agent-steps N]
     python benchmarks/soak.py --csv results/soak.csv --svg results/soak.svg --draw
 
-A row each 10 seconds: agent steps done, resident memory of the cohort's process and of the processes
-of its environments, bytes of its checkpoint, records and log. Two runs of CartPole at width 16: the
-core's own memory is small there, so what leaks shows. `--draw` draws the rows that a file holds.
+A row each 10 seconds: agent steps done, resident memory of the cohort's process and of the
+processes of its environments, bytes of its checkpoint, records and log. Two runs of CartPole at
+width 16: the core's own memory is small there, so what leaks shows. `--draw` draws the rows that a
+file holds.
 """
 
 from __future__ import annotations
