@@ -4,10 +4,8 @@ import hashlib
 import json
 import os
 import random
-import signal
-import time
 from collections import Counter
-from contextlib import suppress
+from functools import partial
 
 import pytest
 
@@ -15,6 +13,7 @@ from harness.folder import Folder
 from harness.training.ending import read_ending
 from harness.training.lease import newest
 from helpers.forked import forks
+from helpers.racing import race
 from helpers.runs import promised
 from helpers.stub_cohort import COHORT, ENDS, MODULES, SALT
 from leaderboard.formats.records import CHAIN_START
@@ -27,48 +26,6 @@ STUB = "from helpers import no_locks, stub_cohort; no_locks.refuse(); stub_cohor
 """On a file system that refuses every lock, and hard links."""
 LONGEST = 0.25
 """Seconds between two events: about as long as a cohort takes."""
-
-
-class Engine:
-    """A process that carries the cohort out, and is started again until that is done."""
-
-    def __init__(self, server, folder, **environment):
-        self.server = server
-        self.folder = folder
-        self.environment = environment
-        self.codes = []
-        self.stopped = False
-        self.start()
-
-    def start(self):
-        self.process = self.server.start(STUB, self.folder, SECONDS, **self.environment)
-
-    def keep_on(self):
-        """Start it again if it ended without results, killed or because another one had them."""
-        if self.process.running():
-            return
-        code, _, errors = self.process.ended()
-        assert code in (0, 3, -signal.SIGKILL), errors
-        self.codes.append(code)
-        self.stopped = False
-        if code != 0:
-            self.start()
-
-    def done(self):
-        return bool(self.codes) and self.codes[-1] == 0
-
-    def kill(self):
-        self.process.kill()
-
-    def stop(self):
-        with suppress(ProcessLookupError):
-            os.kill(self.process.pid, signal.SIGSTOP)
-        self.stopped = True
-
-    def wake(self):
-        with suppress(ProcessLookupError):
-            os.kill(self.process.pid, signal.SIGCONT)
-        self.stopped = False
 
 
 @pytest.fixture(scope="module")
@@ -102,20 +59,6 @@ def left(folder):
     return promised(folder)
 
 
-def disturb(engines, moments):
-    """Kills or stops one of them, or wakes it, at a random moment."""
-    time.sleep(moments.uniform(0.0, LONGEST))
-    engine = moments.choice(engines)
-    if engine.done():
-        return
-    if engine.stopped:
-        engine.wake()
-    elif moments.random() < 0.5:
-        engine.kill()
-    else:
-        engine.stop()
-
-
 def check_whole(folder):
     """Every file of every run is by the one process that ended it, over records that are one
     chain, though others worked on them before."""
@@ -133,30 +76,6 @@ def check_whole(folder):
         assert head == result["chain_head"]
 
 
-def race(server, folder, moments, engines, **environment):
-    """So many engines on one folder, disturbed and then left alone; exit codes of each."""
-    racing = [Engine(server, folder, **environment) for _ in range(engines)]
-    for _ in range(moments.randint(1, 6)):
-        disturb(racing, moments)
-        for engine in racing:
-            if not engine.stopped and not engine.done():
-                engine.keep_on()
-
-    # Who is stopped now wakes up while another one works, or when everything is over.
-    patience = time.monotonic() + 60
-    while not all(engine.done() for engine in racing):
-        assert time.monotonic() < patience, "nobody carries it out"
-        awake = [engine for engine in racing if not engine.stopped]
-        if not awake or all(engine.done() for engine in awake) or moments.random() < 0.02:
-            for engine in racing:
-                engine.wake()
-        for engine in racing:
-            if not engine.done() and not engine.stopped:
-                engine.keep_on()
-        time.sleep(0.005)
-    return [engine.codes for engine in racing]
-
-
 @pytest.mark.parametrize("engines", [1, 2])
 def test_killed_and_stopped_at_random_moments_there_is_one_result_and_it_is_whole(
     server, expected, tmp_path, engines
@@ -165,12 +84,13 @@ def test_killed_and_stopped_at_random_moments_there_is_one_result_and_it_is_whol
     ends = Counter()
     for number in range(ROUNDS):
         folder = tmp_path / f"round-{number}"
-        if number % 2:
-            codes = race(server, folder, moments, engines, **{SALT: "1"})
+        salt = {SALT: "1"} if number % 2 else {}
+        begin = partial(server.start, STUB, folder, SECONDS, **salt)
+        codes = race(begin, moments, engines, LONGEST)
+        if salt:
             left(folder)
             check_whole(folder)
         else:
-            codes = race(server, folder, moments, engines)
             assert left(folder) == expected, codes
         ends.update(code for each in codes for code in each)
     print(

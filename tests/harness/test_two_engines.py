@@ -1,13 +1,24 @@
-"""Two engines begin the same plan in the same folder at the same time."""
+"""Two engines carry out the same plan in the same folder at the same time."""
 
+import os
+import random
+import shutil
 import subprocess
+from functools import partial
 
 import pytest
 
 from harness.folder import Folder
 from harness.training.ending import read_ending
+from harness.training.lease import newest
+from helpers.forked import forks
 from helpers.program import call, command
-from helpers.runs import promised
+from helpers.racing import race
+from helpers.runs import promised, promised_of_cohorts
+
+ROUNDS = int(os.environ.get("MST_BENCH_TEST_REAL_RACES", "1"))
+"""Of real cohorts; more for a hunt."""
+PROGRAM = "import sys; from harness.cli.main import main; sys.exit(main())"
 
 
 @pytest.mark.slow
@@ -29,3 +40,31 @@ def test_two_engines_on_one_folder_leave_what_one_would(tiny_suite, tmp_path):
     assert call("verify", both).returncode == 0
     for index in range(2):
         assert read_ending(Folder(both).cohort(index)).kind == "finished"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120 * ROUNDS)
+def test_killed_and_stopped_at_random_moments_a_real_cohort_has_the_same_bytes(
+    fresh, tiny_entry, tmp_path
+):
+    moments = random.Random(11)
+    ends = []
+    with forks(tmp_path, "harness.cli.main", "harness.cli.runs", "harness.training.loop") as server:
+        for number in range(ROUNDS):
+            folder = shutil.copytree(fresh, tmp_path / f"round-{number}")
+            words = ("run-cohort", "--plan", folder / "plan.json", "--index", "0")
+            words += ("--device", "cpu", "--checkpoint-seconds", "0", "--lease-seconds", "2")
+            begin = partial(server.start, PROGRAM, *words)
+            ends += race(begin, moments, engines=2, longest=3.0, patience=110.0)
+
+            # One result, and nobody holds the cohort.
+            paths = Folder(folder).cohort(0)
+            assert promised(folder) == promised_of_cohorts(tiny_entry.parent), ends[-2:]
+            assert read_ending(paths).kind == "finished"
+            assert newest(paths.leases).heartbeat is None
+            assert not list(paths.checkpoint.iterdir())
+            assert not list(folder.glob("runs/**/.*"))
+    codes = [code for each in ends for code in each]
+    print(
+        f"{ROUNDS} rounds: killed {codes.count(-9)} times, another's cohort {codes.count(3)} times"
+    )
