@@ -17,8 +17,8 @@ from harness.words import one_line
 
 SECONDS = 60.0
 """How long one of Slurm's programs is waited for."""
-TELLING_SECONDS = 10.0
-"""The same where it only passes a signal on."""
+SHORT_SECONDS = 10.0
+"""The same where it only passes a signal on, or `status` asks it by the way."""
 
 
 class NoAnswer(Exception):
@@ -74,14 +74,14 @@ def check_slurm() -> None:
             )
 
 
-def queued(folder: Path, name: str) -> dict[int, Job]:
+def queued(folder: Path, name: str, seconds: float = SECONDS) -> dict[int, Job]:
     """This user's jobs of that name whose working folder is the plan's, by the cohort's index.
 
     A job that runs is preferred to one that waits. Raises NoAnswer.
     """
     command = ["squeue", "--noheader", "--array", f"--user={os.getuid()}", f"--name={name}"]
     jobs = dict[int, Job]()
-    for line in _ask([*command, "--format=%F|%K|%A|%T|%r|%Z"]).splitlines():
+    for line in _ask([*command, "--format=%F|%K|%A|%T|%r|%Z"], seconds).splitlines():
         array, index, number, state, reason, workdir = line.split("|", 5)
         if not index.isdigit() or Path(workdir) != folder:
             continue
@@ -118,7 +118,7 @@ def save_and_end(jobs: Iterable[str]) -> None:
     # scancel tells the nodes first and then the controller, and asks that again and again while a
     # job is on its way out: what it was to do is done by then.
     with suppress(TimedOut):
-        _cancel(["--signal=TERM", *jobs], TELLING_SECONDS)
+        _cancel(["--signal=TERM", *jobs], SHORT_SECONDS)
 
 
 def cancel(jobs: Iterable[str]) -> None:
@@ -134,7 +134,7 @@ def states(folder: Path) -> dict[int, str]:
     if not Folder(folder).slurm.is_dir() or shutil.which("squeue") is None:
         return {}
     try:
-        jobs = queued(folder.resolve(), job_name(folder.resolve().name))
+        jobs = queued(folder.resolve(), job_name(folder.resolve().name), SHORT_SECONDS)
     except NoAnswer:
         return {}
     return {index: job.sentence for index, job in jobs.items()}

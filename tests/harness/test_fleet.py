@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import statistics
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +24,15 @@ def hard(tmp_path_factory):
 
 def fitted(plan, gpus):
     return fleet.fit(plan, fleet.fleet_of(f"{gpus}xh200"))
+
+
+def test_a_cards_rates_are_those_that_were_measured_with_masks():
+    results = Path(__file__).parents[2] / "results/h200/rates-1x.json"
+    seconds = json.loads(results.read_bytes())["seconds"]
+    for precision, rates in H200.learning_ms.items():
+        for members, rate in rates.items():
+            measured = statistics.median(seconds[f"{precision}, P = {members}, masked"])
+            assert f"{1e3 * members * measured:.3g}" == f"{rate:.3g}", (precision, members)
 
 
 def test_one_gpu_gets_the_largest_cohorts_and_many_get_one_each(hard):
