@@ -15,7 +15,7 @@ from harness.planning.suite import Suite
 from harness.suites import shipped
 from leaderboard.formats.document import shown
 from leaderboard.formats.names import check_name
-from leaderboard.formats.plan import MOST_RUNS
+from leaderboard.formats.plan import MOST_RUNS, MOST_STATED
 from leaderboard.formats.suite import ZERO
 from leaderboard.statistics.references import METHODS
 
@@ -119,6 +119,12 @@ def _check(suite: Suite, location: str) -> None:
             f"{location}: seeds is {suite.seeds:,}, which makes {runs:,} runs; a plan has"
             f" {MOST_RUNS:,} at most."
         )
+    for name, count in suite.evaluation.stated.items():
+        if count * runs > MOST_STATED:
+            raise UserError(
+                f"{location}: evaluation.{name} is {count:,}; with {runs:,} runs expected at most"
+                f" {MOST_STATED // runs:,}."
+            )
 
     # Every episode and the budget are whole numbers of agent steps.
     repeat = suite.action_repeat

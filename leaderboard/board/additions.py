@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from leaderboard.board import inbox
 from leaderboard.board.repository import COSIGNATURE, INBOX
+from leaderboard.formats import envelope
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.layout import (
     ENTRY,
@@ -32,8 +33,6 @@ MOST_FILES = 65_536
 """Of one pull request: three of each run, and some beside them."""
 LARGEST_TOTAL = 256 << 20
 """Bytes of all files of one pull request. A suite of 700 runs has 12 MB."""
-LARGEST = 16 << 20
-"""Bytes of one file of an entry."""
 MOST_STATEMENTS = 64
 """Files of an inbox in one pull request."""
 
@@ -105,7 +104,7 @@ def largest(path: str) -> int | None:
         return None
     inside = path.removeprefix(f"{folder}/")
     known = inside in DOCUMENTS or RUN_FILE.fullmatch(inside) or _is_measured(inside)
-    return LARGEST if known else None
+    return envelope.LARGEST if known else None
 
 
 def _is_measured(name: str) -> bool:

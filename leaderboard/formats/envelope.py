@@ -20,6 +20,9 @@ from leaderboard.formats.keys import SigningKey
 from leaderboard.formats.spelling import decode_base64
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+LARGEST = 96 << 20
+"""Bytes of an envelope that are read: what the largest plan's entry needs, and less than the 100
+MiB that GitHub takes of a file."""
 
 
 class EnvelopeError(ValueError):

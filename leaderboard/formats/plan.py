@@ -28,7 +28,10 @@ DRAFT_SOURCE = "log"
 SEED_SOURCE = re.compile(r"suite|log:[0-9a-f]{64}", re.ASCII)
 MOST = 10**12
 """Largest plausible number of steps or updates of a run."""
-MOST_RUNS = 20_000
+MOST_RUNS = 10_000
+MOST_STATED = 2_000_000
+"""Episodes of all runs that an entry states, or a re-evaluation. With both limits an envelope has
+some 80 MB at most, and so much is read of one (envelope.LARGEST)."""
 MOST_EPISODES = 10_000
 """Of one measurement of a policy."""
 MOST_ENVIRONMENTS = 1000
@@ -88,6 +91,11 @@ class Evaluation:
                     f"environments is {self.environments}, expected a divisor of {name} ({count}),"
                     f" at most {MOST_ENVIRONMENTS}"
                 )
+
+    @property
+    def stated(self) -> dict[str, int]:
+        """Episodes of a run whose returns an entry states, or a re-evaluation."""
+        return {"final_episodes": self.final_episodes, "fresh_episodes": self.fresh_episodes}
 
 
 @dataclass(frozen=True)
@@ -202,6 +210,12 @@ class Plan:
         """Every run is planned once, and everything that the plan states is of a run."""
         if not 1 <= len(self.runs) <= MOST_RUNS:
             raise ValueError(f"has {len(self.runs)} runs, expected 1 to {MOST_RUNS}")
+        for name, count in self.evaluation.stated.items():
+            if count * len(self.runs) > MOST_STATED:
+                raise ValueError(
+                    f"evaluation: {name} is {count}, with {len(self.runs)} runs expected at most"
+                    f" {MOST_STATED // len(self.runs)}"
+                )
         ((run, times),) = Counter(self.runs).most_common(1)
         if times > 1:
             raise ValueError(f"run {run.name}: is planned {times} times")

@@ -13,9 +13,6 @@ from leaderboard.formats.reading import read_limited
 from leaderboard.formats.statement import Signer, Statement, read_statement
 from leaderboard.formats.trust import Role, load_trust
 
-LARGEST = 16 << 20
-"""Bytes of a statement that are read."""
-
 
 class SignedError(ValueError):
     """A statement that cannot be relied on; the text says why."""
@@ -52,7 +49,7 @@ def read_signed(
     """
     # The payload that is parsed is the one whose signature is checked.
     try:
-        opened = envelope.open_envelope(read_limited(path, LARGEST, "it"))
+        opened = envelope.open_envelope(read_limited(path, envelope.LARGEST, "it"))
         statement = read_statement(strict_json.parse(opened.payload), schema, predicate)
         signer = statement.predicate.signer
         envelope.check_signature(opened, signer.public_key)

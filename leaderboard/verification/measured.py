@@ -10,11 +10,10 @@ from leaderboard.board.inbox import Proposal, parse_proposal
 from leaderboard.board.log import BoardLog
 from leaderboard.formats import envelope, strict_json
 from leaderboard.formats.document import DocumentError, build, convert
-from leaderboard.formats.envelope import EnvelopeError
+from leaderboard.formats.envelope import LARGEST, EnvelopeError
 from leaderboard.formats.layout import ENTRY, TENSORS
 from leaderboard.formats.log.leaf import ReevalLeaf
 from leaderboard.formats.mirrors import ENDING
-from leaderboard.formats.signed import LARGEST
 from leaderboard.formats.statement import Subject
 from leaderboard.verification.verify import verify
 

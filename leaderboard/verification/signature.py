@@ -10,13 +10,10 @@ from leaderboard.formats.trust import UntrustedError, load_trust
 from leaderboard.verification.checks import Defect, Entry, Judgement, passed, unknown
 from leaderboard.verification.files import DOCUMENTS, read_documents
 
-LARGEST_ENTRY = 16 << 20
-"""Bytes of an entry that are read."""
-
 
 def check_envelope(entry: Entry) -> Judgement:
     """(0) Threat: an entry that two readers read differently."""
-    entry.content = read_limited(entry.path, LARGEST_ENTRY, "the entry")
+    entry.content = read_limited(entry.path, envelope.LARGEST, "the entry")
     entry.envelope = envelope.open_envelope(entry.content)
     return passed("one signature, canonical form")
 

@@ -94,6 +94,11 @@ NO_KEY = ["--suite", "quick", "--key", "nokey.pem"]
         (["regress", "a", "b", "--on-inconclusive", "x"], 2, ["'x' is not one of"]),
         (["plan", "--set", "tasks=x"], 2, ["--set tasks: expected a list", "tasks=[x]"]),
         (["plan", "--set", "seeds=100000000"], 2, ["--set seeds is 100,000,000", "at most"]),
+        (
+            ["plan", "--set", "seeds=100", "--set", "evaluation.fresh_episodes=10000"],
+            2,
+            ["--set evaluation.fresh_episodes is 10,000", "400 runs", "at most 5,000"],
+        ),
         (["plan", "--set", "first_seed=99999999999999999999"], 2, ["--set first_seed", "2**53"]),
         (["plan", "--set", "settings.width=1e9"], 2, ["--set settings.width is", "at most"]),
         (["plan", "--set", "scale.depth=1000000"], 2, ["--set scale.depth", "at most"]),

@@ -143,11 +143,11 @@ def test_the_files_of_a_run_may_be_as_large_as_its_plan_needs(tiny_entry):
     assert longer.limits[f"{run}/masks.safetensors"] == masks + 3 * 100 + 2 * mebibyte
 
 
-def test_no_entry_is_larger_than_sixteen_mebibytes(tmp_path):
+def test_no_entry_is_larger_than_96_mebibytes(tmp_path):
     entry = tmp_path / "entry.dsse.json"
     for size, sentence in (
-        (16 * 1024 * 1024 + 1, "the entry: has 16777217 bytes, at most 16777216 are read"),
-        (16 * 1024 * 1024, "envelope: not readable JSON"),
+        (96 * 1024 * 1024 + 1, "the entry: has 100663297 bytes, at most 100663296 are read"),
+        (96 * 1024 * 1024, "envelope: not readable JSON"),
     ):
         with open(entry, "wb") as file:
             file.truncate(size)

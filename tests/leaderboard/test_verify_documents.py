@@ -9,6 +9,8 @@ import rfc8785
 from harness.errors import UserError
 from harness.planning.plan import read_plan
 from helpers.forge import failed, resign, restate
+from leaderboard.formats.document import DocumentError
+from leaderboard.formats.plan import parse_plan
 
 
 def sign_plan(entry, plan):
@@ -30,6 +32,19 @@ def sign_plan(entry, plan):
 )
 def test_a_signed_plan_without_what_the_checks_read_is_refused_by_name(entry, plan):
     assert failed(sign_plan(entry, plan)) == "plan"
+
+
+def test_a_plan_whose_entry_could_be_too_large_to_read_is_refused(tiny_entry):
+    plan = tiny_entry.with_name("plan.json").read_bytes()
+    documents = [json.loads(plan) for _ in range(2)]
+    documents[0]["evaluation"]["final_episodes"] = 10_000
+    run = documents[0]["runs"][0]
+    documents[0]["runs"] = [run | {"seed": seed} for seed in range(201)]
+    documents[1]["runs"] = [run | {"seed": seed} for seed in range(10_001)]
+    sentences = ("with 201 runs expected at most 9950", "has 10001 runs, expected at most 10000")
+    for document, sentence in zip(documents, sentences, strict=True):
+        with pytest.raises(DocumentError, match=sentence):
+            parse_plan(rfc8785.dumps(document), "plan.json")
 
 
 @pytest.mark.parametrize("suite", [b"{}", b"[]", b'{"name": "tiny", "version": 1}', b"{"])
@@ -131,7 +146,7 @@ def test_a_plan_that_lacks_any_field_is_refused_by_name(entry):
         (("runs", 0, "regime"), "a/../../b", "regime 'a/../../b': expected a name"),
         (("runs", 0, "task"), "", "task '': expected a name"),
         (("runs", 0, "regime"), "sst", "run cartpole-swingup/sst/0: is planned 2 times"),
-        (("runs",), [], "has 0 runs, expected 1 to 20000"),
+        (("runs",), [], "has 0 runs, expected 1 to 10000"),
         # Limits
         (("regimes", "sst", "critic", "sparsity"), 1.0, "sparsity is 1.0, expected at least 0"),
         (("regimes", "sst", "critic", "interval"), 0, "interval is 0, expected at least 1"),

@@ -6,7 +6,8 @@ import pytest
 
 from helpers.boards import Keys, git
 from helpers.submissions import scene_of
-from leaderboard.board.additions import LARGEST, MOST_FILES, Added, check_additions, largest
+from leaderboard.board.additions import MOST_FILES, Added, check_additions, largest
+from leaderboard.formats import envelope
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.keys import one_use_key
 
@@ -171,11 +172,11 @@ def test_24_a_submodule_and_a_program_are_refused(stranger):
 
 def test_24_a_large_file_is_refused_before_it_is_read(stranger):
     with (stranger.clone / "big").open("wb") as file:
-        file.truncate(LARGEST + 1)
+        file.truncate(envelope.LARGEST + 1)
     (stranger.clone / ENTRY).mkdir(parents=True)
     (stranger.clone / "big").rename(stranger.clone / ENTRY / "plan.json")
     stranger.pull_request()
-    refused(stranger, f"has {LARGEST + 1} bytes, at most {LARGEST} are read")
+    refused(stranger, f"has {envelope.LARGEST + 1} bytes, at most {envelope.LARGEST} are read")
 
 
 @pytest.mark.slow
