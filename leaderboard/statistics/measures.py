@@ -137,7 +137,7 @@ def smallest_p(ours: Cells, theirs: Cells) -> float:
         2 ** _mean(a).n if isinstance(b, Mean) else math.comb(_mean(a).n + len(b), len(b))
         for a, b in zip(ours, theirs, strict=True)
     ]
-    return 1.0 / math.prod(orders)
+    return 1 / math.prod(orders)  # of whole numbers, which no float need hold
 
 
 def _mean(cell: Cell) -> Mean:
@@ -196,7 +196,7 @@ def _ratio(a: list[Mean], b: list[Mean], margin: float, confidence: float) -> Co
     error = math.hypot(error_a, margin * error_b)
     excess = mean_a - margin * mean_b
     if error == 0.0:
-        chance = 1.0 / math.prod(math.comb(x.n + y.n, x.n) for x, y in zip(a, b, strict=True))
+        chance = 1 / math.prod(math.comb(x.n + y.n, x.n) for x, y in zip(a, b, strict=True))
         p_above = chance if excess > 0.0 else 1.0
         p_below = chance if excess < 0.0 else 1.0
     else:

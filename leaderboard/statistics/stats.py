@@ -185,14 +185,21 @@ def bootstrap(
 
     `statistic` gets for each task scores [REPLICATIONS, n] and returns [REPLICATIONS].
     """
-    generator = np.random.Generator(np.random.PCG64(seed))
-    drawn = list[Array]()
-    for scores in cells:
-        index = generator.integers(0, len(scores), (REPLICATIONS, len(scores)))
-        drawn.append(np.asarray(scores, float)[index])  # [REPLICATIONS, n]
+    indices = zip(cells, _drawn(cells, seed), strict=True)
+    drawn = [np.asarray(scores, float)[index] for scores, index in indices]
+    return _percentiles(statistic(drawn), confidence)
 
+
+def _drawn(cells: Cells, seed: int) -> list[NDArray[np.int64]]:
+    """Which seeds of each task are drawn, with replacement: [REPLICATIONS, n] each."""
+    generator = np.random.Generator(np.random.PCG64(seed))
+    return [generator.integers(0, len(cell), (REPLICATIONS, len(cell))) for cell in cells]
+
+
+def _percentiles(values: Array, confidence: float) -> tuple[float, float]:
+    """The middle share `confidence` of the values of replications."""
     tail = 0.5 - confidence / 2.0
-    low, high = np.quantile(statistic(drawn), (tail, 1.0 - tail))
+    low, high = np.quantile(values, (tail, 1.0 - tail))
     return float(low), float(high)
 
 
@@ -206,30 +213,34 @@ def improvement(ours: Cells, theirs: Cells) -> float:
 
     Ties count half; the mean over tasks.
     """
-    shares = [
-        _above(np.asarray(a, float), np.asarray(b, float))
-        for a, b in zip(ours, theirs, strict=True)
-    ]
-    return float(np.mean(shares))
+    return float(np.mean([_above(a, b).mean() for a, b in zip(ours, theirs, strict=True)]))
 
 
 def improvement_interval(
     ours: Cells, theirs: Cells, confidence: float = 0.95, seed: int = 0
 ) -> tuple[float, float]:
     """Stratified bootstrap interval of `improvement`, both sides resampled."""
-    count = len(ours)
+    drawn = _drawn([*ours, *theirs], seed)
+    sides = drawn[: len(ours)], drawn[len(ours) :]
+    shares = list[Array]()
+    for a, b, of_a, of_b in zip(ours, theirs, *sides, strict=True):
+        # A pair counts as often as both of its seeds were drawn. Shape: [REPLICATIONS, m]
+        wins = _times(of_a) @ _above(a, b)
+        shares.append((wins * _times(of_b)).sum(-1) / (len(a) * len(b)))
+    return _percentiles(np.mean(shares, axis=0), confidence)
 
-    def statistic(drawn: list[Array]) -> Array:
-        shares = [_above(a, b) for a, b in zip(drawn[:count], drawn[count:], strict=True)]
-        return np.mean(shares, axis=0)  # type: ignore[no-any-return]
 
-    return bootstrap([*ours, *theirs], statistic, confidence, seed)
+def _times(index: NDArray[np.int64]) -> Array:
+    """How often each seed was drawn: indices [REPLICATIONS, n] -> [REPLICATIONS, n]."""
+    rows, n = index.shape
+    flat = (index + n * np.arange(rows)[:, None]).ravel()
+    return np.bincount(flat, minlength=rows * n).reshape(rows, n).astype(float)
 
 
-def _above(a: Array, b: Array) -> Array:
-    """Share of pairs in which a is above b, ties half: [..., n], [..., m] -> [...]."""
-    gap = a[..., :, None] - b[..., None, :]  # [..., n, m]
-    share: Array = ((gap > 0.0) + 0.5 * (gap == 0.0)).mean((-2, -1))
+def _above(a: Sequence[float], b: Sequence[float]) -> Array:
+    """1 where a run of a is above one of b, one half where they are equal: [n], [m] -> [n, m]."""
+    gap = np.subtract.outer(np.asarray(a, float), np.asarray(b, float))
+    share: Array = (gap > 0.0) + 0.5 * (gap == 0.0)
     return share
 
 

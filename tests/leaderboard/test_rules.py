@@ -22,6 +22,14 @@ EACH_MEASURE = [
 ]
 
 
+def test_seeds_by_the_hundred_give_p_values_below_every_float():
+    assert measures.smallest_p([[1.0, 2.0]], [[1.0, 2.0]]) == 1 / 6
+    hundreds = [[float(seed) for seed in range(500)]] * 5
+    assert measures.smallest_p(hundreds, hundreds) == 0.0
+    alike, apart = [[1.0] * 500] * 5, [[2.0] * 500] * 5
+    assert measures.differences(apart, alike, 0.0).above < 1e-300
+
+
 # -- means --
 
 

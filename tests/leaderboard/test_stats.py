@@ -94,6 +94,21 @@ def test_probability_of_improvement_is_mann_whitneys():
     assert low < stats.improvement([A], [B]) < high <= 1.0
 
 
+def test_the_interval_of_improvement_counts_pairs_of_drawn_seeds():
+    ours, theirs = [[1.0, 4.0, 4.0], [2.0, 7.0]], [[4.0, 0.0], [7.0, 1.0, 2.0]]
+
+    def share(drawn):
+        each = [
+            np.mean(np.sign(a[:, :, None] - b[:, None, :]), axis=(1, 2)) / 2 + 0.5
+            for a, b in zip(drawn[:2], drawn[2:], strict=True)
+        ]
+        return np.mean(each, axis=0)
+
+    found = stats.improvement_interval(ours, theirs, seed=3)
+    assert found == pytest.approx(stats.bootstrap([*ours, *theirs], share, seed=3))
+    assert 0.0 < found[0] < stats.improvement(ours, theirs) < found[1] < 1.0
+
+
 def test_profile_and_collapse_by_hand():
     assert stats.profile([[1.0, 3.0], [2.0, 2.0, 2.0, 9.0]], [0.0, 1.5, 2.0, 9.0]) == [
         1.0,
