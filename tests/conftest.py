@@ -18,6 +18,7 @@ from harness.entries import manifest
 from helpers.cluster import has_slurm
 from helpers.forge import resign
 from helpers.hosts import chromium, image
+from helpers.network_folder import has_network_folders
 from helpers.runs import finished_run, made_once, planned_copy
 from helpers.suites import TINY
 from helpers.trust import CURATOR, SUBMITTER, trust_of
@@ -53,6 +54,8 @@ def pytest_collection_modifyitems(items):
         missing["cuda"] = "no CUDA device"
     if not has_slurm() and os.environ.get("MST_BENCH_TEST_SLURM") != "required":
         missing["slurm"] = "no slurmctld, slurmd and sbatch"
+    if not has_network_folders():
+        missing["sshfs"] = "no sshfs and sshd, no /dev/fuse, or not root"
 
     for test in items:
         for marker, reason in missing.items():
@@ -94,6 +97,8 @@ def pytest_terminal_summary(terminalreporter, config):
         say("No Ray cluster was started: tests/ray/test_cluster.py needs the extra `ray`.")
     if not has_slurm():
         say("No job of Slurm ran: tests/slurm needs Debian's slurmctld, slurmd and slurm-client.")
+    if not has_network_folders():
+        say("No network folder was mounted: needs root, Debian's sshfs and openssh-server.")
     if image() is None:
         say("The image was not run: name an image of `make image` in MST_BENCH_TEST_IMAGE.")
 

@@ -164,14 +164,16 @@ class Watch:
         number = self.seen.number + 1 if self.seen else 1
         owner = this_process(seconds)
         prepared = self.leases / f".{owner.token}"
+        target = self.leases / str(number)
         try:
             prepared.mkdir()
             (prepared / OWNER).write_bytes(dump_json(asdict(owner)))
             (prepared / HEARTBEAT).write_bytes(FIRST_BEAT)
-            prepared.rename(self.leases / str(number))
+            prepared.rename(target)
         except OSError as error:
+            # Some file systems have one error for everything, as SSHFS has EPERM.
             discard(prepared)
-            if error.errno not in TAKEN:
+            if error.errno not in TAKEN and not os.path.lexists(target):
                 raise
 
         # Whatever the renaming said: it counts if it is there, and nothing newer is.

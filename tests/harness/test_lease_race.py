@@ -13,6 +13,7 @@ from harness.folder import Folder
 from harness.training.ending import read_ending
 from harness.training.lease import newest
 from helpers.forked import forks
+from helpers.network_folder import network_folder
 from helpers.racing import race
 from helpers.runs import promised
 from helpers.stub_cohort import COHORT, ENDS, MODULES, SALT
@@ -24,6 +25,7 @@ SECONDS = 0.15
 """Silence after which a cohort is taken over here."""
 STUB = "from helpers import no_locks, stub_cohort; no_locks.refuse(); stub_cohort.main()"
 """On a file system that refuses every lock, and hard links."""
+ON_THE_NETWORK = "from helpers import stub_cohort; stub_cohort.main()"
 LONGEST = 0.25
 """Seconds between two events: about as long as a cohort takes."""
 
@@ -86,7 +88,7 @@ def test_killed_and_stopped_at_random_moments_there_is_one_result_and_it_is_whol
         folder = tmp_path / f"round-{number}"
         salt = {SALT: "1"} if number % 2 else {}
         begin = partial(server.start, STUB, folder, SECONDS, **salt)
-        codes = race(begin, moments, engines, LONGEST)
+        codes = race([begin] * engines, moments, LONGEST)
         if salt:
             left(folder)
             check_whole(folder)
@@ -96,3 +98,17 @@ def test_killed_and_stopped_at_random_moments_there_is_one_result_and_it_is_whol
     print(
         f"{ROUNDS} rounds of {engines}: killed {ends[-9]} times, another's cohort {ends[3]} times"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.sshfs
+def test_two_machines_with_one_network_folder_leave_one_result(server, expected, tmp_path):
+    """Each sees what the other did only when its cache allows, which may take 20 seconds."""
+    moments = random.Random(3)
+    with network_folder(tmp_path) as (served, mounts):
+        for number in range(ROUNDS // 2):
+            (served / f"round-{number}").mkdir()
+            folders = [mount / f"round-{number}" for mount in mounts]
+            begins = [partial(server.start, ON_THE_NETWORK, folder, 2.0) for folder in folders]
+            codes = race(begins, moments, LONGEST)
+            assert left(served / f"round-{number}") == expected, codes

@@ -47,12 +47,13 @@ class Engine:
         self.stopped = False
 
 
-def race(begin, moments, engines, longest, patience=60.0):
-    """So many engines on one cohort, disturbed and then left alone; exit codes of each.
+def race(begins, moments, longest, patience=60.0):
+    """An engine for each of `begins` on one cohort, disturbed and then left alone; exit codes of
+    each.
 
     `longest`: seconds between two events, about as long as the cohort takes alone.
     """
-    racing = [Engine(begin) for _ in range(engines)]
+    racing = [Engine(begin) for begin in begins]
     for _ in range(moments.randint(1, 6)):
         time.sleep(moments.uniform(0.0, longest))
         disturb(moments.choice(racing), moments)
