@@ -152,10 +152,20 @@ class Files:
         try:
             path.rename(removed)
         except FileNotFoundError:
-            if os.path.lexists(path):  # it is the workplace that is gone
+            if _opens(path):  # it is the workplace that is gone
                 raise
         else:
             removed.unlink()
+
+
+def _opens(path: Path) -> bool:
+    """Whether a file is there, by the server's own word: what a network file system remembers of
+    its name may be older."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno not in (errno.ENOENT, errno.ESTALE)
+    return True
 
 
 def digest_bytes(data: bytes) -> str:
