@@ -9,6 +9,7 @@ system, where a machine may remember a folder by another name than its path.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -190,11 +191,20 @@ def discard(folder: Path) -> None:
             with suppress(OSError):
                 path.unlink()  # a link or a file that somebody put there
             shutil.rmtree(path, ignore_errors=True)
-        left = [path for path in (folder, renamed) if os.path.lexists(path)]
+        left = [path for path in (folder, renamed) if not _is_gone(path)]
         if not left or all(_unlinked_by_us(path) for path in left):
             return
         time.sleep(POLL / 10)
     raise UserError(f"{left[0]}: cannot be removed.", "Remove it.")
+
+
+def _is_gone(folder: Path) -> bool:
+    """Whether it is not there, by the server's own word; an empty one is removed."""
+    try:
+        folder.rmdir()
+    except OSError as error:
+        return error.errno in (errno.ENOENT, errno.ESTALE)
+    return True
 
 
 def _unlinked_by_us(folder: Path) -> bool:

@@ -1,11 +1,13 @@
 """The lease of a cohort: one holder at a time; whoever lost it can write nothing any more."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -82,6 +84,24 @@ take(Path(sys.argv[1])).start()
 print("held", flush=True)
 time.sleep(60)
 """
+
+
+def test_who_comes_second_is_told_so_by_any_error(leases, monkeypatch):
+    """As on SSHFS, which has one error for everything; another error with nothing there counts."""
+    rename = Path.rename
+
+    def refusing(path, target):
+        if Path(target).exists() or target.name == "2":
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refusing)
+    late = Watch(leases)
+    assert late.look() == "free"
+    with lease(leases, SHORT):
+        assert late.claim(SHORT) is None
+    with pytest.raises(PermissionError):
+        take(leases, SHORT)
 
 
 def test_the_cohort_of_a_process_that_died_here_is_free_at_once(leases, tmp_path):
