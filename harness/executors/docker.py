@@ -46,12 +46,9 @@ class Docker(Executor):
 
         The engine says at their start whether there is such a GPU.
         """
-        device.check_name(options.device)
-        if ":" in options.device:
-            raise UserError(
-                f"--device {options.device}: with --executor docker, name GPUs by"
-                f" --devices {options.device.partition(':')[2]}."
-            )
+        index = options.device.partition(":")[2]
+        chooses = f"with --executor docker, name GPUs by --devices {index}."
+        device.check_without_index(options.device, chooses)
         if options.device != "auto":
             return options.device
         return "cuda" if self.own.gpus or need == "cuda" else "cpu"

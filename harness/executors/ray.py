@@ -60,12 +60,8 @@ class Ray(Installed, Executor):
 
     def choose_device(self, options: Options, need: str, suite: str) -> str:
         """The torch device on the nodes: this machine may have none."""
-        device.check_name(options.device)
-        if ":" in options.device:
-            raise UserError(
-                f"--device {options.device}: with --executor ray, Ray chooses the GPU of a cohort;"
-                " give --device cuda."
-            )
+        chooses = "with --executor ray, Ray chooses the GPU of a cohort; give --device cuda."
+        device.check_without_index(options.device, chooses)
         if options.device == "cpu" or (
             options.device == "auto" and need == "any" and not self._cluster.has_gpu()
         ):

@@ -51,12 +51,8 @@ class Slurm(Installed, Executor):
     def choose_device(self, options: Options, need: str, suite: str) -> str:
         """The torch device of the jobs: this machine may have none. A job says at its start
         whether there is such a GPU."""
-        device.check_name(options.device)
-        if ":" in options.device:
-            raise UserError(
-                f"--device {options.device}: with --executor slurm, Slurm chooses the GPU of a job;"
-                " give --device cuda."
-            )
+        chooses = "with --executor slurm, Slurm chooses the GPU of a job; give --device cuda."
+        device.check_without_index(options.device, chooses)
         if options.device != "auto":
             return options.device
         return "cuda" if need == "cuda" else "cpu"

@@ -80,6 +80,16 @@ def check_name(name: str) -> None:
         raise UserError(f"--device {name}: expected auto, cpu, cuda or cuda:<index>.")
 
 
+def check_without_index(name: str, chooses: str) -> None:
+    """UserError for a device that is named by its index, where this process does not choose it.
+
+    `chooses`: who does, and what to say instead.
+    """
+    check_name(name)
+    if ":" in name:
+        raise UserError(f"--device {name}: {chooses}")
+
+
 def driver_version() -> str | None:
     """The NVIDIA driver's version, such as 580.95.05; None if there is no driver."""
     if not DRIVER.exists():
