@@ -130,7 +130,7 @@ class Task:
 
     def _give_up(self, reason: str) -> int:
         """End the cohort as one whose retries are exhausted, for everybody to read."""
-        sentence = f"{reason}; gave up after {self.retries} retries. What was saved is whole."
+        sentence = f"{reason}; {faults.gave_up(self.retries)}. What was saved is whole."
         # Also if somebody else has the cohort by now: then its ending is his to tell.
         with suppress(Incomplete), recorded(self.paths):
             raise RetriesExhausted(sentence, RESUME)

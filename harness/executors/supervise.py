@@ -194,7 +194,7 @@ class _Supervisor:
         """What a cohort's ending says. After a bug, its output holds the traceback."""
         sentence = f"cohort {cohort.index}: {ending.reason}"
         if ending.kind == "killed":
-            gave_up = f"gave up after {self.options.retries} retries"
+            gave_up = faults.gave_up(self.options.retries)
             sentence = f"{sentence.removesuffix('.')}; {gave_up}. What was saved is whole."
         if ending.kind == "internal":
             sentence += f" Its output is in {Folder(self.folder).cohort(cohort.index).log}."

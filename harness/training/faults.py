@@ -16,6 +16,7 @@ from harness.config import build
 from harness.files import read_json, write_json
 from harness.folder import Folder
 from harness.planning.cohorts import Cohort, read_cohorts
+from harness.words import count
 
 SCHEMA = "urn:mst-bench:faults:v1"
 
@@ -46,6 +47,11 @@ def record(folder: Path, cohort: Cohort, agent_step: int, reason: str) -> None:
     fault = Fault(datetime.now(UTC).isoformat(timespec="seconds"), agent_step, reason)
     document = Faults(SCHEMA, (*faults(folder, cohort), fault))
     write_json(Folder(folder).cohort(cohort.index).faults, asdict(document))
+
+
+def gave_up(retries: int) -> str:
+    """What is said of a cohort that was tried as often as allowed."""
+    return f"gave up after {count(retries, 'retry', 'retries')}"
 
 
 def faults(folder: Path, cohort: Cohort) -> tuple[Fault, ...]:

@@ -115,7 +115,7 @@ def train(folder: Path, plan: Plan, cohort: Cohort, options: Options, held: Held
                 break
         else:
             raise RetriesExhausted(
-                f"{fault}; gave up after {options.retries} retries. What was saved is whole.",
+                f"{fault}; {faults.gave_up(options.retries)}. What was saved is whole.",
                 RESUME,
             )
 

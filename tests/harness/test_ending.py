@@ -213,7 +213,7 @@ def supervised(folder, *endings, retries=1):
 
 KILLED = ending(-9, "killed", "its process was ended by SIGKILL.")
 GAVE_UP = (
-    "cohort 0: its process was ended by SIGKILL; gave up after 1 retries. What was saved is whole."
+    "cohort 0: its process was ended by SIGKILL; gave up after 1 retry. What was saved is whole."
 )
 
 

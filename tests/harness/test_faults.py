@@ -165,7 +165,7 @@ def test_a_fault_that_stays_is_reported_and_the_next_try_goes_on(
     assert "Traceback" not in errors
     last = errors.splitlines()[-1]
     assert last.startswith("mst-bench: cohort 0: the environments' process was ended by SIGABRT")
-    assert "gave up after 1 retries" in last
+    assert "gave up after 1 retry" in last
     assert last.endswith("What was saved is whole. The same command resumes.")
     folder = next(tmp_path.glob("*/plan.json")).parent
     assert len(recorded_faults(folder)) == 2

@@ -193,7 +193,7 @@ def test_a_job_that_slurm_kills_for_its_memory_is_begun_anew_and_then_given_up(
     assert done.returncode == 3
     last = done.stderr.splitlines()[-1]
     assert "was ended by SIGKILL" in last
-    assert "gave up after 1 retries. What was saved is whole." in last
+    assert "gave up after 1 retry. What was saved is whole." in last
     folder = plan_folder(tmp_path)
     assert len(faults_of(folder, 0)) == 2
     assert "exceeded memory limit" in Folder(folder).cohort(0).log.read_text()
