@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from envs.tasks import TASKS
 from harness.errors import UserError
 from harness.planning import fleet
 from harness.planning.cohorts import read_cohorts
@@ -33,6 +34,13 @@ def test_a_cards_rates_are_those_that_were_measured_with_masks():
         for members, rate in rates.items():
             measured = statistics.median(seconds[f"{precision}, P = {members}, masked"])
             assert f"{1e3 * members * measured:.3g}" == f"{rate:.3g}", (precision, members)
+
+
+def test_its_cpus_simulate_at_the_rate_that_was_measured_beside_learning():
+    table = Path(__file__).parents[2] / "results/h200/simulators.txt"
+    (dogs,) = (row for row in table.read_text().splitlines() if row.startswith("dog-run 16 1 8 "))
+    agent_step = float(dogs.split()[5]) * 8 / 16
+    assert H200.simulating == pytest.approx(agent_step / (2 * TASKS["dog-run"].step_ms))
 
 
 def test_one_gpu_gets_the_largest_cohorts_and_many_get_one_each(hard):
