@@ -38,6 +38,8 @@ class Memory:
 
     replay: int
     """The replay, which a checkpoint holds too."""
+    drawing: int
+    """Of the replay, what decides which rows are drawn: the part that no two checkpoints share."""
     updates: int
     """Activations that are alive at the peak of an update."""
 

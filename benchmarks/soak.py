@@ -150,7 +150,7 @@ def draw(samples: list[Sample], path: Path) -> None:
     below.set_xlabel("agent steps")
     for axes in (above, below):
         axes.set_ylim(bottom=0.0)
-        axes.legend()
+        axes.legend(loc="center left")
     figure.savefig(path)
 
 

@@ -97,7 +97,8 @@ class MRQSpec(MRQSettings):
         """A replay in float32 with its priorities, and the activations of one update."""
         row = 4 * (task.observation + task.action + 2) + ROW_BYTES
         activations = 4 * ACTIVATIONS * self.depth * self.batch_size * self.width
-        return Memory(row * self.replay_rows(task, agent_steps), activations)
+        rows = self.replay_rows(task, agent_steps)
+        return Memory(row * rows, ROW_BYTES * rows, activations)
 
     def scaled(self, width: int, depth: int) -> Self:
         """Larger networks: every width times `width`, every MLP's hidden layers times `depth`."""

@@ -18,6 +18,10 @@ STATES = 2
 """Checkpoints on disk at a time (harness/training/checkpoint.py); they share the replay's rows."""
 RESULT_BYTES = 4.3
 """Of a parameter in the results: its weight in float32, two bits of masks, and headers."""
+RUN_BYTES = 8192
+"""Of a run in the results beside that: its documents, and its share of the entry."""
+RECORD_BYTES = 2048
+"""Of an evaluation in the records."""
 
 LIMIT_FACTOR = 1.25
 LIMIT_GIB = 0.5
@@ -71,11 +75,13 @@ def estimate(plan: Plan, cohorts: Sequence[Cohort], rates: Rates = Rates()) -> E
         # Of the largest cohort: one process holds it.
         parameters = max(parameters, size)
         memory = max(memory, cohort_gib(plan, run, members))
-        saved = run_memory(plan, run).replay + STATES * STATE_BYTES * size
+        needs = run_memory(plan, run)
+        saved = needs.replay + (STATES - 1) * needs.drawing + STATES * STATE_BYTES * size
         checkpoint = max(checkpoint, members * saved / 2**30)
 
         # Of all runs together
-        disk += members * size * RESULT_BYTES / 2**30
+        records = RECORD_BYTES * (plan.budget.agent_steps // plan.evaluation.every + 1)
+        disk += members * (size * RESULT_BYTES + RUN_BYTES + records) / 2**30
         hours += members * _run_seconds(plan, run, rates) / 3600.0
     return Estimate(parameters, memory, disk, checkpoint, hours)
 
