@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, get_args, get_type_hints
 
+LONGEST_LEASE = 3600.0
+"""Most seconds of silence that a lease may allow."""
+
 
 @dataclass(frozen=True)
 class Flag:
@@ -21,6 +24,8 @@ class Flag:
     help: str
     minimum: float | None = None
     """Smallest value that is taken."""
+    maximum: float | None = None
+    """Largest one."""
     of_cohort: bool = True
     """Whether `run-cohort` takes it too; False for what only concerns several cohorts."""
 
@@ -75,6 +80,7 @@ class Options:
             ("--lease-seconds",),
             "Silence after which another machine may take a cohort over.",
             minimum=0.1,
+            maximum=LONGEST_LEASE,
         ),
     ] = 60.0
     deterministic: Annotated[

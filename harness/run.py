@@ -26,7 +26,7 @@ from harness.folder import Folder
 from harness.machine import image, resources
 from harness.options import Options
 from harness.planning import finding
-from harness.planning.cohorts import Cohort, frozen_cohorts, partition, read_cohorts
+from harness.planning.cohorts import Cohort, partition, read_cohorts
 from harness.planning.estimate import estimate
 from harness.planning.plan import Plan, check_writable, read_plan, write_plan
 from harness.planning.reader import load
@@ -34,6 +34,7 @@ from harness.planning.request import Request, plan_of
 from harness.planning.sizing import card_gib
 from harness.summary import State, Summary, judged, read_state, summary
 from harness.training import precision
+from harness.training.agreed import agreed_cohorts
 from harness.training.lease import turn
 from harness.training.unit import finished, open_of
 from harness.words import count, duration, gib, say
@@ -122,7 +123,7 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
     # Training, unless every result and the manifest are there.
     folder = write_plan(plan, request.out)
     device_class = device.partition(":")[0]
-    cohorts = frozen_cohorts(folder, plan, device_class, request.members, card_gib(device))
+    cohorts = agreed_cohorts(folder, plan, device_class, request.members, card_gib(device))
     open_cohorts = open_of(folder, cohorts)
     errors: list[UserError] = []
     executing = bool(open_cohorts) or not Folder(folder).manifest.exists()
@@ -131,7 +132,8 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
         options = replace(request.options, device=device, jobs=jobs)
         chosen.check(folder, open_cohorts, options)
         say(_beginning(plan, folder, open_cohorts, options))
-        _withdraw(folder)
+        with turn(Folder(folder).leases):
+            _withdraw(folder)
         with live.Live(plan, folder, store) if store else nullcontext():
             errors = chosen.execute(folder, plan, open_cohorts, options)
 
@@ -233,7 +235,9 @@ def _jobs(
 
     # What is asked for, or else useful.
     jobs = request.options.jobs
-    if jobs is None and chosen.elsewhere:
+    if chosen.one_by_one:
+        jobs = 1
+    elif jobs is None and chosen.elsewhere:
         jobs = fitting
     elif jobs is None:
         jobs = min(resources.cores(), max(1, fitting)) if device == "cpu" else chosen.gpus

@@ -45,17 +45,25 @@ def export_k8s(
 
     Which runs are trained together is fixed by this, in the plan's folder.
     """
+    from harness.entries.registered import registered_files
     from harness.exports import kubernetes
     from harness.folder import Folder
-    from harness.planning.cohorts import frozen_cohorts
     from harness.planning.plan import read_plan
     from harness.planning.sizing import GAINS
+    from harness.training.agreed import agreed_cohorts
 
     if device not in GAINS:
         raise UserError(f"--device {device}: unknown device class.{suggestion(device, GAINS)}")
     folder = plan_folder(plan)
     stated = read_plan(Folder(folder).plan)
-    cohorts = frozen_cohorts(folder, stated, device, members)
+    registered_files(folder, stated)  # without them nobody would take the results
+    cohorts = agreed_cohorts(folder, stated, device, members)
+    if cohorts.device_class != device or (members and cohorts.members != members):
+        sized = f" of {count(cohorts.members, 'member')} at most" if cohorts.members else ""
+        raise UserError(
+            f"{Folder(folder).cohorts}: holds cohorts for {cohorts.device_class}{sized}. Give"
+            " --device and --members as they are there, or plan into another --out."
+        )
     document = kubernetes.job(stated, cohorts, image, claim, retries, jobs)
     echo_table(kubernetes.text(document))
     say(

@@ -104,6 +104,7 @@ def _parameter(option: Option, panel: str | None) -> Parameter:
         *flag.names,
         help=flag.help,
         min=flag.minimum,
+        max=flag.maximum,
         rich_help_panel=panel,
     )
     return Parameter(

@@ -131,9 +131,9 @@ def run_cohort(
     from harness.executors.child import stop_with_parent
     from harness.machine.device import choose_device
     from harness.machine.image import check_sample
-    from harness.planning.cohorts import frozen_cohorts
     from harness.planning.plan import read_plan
     from harness.training import unit
+    from harness.training.agreed import agreed_cohorts
 
     stop_with_parent()
     # Slurm warns every process of a job so; the one that heeds it passes SIGTERM on.
@@ -145,7 +145,7 @@ def run_cohort(
     with unit.attempt(folder, index, options.general) as held:
         check_sample()
         device = choose_device(options.general.device, "any", cohort_plan.suite.name)
-        cohorts = frozen_cohorts(folder, cohort_plan, device.partition(":")[0], members).cohorts
+        cohorts = agreed_cohorts(folder, cohort_plan, device.partition(":")[0], members).cohorts
         if index >= len(cohorts):
             raise UserError(f"--index {index}: the plan has cohorts 0 to {len(cohorts) - 1}.")
         chosen = replace(options.general, device=device)

@@ -99,14 +99,14 @@ def write_entry(
     # Another suite with the same runs may have been planned into this folder meanwhile.
     write_json(paths.suite, asdict(plan.suite))
 
-    # Files of runs without a result are not signed: their records may still grow.
+    # Files of runs without a result are not signed: their records may still grow. Nor are those
+    # of a run that got one since its state was read.
     signed = [paths.plan, paths.suite, paths.manifest, paths.results]
     if plan.registered:
         signed += paths.registered
-    for run in plan.runs:
-        run_folder = paths.run(run)
-        if run_folder.result.exists():
-            files = sorted(run_folder.path.iterdir())
+    for run in runs:
+        if not run.missing:
+            files = sorted(paths.run(Run(*run.identity)).path.iterdir())
             signed += [file for file in files if not file.name.startswith(".")]
     digests = {path.relative_to(folder).as_posix(): digest_file(path) for path in signed}
     digests |= {file.name: file.sha256 for file in elsewhere}

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from harness.planning.cohorts import alike
 from harness.planning.plan import Plan
@@ -42,8 +43,8 @@ def cohorts(plan: Plan, stated: Iterable[StatedRun]) -> Iterator[Trained]:
         for size, runs in by_size.items():
             for first in range(0, len(runs), size):
                 own = tuple(runs[first : first + size])
-                others = [run for run in program if run not in own]
-                yield Trained(own, (*own, *others[: size - len(own)]))
+                others = (run for run in program if run not in own)
+                yield Trained(own, (*own, *islice(others, size - len(own))))
 
 
 def cohort_of(plan: Plan, stated: Iterable[StatedRun], run: Run) -> tuple[Run, ...]:

@@ -14,7 +14,7 @@ from harness.folder import Folder
 from harness.words import say
 from leaderboard.formats.document import DocumentError
 from leaderboard.formats.keys import KeyFileError
-from leaderboard.formats.layout import run_file
+from leaderboard.formats.layout import run_folder
 from leaderboard.formats.run import Run, StatedRun
 from leaderboard.verification.checks import Check, Documents, Verdict
 from leaderboard.verification.verify import verify
@@ -82,8 +82,15 @@ class Verified:
 
     def names(self, run: Run) -> list[str]:
         """The signed files of a run."""
-        beginning = run_file(run.name, "")
-        return [name for name in self.documents.files.digests if name.startswith(beginning)]
+        return self._by_folder.get(run_folder(run.name), [])
+
+    @cached_property
+    def _by_folder(self) -> dict[str, list[str]]:
+        """Folder -> its signed files."""
+        found = dict[str, list[str]]()
+        for name in self.documents.files.digests:
+            found.setdefault(name.rpartition("/")[0], []).append(name)
+        return found
 
     def refused(self, check: str, reason: str) -> Refused:
         """An entry that passed its checks, and shows a defect to whoever knows more of it."""

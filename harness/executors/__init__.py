@@ -38,6 +38,11 @@ class Executor(Protocol):
         """Whether a scheduler chooses the machines: then this one's memory and CPUs say nothing."""
         return False
 
+    @property
+    def one_by_one(self) -> bool:
+        """Whether it carries out one cohort after the other, whatever --jobs says."""
+        return False
+
     def choose_device(self, options: Options, need: str, suite: str) -> str:
         """The torch device of the cohorts, from `options` and what the suite needs.
 

@@ -19,6 +19,11 @@ from harness.training.unit import run_cohort
 class Inline(Installed, Executor):
     """`--executor inline`."""
 
+    @property
+    def one_by_one(self) -> bool:
+        """This process is one."""
+        return True
+
     def execute(
         self, folder: Path, plan: Plan, cohorts: list[Cohort], options: Options
     ) -> list[UserError]:

@@ -76,9 +76,13 @@ def program(plan: Plan, run: Run) -> Program:
 
 def alike(plan: Plan) -> dict[Program, list[Run]]:
     """The runs of each program, in the plan's order."""
+    # Seeds of a group have one program, which takes a while to work out.
+    programs = dict[str, Program]()
     by_program = dict[Program, list[Run]]()
     for run in plan.runs:
-        by_program.setdefault(program(plan, run), []).append(run)
+        if run.group not in programs:
+            programs[run.group] = program(plan, run)
+        by_program.setdefault(programs[run.group], []).append(run)
     return by_program
 
 

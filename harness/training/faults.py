@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.config import build
-from harness.files import read_json, write_json
+from harness.files import Files, read_json
 from harness.folder import Folder
 from harness.planning.cohorts import Cohort, read_cohorts
 from harness.words import count
@@ -42,11 +42,13 @@ class Faults:
     """Oldest first."""
 
 
-def record(folder: Path, cohort: Cohort, agent_step: int, reason: str) -> None:
-    """Add a fault to a cohort's list."""
+def record(
+    folder: Path, cohort: Cohort, agent_step: int, reason: str, files: Files | None = None
+) -> None:
+    """Add a fault to a cohort's list. `files`: of whoever holds the cohort, if somebody does."""
     fault = Fault(datetime.now(UTC).isoformat(timespec="seconds"), agent_step, reason)
     document = Faults(SCHEMA, (*faults(folder, cohort), fault))
-    write_json(Folder(folder).cohort(cohort.index).faults, asdict(document))
+    (files or Files()).write_json(Folder(folder).cohort(cohort.index).faults, asdict(document))
 
 
 def gave_up(retries: int) -> str:

@@ -13,9 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.options import LONGEST_LEASE
+
 SCHEMA = "urn:mst-bench:owner:v1"
-LONGEST = 3600.0
-"""Seconds of silence that are waited for at most, whatever a file says."""
 PROC = Path("/proc")
 
 
@@ -36,8 +36,8 @@ class Owner:
     """Silence after which this lease may be taken over."""
 
     def __post_init__(self) -> None:
-        if self.schema != SCHEMA or not 0.0 < self.seconds <= LONGEST:
-            raise ValueError(f"schema {SCHEMA} and up to {LONGEST} seconds are expected")
+        if self.schema != SCHEMA or not 0.0 < self.seconds <= LONGEST_LEASE:
+            raise ValueError(f"schema {SCHEMA} and up to {LONGEST_LEASE} seconds are expected")
 
 
 def this_process(seconds: float) -> Owner:

@@ -163,12 +163,12 @@ def _train_once(
             report = _writer(folder, plan, cohort, held)
             training.run(checkpoints, checkpoint, _seconds(options), report, stop, trace)
     except EnvironmentFault as fault:
-        return _fault(folder, cohort, training.step, str(fault))
+        return _fault(held, folder, cohort, training.step, str(fault))
     except (Interrupted, Incomplete):
         raise
     except (OSError, UserError) as error:
         held.wait_if_gone(error)
-        return _fault(folder, cohort, training.step, f"the file system was gone ({error})")
+        return _fault(held, folder, cohort, training.step, f"the file system was gone ({error})")
     except KeyboardInterrupt:
         raise at_once(checkpoints.step, interruption.unsaved(), plan.budget.agent_steps) from None
 
@@ -176,9 +176,9 @@ def _train_once(
     return None
 
 
-def _fault(folder: Path, cohort: Cohort, step: int, reason: str) -> str:
+def _fault(held: Held, folder: Path, cohort: Cohort, step: int, reason: str) -> str:
     """Record a fault, and say it; returns the reason."""
-    faults.record(folder, cohort, step, reason)
+    faults.record(folder, cohort, step, reason, held)
     print(f"agent step {step}: {reason}", file=sys.stderr)
     return reason
 

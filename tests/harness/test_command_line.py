@@ -87,6 +87,7 @@ NO_KEY = ["--suite", "quick", "--key", "nokey.pem"]
         (["verify", "nowhere.json"], 2, ["nowhere.json", "no such file"]),
         (["status", "nowhere"], 2, ["nowhere", "no such file or folder"]),
         (["run", "--seeds"], 2, ["No such option", "`mst-bench run --help`"]),
+        (["run", "--lease-seconds", "4000"], 2, ["--lease-seconds", "3600"]),
         (["fly"], 2, ["No such command", "`mst-bench --help`"]),
         (["quick"], 2, ["quick is a suite", "`mst-bench run --suite quick`"]),
         (["run", "quick"], 2, ["a suite is named with --suite"]),

@@ -1,8 +1,10 @@
 """`export-k8s`: a Job that Kubernetes takes, by its own schema; no cluster is asked."""
 
+import json
 from importlib.util import find_spec
 
 import pytest
+import rfc8785
 import yaml
 
 from harness.planning.cohorts import read_cohorts
@@ -81,3 +83,20 @@ def test_an_image_without_its_digest_is_refused(planned, image):
     assert done.returncode == 2
     assert "expected NAME@sha256:DIGEST" in done.stderr
     assert not done.stdout
+
+
+@pytest.mark.parametrize("more", [("--device", "cuda"), ("--device", "cpu", "--members", "4")])
+def test_cohorts_that_are_there_already_are_not_called_others(planned, more):
+    exported(planned, "--device", "cpu", "--members", "2")
+    done = call("export-k8s", planned, "--image", IMAGE, "--claim", "results", *more)
+    assert done.returncode == 2
+    assert "holds cohorts for cpu of 2 members at most" in done.stderr
+
+
+def test_a_registered_plan_without_its_files_is_no_job(planned):
+    document = json.loads((planned / "plan.json").read_bytes())
+    document["seed_source"] = f"log:{'0' * 64}"
+    (planned / "plan.json").write_bytes(rfc8785.dumps(document))
+    done = call("export-k8s", planned, "--image", IMAGE, "--claim", "results")
+    assert done.returncode == 2
+    assert "registration.json: cannot be read" in done.stderr

@@ -13,6 +13,7 @@ import pytest
 
 from harness.errors import Incomplete, UserError
 from harness.planning.cohorts import Cohort
+from harness.training import faults
 from harness.training import lease as leases_module
 from harness.training.lease import Watch, lease, newest, running, take
 
@@ -160,6 +161,7 @@ def test_who_lost_a_cohort_can_change_nothing(leases, silent, tmp_path):
         lambda: first.write_json(leases.parent / "ending.json", {}),
         lambda: first.create(run / "records.jsonl"),
         lambda: first.remove(run / "result.json"),
+        lambda: faults.record(tmp_path, COHORT, 7, "a simulator crashed", first),
         lambda: first.enter([run]),
     )
     second.write(run / "result.json", b"second")
@@ -175,7 +177,7 @@ def test_who_lost_a_cohort_can_change_nothing(leases, silent, tmp_path):
     assert (run / "records.jsonl").read_bytes() == b"second\n"
     assert (run / "result.json").read_bytes() == b"second"
     assert {path.name for path in run.iterdir()} == {"records.jsonl", "result.json"}
-    assert not (leases.parent / "ending.json").exists()
+    assert not list(leases.parent.glob("*.json"))
 
 
 def test_the_block_of_a_lost_lease_ends_in_one_sentence(leases):

@@ -4,17 +4,24 @@ import os
 import random
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
 
+from harness.entries.entry import stated_runs, write_entry
 from harness.folder import Folder
+from harness.planning.cohorts import read_cohorts
+from harness.planning.plan import read_plan
+from harness.training.agreed import agreed_cohorts
 from harness.training.ending import read_ending
 from harness.training.lease import newest
 from helpers.forked import forks
 from helpers.program import call, command
 from helpers.racing import race
 from helpers.runs import promised, promised_of_cohorts
+from leaderboard.formats.keys import one_use_key
+from leaderboard.verification.verify import verify
 
 ROUNDS = int(os.environ.get("MST_BENCH_TEST_REAL_RACES", "1"))
 """Of real cohorts; more for a hunt."""
@@ -40,6 +47,31 @@ def test_two_engines_on_one_folder_leave_what_one_would(tiny_suite, tmp_path):
     assert call("verify", both).returncode == 0
     for index in range(2):
         assert read_ending(Folder(both).cohort(index)).kind == "finished"
+
+
+def test_who_begins_at_once_agrees_on_the_cohorts(fresh):
+    """Even with other --members: whoever is first decides."""
+    plan = read_plan(Folder(fresh).plan)
+    Folder(fresh).cohorts.unlink()
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(agreed_cohorts, fresh, plan, "cpu", size) for size in (1, 2, 3, 4)]
+        agreed = {call.result() for call in asked}
+    assert agreed == {read_cohorts(fresh)}
+
+
+def test_a_result_that_came_after_the_look_is_not_signed(entry):
+    """Another engine's cohort ended between the look at the folder and the signature."""
+    folder = entry.parent
+    plan = read_plan(Folder(folder).plan)
+    result = Folder(folder).run(plan.runs[0]).result
+    content = result.read_bytes()
+    result.unlink()
+    seen = stated_runs(folder, plan)
+    result.write_bytes(content)
+
+    verdict = verify(write_entry(folder, plan, one_use_key(), seen))
+    assert verdict.accepted
+    assert "3 finished, 0 failed, 1 missing" in {check.detail for check in verdict.checks}
 
 
 @pytest.mark.slow
