@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from harness import doctor
 from harness.entries import ranking
 from harness.errors import Incomplete, NonConforming
 from harness.executors.inline import Inline
+from harness.executors.local import Local
 from harness.machine import resources
 from harness.options import Options
 from harness.planning.cohorts import frozen_cohorts
@@ -108,7 +110,8 @@ def jobs_of(monkeypatch):
         asked_for.append(options.jobs)
         raise Incomplete("read far enough.")
 
-    monkeypatch.setattr(Inline, "execute", execute_cohorts)
+    for executor in (Inline, Local):
+        monkeypatch.setattr(executor, "execute", execute_cohorts)
 
     def jobs_of_request(request):
         with pytest.raises(Incomplete):
@@ -119,17 +122,18 @@ def jobs_of(monkeypatch):
 
 
 def test_jobs_are_as_many_as_memory_and_cores_allow(tiny_suite, tmp_path, monkeypatch, jobs_of):
-    request = Request(str(tiny_suite), tmp_path, ("seeds=8",), executor="inline")
+    request = Request(str(tiny_suite), tmp_path, ("seeds=8",))
     _, plan = plan_of(request)
     needed = estimate(plan, list(frozen_cohorts(tmp_path, plan, "cpu", None).cohorts)).memory_gib
     monkeypatch.setattr(resources, "cores", lambda: 16)
     monkeypatch.setattr(resources, "memory_gib", lambda: 3.5 * needed)
     assert jobs_of(request) == 3
+    assert jobs_of(replace(request, executor="inline")) == 1
 
     # Never more than there are cohorts.
     monkeypatch.setattr(resources, "memory_gib", lambda: 64.0)
     options = Options(jobs=16)
-    few = Request(str(tiny_suite), tmp_path, executor="inline", members=2, options=options)
+    few = Request(str(tiny_suite), tmp_path, members=2, options=options)
     assert jobs_of(few) == 2
 
 

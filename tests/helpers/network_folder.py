@@ -14,6 +14,7 @@ from pathlib import Path
 
 PROGRAMS = ("sshfs", "fusermount3", "ssh-keygen")
 SERVER = Path("/usr/sbin/sshd")
+CAP_SYS_ADMIN = 21
 CONFIGURATION = """
 Port {port}
 ListenAddress 127.0.0.1
@@ -30,7 +31,14 @@ Subsystem sftp internal-sftp
 def has_network_folders():
     """Whether a network folder can be served and mounted here."""
     programs = all(shutil.which(program) for program in PROGRAMS) and SERVER.exists()
-    return programs and os.geteuid() == 0 and os.access("/dev/fuse", os.W_OK)
+    return programs and os.geteuid() == 0 and os.access("/dev/fuse", os.W_OK) and _may_mount()
+
+
+def _may_mount():
+    """Whether this process has CAP_SYS_ADMIN, which root in a container may lack."""
+    status = Path("/proc/self/status").read_text()
+    effective = status.partition("CapEff:")[2].split()[0]
+    return bool(int(effective, 16) >> CAP_SYS_ADMIN & 1)
 
 
 @contextmanager
