@@ -128,6 +128,12 @@ class RetriesExhausted(Incomplete):
     ending = "fault"
 
 
+def gone(error: Exception) -> bool:
+    """Whether an error comes from a file system that does not answer, and may again."""
+    cause = error if isinstance(error, OSError) else error.__context__
+    return isinstance(cause, OSError) and cause.errno in GONE
+
+
 BY_ENDING: dict[str, type[UserError]] = {
     "nonconforming": NonConforming,
     "user error": UserError,

@@ -104,7 +104,8 @@ class Slurm(Installed, Executor):
         jobs = Jobs(folder, slurm_queue.job_name(plan.id), submit, options.max_wall)
         begun = jobs.adopt(cohorts)
         all_at_once = replace(everywhere, jobs=len(cohorts))
-        return supervise(folder, cohorts, all_at_once, jobs.start, begun, jobs.submit, POLL)
+        steps = (jobs.start, begun, jobs.submit)
+        return supervise(folder, cohorts, all_at_once, *steps, POLL, outlive=True)
 
     def seal(self, folder: Path, plan: Plan, started: float, options: Options) -> None:
         """The manifest, written by a job: it states the machine and the code of the nodes."""

@@ -18,7 +18,7 @@ from harness.executors.slurm_queue import Ended, Job, NoAnswer
 from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import Cohort
-from harness.training.ending import Ending, ending, ending_of_process, read_ending
+from harness.training.ending import Ending, ending, ending_of_process, stated_ending
 from harness.words import count, say
 
 SOONEST = 2.0
@@ -89,18 +89,20 @@ class Jobs:
 
         Raises what sbatch says, unless other jobs go on, perhaps for days: then these end by it.
         """
-        ready, self._ready = self._ready, []
-        if not ready:
+        if not self._ready:
             return
+        ready = self._ready
         try:
             array = self._submit([job.cohort.index for job in ready])
         except UserError as error:
             if not self.queue:
                 raise
+            self._ready = []
             for job in ready:
                 job.refused = ending(error.code, error.ending, error.reason)
             return
 
+        self._ready = []
         for job in ready:
             job.id = f"{array}_{job.cohort.index}"
             self.queue[job.cohort.index] = Job(job.id, job.id, "PENDING", "")
@@ -182,15 +184,13 @@ class CohortJob:
         if self.refused is not None:
             return self.refused
         looks = self.jobs.look()
-        if looks == self._looked:
+        if looks == self._looked or not self.id:
             return None
-        self._looked = looks
 
         # A folder that is listed is seen as it is now, on network file systems too.
         list(self._paths.path.iterdir())
-        stated = None
-        with suppress(UserError):  # edited by hand: as good as none
-            stated = read_ending(self._paths)
+        stated = stated_ending(self._paths)
+        self._looked = looks
         if stated is not None and stated.kind == "finished":
             return stated
         if self.cohort.index in self.jobs.queue:

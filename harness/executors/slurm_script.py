@@ -12,7 +12,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager, redirect_stderr, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,8 +107,9 @@ class Scripts(SlurmExecutor):
             if UNREACHABLE.search(words):
                 raise Incomplete(sentence, RESUME) from None
             raise UserError(sentence) from None
-        for link in self.folder.glob(".submission_file_*"):  # to <job>_submission.sh, which stays
-            link.unlink()
+        with suppress(OSError):  # it was submitted, whatever becomes of the link to the script
+            for link in self.folder.glob(".submission_file_*"):
+                link.unlink()
         return job
 
     def _make_submission_file_text(self, command: str, uid: str) -> str:

@@ -5,22 +5,36 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
-from harness.errors import OK, RESUME, Incomplete, Interrupted, UserError
+from harness.errors import (
+    NO_ROOM,
+    OK,
+    RESUME,
+    Incomplete,
+    Interrupted,
+    NonConforming,
+    UserError,
+    gone,
+)
+from harness.executors.patience import Patience, of_a_file
 from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.training import faults
 from harness.training.checkpoint import saved_step
-from harness.training.ending import Ending, error_of, forget
+from harness.training.ending import Ending, ending_of, error_of, forget
+from harness.training.held import PATIENCE
 from harness.training.interruption import kept, saving
 from harness.training.lease import Watch, carried_out_by
 from harness.training.progress import Display, Progress, read_progress
 from harness.training.unit import finished
+from harness.words import count
 
 POLL = 0.2
 """Seconds between looks at what runs."""
@@ -61,22 +75,30 @@ def supervise(
     begun: Mapping[int, Carrier] = MappingProxyType({}),
     submit: Callable[[], None] = nothing_more,
     poll: float = POLL,
+    outlive: bool = False,
 ) -> list[UserError]:
     """Keep `options.jobs` slots busy until every cohort ended; returns an error for each failure.
 
     `begun`: what carries cohorts out already, by index. `submit` is called after what was started,
-    for engines that begin several at once. `poll`: seconds between looks.
+    for engines that begin several at once. `poll`: seconds between looks. `outlive`: carriers go
+    on without this program.
 
     What is ended from outside is an infrastructure fault: it is started again, `options.retries`
     times. No cohort is begun after `options.max_wall`. SIGINT (or SIGTERM) is passed on once, so
     that cohorts save; a second one kills them. Raises Interrupted then, which says what is saved.
+
+    An error about one cohort gives up that one. A look at a file system that does not answer is
+    skipped. Any other error is raised once all have saved; at once, if they outlive this program.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    supervisor = _Supervisor(folder, cohorts, options, start, begun)
+    supervisor = _Supervisor(folder, cohorts, options, start, begun, outlive)
     try:
         return supervisor.run(submit, poll)
     except KeyboardInterrupt:
         raise Interrupted(supervisor.interrupt(), RESUME) from None
+    except Exception:
+        supervisor.save()
+        raise
     finally:
         supervisor.close()
 
@@ -91,8 +113,10 @@ class _Supervisor:
         options: Options,
         start: Start,
         begun: Mapping[int, Carrier],
+        outlive: bool,
     ) -> None:
         self.folder = folder
+        self.outlive = outlive
         self.options = options
         self.start = start
         self.display = Display(folder, cohorts)
@@ -106,18 +130,44 @@ class _Supervisor:
         """What earlier attempts at the running cohorts said last, by cohort."""
         self.watches: dict[int, Watch] = {}
         """Looks at the leases of cohorts that wait, by cohort."""
+        self.patience = Patience(self.display.say)
+        self.not_shown = ""
+        """Why not all progress was shown at the last look."""
         self.errors: list[tuple[Cohort | None, UserError]] = []
         """Each with the cohort that it is about, if it is about one."""
 
     def run(self, submit: Callable[[], None], poll: float) -> list[UserError]:
         """Returns the errors of cohorts that have no results, once nothing runs any more."""
         while self.waiting or self.running:
-            self._fill_slots()
-            submit()
+            self._begin(submit)
             time.sleep(poll)
-            self._refresh()
+            self._show(self._refresh)
             self._collect()
         return still(self.folder, self.errors)
+
+    def _begin(self, submit: Callable[[], None]) -> None:
+        """Start and submit; where the file system does not answer, at a later look."""
+        try:
+            self._fill_slots()
+            submit()
+        except (OSError, UserError) as error:
+            if self.patience.lasts(self.folder, error):
+                return
+            if gone(error):
+                raise Incomplete(f"{self.folder}: is gone since {PATIENCE:g} s.", RESUME) from None
+            raise
+        self.patience.answered(self.folder)
+
+    def _show(self, show: Callable[[], None]) -> None:
+        """What cannot be read is not shown: whether a cohort can go on is for others to find."""
+        try:
+            show()
+            self.not_shown = ""
+        except (OSError, UserError) as error:
+            reason = ending_of(error).reason
+            if reason != self.not_shown:
+                self.not_shown = reason
+                self.display.say(f"mst-bench: not all progress is shown: {reason}")
 
     def _refresh(self) -> None:
         self.display.refresh([cohort.index for cohort, _ in self.running.values()])
@@ -128,67 +178,105 @@ class _Supervisor:
         if left == 0.0 and self.waiting:
             self.errors.append((None, Incomplete(out_of_time(len(self.waiting)))))
             self.waiting.clear()
+        if not self.waiting:
+            return
 
         # While the file system is gone nothing is begun; cohorts that run wait for it themselves.
         if not self.folder.is_dir():
-            if self.waiting and not self.running:
+            if not self.running:
                 self.errors.append((None, Incomplete(f"{self.folder}: is gone.")))
                 self.waiting.clear()
             return
 
         for slot in range(self.options.jobs or 1):
-            if slot in self.running:
-                continue
-            cohort = self._next_free()
-            if cohort is None:
+            if slot not in self.running and not self._start_next(slot, left):
                 return
-            self.earlier[cohort.index] = read_progress(self.folder, cohort.index)
-            carrier = self.start(cohort, slot, replace(self.options, max_wall=left))
-            self.running[slot] = (cohort, carrier)
 
-    def _next_free(self) -> Cohort | None:
-        """The next waiting cohort that nobody has, with nothing left of how it ended before.
-
-        Those that another process was seen to carry out are given up; those whose holder is silent
-        wait until he counts as gone.
-        """
+    def _start_next(self, slot: int, left: float | None) -> bool:
+        """Start the next waiting cohort that nobody has; False if there is none now."""
         for cohort in list(self.waiting):
-            paths = Folder(self.folder).cohort(cohort.index)
-            watch = self.watches.setdefault(cohort.index, Watch(paths.leases))
-            standing = watch.look()
-            if standing == "held":
-                self.waiting.remove(cohort)
-                error = carried_out_by(watch)
-                self._give_up(cohort, Incomplete(f"cohort {cohort.index}: {error.reason}"))
+            try:
+                if not self._free(cohort):
+                    continue
+                self.earlier[cohort.index] = read_progress(self.folder, cohort.index)
+                carrier = self.start(cohort, slot, replace(self.options, max_wall=left))
+            except (OSError, UserError) as error:
+                # What this machine lacks, it lacks for every cohort.
+                if isinstance(error, NonConforming) and not self.running:
+                    raise
+                if self._is_lost(cohort, error):
+                    self.waiting.remove(cohort)
+                    self._give_up(cohort, _about(cohort, error))
+                continue
 
-            # The ending of an earlier attempt goes first: it must not be taken for the new one's.
-            elif standing == "free" and forget(paths, watch):
-                self.waiting.remove(cohort)
-                del self.watches[cohort.index]
-                return cohort
-            elif sentence := watch.notice():
-                self.display.say(sentence)
-        return None
+            self.patience.answered(cohort.index)
+            self.waiting.remove(cohort)
+            del self.watches[cohort.index]
+            self.running[slot] = (cohort, carrier)
+            return True
+        return False
+
+    def _free(self, cohort: Cohort) -> bool:
+        """Whether nobody has a waiting cohort, and nothing is left of how it ended before.
+
+        One that another process was seen to carry out is given up; one whose holder is silent
+        waits until he counts as gone.
+        """
+        paths = Folder(self.folder).cohort(cohort.index)
+        if cohort.index not in self.watches:
+            self.watches[cohort.index] = Watch(paths.leases)
+        watch = self.watches[cohort.index]
+        standing = watch.look()
+        if standing == "held":
+            self.waiting.remove(cohort)
+            error = carried_out_by(watch)
+            self._give_up(cohort, Incomplete(f"cohort {cohort.index}: {error.reason}"))
+
+        # The ending of an earlier attempt goes first: it must not be taken for the new one's.
+        elif standing == "free" and forget(paths, watch):
+            return True
+        elif sentence := watch.notice():
+            self.display.say(sentence)
+        return False
+
+    def _is_lost(self, cohort: Cohort, error: Exception) -> bool:
+        """Whether an error of a look at a cohort gives that one up; else it is looked at again.
+
+        Raises what is no error of a file: an engine's, which is about all cohorts.
+        """
+        if not of_a_file(error):
+            raise error
+        return not self.patience.lasts(cohort.index, error)
 
     def _collect(self) -> None:
         """Take what ended out of its slot; what was killed waits again, while it has retries."""
         for slot, (cohort, carrier) in list(self.running.items()):
-            ending = carrier.ending()
-            if ending is None:
+            try:
+                ending = carrier.ending()
+                if ending is not None and ending.kind == "killed":
+                    self._record_fault(cohort, ending)
+            except (OSError, UserError) as error:
+                if self._is_lost(cohort, error):
+                    del self.running[slot]
+                    self._end(carrier)
+                    self._give_up(cohort, _about(cohort, error))
                 continue
 
-            # A kill is a fault, also when no retry is left for it.
+            self.patience.answered(cohort.index)
+            if ending is None:
+                continue
             del self.running[slot]
-            self.display.show_returns(cohort.index)
-            killed = ending.kind == "killed"
-            if killed:
-                step = self.display.step(cohort.index)
-                faults.record(self.folder, cohort, step, ending.reason.removesuffix("."))
-            if killed and self.retries_left[cohort.index] > 0:
+            self._show(partial(self.display.show_returns, cohort.index))
+            if ending.kind == "killed" and self.retries_left[cohort.index] > 0:
                 self.retries_left[cohort.index] -= 1
                 self.waiting.insert(0, cohort)
             elif ending.code != OK:
                 self._give_up(cohort, error_of(ending, self._sentence(cohort, ending)))
+
+    def _record_fault(self, cohort: Cohort, ending: Ending) -> None:
+        """A kill is a fault, also when no retry is left for it."""
+        step = self.display.step(cohort.index)
+        faults.record(self.folder, cohort, step, ending.reason.removesuffix("."))
 
     def _sentence(self, cohort: Cohort, ending: Ending) -> str:
         """What a cohort's ending says. After a bug, its output holds the traceback."""
@@ -210,21 +298,66 @@ class _Supervisor:
         """Ask all to save, which a second Ctrl-C cuts short; returns what is saved, in words."""
         cohorts = {cohort.index: carrier for cohort, carrier in self.running.values()}
         try:
-            self.display.say(f"mst-bench: {saving([self._unsaved(index) for index in cohorts])}")
-            for carrier in cohorts.values():
-                carrier.ask()
-            while any(carrier.ending() is None for carrier in cohorts.values()):
-                time.sleep(POLL)
-                self._refresh()
+            self.display.say(f"mst-bench: {self._saving(list(cohorts))}")
+            errors = self._ask_and_wait(list(cohorts.values()))
         except KeyboardInterrupt:
+            errors = []
             for carrier in cohorts.values():
                 carrier.kill()
+        if engine := [error for error in errors if not of_a_file(error)]:
+            raise engine[0]
 
         # Read from the disk: a checkpoint may have become whole in the last moment.
-        lost = [self._kept(index) for index in cohorts if self._unsaved(index)]
+        lost = [sentence for index in cohorts if (sentence := self._lost(index))]
         if lost:
             return f"stopped; not everything is saved. {' '.join(lost)}"
         return f"stopped; everything is saved under {self.folder}."
+
+    def _saving(self, indices: list[int]) -> str:
+        try:
+            return saving([self._unsaved(index) for index in indices])
+        except (OSError, UserError):  # how far they are cannot be read
+            return f"saving {count(len(indices), 'cohort')}; once more stops now"
+
+    def save(self) -> None:
+        """Before an error ends this program: let carriers save that end with it."""
+        carriers = [carrier for _, carrier in self.running.values()]
+        if self.outlive or not carriers:
+            return
+        said = f"{count(len(carriers), 'cohort')} told to save first; Ctrl-C stops now"
+        with suppress(KeyboardInterrupt):
+            self.display.say(f"mst-bench: an error ends this command. {said}.")
+            self._ask_and_wait(carriers)
+
+    def _ask_and_wait(self, carriers: list[Carrier]) -> list[Exception]:
+        """Return once all have saved; with the errors of those of which that is not known."""
+        errors = list[Exception]()
+
+        def runs(carrier: Carrier) -> bool:
+            try:
+                return carrier.ending() is None
+            except Exception as error:  # the others are to be waited for all the same
+                if self.patience.lasts(carrier, error):
+                    return True
+                errors.append(error)
+                return False
+
+        for carrier in carriers:
+            try:
+                carrier.ask()
+            except Exception as error:
+                errors.append(error)
+        while any(runs(carrier) for carrier in carriers):
+            time.sleep(POLL)
+            self._show(self._refresh)
+        return errors
+
+    def _lost(self, index: int) -> str:
+        """A sentence about a cohort that did not save everything; empty if it did."""
+        try:
+            return self._kept(index) if self._unsaved(index) else ""
+        except (OSError, UserError) as error:
+            return f"Cohort {index}: {ending_of(error).reason}"
 
     def _unsaved(self, index: int) -> int:
         """Agent steps of this attempt at a cohort that no checkpoint holds; 0 once it finished."""
@@ -245,15 +378,38 @@ class _Supervisor:
         return finished(self.folder, self.display.cohorts[index])
 
     def close(self) -> None:
-        """Leave nothing that runs, and the terminal as it was."""
+        """Leave nothing that runs and ends with this program, and the terminal as it was."""
         self.display.close()
         for _, carrier in self.running.values():
+            self._end(carrier)
+
+    def _end(self, carrier: Carrier) -> None:
+        if not self.outlive:
             carrier.kill()
 
 
 def still(folder: Path, errors: Sequence[tuple[Cohort | None, UserError]]) -> list[UserError]:
     """The errors that are not about a cohort which another engine finished meanwhile."""
-    return [error for cohort, error in errors if cohort is None or not finished(folder, cohort)]
+    left = list[UserError]()
+    for cohort, error in errors:
+        done = False
+        if cohort is not None:
+            with suppress(OSError):  # what cannot be seen is not finished
+                done = finished(folder, cohort)
+        if not done:
+            left.append(error)
+    return left
+
+
+def _about(cohort: Cohort, error: Exception) -> UserError:
+    """The command's error for a cohort whose files it could not look at."""
+    if gone(error):
+        return Incomplete(f"cohort {cohort.index}: its files are gone since {PATIENCE:g} s.")
+    if isinstance(error, OSError) and error.errno not in NO_ROOM:
+        where = f"{error.filename}: " if error.filename else ""
+        return UserError(f"cohort {cohort.index}: {where}{error.strerror}.")
+    ending = ending_of(error)
+    return error_of(ending, f"cohort {cohort.index}: {ending.reason}")
 
 
 def wall_left(options: Options, begin: float) -> float | None:

@@ -25,6 +25,7 @@ from harness.errors import (
     Interrupted,
     NonConforming,
     UserError,
+    gone,
 )
 from harness.files import read_json
 from harness.folder import CohortFolder
@@ -109,6 +110,19 @@ def read_ending(cohort: CohortFolder) -> Ending | None:
     return stated
 
 
+def stated_ending(cohort: CohortFolder) -> Ending | None:
+    """`read_ending`; one that was edited by hand is as good as none.
+
+    Raises what comes from a file system that does not answer.
+    """
+    try:
+        return read_ending(cohort)
+    except UserError as error:
+        if gone(error):
+            raise
+        return None
+
+
 def error_of(ending: Ending, sentence: str) -> UserError:
     """The command's error for a cohort that ended in this way; `sentence` says which, and why."""
     return BY_ENDING.get(ending.kind, Incomplete)(sentence)
@@ -116,9 +130,7 @@ def error_of(ending: Ending, sentence: str) -> UserError:
 
 def ending_of_process(cohort: CohortFolder, code: int) -> Ending:
     """The ending that a process with this exit code left, or else what the code alone says."""
-    stated = None
-    with suppress(UserError):  # edited by hand: as good as none
-        stated = read_ending(cohort)
+    stated = stated_ending(cohort)
     if stated is not None and stated.code == code:
         return stated
 

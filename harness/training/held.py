@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from harness.errors import GONE, RESUME, Incomplete, UserError
+from harness.errors import RESUME, Incomplete, UserError, gone
 from harness.files import Files
 from harness.training.owner import Owner
 from harness.words import say
@@ -149,9 +149,7 @@ class Held(Files):
     def wait_if_gone(self, error: Exception) -> None:
         """Wait until the file system answers again, if that is what an error came from; raise any
         other error, and what `check` raises."""
-        cause = error if isinstance(error, OSError) else error.__context__
-        gone = isinstance(cause, OSError) and cause.errno in GONE
-        if not self.check() and not gone:
+        if not self.check() and not gone(error):
             raise error
 
     def release(self) -> None:

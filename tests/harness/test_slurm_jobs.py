@@ -1,0 +1,139 @@
+"""Jobs in the queue as the program that submitted them sees them, with stand-ins for Slurm's
+programs: what a cluster does rarely, or only when it is large."""
+
+import errno
+import os
+
+import pytest
+
+from harness.executors import executor, slurm_jobs
+from harness.executors.slurm_jobs import Jobs
+from harness.folder import Folder
+from harness.options import Options
+from harness.planning.cohorts import Cohort, read_cohorts
+from harness.planning.plan import read_plan
+from harness.training.progress import Display
+from leaderboard.formats.run import Run
+
+PROGRAMS = {
+    "sbatch": "echo Submitted batch job 7",
+    "squeue": 'cat "$0.says"',
+    "scontrol": 'cat "$0.says"',
+    "scancel": 'echo "$@" >> "$0.was-told"',
+}
+
+
+class Slurm:
+    """Slurm's programs, which say what a test writes down."""
+
+    def __init__(self, bin_folder, plan_folder):
+        self.bin = bin_folder
+        self.plan_folder = plan_folder
+        for name, script in PROGRAMS.items():
+            self.program(name, script)
+        self.queue({})
+        (self.bin / "scontrol.says").touch()
+
+    def program(self, name, script):
+        """A program by the lines of its shell script."""
+        path = self.bin / name
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o755)
+
+    def queue(self, states):
+        """What squeue says: the state of each cohort's job."""
+        lines = [f"7|{i}|{100 + i}|{state}||{self.plan_folder}" for i, state in states.items()]
+        (self.bin / "squeue.says").write_text("\n".join(lines))
+
+    def cancelled(self):
+        """The words of each scancel so far."""
+        path = self.bin / "scancel.was-told"
+        return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.fixture
+def plan_folder(tmp_path):
+    folder = tmp_path / "plan"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def slurm(tmp_path, plan_folder, monkeypatch):
+    """Slurm's programs on the path; the queue is looked at as often as it is asked."""
+    bin_folder = tmp_path / "bin"
+    bin_folder.mkdir()
+    monkeypatch.setenv("PATH", f"{bin_folder}:{os.environ['PATH']}")
+    for name in ("SOONEST", "LATEST", "SHARE"):
+        monkeypatch.setattr(slurm_jobs, name, 0.0)
+    return Slurm(bin_folder, plan_folder)
+
+
+def begun(plan_folder, cohorts):
+    """Jobs of so many cohorts, as array 7."""
+    jobs = Jobs(plan_folder, "mst-bench-plan", lambda indices: "7", None)
+    started = [jobs.start(cohort, cohort.index, Options()) for cohort in some(cohorts)]
+    for job in started:
+        Folder(plan_folder).cohort(job.cohort.index).path.mkdir(parents=True)
+    return jobs, started
+
+
+def some(cohorts):
+    return [Cohort(i, "cartpole-swingup", (Run("c", "dense", i),)) for i in range(cohorts)]
+
+
+def gone():
+    return OSError(errno.EIO, "Input/output error", "/shared")
+
+
+def test_what_could_not_be_submitted_while_the_disk_was_gone_is_submitted_later(slurm, plan_folder):
+    errors = [gone()]
+
+    def submit(indices):
+        if errors:
+            raise errors.pop()
+        return "7"
+
+    jobs, (job,) = begun(plan_folder, 1)
+    jobs._submit = submit
+    with pytest.raises(OSError, match="Input/output"):
+        jobs.submit()
+    assert [job.ending() for _ in range(5)] == [None] * 5, "it is not gone: it never was there"
+    jobs.submit()
+    assert job.id == "7_0"
+
+
+def test_a_look_at_the_files_of_a_job_that_failed_is_made_again(slurm, plan_folder, monkeypatch):
+    jobs, (job,) = begun(plan_folder, 1)
+    jobs.submit()
+    slurm.queue({0: "RUNNING"})
+    monkeypatch.setattr(slurm_jobs, "LATEST", 100.0)
+    errors = [gone(), gone()]
+    real = slurm_jobs.stated_ending
+
+    def stated(paths):
+        if errors:
+            raise errors.pop()
+        return real(paths)
+
+    monkeypatch.setattr(slurm_jobs, "stated_ending", stated)
+    for _ in range(2):
+        with pytest.raises(OSError, match="Input/output"):
+            job.ending()
+    assert job.ending() is None
+
+
+def test_jobs_go_on_when_an_error_ends_the_program_that_submitted_them(slurm, fresh, monkeypatch):
+    pytest.importorskip("submitit", reason="needs the extra slurm")
+    slurm.plan_folder = fresh
+    slurm.queue({0: "RUNNING"})
+
+    def refresh(*_):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(Display, "refresh", refresh)
+    cohorts = list(read_cohorts(fresh).cohorts)
+    chosen = executor("slurm", {})
+    with pytest.raises(ZeroDivisionError):
+        chosen.execute(fresh, read_plan(Folder(fresh).plan), cohorts, Options(device="cpu"))
+    assert slurm.cancelled() == []
