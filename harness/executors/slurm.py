@@ -67,9 +67,13 @@ class Slurm(Installed, Executor):
         return super().image_content()
 
     def check(self, folder: Path, cohorts: list[Cohort], options: Options) -> None:
-        """UserError without Slurm or submitit; NonConforming for checkpoints of other code."""
+        """UserError without Slurm or submitit, or for options of sbatch that cannot be given;
+        NonConforming for checkpoints of other code."""
         slurm_queue.check_slurm()
         _check_submitit()
+        from harness.executors.slurm_script import further
+
+        further(self.own.sbatch)
         if not self.own.apptainer:
             super().check(folder, cohorts, options)
 

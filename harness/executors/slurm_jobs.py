@@ -207,8 +207,8 @@ class CohortJob:
     def kill(self) -> None:
         self.jobs.kill()
 
-    def _ending_of_gone(self, stated: Ending | None) -> Ending:
-        """The ending of a job that left the queue without results."""
+    def _ending_of_gone(self, stated: Ending | None) -> Ending | None:
+        """The ending of a job that left the queue without results; None if Slurm knows better."""
         if stated is not None and stated.kind != "interrupted":
             return stated
         if self.jobs.stopping == OVER:
@@ -217,7 +217,11 @@ class CohortJob:
         if self.jobs.stopping:
             return stated or ending(INTERRUPTED, "interrupted", "stopped.")
 
+        # Somebody may have renamed it: then squeue did not show it.
         last = slurm_queue.ended(self.id)
+        if last.state in slurm_queue.LIVE:
+            self._gone = 0
+            return None
         if last.state == "CANCELLED":
             saved = "everything is saved" if stated else "what was saved is whole"
             return ending(

@@ -20,6 +20,26 @@ SECONDS = 60.0
 SHORT_SECONDS = 10.0
 """The same where it only passes a signal on, or `status` asks it by the way."""
 
+LIVE = frozenset(
+    {
+        "COMPLETING",
+        "CONFIGURING",
+        "PENDING",
+        "REQUEUED",
+        "REQUEUE_FED",
+        "REQUEUE_HOLD",
+        "RESIZING",
+        "RESV_DEL_HOLD",
+        "RUNNING",
+        "SIGNALING",
+        "SPECIAL_EXIT",
+        "STAGE_OUT",
+        "STOPPED",
+        "SUSPENDED",
+    }
+)
+"""States of a job that did not end."""
+
 
 class NoAnswer(Exception):
     """Slurm's controller did not answer; the text says what its program said."""
@@ -54,7 +74,8 @@ class Ended:
     """How a job left the queue, as far as Slurm still knows."""
 
     state: str
-    """COMPLETED, FAILED, TIMEOUT and others; empty: Slurm does not remember."""
+    """COMPLETED, FAILED, TIMEOUT and others, or one of LIVE: it did not leave. Empty: Slurm does
+    not remember."""
     code: int
     """Its exit code; 0 where a signal ended it."""
 

@@ -36,6 +36,17 @@ WARNING_SECONDS = 120
 UNREACHABLE = re.compile(r"contact slurm controller|timed? ?out|temporarily|connect", re.IGNORECASE)
 """What sbatch says of a controller that does not answer now, and may later."""
 
+OURS = {
+    "array": "-a",
+    "chdir": "-D",
+    "clusters": "-M",
+    "job_name": "-J",
+}
+"""Options of sbatch that `--sbatch` cannot give, with their short form: jobs are found again by
+them."""
+OUR_VARIABLES = ("SBATCH_ARRAY_INX", "SBATCH_CLUSTERS", "SBATCH_JOB_NAME")
+"""Environment variables that say the same to sbatch, and win over a script."""
+
 
 @dataclass(frozen=True)
 class Needs:
@@ -157,6 +168,7 @@ def further(options: str) -> dict[str, object]:
         raise UserError(f"--sbatch {options}: {error}.") from None
     chosen = dict[str, object]()
     for word in words:
+        _check_not_ours(options, word)
         name, equals, value = word.removeprefix("--").partition("=")
         if not word.startswith("--") or not name:
             raise UserError(
@@ -164,6 +176,19 @@ def further(options: str) -> dict[str, object]:
             )
         chosen[name.replace("-", "_")] = value if equals else True
     return chosen
+
+
+def _check_not_ours(options: str, word: str) -> None:
+    """UserError for an option of OURS, in any form that sbatch takes: -J X, -JX, --job-n=X."""
+    long = word.removeprefix("--").partition("=")[0].replace("-", "_")
+    for name, short in OURS.items():
+        is_long = word.startswith("--") and long and name.startswith(long)
+        if is_long or (word.startswith(short) and not word.startswith("--")):
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(
+                f"--sbatch {options}: {option} ({short}) is not yours to choose: mst-bench finds"
+                " its jobs again by it."
+            )
 
 
 def _words_of_sbatch(output: str) -> str:
@@ -174,8 +199,15 @@ def _words_of_sbatch(output: str) -> str:
 
 @contextmanager
 def _without_our_variables() -> Iterator[None]:
-    """Jobs get the environment of whoever submits them: no key, no passphrase."""
-    ours = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    """Jobs get the environment of whoever submits them: no key, no passphrase.
+
+    Nor is sbatch told there what only the script may say.
+    """
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(PREFIX) or name in OUR_VARIABLES
+    }
     for name in ours:
         del os.environ[name]
     try:

@@ -32,7 +32,7 @@ class Slurm:
         for name, script in PROGRAMS.items():
             self.program(name, script)
         self.queue({})
-        (self.bin / "scontrol.says").touch()
+        self.says("scontrol", "")
 
     def program(self, name, script):
         """A program by the lines of its shell script."""
@@ -43,7 +43,11 @@ class Slurm:
     def queue(self, states):
         """What squeue says: the state of each cohort's job."""
         lines = [f"7|{i}|{100 + i}|{state}||{self.plan_folder}" for i, state in states.items()]
-        (self.bin / "squeue.says").write_text("\n".join(lines))
+        self.says("squeue", "\n".join(lines))
+
+    def says(self, name, text):
+        """What a program prints from now on."""
+        (self.bin / f"{name}.says").write_text(text)
 
     def cancelled(self):
         """The words of each scancel so far."""
@@ -137,3 +141,15 @@ def test_jobs_go_on_when_an_error_ends_the_program_that_submitted_them(slurm, fr
     with pytest.raises(ZeroDivisionError):
         chosen.execute(fresh, read_plan(Folder(fresh).plan), cohorts, Options(device="cpu"))
     assert slurm.cancelled() == []
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "PENDING", "REQUEUED", "COMPLETING", "SUSPENDED"])
+def test_a_job_that_squeue_does_not_show_but_slurm_knows_is_not_gone(slurm, plan_folder, state):
+    """Somebody may have renamed it."""
+    jobs, (job,) = begun(plan_folder, 1)
+    jobs.submit()
+    slurm.says("scontrol", f"JobId=100 ArrayJobId=7 JobState={state} ExitCode=0:0")
+    assert [job.ending() for _ in range(6)] == [None] * 6
+    slurm.says("scontrol", "JobId=100 ArrayJobId=7 JobState=NODE_FAIL ExitCode=0:0")
+    endings = [job.ending() for _ in range(3)]
+    assert endings[-1].reason == "Slurm's job 7_0 was ended (node fail)."

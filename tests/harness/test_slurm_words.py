@@ -1,12 +1,13 @@
 """`--executor slurm` where no Slurm is needed: its script, and what is missing, in words."""
 
+import os
 import sys
 
 import pytest
 
 from harness.errors import UserError
 from harness.executors import executor, slurm_queue
-from harness.executors.slurm_script import further
+from harness.executors.slurm_script import OUR_VARIABLES, _without_our_variables, further
 from harness.options import Options
 from helpers.program import call
 
@@ -93,6 +94,43 @@ def test_without_submitit_a_sentence_names_the_extra(tiny_suite, tmp_path, monke
 def test_quotes_that_do_not_end_are_said():
     with pytest.raises(UserError, match="--sbatch --qos='x: No closing quotation"):
         further("--qos='x")
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        *((f"{form}", "--job-name") for form in ("-J x", "-Jx", "--job-name x", "--job-name=x")),
+        *((f"--qos=high {form}", "--job-name") for form in ("--job_name=x", "--job-n=x", "--j=x")),
+        *((form, "--chdir") for form in ("-D /x", "-D/x", "--chdir=/x", "--chdir /x", "--chd=/x")),
+        *((form, "--array") for form in ("-a 0-3", "-a0-3", "--array=0-3", "--array 0", "--ar=0")),
+        *((form, "--clusters") for form in ("-M other", "--clusters=other", "--cluster=other")),
+    ],
+)
+def test_by_what_jobs_are_found_again_is_nobodys_to_choose(options, name):
+    """A job of another name counted as gone, and was submitted four times beside itself."""
+    with pytest.raises(UserError, match=f"{name} .* is not yours to choose"):
+        further(options)
+
+
+def test_that_is_said_before_anything_begins(tiny_suite, tmp_path, monkeypatch):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for program in ("sbatch", "squeue", "scancel", "scontrol"):
+        (programs / program).symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", str(programs))
+    words = ("run", "--suite", tiny_suite, "--out", tmp_path / "out", *EIGHT)
+    done = call(*words, "--sbatch=--job-name=x")
+    assert done.returncode == 2
+    (sentence,) = done.stderr.splitlines()
+    assert "--job-name (-J) is not yours to choose" in sentence
+
+
+def test_what_only_a_script_may_say_is_not_said_by_variables(monkeypatch):
+    for name in OUR_VARIABLES:
+        monkeypatch.setenv(name, "x")
+    with _without_our_variables():
+        assert not [name for name in OUR_VARIABLES if name in os.environ]
+    assert os.environ["SBATCH_JOB_NAME"] == "x"
 
 
 @pytest.mark.parametrize("options", ["-p long", "long", "--=3"])
