@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
 
 from harness.errors import (
     NO_ROOM,
@@ -22,39 +21,19 @@ from harness.errors import (
     UserError,
     gone,
 )
+from harness.executors.carrier import POLL, Carrier, save
 from harness.executors.patience import Patience, of_a_file
+from harness.executors.saved import Saved
 from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.training import faults
-from harness.training.checkpoint import saved_step
 from harness.training.ending import Ending, ending_of, error_of, forget
 from harness.training.held import PATIENCE
-from harness.training.interruption import kept, saving
 from harness.training.lease import Watch, carried_out_by
 from harness.training.progress import Display, Progress, read_progress
 from harness.training.unit import finished
 from harness.words import count
-
-POLL = 0.2
-"""Seconds between looks at what runs."""
-
-
-class Carrier(Protocol):
-    """A process or container that carries one cohort out."""
-
-    def ending(self) -> Ending | None:
-        """How it ended, once it has; nothing of it is left then."""
-        ...
-
-    def ask(self) -> None:
-        """Ask it to save and stop."""
-        ...
-
-    def kill(self) -> None:
-        """End it now, if it still runs, and leave nothing of it."""
-        ...
-
 
 Start = Callable[[Cohort, int, Options], Carrier]
 """(cohort, slot, options) -> what carries the cohort out.
@@ -128,6 +107,7 @@ class _Supervisor:
         self.retries_left = {cohort.index: options.retries for cohort in cohorts}
         self.earlier: dict[int, Progress | None] = dict.fromkeys(begun)
         """What earlier attempts at the running cohorts said last, by cohort."""
+        self.saved = Saved(folder, cohorts, self.earlier)
         self.watches: dict[int, Watch] = {}
         """Looks at the leases of cohorts that wait, by cohort."""
         self.patience = Patience(self.display.say)
@@ -141,7 +121,7 @@ class _Supervisor:
         while self.waiting or self.running:
             self._begin(submit)
             time.sleep(poll)
-            self._show(self._refresh)
+            self._look()
             self._collect()
         return still(self.folder, self.errors)
 
@@ -169,8 +149,9 @@ class _Supervisor:
                 self.not_shown = reason
                 self.display.say(f"mst-bench: not all progress is shown: {reason}")
 
-    def _refresh(self) -> None:
-        self.display.refresh([cohort.index for cohort, _ in self.running.values()])
+    def _look(self) -> None:
+        running = [cohort.index for cohort, _ in self.running.values()]
+        self._show(partial(self.display.refresh, running))
 
     def _fill_slots(self) -> None:
         """Start waiting cohorts in free slots, while there is time."""
@@ -296,91 +277,35 @@ class _Supervisor:
 
     def interrupt(self) -> str:
         """Ask all to save, which a second Ctrl-C cuts short; returns what is saved, in words."""
-        cohorts = {cohort.index: carrier for cohort, carrier in self.running.values()}
+        running = [cohort.index for cohort, _ in self.running.values()]
+        errors = list[Exception]()
         try:
-            self.display.say(f"mst-bench: {self._saving(list(cohorts))}")
-            errors = self._ask_and_wait(list(cohorts.values()))
+            self.display.say(f"mst-bench: {self.saved.saving(running)}")
+            errors = save(self._carriers(), self.patience, self._look)
         except KeyboardInterrupt:
-            errors = []
-            for carrier in cohorts.values():
+            for carrier in self._carriers():
                 carrier.kill()
-        if engine := [error for error in errors if not of_a_file(error)]:
-            raise engine[0]
-
-        # Read from the disk: a checkpoint may have become whole in the last moment.
-        lost = [sentence for index in cohorts if (sentence := self._lost(index))]
-        if lost:
-            return f"stopped; not everything is saved. {' '.join(lost)}"
-        return f"stopped; everything is saved under {self.folder}."
-
-    def _saving(self, indices: list[int]) -> str:
-        try:
-            return saving([self._unsaved(index) for index in indices])
-        except (OSError, UserError):  # how far they are cannot be read
-            return f"saving {count(len(indices), 'cohort')}; once more stops now"
+        for error in errors:
+            if not of_a_file(error):
+                raise error
+        return self.saved.stopped(running)
 
     def save(self) -> None:
         """Before an error ends this program: let carriers save that end with it."""
-        carriers = [carrier for _, carrier in self.running.values()]
-        if self.outlive or not carriers:
+        if self.outlive or not self.running:
             return
-        said = f"{count(len(carriers), 'cohort')} told to save first; Ctrl-C stops now"
+        said = f"{count(len(self.running), 'cohort')} told to save first; Ctrl-C stops now"
         with suppress(KeyboardInterrupt):
             self.display.say(f"mst-bench: an error ends this command. {said}.")
-            self._ask_and_wait(carriers)
+            save(self._carriers(), self.patience, self._look)
 
-    def _ask_and_wait(self, carriers: list[Carrier]) -> list[Exception]:
-        """Return once all have saved; with the errors of those of which that is not known."""
-        errors = list[Exception]()
-
-        def runs(carrier: Carrier) -> bool:
-            try:
-                return carrier.ending() is None
-            except Exception as error:  # the others are to be waited for all the same
-                if self.patience.lasts(carrier, error):
-                    return True
-                errors.append(error)
-                return False
-
-        for carrier in carriers:
-            try:
-                carrier.ask()
-            except Exception as error:
-                errors.append(error)
-        while any(runs(carrier) for carrier in carriers):
-            time.sleep(POLL)
-            self._show(self._refresh)
-        return errors
-
-    def _lost(self, index: int) -> str:
-        """A sentence about a cohort that did not save everything; empty if it did."""
-        try:
-            return self._kept(index) if self._unsaved(index) else ""
-        except (OSError, UserError) as error:
-            return f"Cohort {index}: {ending_of(error).reason}"
-
-    def _unsaved(self, index: int) -> int:
-        """Agent steps of this attempt at a cohort that no checkpoint holds; 0 once it finished."""
-        progress = read_progress(self.folder, index)
-        if progress is None or progress == self.earlier[index] or self._finished(index):
-            return 0
-        return max(0, progress.step - self._saved(index))
-
-    def _kept(self, index: int) -> str:
-        progress = read_progress(self.folder, index)
-        total = progress.total if progress else 0
-        return f"Cohort {index}: {kept(self._saved(index), self._unsaved(index), total)}."
-
-    def _saved(self, index: int) -> int:
-        return saved_step(Folder(self.folder).cohort(index).checkpoint)
-
-    def _finished(self, index: int) -> bool:
-        return finished(self.folder, self.display.cohorts[index])
+    def _carriers(self) -> list[Carrier]:
+        return [carrier for _, carrier in self.running.values()]
 
     def close(self) -> None:
         """Leave nothing that runs and ends with this program, and the terminal as it was."""
         self.display.close()
-        for _, carrier in self.running.values():
+        for carrier in self._carriers():
             self._end(carrier)
 
     def _end(self, carrier: Carrier) -> None:

@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from harness.errors import NonConforming, UserError
+from harness.errors import Interrupted, NonConforming, UserError
+from harness.executors import carrier as module
 from harness.executors import patience
-from harness.executors import supervise as module
 from harness.executors.supervise import supervise
 from harness.folder import Folder
 from harness.options import Options
@@ -179,3 +179,27 @@ def test_what_outlives_the_program_is_left_alone_by_its_error(tmp_path):
     with pytest.raises(ZeroDivisionError):
         supervised(tmp_path, carriers, outlive=True)
     assert [(carrier.asked, carrier.killed) for carrier in carriers] == [(0, 0)] * 3
+
+
+class Slow(Carrier):
+    """Knows only at its second look after it was asked that it ended, as a job that waited."""
+
+    def ending(self):
+        return super().ending() if self.asked else None
+
+
+def test_after_ctrl_c_all_are_looked_at_together(tmp_path, monkeypatch):
+    """Each waiting job of Slurm took two looks of its own, one after the other."""
+    looks = []
+    monkeypatch.setattr(module.time, "sleep", looks.append)
+
+    class Hasty(Slow):
+        def ending(self):
+            if not self.asked:
+                raise KeyboardInterrupt
+            return super().ending()
+
+    carriers = [Hasty(None, FINISHED), Slow(None, FINISHED), Slow(None, FINISHED)]
+    with pytest.raises(Interrupted, match="everything is saved"):
+        supervised(tmp_path, carriers)
+    assert len(looks) == 2, "one before Ctrl-C, one after it"
