@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.errors import INCOMPLETE, INTERRUPTED, NONCONFORMING, OK, UserError
+from harness.errors import INCOMPLETE, INTERNAL, INTERRUPTED, NONCONFORMING, OK, UserError
 from harness.executors.log import Log
 from harness.executors.ray_cluster import SAME, NodeFault, NodeGone, Remote, differs
 from harness.executors.ray_files import Call, CohortFiles
@@ -57,6 +57,8 @@ class RayCohort:
         if self._thread is not None:
             if self._thread.is_alive():
                 return None
+            if self._ended is None:
+                self._ended = ending(INTERNAL, "internal", "what followed its node ended.")
             return self._ended
         if self._ended is None:
             self._wait_for_node()
@@ -95,23 +97,31 @@ class RayCohort:
 
     def _follow(self) -> None:
         """One attempt; whatever comes of it stands in `_ended` when this returns."""
-        with closing(Log(self._paths.log)) as log:
-            try:
-                with lease(self._paths.leases, self._options.lease_seconds) as held:
-                    self._ended = self._attempt(held, log)
-            except NodeGone as gone:
+        try:
+            with closing(Log(self._paths.log)) as log:
+                self._ended = self._logged_attempt(log)
+        except BaseException as error:
+            self._ended = ending_of(error)
+        finally:
+            with suppress(Exception):
                 self._remote.kill()
-                self._killed.wait(PAUSE_SECONDS)
-                self._ended = ending(GONE, "killed", f"its node is gone: {gone}")
-            except NodeFault as fault:
-                reason = f"on its node: {fault}. What was saved before is whole."
-                self._ended = ending(INCOMPLETE, "incomplete", reason)
-            except BaseException as error:
-                self._ended = ending_of(error)
-                if self._ended.kind == "internal":
-                    log.write(traceback.format_exc().encode())
-        with suppress(Exception):
+
+    def _logged_attempt(self, log: Log) -> Ending:
+        """One attempt that holds the cohort; a bug leaves its traceback in the log."""
+        try:
+            with lease(self._paths.leases, self._options.lease_seconds) as held:
+                return self._attempt(held, log)
+        except NodeGone as gone:
             self._remote.kill()
+            self._killed.wait(PAUSE_SECONDS)
+            return ending(GONE, "killed", f"its node is gone: {gone}")
+        except NodeFault as fault:
+            reason = f"on its node: {fault}. What was saved before is whole."
+            return ending(INCOMPLETE, "incomplete", reason)
+        except BaseException as error:
+            if ending_of(error).kind == "internal":
+                log.write(traceback.format_exc().encode())
+            raise
 
     def _attempt(self, held: Held, log: Log) -> Ending:
         """Begin, follow to the end, and bring back what came of it."""
