@@ -25,8 +25,20 @@ class Carrier(Protocol):
         ...
 
     def kill(self) -> None:
-        """End it now, if it still runs, and leave nothing of it."""
+        """End it now, if it still runs; that may last a moment longer."""
         ...
+
+    def join(self) -> None:
+        """Once it was killed: return when nothing of it is left."""
+        ...
+
+
+def end(carriers: Sequence[Carrier]) -> None:
+    """End all at once, and leave nothing of them."""
+    for carrier in carriers:
+        carrier.kill()
+    for carrier in carriers:
+        carrier.join()
 
 
 def save(

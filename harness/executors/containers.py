@@ -178,6 +178,9 @@ class CohortContainer:
     def kill(self) -> None:
         self.containers.remove(self.container)
 
+    def join(self) -> None:
+        """It was removed."""
+
     def _stream(self, log: Log) -> None:
         with closing(log), suppress(*ENGINE_GONE):
             for chunk in self.container.logs(stream=True, follow=True):

@@ -137,4 +137,6 @@ class _Process:
 
     def kill(self) -> None:
         self.process.kill()
+
+    def join(self) -> None:
         self.process.wait()

@@ -69,19 +69,22 @@ class RayCohort:
 
     def kill(self) -> None:
         self._killed.set()
-        self._remote.kill()
+        with suppress(Exception):
+            self._remote.kill()
+
+    def join(self) -> None:
         if self._thread is not None:
             self._thread.join(KILL_SECONDS)
 
     # -- before it has a node --
 
     def _wait_for_node(self) -> None:
-        if self._remote.placed():
-            self._thread = threading.Thread(target=self._follow, daemon=True)
-            self._thread.start()
-        elif self._asked.is_set():
+        if self._asked.is_set():
             self._remote.kill()
             self._ended = ending(INTERRUPTED, "interrupted", "stopped before a node had room.")
+        elif self._remote.placed():
+            self._thread = threading.Thread(target=self._follow, daemon=True)
+            self._thread.start()
         elif self._wall_left() == 0.0:
             self._remote.kill()
             self._ended = ending(

@@ -207,6 +207,9 @@ class CohortJob:
     def kill(self) -> None:
         self.jobs.kill()
 
+    def join(self) -> None:
+        """Slurm sees to it."""
+
     def _ending_of_gone(self, stated: Ending | None) -> Ending | None:
         """The ending of a job that left the queue without results; None if Slurm knows better."""
         if stated is not None and stated.kind != "interrupted":

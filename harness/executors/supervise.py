@@ -21,7 +21,7 @@ from harness.errors import (
     UserError,
     gone,
 )
-from harness.executors.carrier import POLL, Carrier, save
+from harness.executors.carrier import POLL, Carrier, end, save
 from harness.executors.patience import Patience, of_a_file
 from harness.executors.saved import Saved
 from harness.folder import Folder
@@ -239,7 +239,8 @@ class _Supervisor:
             except (OSError, UserError) as error:
                 if self._is_lost(cohort, error):
                     del self.running[slot]
-                    self._end(carrier)
+                    if not self.outlive:
+                        end([carrier])
                     self._give_up(cohort, _about(cohort, error))
                 continue
 
@@ -283,8 +284,7 @@ class _Supervisor:
             self.display.say(f"mst-bench: {self.saved.saving(running)}")
             errors = save(self._carriers(), self.patience, self._look)
         except KeyboardInterrupt:
-            for carrier in self._carriers():
-                carrier.kill()
+            end(self._carriers())
         for error in errors:
             if not of_a_file(error):
                 raise error
@@ -305,12 +305,8 @@ class _Supervisor:
     def close(self) -> None:
         """Leave nothing that runs and ends with this program, and the terminal as it was."""
         self.display.close()
-        for carrier in self._carriers():
-            self._end(carrier)
-
-    def _end(self, carrier: Carrier) -> None:
         if not self.outlive:
-            carrier.kill()
+            end(self._carriers())
 
 
 def still(folder: Path, errors: Sequence[tuple[Cohort | None, UserError]]) -> list[UserError]:

@@ -198,6 +198,9 @@ class Carrier:
     def kill(self):
         """Never needed."""
 
+    def join(self):
+        """Never needed."""
+
 
 def supervised(folder, *endings, retries=1):
     """The errors of one cohort that ends in these ways, one after the other, by code and words."""

@@ -108,6 +108,9 @@ class Hasty:
     def kill(self):
         self.killed = True
 
+    def join(self):
+        assert self.killed
+
 
 def test_a_second_ctrl_c_may_come_while_the_first_is_passed_on(fresh):
     carrier = Hasty()

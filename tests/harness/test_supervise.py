@@ -40,6 +40,9 @@ class Carrier:
     def kill(self):
         self.killed += 1
 
+    def join(self):
+        assert self.killed
+
 
 @pytest.fixture(autouse=True)
 def fast(monkeypatch):
@@ -203,3 +206,18 @@ def test_after_ctrl_c_all_are_looked_at_together(tmp_path, monkeypatch):
     with pytest.raises(Interrupted, match="everything is saved"):
         supervised(tmp_path, carriers)
     assert len(looks) == 2, "one before Ctrl-C, one after it"
+
+
+def test_a_second_ctrl_c_ends_all_before_it_waits_for_one(tmp_path):
+    class Stubborn(Carrier):
+        def ending(self):
+            raise KeyboardInterrupt
+
+        def join(self):
+            assert all(carrier.killed for carrier in carriers)
+            self.joined = True
+
+    carriers = [Stubborn() for _ in COHORTS]
+    with pytest.raises(Interrupted):
+        supervised(tmp_path, carriers)
+    assert all(carrier.joined for carrier in carriers)

@@ -66,3 +66,30 @@ def test_a_thread_that_left_no_ending_is_a_bug_of_that_cohort(cohort_of):
     carrier._thread.start()
     carrier._thread.join()
     assert carrier.ending().kind == "internal"
+
+
+def test_after_ctrl_c_a_cohort_that_waits_for_room_is_not_begun(cohort_of):
+    """Each that ended made room for the next one, which then began and saved, one by one."""
+    remote = Remote()
+    remote.room = False
+    carrier = cohort_of(remote)
+    assert carrier.ending() is None
+    carrier.ask()
+    remote.room = True
+    assert carrier.ending().reason == "stopped before a node had room."
+    assert carrier._thread is None
+    assert remote.killed
+
+
+def test_a_task_is_ended_without_waiting_for_it(cohort_of):
+    """Each was waited for, up to ten seconds, before the next one was told."""
+    remote = Remote()
+    goes_on = threading.Event()
+    remote.begin = lambda watch: goes_on.wait(SECONDS) and watch()
+    carrier = cohort_of(remote)
+    assert carrier.ending() is None
+    carrier.kill()
+    assert carrier._thread.is_alive()
+    goes_on.set()
+    carrier.join()
+    assert not carrier._thread.is_alive()
