@@ -32,6 +32,8 @@ a moment later."""
 SIGNALLED = 128
 """Exit codes from here on say that a signal ended the cohort's process."""
 SIGNALS = {each.value: each.name for each in signal.Signals}
+KILL_TRIES = 3
+"""Times that jobs are taken out of the queue before it is left to the user."""
 OVER = "--max-wall is over"
 
 Submit = Callable[[list[int]], str]
@@ -153,17 +155,23 @@ class Jobs:
         new = [number for number in running if number not in self._told]
         waiting = [job.id for job in jobs if job.state not in ("RUNNING", "COMPLETING")]
         if new:
-            slurm_queue.save_and_end(new)
-            self._told.update(new)
+            self._told |= slurm_queue.save_and_end(new)
         if waiting:
             slurm_queue.cancel(waiting)
 
     def kill(self) -> None:
         """Take all jobs out of the queue, once."""
-        jobs, self.queue = self.queue, {}
-        if jobs:
+        left = [job.id for job in self.queue.values()]
+        self.queue = {}
+        for _ in range(KILL_TRIES):
+            if not left:
+                return
             with suppress(NoAnswer):
-                slurm_queue.cancel(job.id for job in jobs.values())
+                cancelled = slurm_queue.cancel(left)
+                left = [job for job in left if job not in cancelled]
+        if left:
+            words = count(len(left), "job")
+            say(f"{words} may still be in Slurm's queue; `scancel --name={self.name}` ends them.")
 
 
 class CohortJob:

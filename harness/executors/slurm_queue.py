@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ SECONDS = 60.0
 SHORT_SECONDS = 10.0
 """The same where it only passes a signal on, or `status` asks it by the way."""
 
+BATCH = 100
+"""Jobs that one scancel is given: with thousands it takes longer than it is waited for."""
 LIVE = frozenset(
     {
         "COMPLETING",
@@ -134,17 +136,22 @@ def ended(job: str) -> Ended:
     return Ended(state[1] if state else "", int(code[1]) if code else 0)
 
 
-def save_and_end(jobs: Iterable[str]) -> None:
-    """Tell running jobs to save and end. Raises NoAnswer."""
+def save_and_end(jobs: Sequence[str]) -> set[str]:
+    """Tell running jobs to save and end; returns those that were told for certain.
+
+    Raises NoAnswer.
+    """
     # scancel tells the nodes first and then the controller, and asks that again and again while a
-    # job is on its way out: what it was to do is done by then.
-    with suppress(TimedOut):
-        _cancel(["--signal=TERM", *jobs], SHORT_SECONDS)
+    # job is on its way out: what it was to do is mostly done by then, and does no harm twice.
+    return _cancel(["--signal=TERM"], jobs, SHORT_SECONDS)
 
 
-def cancel(jobs: Iterable[str]) -> None:
-    """Take jobs out of the queue; those that run have some seconds to save. Raises NoAnswer."""
-    _cancel(list(jobs))
+def cancel(jobs: Sequence[str]) -> set[str]:
+    """Take jobs out of the queue; those that run have some seconds to save.
+
+    Returns those that were taken out for certain. Raises NoAnswer.
+    """
+    return _cancel([], jobs, SECONDS)
 
 
 def states(folder: Path) -> dict[int, str]:
@@ -161,9 +168,15 @@ def states(folder: Path) -> dict[int, str]:
     return {index: job.sentence for index, job in jobs.items()}
 
 
-def _cancel(words: list[str], seconds: float = SECONDS) -> None:
-    """scancel; that a job ended by itself meanwhile is no error."""
-    _ask(["scancel", "--quiet", *words], seconds)
+def _cancel(words: list[str], jobs: Sequence[str], seconds: float) -> set[str]:
+    """scancel; that a job ended by itself meanwhile is no error. Returns what it was done with."""
+    done = set[str]()
+    for first in range(0, len(jobs), BATCH):
+        batch = jobs[first : first + BATCH]
+        with suppress(TimedOut):  # the others are not to wait for one that does not go
+            _ask(["scancel", "--quiet", *words, *batch], seconds)
+            done.update(batch)
+    return done
 
 
 def _ask(command: list[str], seconds: float = SECONDS) -> str:

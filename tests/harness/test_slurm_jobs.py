@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from harness.executors import executor, slurm_jobs
+from harness.executors import executor, slurm_jobs, slurm_queue
 from harness.executors.slurm_jobs import Jobs
 from harness.folder import Folder
 from harness.options import Options
@@ -153,3 +153,62 @@ def test_a_job_that_squeue_does_not_show_but_slurm_knows_is_not_gone(slurm, plan
     slurm.says("scontrol", "JobId=100 ArrayJobId=7 JobState=NODE_FAIL ExitCode=0:0")
     endings = [job.ending() for _ in range(3)]
     assert endings[-1].reason == "Slurm's job 7_0 was ended (node fail)."
+
+
+TOO_MANY = """
+if [ $# -gt 150 ]; then exec sleep 60; fi
+case " $* " in *" $(cat "$0.stuck") "*) exec sleep 60;; esac
+echo "$@" >> "$0.was-told"
+"""
+"""scancel that takes too long for many jobs, and for one that is stuck."""
+
+
+def told(slurm, *words):
+    """The jobs that scancel was given beside these words."""
+    lines = [line for line in slurm.cancelled() if [w for w in line if w[0] == "-"] == [*words]]
+    return [job for line in lines for job in line if job[0] != "-"]
+
+
+@pytest.fixture
+def hasty(slurm, monkeypatch):
+    """scancel is not waited for long."""
+    slurm.program("scancel", TOO_MANY)
+    (slurm.bin / "scancel.stuck").write_text("none")
+    for name in ("SECONDS", "SHORT_SECONDS"):
+        monkeypatch.setattr(slurm_queue, name, 1.0)
+    return slurm
+
+
+def test_every_one_of_many_jobs_is_told_to_save(hasty, plan_folder):
+    """One scancel was given all, was ended after ten seconds, and all counted as told."""
+    jobs, _ = begun(plan_folder, 0)
+    hasty.queue(dict.fromkeys(range(250), "RUNNING") | dict.fromkeys(range(250, 500), "PENDING"))
+    jobs.stop("stopped")
+    assert sorted(told(hasty, "--quiet", "--signal=TERM"), key=int) == [
+        str(100 + index) for index in range(250)
+    ]
+    assert len(told(hasty, "--quiet")) == 250
+
+
+def test_a_job_that_was_not_told_is_told_at_the_next_look(hasty, plan_folder):
+    jobs, _ = begun(plan_folder, 0)
+    (hasty.bin / "scancel.stuck").write_text("100")
+    hasty.queue(dict.fromkeys(range(150), "RUNNING"))
+    jobs.stop("stopped")
+    signalled = ("--quiet", "--signal=TERM")
+    assert sorted(told(hasty, *signalled)) == sorted(str(each) for each in range(200, 250))
+    (hasty.bin / "scancel.stuck").write_text("none")
+    jobs._look()
+    assert sorted(told(hasty, *signalled)) == sorted(str(each) for each in range(100, 250))
+    jobs._look()
+    assert len(told(hasty, *signalled)) == 150, "each once"
+
+
+def test_what_could_not_be_cancelled_is_said(hasty, plan_folder, capsys):
+    jobs, _ = begun(plan_folder, 0)
+    (hasty.bin / "scancel.stuck").write_text("7_0")
+    hasty.queue(dict.fromkeys(range(150), "RUNNING"))
+    jobs._look()
+    jobs.kill()
+    assert len(told(hasty, "--quiet")) == 50
+    assert "100 jobs may still be in Slurm's queue; `scancel --name=" in capsys.readouterr().err
