@@ -24,6 +24,7 @@ from harness.executors.ray_cluster import Cluster, NodeFault, NodeGone, Remote
 from harness.executors.ray_cohort import RayCohort
 from harness.executors.ray_files import chunks, send
 from harness.executors.ray_options import RayOptions
+from harness.executors.sealing import Deadline
 from harness.executors.supervise import supervise
 from harness.files import write_atomic
 from harness.folder import Folder
@@ -102,7 +103,7 @@ class Ray(Installed, Executor):
             needs = self._cluster.needs(options.device, SEAL_GIB)
             remote = Remote(self._cluster.library, needs)
             try:
-                manifest = _sealed(remote, folder, plan, started)
+                manifest = _sealed(remote, folder, plan, started, Deadline(options, started))
             except (NodeGone, NodeFault) as error:
                 raise Incomplete(f"the manifest could not be written on a node: {error}") from None
             finally:
@@ -110,8 +111,9 @@ class Ray(Installed, Executor):
         write_atomic(Folder(folder).manifest, manifest)
 
 
-def _sealed(remote: Remote, folder: Path, plan: Plan, started: float) -> bytes:
-    """The bytes of the manifest. Raises NodeGone or NodeFault."""
+def _sealed(remote: Remote, folder: Path, plan: Plan, started: float, deadline: Deadline) -> bytes:
+    """The bytes of the manifest. Raises NodeGone or NodeFault; Incomplete if no node has room
+    before the deadline."""
 
     def call(method: str, *arguments: object) -> object:
         return remote.call(_nothing, method, *arguments)
@@ -127,6 +129,7 @@ def _sealed(remote: Remote, folder: Path, plan: Plan, started: float) -> bytes:
         if not said and time.monotonic() - begun > WAIT_SECONDS:
             said = True
             say("waiting for room on a node, where the manifest is written.")
+        deadline.check()
         time.sleep(POLL)
     there = remote.begin(_nothing)["folder"]
     send(call, folder, [str(name) for name in names if (folder / name).is_file()])

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from harness.errors import Incomplete, UserError
 from harness.executors import Executor, slurm_queue
 from harness.executors.installed import Installed
+from harness.executors.sealing import Deadline
 from harness.executors.slurm_jobs import Jobs
 from harness.executors.slurm_options import SlurmOptions
 from harness.executors.slurm_queue import NoAnswer
@@ -118,6 +119,7 @@ class Slurm(Installed, Executor):
         name = f"{slurm_queue.job_name(plan.id)}-seal"
         log = paths.slurm / "seal.txt"
         log.unlink(missing_ok=True)
+        deadline = Deadline(options, started)
         scripts = self._scripts(folder, plan, [], options)
         command = self._program(folder, options.device, "seal")
         command += ["--plan", str(paths.plan), "--started", repr(started)]
@@ -129,7 +131,7 @@ class Slurm(Installed, Executor):
 
         say(f"the manifest is written by Slurm's job {job}.")
         try:
-            _wait_for(job)
+            _wait_for(job, deadline)
         except BaseException:
             with suppress(NoAnswer):
                 slurm_queue.cancel([job])
@@ -178,13 +180,17 @@ def _check_submitit() -> None:
         ) from None
 
 
-def _wait_for(job: str) -> None:
-    """Return once a job left the queue."""
+def _wait_for(job: str, deadline: Deadline) -> None:
+    """Return once a job left the queue; Incomplete if it does not begin before the deadline."""
+    state: str | None = ""
     while True:
         time.sleep(POLL)
         with suppress(NoAnswer):
-            if slurm_queue.waiting(job) is None:
-                return
+            state = slurm_queue.waiting(job)
+        if state is None:
+            return
+        if state not in ("RUNNING", "COMPLETING"):
+            deadline.check()
 
 
 def _end_of(log: Path) -> str:

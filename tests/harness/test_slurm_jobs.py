@@ -3,10 +3,14 @@ programs: what a cluster does rarely, or only when it is large."""
 
 import errno
 import os
+import time
 
 import pytest
 
+from harness.errors import Incomplete
 from harness.executors import executor, slurm_jobs, slurm_queue
+from harness.executors import sealing as sealing_module
+from harness.executors import slurm as slurm_module
 from harness.executors.slurm_jobs import Jobs
 from harness.folder import Folder
 from harness.options import Options
@@ -212,3 +216,31 @@ def test_what_could_not_be_cancelled_is_said(hasty, plan_folder, capsys):
     jobs.kill()
     assert len(told(hasty, "--quiet")) == 50
     assert "100 jobs may still be in Slurm's queue; `scancel --name=" in capsys.readouterr().err
+
+
+@pytest.fixture
+def sealing(slurm, fresh, monkeypatch):
+    """Seals a plan by a job, in a second of --max-wall."""
+    pytest.importorskip("submitit", reason="needs the extra slurm")
+    monkeypatch.setattr(sealing_module, "AT_LEAST", 0.05)
+    monkeypatch.setattr(slurm_module, "POLL", 0.1)
+    options = Options(device="cpu", max_wall=1.0)
+    plan = read_plan(Folder(fresh).plan)
+    return lambda: executor("slurm", {}).seal(fresh, plan, time.time() - 1.0, options)
+
+
+@pytest.mark.parametrize("says", ["echo PENDING", "echo Socket timed out >&2; exit 1"])
+def test_a_job_that_writes_the_manifest_waits_no_longer_than_the_wall_time(slurm, sealing, says):
+    slurm.program("squeue", says)
+    with pytest.raises(Incomplete, match="the manifest waited for room: --max-wall is over"):
+        sealing()
+    assert slurm.cancelled() == [["--quiet", "7"]]
+
+
+def test_one_that_runs_ends(slurm, sealing):
+    states = ["RUNNING"] * 9
+    (slurm.bin / "states").write_text("\n".join([*states, ""]))
+    slurm.program("squeue", 'cd "${0%/*}"; head -n 1 states; sed -i 1d states')
+    with pytest.raises(Incomplete, match="could not be written by Slurm's job 7: it left no"):
+        sealing()
+    assert slurm.cancelled() == []

@@ -5,10 +5,13 @@ import time
 
 import pytest
 
+from harness.errors import Incomplete
+from harness.executors import ray, sealing
 from harness.executors.ray_cohort import RayCohort
 from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import read_cohorts
+from harness.planning.plan import read_plan
 
 SECONDS = 30.0
 
@@ -93,3 +96,14 @@ def test_a_task_is_ended_without_waiting_for_it(cohort_of):
     goes_on.set()
     carrier.join()
     assert not carrier._thread.is_alive()
+
+
+def test_the_manifest_waits_for_room_no_longer_than_the_wall_time(fresh, monkeypatch):
+    remote = Remote()
+    remote.room = False
+    monkeypatch.setattr(sealing, "AT_LEAST", 0.05)
+    monkeypatch.setattr(ray, "POLL", 0.01)
+    started = time.time() - 1.0
+    deadline = sealing.Deadline(Options(device="cpu", max_wall=1.0), started)
+    with pytest.raises(Incomplete, match="the manifest waited for room: --max-wall is over"):
+        ray._sealed(remote, fresh, read_plan(Folder(fresh).plan), started, deadline)
