@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import Incomplete, UserError
+from harness.errors import Incomplete, NonConforming, UserError
 from harness.executors import Executor, slurm_queue
 from harness.executors.installed import Installed
 from harness.executors.sealing import Deadline
@@ -69,12 +69,13 @@ class Slurm(Installed, Executor):
 
     def check(self, folder: Path, cohorts: list[Cohort], options: Options) -> None:
         """UserError without Slurm or submitit, or for options of sbatch that cannot be given;
-        NonConforming for checkpoints of other code."""
+        NonConforming for checkpoints of other code, and for more cohorts than an array may have."""
         slurm_queue.check_slurm()
         _check_submitit()
         from harness.executors.slurm_script import further
 
         further(self.own.sbatch)
+        _check_indices(folder, cohorts)
         if not self.own.apptainer:
             super().check(folder, cohorts, options)
 
@@ -178,6 +179,19 @@ def _check_submitit() -> None:
         raise UserError(
             "--executor slurm: submitit is not installed; `pip install 'mst-bench[slurm]'`."
         ) from None
+
+
+def _check_indices(folder: Path, cohorts: list[Cohort]) -> None:
+    """NonConforming for a cohort whose index no element of an array may have."""
+    limit = slurm_queue.array_limit()
+    largest = max((cohort.index for cohort in cohorts), default=-1)
+    if limit is not None and largest >= limit:
+        raise NonConforming(
+            f"--executor slurm: the plan has a cohort {largest}, and an array of this cluster has"
+            f" indices below {limit} (MaxArraySize). Give more --members, so that there are fewer"
+            f" cohorts (remove {Folder(folder).cohorts} first), or several commands with fewer"
+            " seeds each; `mst-bench merge` joins them."
+        )
 
 
 def _wait_for(job: str, deadline: Deadline) -> None:

@@ -136,6 +136,16 @@ def ended(job: str) -> Ended:
     return Ended(state[1] if state else "", int(code[1]) if code else 0)
 
 
+def array_limit() -> int | None:
+    """Above every index that an element of an array may have (MaxArraySize); None: not known."""
+    try:
+        text = _ask(["scontrol", "show", "config"])
+    except NoAnswer:
+        return None
+    limit = re.search(r"^MaxArraySize\s*=\s*(\d+)", text, re.MULTILINE)
+    return int(limit[1]) if limit else None
+
+
 def save_and_end(jobs: Sequence[str]) -> set[str]:
     """Tell running jobs to save and end; returns those that were told for certain.
 

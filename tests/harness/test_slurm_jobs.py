@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness.errors import Incomplete
+from harness.errors import Incomplete, NonConforming
 from harness.executors import executor, slurm_jobs, slurm_queue
 from harness.executors import sealing as sealing_module
 from harness.executors import slurm as slurm_module
@@ -244,3 +244,25 @@ def test_one_that_runs_ends(slurm, sealing):
     with pytest.raises(Incomplete, match="could not be written by Slurm's job 7: it left no"):
         sealing()
     assert slurm.cancelled() == []
+
+
+CONFIG = """Configuration data as of 2026-11-28T06:00:00
+MaxArraySize            = 1001
+MaxBatchRequeue         = 5
+"""
+
+
+def test_more_cohorts_than_an_array_may_have_are_refused_before_anything_begins(slurm, fresh):
+    pytest.importorskip("submitit", reason="needs the extra slurm")
+    slurm.says("scontrol", CONFIG)
+    chosen = executor("slurm", {})
+    chosen.check(fresh, some(1001), Options(device="cpu"))
+    with pytest.raises(NonConforming, match=r"a cohort 1001, .* has indices below 1001") as raised:
+        chosen.check(fresh, some(1002), Options(device="cpu"))
+    assert "Give more --members" in raised.value.reason
+
+
+def test_a_controller_that_does_not_answer_leaves_that_to_sbatch(slurm, fresh):
+    pytest.importorskip("submitit", reason="needs the extra slurm")
+    slurm.program("scontrol", "echo Unable to contact slurm controller >&2; exit 1")
+    executor("slurm", {}).check(fresh, some(1002), Options(device="cpu"))
