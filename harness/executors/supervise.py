@@ -143,7 +143,10 @@ class _Supervisor:
         try:
             show()
             self.not_shown = ""
+            self.patience.answered("progress")
         except (OSError, UserError) as error:
+            if self.patience.lasts("progress", error):
+                return
             reason = ending_of(error).reason
             if reason != self.not_shown:
                 self.not_shown = reason

@@ -14,6 +14,7 @@ from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.training.ending import ending
 from harness.training.lease import Watch
+from harness.training.progress import Display
 from leaderboard.formats.run import Run
 
 FINISHED = ending(0, "finished")
@@ -167,6 +168,23 @@ def test_progress_that_was_edited_stops_nothing(tmp_path, capsys):
     assert supervised(tmp_path, carriers, start=start) == []
     assert "not all progress is shown: " in capsys.readouterr().err
     assert carriers[0].looks == [FINISHED]
+
+
+def test_progress_on_a_file_system_that_does_not_answer_is_shown_later(
+    tmp_path, monkeypatch, capsys
+):
+    errors = [disk(), disk()]
+    real = Display.refresh
+
+    def refresh(*arguments):
+        if errors:
+            raise errors.pop()
+        return real(*arguments)
+
+    monkeypatch.setattr(Display, "refresh", refresh)
+    assert supervised(tmp_path, [Carrier(None, None, None, FINISHED)] * 3) == []
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.endswith("The file system does not answer; waiting for it.")
 
 
 def test_an_error_of_the_program_itself_lets_cohorts_save_first(tmp_path):
