@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import BY_ENDING, Incomplete, Interrupted, UserError
 from harness.executors import Executor
 from harness.executors.installed import Installed
-from harness.executors.supervise import out_of_time, still, wall_left
+from harness.executors.outcome import out_of_time, still, wall_left
 from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan

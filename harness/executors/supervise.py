@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from harness.errors import (
-    NO_ROOM,
-    OK,
-    RESUME,
-    Incomplete,
-    Interrupted,
-    NonConforming,
-    UserError,
-    gone,
-)
+from harness.errors import OK, RESUME, Incomplete, Interrupted, NonConforming, UserError, gone
 from harness.executors.carrier import POLL, Carrier, end, save
+from harness.executors.outcome import error_about, error_after, out_of_time, still, wall_left
 from harness.executors.patience import Patience, of_a_file
 from harness.executors.saved import Saved
+from harness.executors.shown import Shown
 from harness.folder import Folder
 from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.training import faults
-from harness.training.ending import Ending, ending_of, error_of, forget
+from harness.training.ending import forget
 from harness.training.held import PATIENCE
 from harness.training.lease import Watch, carried_out_by
 from harness.training.progress import Display, Progress, read_progress
-from harness.training.unit import finished
 from harness.words import count
 
 Start = Callable[[Cohort, int, Options], Carrier]
@@ -111,8 +102,7 @@ class _Supervisor:
         self.watches: dict[int, Watch] = {}
         """Looks at the leases of cohorts that wait, by cohort."""
         self.patience = Patience(self.display.say)
-        self.not_shown = ""
-        """Why not all progress was shown at the last look."""
+        self.shown = Shown(self.display, self.patience)
         self.errors: list[tuple[Cohort | None, UserError]] = []
         """Each with the cohort that it is about, if it is about one."""
 
@@ -138,23 +128,8 @@ class _Supervisor:
             raise
         self.patience.answered(self.folder)
 
-    def _show(self, show: Callable[[], None]) -> None:
-        """What cannot be read is not shown: whether a cohort can go on is for others to find."""
-        try:
-            show()
-            self.not_shown = ""
-            self.patience.answered("progress")
-        except (OSError, UserError) as error:
-            if self.patience.lasts("progress", error):
-                return
-            reason = ending_of(error).reason
-            if reason != self.not_shown:
-                self.not_shown = reason
-                self.display.say(f"mst-bench: not all progress is shown: {reason}")
-
     def _look(self) -> None:
-        running = [cohort.index for cohort, _ in self.running.values()]
-        self._show(partial(self.display.refresh, running))
+        self.shown.progress([cohort.index for cohort, _ in self.running.values()])
 
     def _fill_slots(self) -> None:
         """Start waiting cohorts in free slots, while there is time."""
@@ -190,7 +165,7 @@ class _Supervisor:
                     raise
                 if self._is_lost(cohort, error):
                     self.waiting.remove(cohort)
-                    self._give_up(cohort, _about(cohort, error))
+                    self._give_up(cohort, error_about(cohort, error))
                 continue
 
             self.patience.answered(cohort.index)
@@ -238,40 +213,28 @@ class _Supervisor:
             try:
                 ending = carrier.ending()
                 if ending is not None and ending.kind == "killed":
-                    self._record_fault(cohort, ending)
+                    # A kill is a fault, also when no retry is left for it.
+                    step = self.display.step(cohort.index)
+                    faults.record(self.folder, cohort, step, ending.reason.removesuffix("."))
             except (OSError, UserError) as error:
                 if self._is_lost(cohort, error):
                     del self.running[slot]
                     if not self.outlive:
                         end([carrier])
-                    self._give_up(cohort, _about(cohort, error))
+                    self._give_up(cohort, error_about(cohort, error))
                 continue
 
             self.patience.answered(cohort.index)
             if ending is None:
                 continue
             del self.running[slot]
-            self._show(partial(self.display.show_returns, cohort.index))
+            self.shown.returns(cohort.index)
             if ending.kind == "killed" and self.retries_left[cohort.index] > 0:
                 self.retries_left[cohort.index] -= 1
                 self.waiting.insert(0, cohort)
             elif ending.code != OK:
-                self._give_up(cohort, error_of(ending, self._sentence(cohort, ending)))
-
-    def _record_fault(self, cohort: Cohort, ending: Ending) -> None:
-        """A kill is a fault, also when no retry is left for it."""
-        step = self.display.step(cohort.index)
-        faults.record(self.folder, cohort, step, ending.reason.removesuffix("."))
-
-    def _sentence(self, cohort: Cohort, ending: Ending) -> str:
-        """What a cohort's ending says. After a bug, its output holds the traceback."""
-        sentence = f"cohort {cohort.index}: {ending.reason}"
-        if ending.kind == "killed":
-            gave_up = faults.gave_up(self.options.retries)
-            sentence = f"{sentence.removesuffix('.')}; {gave_up}. What was saved is whole."
-        if ending.kind == "internal":
-            sentence += f" Its output is in {Folder(self.folder).cohort(cohort.index).log}."
-        return sentence
+                retries = self.options.retries
+                self._give_up(cohort, error_after(self.folder, cohort, ending, retries))
 
     def _give_up(self, cohort: Cohort, error: UserError) -> None:
         """Said at once if other cohorts go on, perhaps for days."""
@@ -310,40 +273,3 @@ class _Supervisor:
         self.display.close()
         if not self.outlive:
             end(self._carriers())
-
-
-def still(folder: Path, errors: Sequence[tuple[Cohort | None, UserError]]) -> list[UserError]:
-    """The errors that are not about a cohort which another engine finished meanwhile."""
-    left = list[UserError]()
-    for cohort, error in errors:
-        done = False
-        if cohort is not None:
-            with suppress(OSError):  # what cannot be seen is not finished
-                done = finished(folder, cohort)
-        if not done:
-            left.append(error)
-    return left
-
-
-def _about(cohort: Cohort, error: Exception) -> UserError:
-    """The command's error for a cohort whose files it could not look at."""
-    if gone(error):
-        return Incomplete(f"cohort {cohort.index}: its files are gone since {PATIENCE:g} s.")
-    if isinstance(error, OSError) and error.errno not in NO_ROOM:
-        where = f"{error.filename}: " if error.filename else ""
-        return UserError(f"cohort {cohort.index}: {where}{error.strerror}.")
-    ending = ending_of(error)
-    return error_of(ending, f"cohort {cohort.index}: {ending.reason}")
-
-
-def wall_left(options: Options, begin: float) -> float | None:
-    """Seconds of wall time left since `begin` (of time.monotonic); None without a limit."""
-    if options.max_wall is None:
-        return None
-    return max(0.0, options.max_wall - (time.monotonic() - begin))
-
-
-def out_of_time(cohorts: int) -> str:
-    """A sentence about so many cohorts that were not begun."""
-    waiting = "1 cohort waits" if cohorts == 1 else f"{cohorts} cohorts wait"
-    return f"{waiting}: --max-wall is over."
