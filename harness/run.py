@@ -124,6 +124,8 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
     folder = write_plan(plan, request.out)
     device_class = device.partition(":")[0]
     cohorts = agreed_cohorts(folder, plan, device_class, request.members, card_gib(device))
+    if request.members not in (None, cohorts.members):
+        say(f"{Folder(folder).cohorts}: cohorts are fixed already; --members does not count.")
     open_cohorts = open_of(folder, cohorts)
     errors: list[UserError] = []
     executing = bool(open_cohorts) or not Folder(folder).manifest.exists()

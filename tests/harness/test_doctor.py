@@ -121,7 +121,9 @@ def jobs_of(monkeypatch):
     return jobs_of_request
 
 
-def test_jobs_are_as_many_as_memory_and_cores_allow(tiny_suite, tmp_path, monkeypatch, jobs_of):
+def test_jobs_are_as_many_as_memory_and_cores_allow(
+    tiny_suite, tmp_path, monkeypatch, capsys, jobs_of
+):
     request = Request(str(tiny_suite), tmp_path, ("seeds=8",))
     _, plan = plan_of(request)
     needed = estimate(plan, list(frozen_cohorts(tmp_path, plan, "cpu", None).cohorts)).memory_gib
@@ -135,6 +137,11 @@ def test_jobs_are_as_many_as_memory_and_cores_allow(tiny_suite, tmp_path, monkey
     options = Options(jobs=16)
     few = Request(str(tiny_suite), tmp_path, members=2, options=options)
     assert jobs_of(few) == 2
+
+    # Cohorts are those that were fixed first.
+    assert "fixed already" not in capsys.readouterr().err
+    assert jobs_of(replace(few, members=1)) == 2
+    assert "fixed already; --members does not count" in capsys.readouterr().err
 
 
 def test_a_containers_limits_count(tmp_path, monkeypatch):
