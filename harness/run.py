@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from harness.entries.entry import write_entry
@@ -26,7 +27,7 @@ from harness.folder import Folder
 from harness.machine import image, resources
 from harness.options import Options
 from harness.planning import finding
-from harness.planning.cohorts import Cohort, partition, read_cohorts
+from harness.planning.cohorts import Cohort, Cohorts, frozen_cohorts, partition, read_cohorts
 from harness.planning.estimate import estimate
 from harness.planning.plan import Plan, check_writable, read_plan, write_plan
 from harness.planning.reader import load
@@ -34,7 +35,7 @@ from harness.planning.request import Request, plan_of
 from harness.planning.sizing import card_gib
 from harness.summary import State, Summary, judged, read_state, summary
 from harness.training import precision
-from harness.training.agreed import agreed_cohorts
+from harness.training.agreed import agreed
 from harness.training.lease import turn
 from harness.training.unit import finished, open_of
 from harness.words import count, duration, gib, say
@@ -122,10 +123,7 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
 
     # Training, unless every result and the manifest are there.
     folder = write_plan(plan, request.out)
-    device_class = device.partition(":")[0]
-    cohorts = agreed_cohorts(folder, plan, device_class, request.members, card_gib(device))
-    if request.members not in (None, cohorts.members):
-        say(f"{Folder(folder).cohorts}: cohorts are fixed already; --members does not count.")
+    cohorts = _cohorts(folder, plan, device, request.members)
     open_cohorts = open_of(folder, cohorts)
     errors: list[UserError] = []
     executing = bool(open_cohorts) or not Folder(folder).manifest.exists()
@@ -155,6 +153,16 @@ def carry_out(plan: Plan, need: str, request: Request, key: SigningKey) -> Carri
     if not carried_out.summary.complete:
         raise Incomplete("some runs have no result.", RESUME)
     return carried_out
+
+
+def _cohorts(folder: Path, plan: Plan, device: str, members: int | None) -> Cohorts:
+    """The cohorts of a plan folder, which are fixed when the first one begins."""
+    device_class = device.partition(":")[0]
+    freeze = partial(frozen_cohorts, folder, plan, device_class, members, card_gib(device))
+    cohorts = agreed(folder, freeze)
+    if members not in (None, cohorts.members):
+        say(f"{Folder(folder).cohorts}: cohorts are fixed already; --members does not count.")
+    return cohorts
 
 
 def _nothing_left(plan: Plan, folder: Path) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,9 @@ from harness.cli.printing import echo_table
 from harness.errors import UserError, suggestion
 from harness.options import Options
 from harness.words import count, say
+
+if TYPE_CHECKING:
+    from harness.planning.cohorts import Cohorts
 
 
 def register(app: typer.Typer) -> None:
@@ -48,25 +52,31 @@ def export_k8s(
     from harness.entries.registered import registered_files
     from harness.exports import kubernetes
     from harness.folder import Folder
+    from harness.planning.cohorts import frozen_cohorts
     from harness.planning.plan import read_plan
     from harness.planning.sizing import GAINS
-    from harness.training.agreed import agreed_cohorts
+    from harness.training.agreed import agreed
 
     if device not in GAINS:
         raise UserError(f"--device {device}: unknown device class.{suggestion(device, GAINS)}")
     folder = plan_folder(plan)
     stated = read_plan(Folder(folder).plan)
     registered_files(folder, stated)  # without them nobody would take the results
-    cohorts = agreed_cohorts(folder, stated, device, members)
-    if cohorts.device_class != device or (members and cohorts.members != members):
-        sized = f" of {count(cohorts.members, 'member')} at most" if cohorts.members else ""
-        raise UserError(
-            f"{Folder(folder).cohorts}: holds cohorts for {cohorts.device_class}{sized}. Give"
-            " --device and --members as they are there, or plan into another --out."
-        )
+    cohorts = agreed(folder, partial(frozen_cohorts, folder, stated, device, members))
+    if cohorts.device_class != device or members not in (None, cohorts.members):
+        raise UserError(f"{Folder(folder).cohorts}: {_others(cohorts)}")
     document = kubernetes.job(stated, cohorts, image, claim, retries, jobs)
     echo_table(kubernetes.text(document))
     say(
         f"{count(len(cohorts.cohorts), 'cohort')}; put {folder} into the root of claim {claim}"
         " before the Job begins."
+    )
+
+
+def _others(cohorts: Cohorts) -> str:
+    """What is said of cohorts that are fixed already, and are not those that were asked for."""
+    sized = f" of {count(cohorts.members, 'member')} at most" if cohorts.members else ""
+    return (
+        f"holds cohorts for {cohorts.device_class}{sized}. Give --device and --members as they are"
+        " there, or plan into another --out."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -131,9 +132,10 @@ def run_cohort(
     from harness.executors.child import stop_with_parent
     from harness.machine.device import choose_device
     from harness.machine.image import check_sample
+    from harness.planning.cohorts import frozen_cohorts
     from harness.planning.plan import read_plan
     from harness.training import unit
-    from harness.training.agreed import agreed_cohorts
+    from harness.training.agreed import agreed
 
     stop_with_parent()
     # Slurm warns every process of a job so; the one that heeds it passes SIGTERM on.
@@ -145,7 +147,9 @@ def run_cohort(
     with unit.attempt(folder, index, options.general) as held:
         check_sample()
         device = choose_device(options.general.device, "any", cohort_plan.suite.name)
-        cohorts = agreed_cohorts(folder, cohort_plan, device.partition(":")[0], members).cohorts
+        device_class = device.partition(":")[0]
+        freeze = partial(frozen_cohorts, folder, cohort_plan, device_class, members)
+        cohorts = agreed(folder, freeze).cohorts
         if index >= len(cohorts):
             raise UserError(f"--index {index}: the plan has cohorts 0 to {len(cohorts) - 1}.")
         chosen = replace(options.general, device=device)

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.folder import Folder
-from harness.planning.cohorts import Cohorts, frozen_cohorts, read_cohorts
-from harness.planning.plan import Plan
+from harness.planning.cohorts import Cohorts, read_cohorts
 from harness.training.lease import turn
 
 
-def agreed_cohorts(
-    folder: Path,
-    plan: Plan,
-    device_class: str,
-    members: int | None,
-    memory_gib: float | None = None,
-) -> Cohorts:
-    """cohorts.json of a plan folder, which one process alone makes when it is not there yet."""
+def agreed(folder: Path, freeze: Callable[[], Cohorts]) -> Cohorts:
+    """What `freeze` gives (`frozen_cohorts`): one process alone makes cohorts.json of a folder."""
     if read_cohorts(folder) is not None:
-        return frozen_cohorts(folder, plan, device_class, members, memory_gib)
+        return freeze()
     with turn(Folder(folder).leases):
-        return frozen_cohorts(folder, plan, device_class, members, memory_gib)
+        return freeze()

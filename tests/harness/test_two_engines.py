@@ -11,9 +11,9 @@ import pytest
 
 from harness.entries.entry import stated_runs, write_entry
 from harness.folder import Folder
-from harness.planning.cohorts import read_cohorts
+from harness.planning.cohorts import frozen_cohorts, read_cohorts
 from harness.planning.plan import read_plan
-from harness.training.agreed import agreed_cohorts
+from harness.training.agreed import agreed
 from harness.training.ending import read_ending
 from harness.training.lease import newest
 from helpers.forked import forks
@@ -54,9 +54,9 @@ def test_who_begins_at_once_agrees_on_the_cohorts(fresh):
     plan = read_plan(Folder(fresh).plan)
     Folder(fresh).cohorts.unlink()
     with ThreadPoolExecutor(4) as threads:
-        asked = [threads.submit(agreed_cohorts, fresh, plan, "cpu", size) for size in (1, 2, 3, 4)]
-        agreed = {call.result() for call in asked}
-    assert agreed == {read_cohorts(fresh)}
+        freezing = [partial(frozen_cohorts, fresh, plan, "cpu", size) for size in (1, 2, 3, 4)]
+        found = set(threads.map(partial(agreed, fresh), freezing))
+    assert found == {read_cohorts(fresh)}
 
 
 def test_a_result_that_came_after_the_look_is_not_signed(entry):
