@@ -29,9 +29,9 @@ SEED_SOURCE = re.compile(r"suite|log:[0-9a-f]{64}", re.ASCII)
 MOST = 10**12
 """Largest plausible number of steps or updates of a run."""
 MOST_RUNS = 10_000
-MOST_STATED = 2_000_000
-"""Episodes of all runs that an entry states, or a re-evaluation. With both limits an envelope has
-some 80 MB at most, and so much is read of one (envelope.LARGEST)."""
+MOST_STATED = 200_000
+"""Episodes of all runs that an entry states, or a re-evaluation. With both limits a statement has
+as many values, and an envelope as many bytes, as are read of one (strict_json, envelope)."""
 MOST_EPISODES = 10_000
 """Of one measurement of a policy."""
 MOST_ENVIRONMENTS = 1000

@@ -98,7 +98,7 @@ NO_KEY = ["--suite", "quick", "--key", "nokey.pem"]
         (
             ["plan", "--set", "seeds=100", "--set", "evaluation.fresh_episodes=10000"],
             2,
-            ["--set evaluation.fresh_episodes is 10,000", "400 runs", "at most 5,000"],
+            ["--set evaluation.fresh_episodes is 10,000", "400 runs", "at most 500."],
         ),
         (["plan", "--set", "first_seed=99999999999999999999"], 2, ["--set first_seed", "2**53"]),
         (["plan", "--set", "settings.width=1e9"], 2, ["--set settings.width is", "at most"]),
