@@ -244,19 +244,32 @@ def serve(connection: Connection) -> None:
         except EOFError:
             return
 
-        answer: object = None
         try:
-            if method == "make":
-                pools[number] = Pool(*arguments)
-            elif method == "close":
-                del pools[number]
-            else:
-                attribute = getattr(pools[number], method)  # a method, or the cursor
-                answer = attribute(*arguments) if callable(attribute) else attribute
+            answer = _answer(pools, number, method, arguments)
         except ValueError as error:
             connection.send((False, str(error)))
         else:
             connection.send((True, answer))
+
+
+def _answer(pools: dict[int, Pool], number: int, method: str, arguments: Sequence[Any]) -> object:
+    """What a pool answers to a message."""
+    if method == "make":
+        pools[number] = Pool(*arguments)
+        return None
+    if method == "close":
+        del pools[number]
+        _return_memory()
+        return None
+    attribute = getattr(pools[number], method)  # a method, or the cursor
+    return attribute(*arguments) if callable(attribute) else attribute
+
+
+def _return_memory() -> None:
+    """Give what a pool took back to the machine: glibc would keep most of it, so that a worker grew
+    with each pool that it closes."""
+    with contextlib.suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _main() -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import envpool
 import numpy as np
@@ -237,6 +238,23 @@ def test_a_fingerprint_is_the_same_again_and_tells_tasks_apart():
             == fingerprint(CARTPOLE, worker)
             != fingerprint(TASKS["cartpole-balance"], worker)
         )
+
+
+def test_a_worker_gives_the_memory_of_a_closed_pool_back():
+    def mebibytes():
+        pages = int(Path(f"/proc/{worker.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    with Worker(patience=120.0) as worker:
+        worker.pool(CARTPOLE, [[0]]).close()
+        empty = mebibytes()
+        pool = worker.pool(TASKS["quadruped-run"], [range(10)])
+        pool.reset()
+        held = mebibytes() - empty
+        pool.close()
+        left = mebibytes() - empty
+    assert held > 50.0
+    assert left < held / 4
 
 
 def test_a_process_with_a_pool_loads_nothing_of_other_environments():
