@@ -17,7 +17,7 @@ import torch
 from harness.entries import manifest
 from helpers.cluster import has_slurm
 from helpers.forge import resign
-from helpers.hosts import chromium, image
+from helpers.hosts import chromium, image, sif
 from helpers.network_folder import has_network_folders
 from helpers.runs import finished_run, made_once, planned_copy
 from helpers.suites import TINY
@@ -54,6 +54,8 @@ def pytest_collection_modifyitems(items):
         missing["cuda"] = "no CUDA device"
     if not has_slurm() and os.environ.get("MST_BENCH_TEST_SLURM") != "required":
         missing["slurm"] = "no slurmctld, slurmd and sbatch"
+    if sif() is None:
+        missing["apptainer"] = "no apptainer, or no image of it"
     if not has_network_folders():
         missing["sshfs"] = "no sshfs and sshd, no /dev/fuse, or not root"
 
@@ -97,6 +99,8 @@ def pytest_terminal_summary(terminalreporter, config):
         say("No Ray cluster was started: tests/ray/test_cluster.py needs the extra `ray`.")
     if not has_slurm():
         say("No job of Slurm ran: tests/slurm needs Debian's slurmctld, slurmd and slurm-client.")
+    if sif() is None:
+        say("No image ran in Apptainer: name one of `apptainer build` in MST_BENCH_TEST_SIF.")
     if not has_network_folders():
         say("No network folder was mounted: needs root, Debian's sshfs and openssh-server.")
     if image() is None:

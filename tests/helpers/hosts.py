@@ -17,6 +17,11 @@ def image():
     return os.environ.get("MST_BENCH_TEST_IMAGE")
 
 
+def sif():
+    """The image that the tests marked `apptainer` run, or None if they cannot run here."""
+    return os.environ.get("MST_BENCH_TEST_SIF") if shutil.which("apptainer") else None
+
+
 @cache
 def engine():
     """The container engine."""

@@ -7,63 +7,23 @@ import json
 import os
 import re
 import signal
-import subprocess
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from harness.entries.manifest import read_manifest
 from harness.folder import Folder
-from harness.training.progress import read_progress
 from helpers.cluster import wait
-from helpers.program import call, command
+from helpers.program import call
 from helpers.runs import promised
+from helpers.submitting import STEPS, longer, plan_folder, step, submitted, words
 
 pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1500)]
 
 COHORTS = 8
-STEPS = 500
-"""Agent steps of a run that is interrupted."""
-LONGER = ("regimes=[mst]", f"environment_steps={2 * STEPS}", "evaluation.every=250")
 ENDLESS = ("--set", "environment_steps=400000", "--members", "4")
 """One cohort that ends in no test."""
-
-
-def words(suite, out, *more):
-    """A run of `suite` through Slurm, with many checkpoints."""
-    through = ("--executor", "slurm", "--device", "cpu", "--checkpoint-seconds", "0.5")
-    return ("run", "--suite", suite, "--out", out, *through, *more)
-
-
-def longer(cohorts):
-    """Options: so many cohorts of one run, which last a few seconds."""
-    settings = (*LONGER, f"seeds={cohorts}")
-    return (*[word for setting in settings for word in ("--set", setting)], "--members", "1")
-
-
-@contextmanager
-def submitted(*arguments):
-    """`mst-bench` in a process of its own, which is ended with the test."""
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    ready = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
-    with subprocess.Popen(command(*arguments), **quiet, **ready) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def plan_folder(out):
-    """OUT/<plan id>, once it is there."""
-    return wait(lambda: next(out.glob("*/cohorts.json"), None), "a plan").parent
-
-
-def step(folder, index):
-    """Agent steps that a cohort said to have done."""
-    progress = read_progress(folder, index)
-    return progress.step if progress else 0
 
 
 def learning(cluster, folder, node):

@@ -1,0 +1,69 @@
+"""Cohorts as jobs of Slurm whose program runs in an Apptainer image.
+
+MST_BENCH_TEST_SIF names the image: `apptainer build mst-bench.sif docker-daemon:mst-bench:latest`.
+About 60 s on two free cores.
+"""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from harness.entries.manifest import read_manifest
+from harness.folder import Folder
+from helpers.cluster import kill, wait
+from helpers.hosts import sif
+from helpers.program import call
+from helpers.runs import promised
+from helpers.submitting import longer, plan_folder, step, submitted, words
+
+pytestmark = [pytest.mark.slurm, pytest.mark.apptainer, pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def test_a_cohort_that_is_preempted_in_an_image_leaves_the_same_bytes(
+    cluster, tiny_suite, tmp_path
+):
+    """It saves, waits in the queue, and goes on; the manifest tells of the image."""
+    two = (*longer(2), "--apptainer", sif())
+    with submitted(*words(tiny_suite, tmp_path / "image", *two)) as process:
+        folder = plan_folder(tmp_path / "image")
+        wait(lambda: step(folder, 0) > 0, "a cohort that learns")
+        job, _, _ = cluster.jobs(folder)[0]
+        cluster.signal("USR2", job)
+        _, errors = process.communicate()
+    assert process.returncode == 0, errors
+
+    inline = ("--out", tmp_path / "inline", "--device", "cpu", "--executor", "inline")
+    unbroken = call("run", "--suite", tiny_suite, *longer(2), *inline)
+    assert unbroken.returncode == 0, unbroken.stderr
+    assert promised(folder) == promised(plan_folder(tmp_path / "inline"))
+
+    manifest = read_manifest(folder)
+    assert manifest.resumes == 1
+    assert manifest.faults == 0
+    assert manifest.image is not None
+    assert cluster.jobs(folder) == {}
+
+
+def test_a_cohort_that_is_killed_in_an_image_is_begun_anew(cluster, tiny_suite, tmp_path):
+    """As by a machine that runs out of memory: nothing in the image can save any more."""
+    one = (*longer(1), "--apptainer", sif(), "--lease-seconds", "10")
+    with submitted(*words(tiny_suite, tmp_path, *one)) as process:
+        folder = plan_folder(tmp_path)
+        wait(lambda: any(Folder(folder).cohort(0).checkpoint.glob("*.json")), "a checkpoint")
+        for contained in in_the_image(folder):
+            kill(contained)
+        _, errors = process.communicate()
+    assert process.returncode == 0, errors
+    assert read_manifest(folder).faults == 1
+
+
+def in_the_image(folder):
+    """Processes of an image that carry cohorts of a plan out."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            program, *words = (path / "cmdline").read_text().split("\0")
+            if program.startswith("/opt/mst-bench") and str(Folder(folder).plan) in words:
+                found.append(int(path.name))
+    return found
