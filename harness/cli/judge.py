@@ -1,4 +1,4 @@
-"""Commands that judge finished plan folders: compare, regress, baseline, merge, reeval."""
+"""Commands that judge finished plan folders: compare, regress, baseline, merge."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import typer
 
 from harness import errors
 from harness.cli.app import App
-from harness.cli.keys import KeyOption, PassphraseOption, TensorsOption, TrustOption, signing_key
-from harness.cli.locate import entry_file, plan_folder
+from harness.cli.keys import KeyOption, PassphraseOption, TrustOption, signing_key
+from harness.cli.locate import plan_folder
 from harness.cli.printing import (
     JsonOption,
     echo,
@@ -45,7 +45,7 @@ class Undecided(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the program."""
-    for command in (compare, regress, merge, reeval):
+    for command in (compare, regress, merge):
         app.command()(command)
     app.add_typer(baseline_app, name="baseline")
 
@@ -73,7 +73,7 @@ def compare(
     from leaderboard.statistics.scores import scored
 
     check_across(across)
-    old, new = _judged(lambda: sides(plan_folder(a), plan_folder(b), trust, across))
+    old, new = judged(lambda: sides(plan_folder(a), plan_folder(b), trust, across))
     rows = differences(scored(old.runs, old.entry.fresh), scored(new.runs, new.entry.fresh))
     settings = differing(old, new)
     if as_json:
@@ -135,7 +135,7 @@ def regress(
         check_can_write(junit)
     limits = gates.Limits(tolerance, margin, speed=speed_tolerance, memory=memory_tolerance)
     again = _carry_out(candidate) if confirm else None
-    outcome = _judged(lambda: gates.regress(baseline, candidate, limits, again, canary))
+    outcome = judged(lambda: gates.regress(baseline, candidate, limits, again, canary))
     if junit is not None:
         write_atomic(junit, junit_xml(outcome))
     _print_outcome(outcome, as_json)
@@ -199,7 +199,7 @@ def baseline_accept(
         to = to.resolve()
     check_can_write(to / "baseline.json")
     check_can_write(to.with_name(f".{to.name}.new") / "baseline.json")
-    print_path(_judged(lambda: accept(folder, to, reason)), "baseline", as_json, reason=reason)
+    print_path(judged(lambda: accept(folder, to, reason)), "baseline", as_json, reason=reason)
 
 
 def merge(
@@ -227,62 +227,10 @@ def merge(
         raise UserError(
             "merge: expected two or more different folders; one was named alone or twice."
         )
-    print_path(_judged(lambda: merged(parts, out, signing)), "merged", as_json)
+    print_path(judged(lambda: merged(parts, out, signing)), "merged", as_json)
 
 
-def reeval(
-    entry: Annotated[Path, typer.Argument(help="OUT/<plan id>, or the entry in it.")],
-    retrain: Annotated[
-        int, typer.Option("--retrain", min=0, help="Train so many runs again, drawn by chance: L2.")
-    ] = 0,
-    to: Annotated[
-        Path | None,
-        typer.Option("--to", help="Where the statement goes. Default: beside the entry."),
-    ] = None,
-    key: KeyOption = None,
-    passphrase_file: PassphraseOption = None,
-    trust: TrustOption = None,
-    board: Annotated[
-        Path | None,
-        typer.Option(
-            "--board",
-            help="Clone of the board that accepted the entry: its beacon draws the episodes.",
-        ),
-    ] = None,
-    beacon: Annotated[
-        Path | None,
-        typer.Option("--beacon", help="With --board: file of the round. Default: fetched."),
-    ] = None,
-    tensors: TensorsOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Measure every submitted policy anew and sign the outcome: L1.
-
-    Exit 4 if an entry claims what it does not hold.
-    """
-    from harness.entries.reeval import Streams, reevaluate, verdict_lines
-    from harness.folder import Folder as PlanFolder
-
-    # What is found out before the rollouts, which take minutes
-    signing = signing_key(key, passphrase_file)
-    entry = entry_file(entry)
-    check_can_write(to or PlanFolder(entry.parent).reeval, "" if to else "Give --to FILE.")
-    if beacon is not None and board is None:
-        raise UserError("--beacon: goes with --board.")
-    streams = Streams(board, beacon)
-    outcome = _judged(lambda: reevaluate(entry, signing, to, retrain, trust, streams, tensors))
-    stated = outcome.stated
-    if as_json:
-        words = {"level": stated.level, "accepted": stated.accepted}
-        print_json({**asdict(stated), **words, "statement": str(outcome.path)})
-    else:
-        for line in verdict_lines(outcome):
-            echo(line)
-    if not stated.accepted:
-        raise typer.Exit(errors.UNVERIFIED)
-
-
-def _judged(judge: Callable[[], T]) -> T:
+def judged(judge: Callable[[], T]) -> T:
     """What `judge` returns. For an entry that does not verify, prints the verdict: exit 4."""
     from harness.entries.verified import Refused
 

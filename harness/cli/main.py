@@ -24,6 +24,7 @@ from harness.cli import (
     judge,
     keychange,
     plan,
+    reeval,
     run,
     show,
     submit,
@@ -59,6 +60,7 @@ app.add_typer(board_app, name="board")
 run.register(app)
 plan.register(app)
 judge.register(app)
+reeval.register(app)
 show.register(app)
 watch.register(app)
 export.register(app)

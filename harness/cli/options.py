@@ -41,13 +41,16 @@ def with_options(command: Command) -> Command:
     return _expanded(command, options_of(Options), groups)
 
 
-def with_cohort_options(command: Command) -> Command:
-    """A command whose parameter `options` is replaced by the options of `run-cohort`."""
+def with_cohort_options(command: Command, panel: str | None = None) -> Command:
+    """A command whose parameter `options` is replaced by the options of `run-cohort`, in `--help`
+    under a title of their own if they have a `panel`."""
     general = [option for option in options_of(Options) if option.flag.of_cohort]
-    return _expanded(command, general, groups={})
+    return _expanded(command, general, groups={}, panel=panel)
 
 
-def _expanded(command: Command, general: list[Option], groups: Groups) -> Command:
+def _expanded(
+    command: Command, general: list[Option], groups: Groups, panel: str | None = None
+) -> Command:
     """`command` with a parameter for each option, which Typer reads from the signature."""
 
     # What Typer calls: the values become the options again.
@@ -63,7 +66,7 @@ def _expanded(command: Command, general: list[Option], groups: Groups) -> Comman
         command(**values, options=CommandOptions(options, own))
 
     # Typer reads signature, annotations (not from source text), name and docstring.
-    parameters = _parameters(command, general, groups)
+    parameters = _parameters(command, general, groups, panel)
     collect.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     collect.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     collect.__name__ = command.__name__
@@ -82,18 +85,20 @@ def _was_said(context: typer.Context, field: str, chosen: bool) -> bool:
     return source.name == "COMMANDLINE" or (chosen and source.name == "ENVIRONMENT")
 
 
-def _parameters(command: Command, general: list[Option], groups: Groups) -> list[Parameter]:
+def _parameters(
+    command: Command, general: list[Option], groups: Groups, panel: str | None
+) -> list[Parameter]:
     """Those of `command`, with a parameter for each option in the place of `options`."""
     parameters = [Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)]
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
         if parameter.name != "options":
-            parameters.append(parameter)
+            parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
             continue
 
-        parameters += [_parameter(option, panel=None) for option in general]
+        parameters += [_parameter(option, panel) for option in general]
         for executors, group in groups.items():
-            panel = f"Options of --executor {' and '.join(executors)}"
-            parameters += [_parameter(option, panel) for option in group]
+            own = f"Options of --executor {' and '.join(executors)}"
+            parameters += [_parameter(option, own) for option in group]
     return parameters
 
 

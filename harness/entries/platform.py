@@ -26,7 +26,7 @@ def differences(predicate: Predicate, fingerprints: Mapping[str, str]) -> list[s
 def _hardware(theirs: Hardware, ours: Hardware) -> Iterator[str]:
     """Another CPU computes other bits; a GPU sums in another order than any CPU."""
     if theirs.gpus:
-        yield f"the entry names a GPU ({theirs.gpus[0]}), this re-evaluation ran on a CPU"
+        yield f"the entry names a GPU ({theirs.gpus[0]}), and its policies played on a CPU here"
     if theirs.architecture != ours.architecture:
         yield f"the entry names architecture {theirs.architecture}, here {ours.architecture}"
     if theirs.cpu != ours.cpu:

@@ -20,9 +20,10 @@ from envs.worker import EnvironmentFault, Worker
 from harness.board.beacon import awaited_round
 from harness.board.statements import read_clone
 from harness.config import build
+from harness.entries.begun import kept_nonce
 from harness.entries.first_masks import first_mask_defects
 from harness.entries.platform import differences
-from harness.entries.retrain import Retrained, train_again
+from harness.entries.retrain import NOTHING, Retrained, Retraining, train_again
 from harness.entries.rollout import RolledOut, Trial, roll_out
 from harness.entries.verified import Verified, accepted, judge
 from harness.errors import Incomplete, UserError
@@ -93,17 +94,17 @@ def reevaluate(
     entry: Path,
     key: SigningKey,
     to: Path | None = None,
-    retrain: int = 0,
+    again: Retraining = NOTHING,
     trust: Path | None = None,
     streams: Streams = CHOSEN,
     tensors: Path | None = None,
 ) -> Outcome:
-    """Measures an entry's policies, trains `retrain` runs of it again, and signs the outcome,
-    beside the entry or to `to`. `streams`: which fresh episodes; `tensors`: the folder of tensors
-    that do not lie beside the entry.
+    """Measures an entry's policies, trains some runs of it `again`, and signs the outcome, beside
+    the entry or to `to`. `streams`: which fresh episodes; `tensors`: the folder of tensors that do
+    not lie beside the entry.
 
     Raises Refused if the entry does not verify, Unreadable if its policies cannot be rolled out,
-    Incomplete if environments break or the round of the beacon lies ahead.
+    Incomplete if environments break or the round of the beacon lies ahead, and what training does.
     """
     verified = accepted(entry, judge(entry, trust, tensors=tensors))
     if key.public_hex == verified.documents.statement.predicate.signer.public_key:
@@ -113,7 +114,11 @@ def reevaluate(
     if not any(run.finished for run in verified.runs):
         raise UserError(f"{entry}: no run finished; there is no policy to measure.")
     plan = verified.plan
-    nonce, drawn = streams.nonce(verified, key, retrain)
+    nonce, drawn = streams.nonce(verified, key, again.count)
+    again = again.for_entry(verified)
+    if again.work is not None:
+        payload = verified.documents.payload_sha256
+        nonce = kept_nonce(again.work, payload, nonce, drawn is not None)
     torch.set_num_threads(1)
 
     # A GPU's tf32 products are float32 ones here: they only round less.
@@ -124,7 +129,7 @@ def reevaluate(
             fingerprints = {task: fingerprint(TASKS[task], worker) for task in plan.observations}
             trial = Trial(plan, worker, nonce)
             rolled_out = roll_out(trial, verified.read, verified.runs)
-            retrained = train_again(verified, trial, retrain) if retrain else []
+            retrained = train_again(verified, trial, again) if again.count else []
     except EnvironmentFault as fault:
         raise Incomplete(f"{fault}. Nothing was signed; the same command begins again.") from None
 

@@ -10,6 +10,7 @@ import torch
 from safetensors import safe_open
 
 from harness.entries.reeval import reevaluate
+from harness.entries.retrain import Retraining
 from harness.planning.plan import read_plan
 from harness.run import Request, execute, summary
 from harness.training.loop import Training
@@ -177,7 +178,7 @@ def test_a_member_that_fails_is_counted_and_the_others_finish(
     assert verify(entry).accepted
 
     # Whoever trains it again sees it fail, at the same step.
-    stated = reevaluate(entry, one_use_key(), retrain=1).stated
+    stated = reevaluate(entry, one_use_key(), again=Retraining(1)).stated
     assert stated.accepted, stated.defects
     (again,) = stated.retrained
     assert (again.run, again.repeated, again.fresh) == (failed.name, True, None)

@@ -1,0 +1,40 @@
+"""A re-evaluation under way: what its folder says, so that the same command goes on with it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from harness.config import build
+from harness.errors import UserError
+from harness.files import read_json, write_json
+
+NAME = "reeval.json"
+SCHEMA = "urn:mst-bench:reeval-begun:v1"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """reeval.json of a folder of `reeval --work`."""
+
+    schema: str
+    entry: str
+    """SHA-256 of the entry's payload."""
+    nonce: str
+    """Names the fresh streams, and draws the runs that are trained again."""
+
+
+def kept_nonce(work: Path, entry: str, nonce: str, drawn: bool) -> str:
+    """The nonce of the re-evaluation in `work`, which is `nonce` if it only begins.
+
+    `entry`: digest of its payload; `drawn`: a beacon gave the nonce, so that no other one counts.
+    UserError for the folder of another re-evaluation.
+    """
+    path = work / NAME
+    if not path.exists():
+        write_json(path, asdict(Begun(SCHEMA, entry, nonce)))
+        return nonce
+    begun = build(Begun, read_json(path), str(path))
+    if (begun.schema, begun.entry) != (SCHEMA, entry) or (drawn and begun.nonce != nonce):
+        raise UserError(f"{path}: is of another re-evaluation; give another --work.")
+    return begun.nonce
