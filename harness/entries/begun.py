@@ -1,4 +1,7 @@
-"""A re-evaluation under way: what its folder says, so that the same command goes on with it."""
+"""A re-evaluation under way: what its folder says, so that the same command goes on with it.
+
+What lies in that folder is believed: it is the re-evaluator's own, and no part of an entry.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,15 @@ class Begun:
     """SHA-256 of the entry's payload."""
     nonce: str
     """Names the fresh streams, and draws the runs that are trained again."""
+
+
+def check_own(work: Path, entry: Path) -> None:
+    """UserError for a folder that lies in that of the entry, or holds anything but a re-evaluation:
+    somebody else may have made what is there."""
+    if work.resolve().is_relative_to(entry.parent.resolve()):
+        raise UserError(f"--work {work}: lies in the entry's own folder; give another one.")
+    if work.is_dir() and any(work.iterdir()) and not (work / NAME).exists():
+        raise UserError(f"--work {work}: is not empty, and holds no re-evaluation; give a new one.")
 
 
 def kept_nonce(work: Path, entry: str, nonce: str, drawn: bool) -> str:

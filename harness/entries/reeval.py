@@ -20,7 +20,7 @@ from envs.worker import EnvironmentFault, Worker
 from harness.board.beacon import awaited_round
 from harness.board.statements import read_clone
 from harness.config import build
-from harness.entries.begun import kept_nonce
+from harness.entries.begun import check_own, kept_nonce
 from harness.entries.first_masks import first_mask_defects
 from harness.entries.platform import differences
 from harness.entries.retrain import NOTHING, Retrained, Retraining, train_again
@@ -117,6 +117,7 @@ def reevaluate(
     nonce, drawn = streams.nonce(verified, key, again.count)
     again = again.for_entry(verified)
     if again.work is not None:
+        check_own(again.work, entry)
         payload = verified.documents.payload_sha256
         nonce = kept_nonce(again.work, payload, nonce, drawn is not None)
     torch.set_num_threads(1)

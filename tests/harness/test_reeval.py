@@ -160,6 +160,17 @@ def test_a_folder_belongs_to_one_re_evaluation(submitted, tmp_path):
     assert "is of another re-evaluation; give another --work." in done.stderr
 
 
+def test_what_somebody_else_may_have_trained_is_not_taken_for_ones_own(submitted, tmp_path):
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/results").write_text("")
+    done = call("reeval", submitted, "--retrain", 1, "--work", tmp_path / "theirs")
+    assert done.returncode == 2
+    assert "is not empty, and holds no re-evaluation" in done.stderr
+    done = call("reeval", submitted, "--retrain", 1, "--work", submitted.parent / "work")
+    assert done.returncode == 2
+    assert "lies in the entry's own folder" in done.stderr
+
+
 def test_without_a_folder_ctrl_c_keeps_nothing_and_says_so(submitted, monkeypatch):
     def stopped(*arguments):
         raise Interrupted("stopped; everything is saved.")
