@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from harness.entries.policies import load_policies
-from harness.entries.rollout import Trial, fresh_returns
+from harness.entries.rollout import Trial, fresh_returns, players
 from harness.entries.trained import cohort_of
 from harness.entries.verified import Verified
 from harness.errors import Interrupted, UserError
@@ -27,7 +27,7 @@ from harness.training import precision
 from harness.training.results import read_result
 from harness.training.unit import run_cohort
 from leaderboard.formats.layout import RECORDS, run_file
-from leaderboard.formats.run import Run, StatedRun
+from leaderboard.formats.run import Run
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,10 @@ def train_again(entry: Verified, trial: Trial, again: Retraining) -> list[Retrai
         places = dict.fromkeys(cohort_of(plan, entry.runs, run) for run in drawn)
         for index, runs in enumerate(places):
             run_cohort(folder, plan, Cohort(index, runs[0].task, runs), again.options)
-        return [_outcome(entry, trial, folder, run, stated[run]) for run in drawn]
+        fresh = dict[Run, float]()
+        for runs in places:
+            fresh |= _fresh_means(trial, folder, runs)
+        return [Retrained(run, _repeated(entry, folder, run), fresh.get(run)) for run in drawn]
 
 
 @contextmanager
@@ -114,16 +117,22 @@ def _shuffled(runs: list[Run], nonce: str) -> list[Run]:
     return [runs[index] for index in torch.randperm(len(runs), generator=draws).tolist()]
 
 
-def _outcome(entry: Verified, trial: Trial, folder: Path, run: Run, stated: StatedRun) -> Retrained:
-    """How one run ended here, beside what the entry holds of it."""
-    again = Folder(folder).run(run)
-    repeated = again.records.read_bytes() == entry.read(run_file(run.name, RECORDS))
-    if not read_result(again.result).finished:
-        return Retrained(run, repeated, None)
+def _repeated(entry: Verified, folder: Path, run: Run) -> bool:
+    """Whether a run's records came out again, to the byte."""
+    again = Folder(folder).run(run).records.read_bytes()
+    return again == entry.read(run_file(run.name, RECORDS))
+
+
+def _fresh_means(trial: Trial, folder: Path, runs: Sequence[Run]) -> dict[Run, float]:
+    """Mean return on its fresh episodes of each run of a cohort that finished."""
+    finished = [run for run in runs if read_result(Folder(folder).run(run).result).finished]
+    if not finished:
+        return {}
 
     def read(name: str) -> bytes:
         return (folder / name).read_bytes()
 
-    agent = load_policies(read, trial.plan, [run] * stated.members)
-    returns, *_ = fresh_returns(trial, agent, [run] * stated.members)
-    return Retrained(run, repeated, math.fsum(returns) / len(returns))
+    policies = players(runs, finished)
+    returns = fresh_returns(trial, load_policies(read, trial.plan, policies), policies)
+    means = [math.fsum(own) / len(own) for own in returns]
+    return {run: own for run, own in zip(runs, means, strict=True) if run in finished}

@@ -64,9 +64,7 @@ def roll_out(trial: Trial, read: Read, stated: Sequence[StatedRun]) -> list[Roll
         finished = [run for run in cohort.runs if runs[run].finished]
         if not finished:
             continue
-
-        # Where a run did not finish, another one stands in: the others keep their places.
-        policies = [run if run in finished else finished[0] for run in cohort.places]
+        policies = players(cohort.places, finished)
         agent = load_policies(read, trial.plan, policies)
         claimed = trial.plan.evaluation.final_episodes
         again = _returns(trial, agent, policies, "final", claimed)
@@ -76,6 +74,12 @@ def roll_out(trial: Trial, read: Read, stated: Sequence[StatedRun]) -> list[Roll
             signed = runs[run].final_returns
             rolled_out.append(RolledOut(run, signed, again[member], fresh[member]))
     return rolled_out
+
+
+def players(places: Sequence[Run], finished: Sequence[Run]) -> list[Run]:
+    """Whose policy plays at each place of a cohort: where a run did not finish, another one stands
+    in, so that the others keep their places."""
+    return [run if run in finished else finished[0] for run in places]
 
 
 def fresh_returns(trial: Trial, agent: Agent, runs: Sequence[Run]) -> list[tuple[float, ...]]:

@@ -123,6 +123,8 @@ def test_retraining_gives_the_same_records_and_l2(submitted, trust):
     outcome = reevaluate(submitted, CURATOR, again=Retraining(2))
     assert (outcome.stated.accepted, outcome.stated.level) == (True, "L2")
     assert [again.repeated for again in outcome.stated.retrained] == [True, True]
+    fresh = {run.run: run.fresh for run in outcome.stated.runs}
+    assert all(again.fresh == fresh[again.run] for again in outcome.stated.retrained)
     assert verify(submitted, trust, reeval=outcome.path).level == "L2"
 
 
