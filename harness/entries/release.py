@@ -10,8 +10,8 @@ from requests.exceptions import RequestException
 
 from harness.errors import NonConforming, UserError
 from harness.files import digest_bytes, dump_json, write_atomic
-from harness.machine.engine_image import INSTALLED, find_image, read_files
-from harness.machine.image import CONTENT, LOCK, Content
+from harness.machine.engine_image import find_image, read_files
+from harness.machine.image import CONTENT, INSTALLED, LOCK, Content
 from leaderboard.formats import envelope
 from leaderboard.formats.document import DocumentError, parse
 from leaderboard.formats.keys import SigningKey

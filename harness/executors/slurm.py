@@ -22,7 +22,7 @@ from harness.executors.slurm_options import SlurmOptions
 from harness.executors.slurm_queue import NoAnswer
 from harness.executors.supervise import supervise
 from harness.folder import Folder
-from harness.machine import device
+from harness.machine import apptainer, device
 from harness.machine.provenance import command_line
 from harness.options import Options
 from harness.planning.cohorts import Cohort
@@ -59,12 +59,9 @@ class Slurm(Installed, Executor):
         return "cuda" if need == "cuda" else "cpu"
 
     def image_content(self) -> str | None:
-        """Digest of the content of the image; UserError for Apptainer's, which is not read here."""
+        """Digest of the content of the image that jobs run in."""
         if self.own.apptainer:
-            raise UserError(
-                "--apptainer: a registered plan names its image, and the content of an Apptainer"
-                " image is not looked at; run it with --executor docker, or inside the image."
-            )
+            return apptainer.image_content(self.own.apptainer)
         return super().image_content()
 
     def check(self, folder: Path, cohorts: list[Cohort], options: Options) -> None:
@@ -163,12 +160,7 @@ class Slurm(Installed, Executor):
         """The words of a command of ours: of this installation, or in the image."""
         if not self.own.apptainer:
             return [sys.executable, "-P", "-m", "harness.cli", command]
-        gpu = ["--nv"] if device_name.startswith("cuda") else []
-        contained = ["--containall", "--env", "OMP_NUM_THREADS=1", "--bind", f"{folder}:{folder}"]
-        image = self.own.apptainer
-        if Path(image).exists():
-            image = str(Path(image).resolve())
-        return ["apptainer", "run", *contained, *gpu, image, command]
+        return apptainer.running(self.own.apptainer, folder, device_name, command)
 
 
 def _check_submitit() -> None:

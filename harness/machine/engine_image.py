@@ -13,10 +13,7 @@ from requests.exceptions import RequestException
 
 from harness.errors import NonConforming
 from harness.files import digest_bytes
-from harness.machine.image import CONTENT
-
-INSTALLED = "/opt/mst-bench"
-"""Folder of an image that holds what it says of itself."""
+from harness.machine.image import CONTENT, INSTALLED
 
 
 def find_image(engine: Any, name: str) -> Any:

@@ -17,6 +17,8 @@ from harness.config import build
 from harness.errors import NonConforming
 from harness.files import digest_file, dump_json, read_json
 
+INSTALLED = "/opt/mst-bench"
+"""The installed environment, in an image."""
 CONTENT = "content.json"
 """The content manifest, at the top of the installed environment."""
 LOCK = "requirements.txt"

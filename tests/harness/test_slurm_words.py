@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from harness.errors import UserError
+from harness.errors import NonConforming, UserError
 from harness.executors import executor, slurm_queue
 from harness.executors.slurm_script import OUR_VARIABLES, _without_our_variables, further
 from harness.options import Options
@@ -155,3 +155,8 @@ def test_one_gpu_of_a_machine_is_slurms_to_choose():
 
 def test_status_asks_no_slurm_about_what_was_never_submitted(tiny_entry, no_programs):
     assert slurm_queue.states(tiny_entry.parent) == {}
+
+
+def test_without_apptainer_its_images_cannot_be_asked(no_programs):
+    with pytest.raises(NonConforming, match="there is no program apptainer here"):
+        executor("slurm", {"apptainer": "bench.sif"}).image_content()

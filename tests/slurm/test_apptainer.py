@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from harness.entries.manifest import read_manifest
+from harness.errors import NonConforming
 from harness.folder import Folder
+from harness.machine.apptainer import image_content
 from helpers.cluster import kill, wait
 from helpers.hosts import sif
 from helpers.program import call
@@ -41,7 +43,7 @@ def test_a_cohort_that_is_preempted_in_an_image_leaves_the_same_bytes(
     manifest = read_manifest(folder)
     assert manifest.resumes == 1
     assert manifest.faults == 0
-    assert manifest.image is not None
+    assert manifest.image.content_sha256 == image_content(sif())
     assert cluster.jobs(folder) == {}
 
 
@@ -56,6 +58,12 @@ def test_a_cohort_that_is_killed_in_an_image_is_begun_anew(cluster, tiny_suite, 
         _, errors = process.communicate()
     assert process.returncode == 0, errors
     assert read_manifest(folder).faults == 1
+
+
+def test_what_is_no_image_of_ours_has_no_content(tmp_path):
+    (tmp_path / "no.sif").write_text("no image")
+    with pytest.raises(NonConforming, match="cannot be read"):
+        image_content(str(tmp_path / "no.sif"))
 
 
 def in_the_image(folder):
