@@ -8,6 +8,7 @@ it, as in harness/executors/docker_options.py. This module loads neither numpy n
 from __future__ import annotations
 
 import dataclasses
+import time
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, get_args, get_type_hints
@@ -92,6 +93,12 @@ class Options:
     profile: Annotated[
         bool, Flag(("--profile",), "Trace some agent steps: cohorts/<i>/trace.json.")
     ] = False
+
+    def wall_left(self, begin: float) -> float | None:
+        """Seconds of `max_wall` left since `begin` (of time.monotonic); None without a limit."""
+        if self.max_wall is None:
+            return None
+        return max(0.0, self.max_wall - (time.monotonic() - begin))
 
     def arguments(self) -> list[str]:
         """The arguments of `run-cohort` that say the same."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from inspect import Parameter
 from typing import Annotated, Any
@@ -41,10 +41,16 @@ def with_options(command: Command) -> Command:
     return _expanded(command, options_of(Options), groups)
 
 
-def with_cohort_options(command: Command, panel: str | None = None) -> Command:
-    """A command whose parameter `options` is replaced by the options of `run-cohort`, in `--help`
-    under a title of their own if they have a `panel`."""
+def with_cohort_options(command: Command) -> Command:
+    """A command whose parameter `options` is replaced by the options of `run-cohort`."""
     general = [option for option in options_of(Options) if option.flag.of_cohort]
+    return _expanded(command, general, groups={})
+
+
+def with_some_options(command: Command, fields: Container[str], panel: str) -> Command:
+    """A command whose parameter `options` is replaced by the options of these fields of `Options`,
+    under a title of their own in `--help`."""
+    general = [option for option in options_of(Options) if option.field in fields]
     return _expanded(command, general, groups={}, panel=panel)
 
 

@@ -12,7 +12,7 @@ from harness import errors
 from harness.cli.judge import judged
 from harness.cli.keys import KeyOption, PassphraseOption, TensorsOption, TrustOption, signing_key
 from harness.cli.locate import entry_file
-from harness.cli.options import CommandOptions, with_cohort_options
+from harness.cli.options import CommandOptions, with_some_options
 from harness.cli.printing import JsonOption, echo, print_json
 from harness.errors import UserError
 from harness.files import check_can_write
@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from harness.entries.retrain import Retraining
 
 PANEL = "Options of --retrain"
+FIELDS = (
+    "device",
+    "checkpoint_seconds",
+    "max_wall",
+    "retries",
+    "watchdog_seconds",
+    "deterministic",
+)
+"""Options of a cohort that the command takes."""
 
 RetrainOption = Annotated[
     int, typer.Option("--retrain", min=0, help="Train so many runs again, drawn by chance: L2.")
@@ -53,7 +62,7 @@ BeaconOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add this command to the program."""
-    app.command()(with_cohort_options(reeval, PANEL))
+    app.command()(with_some_options(reeval, FIELDS, PANEL))
 
 
 def reeval(

@@ -20,17 +20,16 @@ from envs.worker import EnvironmentFault, Worker
 from harness.board.beacon import awaited_round
 from harness.board.statements import read_clone
 from harness.config import build
-from harness.entries.begun import check_own, kept_nonce
 from harness.entries.first_masks import first_mask_defects
 from harness.entries.platform import differences
 from harness.entries.retrain import NOTHING, Retrained, Retraining, train_again
 from harness.entries.rollout import RolledOut, Trial, roll_out
 from harness.entries.verified import Verified, accepted, judge
+from harness.entries.work import SCHEMA, Begun, check_own, nonce_of, where
 from harness.errors import Incomplete, UserError
 from harness.files import dump_json, write_atomic
 from harness.folder import Folder
 from harness.machine import provenance
-from harness.options import Options
 from harness.training.precision import prepare
 from leaderboard.formats import envelope, reeval
 from leaderboard.formats.catalogue import return_range
@@ -114,25 +113,23 @@ def reevaluate(
     if not any(run.finished for run in verified.runs):
         raise UserError(f"{entry}: no run finished; there is no policy to measure.")
     plan = verified.plan
-    nonce, drawn = streams.nonce(verified, key, again.count)
     again = again.for_entry(verified)
-    if again.work is not None:
-        check_own(again.work, entry)
-        payload = verified.documents.payload_sha256
-        nonce = kept_nonce(again.work, payload, nonce, drawn is not None)
+    theirs = [entry.parent] if tensors is None else [entry.parent, tensors]
+    nonce, drawn = _nonce(verified, key, streams, again, theirs)
     torch.set_num_threads(1)
 
     # A GPU's tf32 products are float32 ones here: they only round less.
     prepare("float32" if plan.precision == "tf32" else plan.precision, "cpu", deterministic=False)
 
     try:
-        with Worker(Options.watchdog_seconds) as worker:
+        with Worker(again.options.watchdog_seconds) as worker:
             fingerprints = {task: fingerprint(TASKS[task], worker) for task in plan.observations}
             trial = Trial(plan, worker, nonce)
             rolled_out = roll_out(trial, verified.read, verified.runs)
             retrained = train_again(verified, trial, again) if again.count else []
     except EnvironmentFault as fault:
-        raise Incomplete(f"{fault}. Nothing was signed; the same command begins again.") from None
+        after = "goes on" if again.work else "begins again"
+        raise Incomplete(f"{fault}. Nothing was signed; the same command {after}.") from None
 
     # Sign the outcome, a refusal too.
     stated = _stated(verified, (nonce, drawn), fingerprints, rolled_out, retrained, key)
@@ -140,6 +137,19 @@ def reevaluate(
     document = dump_json(reeval_document(verified.documents.payload_sha256, stated))
     write_atomic(path, dump_json(envelope.sign(document, key)))
     return Outcome(path, stated)
+
+
+def _nonce(
+    entry: Verified, key: SigningKey, streams: Streams, again: Retraining, theirs: list[Path]
+) -> tuple[str, Drawn | None]:
+    """The name of the fresh streams, and what it follows from; that of `again.work`, if it began
+    there. `theirs`: the submitter's folders."""
+    nonce, drawn = streams.nonce(entry, key, again.count)
+    if again.work is None:
+        return nonce, drawn
+    check_own(again.work, theirs)
+    begun = Begun(SCHEMA, entry.documents.payload_sha256, nonce, where(again.options))
+    return nonce_of(again.work, begun, drawn is not None), drawn
 
 
 def _stated(

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.errors import BY_ENDING, Incomplete, Interrupted, UserError
 from harness.executors import Executor
 from harness.executors.installed import Installed
-from harness.executors.outcome import out_of_time, still, wall_left
+from harness.executors.outcome import out_of_time, still
 from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
@@ -31,7 +31,7 @@ class Inline(Installed, Executor):
         begin = time.monotonic()
         errors: list[tuple[Cohort | None, UserError]] = []
         for position, cohort in enumerate(cohorts):
-            left = wall_left(options, begin)
+            left = options.wall_left(begin)
             if left == 0.0:
                 errors.append((None, Incomplete(out_of_time(len(cohorts) - position))))
                 break

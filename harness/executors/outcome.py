@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import NO_ROOM, Incomplete, UserError, gone
 from harness.folder import Folder
-from harness.options import Options
 from harness.planning.cohorts import Cohort
 from harness.training import faults
 from harness.training.ending import Ending, ending_of, error_of
@@ -51,13 +49,6 @@ def error_about(cohort: Cohort, error: Exception) -> UserError:
         return UserError(f"cohort {cohort.index}: {where}{error.strerror}.")
     ending = ending_of(error)
     return error_of(ending, f"cohort {cohort.index}: {ending.reason}")
-
-
-def wall_left(options: Options, begin: float) -> float | None:
-    """Seconds of wall time left since `begin` (of time.monotonic); None without a limit."""
-    if options.max_wall is None:
-        return None
-    return max(0.0, options.max_wall - (time.monotonic() - begin))
 
 
 def out_of_time(cohorts: int) -> str:

@@ -85,16 +85,11 @@ class RayCohort:
         elif self._remote.placed():
             self._thread = threading.Thread(target=self._follow, daemon=True)
             self._thread.start()
-        elif self._wall_left() == 0.0:
+        elif self._options.wall_left(self._begun) == 0.0:
             self._remote.kill()
             self._ended = ending(
                 INCOMPLETE, "incomplete", "--max-wall is over before a node had room."
             )
-
-    def _wall_left(self) -> float | None:
-        if self._options.max_wall is None:
-            return None
-        return max(0.0, self._options.max_wall - (time.monotonic() - self._begun))
 
     # -- on a node, in a thread --
 
@@ -163,7 +158,10 @@ class RayCohort:
         """The arguments of `mst-bench` on the node."""
         words = ["run-cohort", "--plan", str(Folder(Path(there)).plan)]
         words += ["--index", str(self._cohort.index)]
-        return [*words, *replace(self._options, max_wall=self._wall_left()).arguments()]
+        return [
+            *words,
+            *replace(self._options, max_wall=self._options.wall_left(self._begun)).arguments(),
+        ]
 
     def _until_ended(self, files: CohortFiles, held: Held, call: Call) -> int:
         """Bring what is new, again and again; returns the exit code of the cohort's process."""

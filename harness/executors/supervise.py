@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from harness.errors import OK, RESUME, Incomplete, Interrupted, NonConforming, UserError, gone
 from harness.executors.carrier import POLL, Carrier, end, save
-from harness.executors.outcome import error_about, error_after, out_of_time, still, wall_left
+from harness.executors.outcome import error_about, error_after, out_of_time, still
 from harness.executors.patience import Patience, of_a_file
 from harness.executors.saved import Saved
 from harness.executors.shown import Shown
@@ -133,7 +133,7 @@ class _Supervisor:
 
     def _fill_slots(self) -> None:
         """Start waiting cohorts in free slots, while there is time."""
-        left = wall_left(self.options, self.begin)
+        left = self.options.wall_left(self.begin)
         if left == 0.0 and self.waiting:
             self.errors.append((None, Incomplete(out_of_time(len(self.waiting)))))
             self.waiting.clear()

@@ -8,20 +8,17 @@ import shutil
 
 import numpy as np
 import pytest
-import torch
 from safetensors.numpy import load_file, save_file
 
-from harness.entries import policies, reeval, retrain
+from harness.entries import policies, reeval
 from harness.entries.policies import Unreadable, load_policies
 from harness.entries.reeval import reevaluate, verdict_lines
-from harness.entries.retrain import Retraining
 from harness.entries.verified import Refused, verified
-from harness.errors import Incomplete, Interrupted, UserError
+from harness.errors import UserError
 from harness.planning.plan import read_plan
 from helpers.forge import check_of, forge_returns, resign_files
 from helpers.program import call
-from helpers.rollouts import believed, measured
-from helpers.runs import stop_after
+from helpers.rollouts import measured
 from helpers.trust import CURATOR, SUBMITTER, trust_of
 from leaderboard.formats import keys
 from leaderboard.formats.keys import one_use_key
@@ -116,95 +113,6 @@ def test_a_word_about_the_hardware_excuses_other_bits_and_nothing_else(
     stated = reevaluate(entry, one_use_key()).stated
     assert (stated.accepted, stated.level) == (False, "L0")
     assert all(words in defect for defect in stated.defects)
-
-
-@pytest.mark.slow
-def test_retraining_gives_the_same_records_and_l2(submitted, trust):
-    outcome = reevaluate(submitted, CURATOR, again=Retraining(2))
-    assert (outcome.stated.accepted, outcome.stated.level) == (True, "L2")
-    assert [again.repeated for again in outcome.stated.retrained] == [True, True]
-    fresh = {run.run: run.fresh for run in outcome.stated.runs}
-    assert all(again.fresh == fresh[again.run] for again in outcome.stated.retrained)
-    assert verify(submitted, trust, reeval=outcome.path).level == "L2"
-
-
-@pytest.mark.slow
-def test_a_longer_trained_policy_is_found_by_retraining(entry, monkeypatch):
-    """Its claimed returns are its own, so only training again tells."""
-    monkeypatch.setattr(reeval, "roll_out", believed)
-    forge_returns(entry.parent, lambda values: [value + 1.0 for value in values])
-    stated = reevaluate(entry, one_use_key(), again=Retraining(4)).stated
-    assert len([defect for defect in stated.defects if "trained again" in defect]) == 4
-
-
-@pytest.mark.slow
-def test_a_re_evaluation_that_was_stopped_goes_on_where_it_was(
-    submitted, trust, tmp_path, monkeypatch
-):
-    stop_after(monkeypatch, [20])
-    again = Retraining(2, work=tmp_path / "work")
-    with pytest.raises(Incomplete, match="stopped by the test"):
-        reevaluate(submitted, CURATOR, again=again)
-    nonce = json.loads((again.work / "reeval.json").read_bytes())["nonce"]
-
-    outcome = reevaluate(submitted, CURATOR, again=again)
-    assert (outcome.stated.level, outcome.stated.nonce) == ("L2", nonce)
-    folder = again.work / outcome.stated.plan
-    for run in outcome.stated.retrained:
-        assert json.loads((folder / "runs" / run.run / "timing.json").read_bytes())["resumes"] == 1
-
-
-def test_a_folder_belongs_to_one_re_evaluation(submitted, tmp_path):
-    begun = {"schema": "urn:mst-bench:reeval-begun:v1", "entry": "0" * 64, "nonce": "1" * 32}
-    (tmp_path / "reeval.json").write_text(json.dumps(begun))
-    done = call("reeval", submitted, "--retrain", 1, "--work", tmp_path)
-    assert done.returncode == 2
-    assert "is of another re-evaluation; give another --work." in done.stderr
-
-
-def test_what_somebody_else_may_have_trained_is_not_taken_for_ones_own(submitted, tmp_path):
-    (tmp_path / "theirs").mkdir()
-    (tmp_path / "theirs/results").write_text("")
-    done = call("reeval", submitted, "--retrain", 1, "--work", tmp_path / "theirs")
-    assert done.returncode == 2
-    assert "is not empty, and holds no re-evaluation" in done.stderr
-    done = call("reeval", submitted, "--retrain", 1, "--work", submitted.parent / "work")
-    assert done.returncode == 2
-    assert "lies in the entry's own folder" in done.stderr
-
-
-def test_without_a_folder_ctrl_c_keeps_nothing_and_says_so(submitted, monkeypatch):
-    def stopped(*arguments):
-        raise Interrupted("stopped; everything is saved.")
-
-    monkeypatch.setattr(retrain, "run_cohort", stopped)
-    monkeypatch.setattr(reeval, "roll_out", believed)
-    with pytest.raises(Interrupted, match="nothing is kept"):
-        reevaluate(submitted, CURATOR, again=Retraining(1))
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (("--work", "work"), "--work: goes with --retrain."),
-        (("--retrain", 1, "--max-wall", 9), "--max-wall: goes with --work"),
-        (("--retrain", 1, "--device", "cuda"), "--device cuda: the entry names no GPU"),
-    ],
-)
-def test_options_of_training_again_that_do_not_fit_are_refused(submitted, words, sentence):
-    done = call("reeval", submitted, *words)
-    assert done.returncode == 2
-    assert sentence in done.stderr
-
-
-def test_runs_of_a_gpu_are_trained_again_on_one_where_there_is_one(entry, monkeypatch):
-    gpus = {**ANOTHER, "gpus": ["NVIDIA H200"]}
-    forge_returns(entry.parent, lambda values: values, {"hardware": gpus})
-    stated = verified(entry.parent)
-    assert Retraining(1).for_entry(stated).options.device == "cpu"
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    assert Retraining(1).for_entry(stated).options.device == "cuda"
 
 
 def test_an_entry_is_not_re_evaluated_with_its_own_key(submitted):

@@ -35,10 +35,7 @@ def test_a_cohort_that_is_preempted_in_an_image_leaves_the_same_bytes(
         _, errors = process.communicate()
     assert process.returncode == 0, errors
 
-    inline = ("--out", tmp_path / "inline", "--device", "cpu", "--executor", "inline")
-    unbroken = call("run", "--suite", tiny_suite, *longer(2), *inline)
-    assert unbroken.returncode == 0, unbroken.stderr
-    assert promised(folder) == promised(plan_folder(tmp_path / "inline"))
+    assert promised(folder) == unbroken(tiny_suite, 2, tmp_path)
 
     manifest = read_manifest(folder)
     assert manifest.resumes == 1
@@ -47,16 +44,17 @@ def test_a_cohort_that_is_preempted_in_an_image_leaves_the_same_bytes(
     assert cluster.jobs(folder) == {}
 
 
-def test_a_cohort_that_is_killed_in_an_image_is_begun_anew(cluster, tiny_suite, tmp_path):
+def test_a_cohort_that_is_killed_in_an_image_leaves_the_same_bytes(cluster, tiny_suite, tmp_path):
     """As by a machine that runs out of memory: nothing in the image can save any more."""
     one = (*longer(1), "--apptainer", sif(), "--lease-seconds", "10")
-    with submitted(*words(tiny_suite, tmp_path, *one)) as process:
-        folder = plan_folder(tmp_path)
+    with submitted(*words(tiny_suite, tmp_path / "image", *one)) as process:
+        folder = plan_folder(tmp_path / "image")
         wait(lambda: any(Folder(folder).cohort(0).checkpoint.glob("*.json")), "a checkpoint")
         for contained in in_the_image(folder):
             kill(contained)
         _, errors = process.communicate()
     assert process.returncode == 0, errors
+    assert promised(folder) == unbroken(tiny_suite, 1, tmp_path)
     assert read_manifest(folder).faults == 1
 
 
@@ -64,6 +62,14 @@ def test_what_is_no_image_of_ours_has_no_content(tmp_path):
     (tmp_path / "no.sif").write_text("no image")
     with pytest.raises(NonConforming, match="cannot be read"):
         image_content(str(tmp_path / "no.sif"))
+
+
+def unbroken(suite, cohorts, tmp_path):
+    """What the same runs leave that nothing happens to, without an image."""
+    inline = ("--out", tmp_path / "inline", "--device", "cpu", "--executor", "inline")
+    done = call("run", "--suite", suite, *longer(cohorts), *inline)
+    assert done.returncode == 0, done.stderr
+    return promised(plan_folder(tmp_path / "inline"))
 
 
 def in_the_image(folder):
