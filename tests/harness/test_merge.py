@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from harness.entries import merge as merging
-from harness.entries.merge import _joined_hardware, _merged_plan, merge
+from harness.entries.merge import _joined_hardware, merge
+from harness.entries.merged_plan import merged_plan
 from harness.entries.verified import Changed, verified
 from harness.errors import NonConforming, UserError
 from harness.files import digest_file, write_atomic, write_json
@@ -92,7 +93,7 @@ def test_merged_regimes_keep_the_order_of_the_first_folder(tiny_suite, tmp_path)
         _, plan = plan_of(Request(str(tiny_suite), tmp_path, overrides))
         plans.append(read_plan(write_plan(plan, tmp_path) / "plan.json"))
     entries = [SimpleNamespace(plan=plan, path=tmp_path / "entry.dsse.json") for plan in plans]
-    merged = _merged_plan(entries)
+    merged = merged_plan(entries)
     assert [(run.regime, run.seed) for run in merged.runs] == [
         ("mst", 0),
         ("dense", 0),
@@ -110,7 +111,7 @@ def planned(tmp_path, suite, *overrides):
 
 def test_the_main_suite_and_its_controls_make_the_suite_of_both(tmp_path):
     """They used to be refused, so the controls at MST's density could not be compared with MST."""
-    merged = _merged_plan([planned(tmp_path, "dmc-hard"), planned(tmp_path, "dmc-hard-controls")])
+    merged = merged_plan([planned(tmp_path, "dmc-hard"), planned(tmp_path, "dmc-hard-controls")])
     assert (merged.suite.name, merged.suite.changes) == ("dmc-hard-all", ())
     assert merged.suite.claims == load("dmc-hard-all").claims
     assert merged.id == make_plan(load("dmc-hard-all")).id
@@ -120,15 +121,25 @@ def test_the_main_suite_and_its_controls_make_the_suite_of_both(tmp_path):
 
 def test_parts_of_a_suite_make_it_whole(tmp_path):
     parts = [planned(tmp_path, "quick", "seeds=1", f"first_seed={seed}") for seed in (0, 1)]
-    merged = _merged_plan(parts)
+    merged = merged_plan(parts)
     assert (merged.suite.name, merged.suite.changes) == ("quick", ())
+
+
+def test_parts_may_be_named_in_any_order(tmp_path):
+    """In another order than the suite's own they used to make a plan of its own."""
+    parts = [
+        planned(tmp_path, "dmc-hard", f"tasks=[{task}]") for task in ("humanoid-run", "dog-run")
+    ]
+    merged = merged_plan(parts)
+    assert merged.suite.name == "dmc-hard"
+    assert merged.id == make_plan(load("dmc-hard")).id
 
 
 def test_other_tasks_of_another_suite_are_merged_and_said(tiny_suite, tmp_path):
     other = tmp_path / "other.yaml"
     text = tiny_suite.read_text().replace("suite: tiny", "suite: other") + "claims: [O1]\n"
     other.write_text(text.replace("cartpole-swingup", "cartpole-balance"))
-    merged = _merged_plan([planned(tmp_path, tiny_suite), planned(tmp_path, other)])
+    merged = merged_plan([planned(tmp_path, tiny_suite), planned(tmp_path, other)])
     assert merged.suite.name == "own-tiny"
     assert merged.suite.changes == ("own suite file", "merged with own-other version 1")
     assert [claim.id for claim in merged.suite.claims] == ["O1a", "O1b", "O1c"]
@@ -145,7 +156,7 @@ def test_two_tests_of_one_name_are_not_merged(tiny_suite, tmp_path):
         path.write_text(tiny_suite.read_text() + f"tests: [{test}{rest}]\n")
         parts.append(planned(tmp_path, path, f"first_seed={seed}"))
     with pytest.raises(NonConforming, match="two of them call different tests mine"):
-        _merged_plan(parts)
+        merged_plan(parts)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +170,7 @@ def test_regimes_with_other_seeds_or_tasks_are_not_merged(tiny_suite, tmp_path, 
     """A mean over the tasks that a regime happens to have compares with nothing."""
     parts = [planned(tmp_path, tiny_suite), planned(tmp_path, tiny_suite, *overrides)]
     with pytest.raises(NonConforming, match=f"together they lack {lacking}"):
-        _merged_plan(parts)
+        merged_plan(parts)
 
 
 def test_parts_of_one_registered_plan_are_merged_with_its_registration(entry, tmp_path):
