@@ -7,13 +7,16 @@ time, over those of one cohort alone in the inline executor.
 A cohort is the quick suite's, one seed under four regimes. Its rate is over its own time, as
 timing.json has it. `before` is from the command to the beginning of the first cohort, `after` from
 the end of the last one to the end of the command, sealing and verifying included. The inline
-executor takes its turn twice a round (A/A).
+executor takes its turn twice a round (A/A). `cores` is the processor's time of the command and all
+that it started, over its wall time: two cohorts can reach 2 / `cores` of one alone at most, whose
+simulator has the other core. Slurm and Ray start nothing as a child of the command.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import statistics
 import subprocess
 import sys
@@ -37,9 +40,9 @@ def measured(executor: str, words: list[str], cohorts: int) -> dict[str, float]:
         command = [sys.executable, "-P", "-m", "harness.cli", "run", "--suite", "quick"]
         command += ["--set", f"seeds={cohorts}", "--budget-scale", str(SCALE), "--members", "4"]
         command += ["--device", "cpu", "--executor", executor, *words, "--out", scratch]
-        begun = time.time()
+        begun, spent = time.time(), processor()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        ended = time.time()
+        ended, spent = time.time(), processor() - spent
 
         # Members of a cohort have its timing.
         (folder,) = Path(scratch).iterdir()
@@ -52,7 +55,14 @@ def measured(executor: str, words: list[str], cohorts: int) -> dict[str, float]:
             "rate": sum(steps / (last - first) for first, last in spans),
             "before": min(first for first, _ in spans) - begun,
             "after": ended - max(last for _, last in spans),
+            "cores": spent / (ended - begun),
         }
+
+
+def processor() -> float:
+    """Seconds of the processor that all ended children took, and theirs."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:
@@ -80,7 +90,8 @@ def main() -> None:
         ratios = [row["rate"] / one for row, one in zip(rounds, alone, strict=True)]
         middle = [statistics.median(row[key] for row in rounds) for key in rounds[0]]
         rows.append([name, *middle, statistics.median(ratios), min(ratios), max(ratios)])
-    headers = ["engine", "agent steps/s", "before (s)", "after (s)", "ratio", "least", "most"]
+    headers = ["engine", "agent steps/s", "before (s)", "after (s)", "cores"]
+    headers += ["ratio", "least", "most"]
     print(tabulate(rows, headers=headers, floatfmt=".2f", tablefmt="github"))
     if arguments.json:
         document = {"arguments": sys.argv[1:], "figures": figures}
