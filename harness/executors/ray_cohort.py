@@ -158,10 +158,8 @@ class RayCohort:
         """The arguments of `mst-bench` on the node."""
         words = ["run-cohort", "--plan", str(Folder(Path(there)).plan)]
         words += ["--index", str(self._cohort.index)]
-        return [
-            *words,
-            *replace(self._options, max_wall=self._options.wall_left(self._begun)).arguments(),
-        ]
+        left = self._options.wall_left(self._begun)
+        return [*words, *replace(self._options, max_wall=left).arguments()]
 
     def _until_ended(self, files: CohortFiles, held: Held, call: Call) -> int:
         """Bring what is new, again and again; returns the exit code of the cohort's process."""

@@ -25,11 +25,12 @@ def running(image: str, folder: Path, device: str, command: str) -> list[str]:
 def image_content(image: str) -> str | None:
     """Digest of an image's content manifest, as it states it from inside; None if it has none.
 
-    Raises NonConforming without Apptainer, and for what is no image.
+    Of the image only its `cat` runs, contained. Raises NonConforming without Apptainer, and for
+    what is no image.
     """
     words = ["apptainer", "exec", *CONTAINED, _resolved(image), "cat", f"{INSTALLED}/{CONTENT}"]
     try:
-        done = subprocess.run(words, capture_output=True, check=False)
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     except FileNotFoundError:
         raise NonConforming(
             "--apptainer: there is no program apptainer here, and a registered plan names what its"
