@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
+from itertools import accumulate
 
 DEEPEST = 64
 """Most levels of lists and mappings in a document."""
@@ -13,6 +15,10 @@ MOST_VALUES = 1_000_000
 """Most values in a document, about: a value takes some hundred bytes of memory once it is read."""
 LARGEST_NUMBER = 2**63
 """Whole numbers are smaller."""
+STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""A string, or one that never ends: read once, whatever is in it."""
+OTHERS = re.compile(r"[^\[\]{}]+")
+"""What is no bracket."""
 
 
 def parse(content: bytes) -> object:
@@ -27,39 +33,29 @@ def parse(content: bytes) -> object:
     if brackets + text.count(",") > MOST_VALUES:
         raise ValueError(f"has more than {MOST_VALUES} values")
 
-    # Python's json takes NaN, doubled keys and infinite numbers: each hook refuses one of them.
-    try:
-        document: object = json.loads(
-            text,
-            object_pairs_hook=_unique,
-            parse_constant=_refuse,
-            parse_float=_finite,
-            parse_int=_whole,
-        )
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-    # Code that shows or compares a document recurses too, and may start deeper in the stack than
-    # the parser did: a document that was just read could end it. Few brackets cannot be deep.
-    if brackets > DEEPEST and _deeper(document, DEEPEST):
+    # Python's parser recurses in C: under a high recursion limit, which some libraries set for all
+    # of a process, depth ends the process. Few brackets cannot be deep.
+    if brackets > DEEPEST and _depth(text) > DEEPEST:
         raise ValueError("nested too deeply")
+
+    # Python's json takes NaN, doubled keys and infinite numbers: each hook refuses one of them.
+    document: object = json.loads(
+        text,
+        object_pairs_hook=_unique,
+        parse_constant=_refuse,
+        parse_float=_finite,
+        parse_int=_whole,
+    )
     return document
 
 
-def _deeper(document: object, levels: int) -> bool:
-    """Whether a document has more levels than these; it is walked level by level, not recursed."""
-    level = [document]
-    for _ in range(levels):
-        below = list[object]()
-        for container in level:
-            if isinstance(container, dict):
-                below += container.values()
-            elif isinstance(container, list):
-                below += container
-        if not below:
-            return False
-        level = below
-    return any(isinstance(container, dict | list) for container in level)
+def _depth(text: str) -> int:
+    """Levels of lists and mappings that a parser reaches, at most.
+
+    Up to the first error, strings here are those of JSON, and no parser reads on after it.
+    """
+    brackets = OTHERS.sub("", STRING.sub("", text))
+    return max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets), default=0)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
