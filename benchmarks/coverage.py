@@ -70,7 +70,7 @@ def covered(models: list[Model], n: int, replications: int, seed: int) -> dict[s
         gap = stats.difference(cells, other)
         hits["difference, Welch t"] += gap.low <= 0.0 <= gap.high
         ratio = measures.spreads(cells, other, 1.0)
-        hits["ratio of spreads"] += ratio.low <= 1.0 <= ratio.high
+        hits["ratio of spreads"] += min(ratio.above, ratio.below) >= 0.025
         low, high = stats.improvement_interval(cells, other, seed=number)
         hits["P(improvement), bootstrap"] += low <= 0.5 <= high
 

@@ -33,6 +33,7 @@ from official import build
 from tabulate import tabulate
 
 from agents.mrq.settings import MRQSettings
+from leaderboard.statistics.intervals import interval
 from leaderboard.statistics.measures import shares
 from leaderboard.statistics.rules import equivalent
 
@@ -119,10 +120,11 @@ def compare(arguments: argparse.Namespace) -> int:
     margin = arguments.margin
     outcome = equivalent(shares, [a], [b], -margin, margin)
     between = outcome.comparison
+    low, high = interval(shares, [a], [b], confidence=0.9)
     verdict = outcome.verdict(outcome.p)
     print(
         f"from {arguments.first} on: ours {spread(a)}, official {spread(b)}; difference "
-        f"{between.value:+.1f} ({between.low:+.1f} to {between.high:+.1f}), margin {margin:.0%}: "
+        f"{between.value:+.1%} (90 % {low:+.1%} to {high:+.1%}), margin {margin:.0%}: "
         f"equivalence {verdict}, p {outcome.p:.3f}"
     )
     if arguments.json:

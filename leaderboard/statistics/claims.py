@@ -20,6 +20,7 @@ from scipy.special import stdtrit
 
 from leaderboard.formats.suite import LOSSES, ZERO, Claim
 from leaderboard.statistics import measures, rules
+from leaderboard.statistics.intervals import interval
 from leaderboard.statistics.measures import Cells, Comparison, Measure
 from leaderboard.statistics.references import ENVIRONMENT_STEPS, METHODS, PUBLISHED, Method
 from leaderboard.statistics.rules import UNTESTED, Outcome, Verdict
@@ -30,6 +31,8 @@ RunFigures = Mapping[str, Mapping[str, float]]
 """Name of a run -> figure -> value (figures.py)."""
 Seeds = dict[int, float]
 """Seed -> figure."""
+Sides = tuple[Cells, Cells]
+"""The figures of a claim's regime, and of what it is compared with."""
 
 MEASURES: dict[tuple[str, bool], Measure] = {
     ("share", False): measures.shares,
@@ -38,6 +41,7 @@ MEASURES: dict[tuple[str, bool], Measure] = {
     ("own", True): measures.paired_differences,
 }
 """Unit of a margin and whether runs are paired -> how means are compared."""
+SHARES = (measures.shares, measures.paired_shares)
 FEWEST = {"spread": 3}
 """Figure -> fewest seeds that it can be estimated from; two of any other."""
 
@@ -65,21 +69,23 @@ def findings(
     steps of a run."""
     tasks = list(dict.fromkeys(run.task for run in runs))
     lacking = [_lacking(claim, runs, figures) for claim in claims]
-    outcomes = [
-        UNTESTED if lacks else outcome(claim, cells(claim, runs, figures, tasks, budget))
+    sides = [
+        None if lacks else cells(claim, runs, figures, tasks, budget)
         for claim, lacks in zip(claims, lacking, strict=True)
     ]
+    outcomes = [outcome(claim, both) for claim, both in zip(claims, sides, strict=True)]
     adjusted = adjust(claims, outcomes)
 
     # Beside each: the same without the runs that failed.
     remaining = [run for run in runs if not run.lost]
     tested = []
-    for claim, lacks, result, p in zip(claims, lacking, outcomes, adjusted, strict=True):
-        statistic = lacks or in_words(claim, result, p, tasks)
+    rows = zip(claims, lacking, sides, outcomes, adjusted, strict=True)
+    for claim, lacks, both, result, p in rows:
+        statistic = lacks or in_words(claim, both, result, p, tasks)
         finished = ""
         if claim.figure != "failures" and not lacks and _failed(claim, runs):
-            without = outcome(claim, cells(claim, remaining, figures, tasks, budget))
-            finished = in_words(claim, without, math.nan, tasks)
+            both = cells(claim, remaining, figures, tasks, budget)
+            finished = in_words(claim, both, outcome(claim, both), math.nan, tasks)
         verdict = result.verdict(p)
         tested.append(Finding(claim, compared(claim), statistic, finished, verdict))
     return tested
@@ -123,7 +129,7 @@ def _failed(claim: Claim, runs: Sequence[Scored]) -> bool:
 
 def cells(
     claim: Claim, runs: Sequence[Scored], figures: RunFigures, tasks: Sequence[str], budget: int
-) -> tuple[Cells, Cells] | None:
+) -> Sides | None:
     """Both sides of a claim, task by task; None where they cannot be compared."""
     ours = [_seeds(claim.figure, claim.regime, task, runs, figures) for task in tasks]
     fewest = FEWEST.get(claim.figure, 2)
@@ -182,7 +188,7 @@ def published(method: Method, claim: Claim, tasks: Sequence[str], budget: int) -
 # -- rules --
 
 
-def outcome(claim: Claim, sides: tuple[Cells, Cells] | None) -> Outcome:
+def outcome(claim: Claim, sides: Sides | None) -> Outcome:
     """What the claim's rule finds on both sides' figures."""
     if sides is None or (claim.paired and claim.than in METHODS):
         return UNTESTED
@@ -245,18 +251,34 @@ def margin_in_words(claim: Claim) -> str:
     return f"{claim.margin:.3g}"
 
 
-def in_words(claim: Claim, result: Outcome, p: float, tasks: Sequence[str]) -> str:
+def in_words(
+    claim: Claim, sides: Sides | None, result: Outcome, p: float, tasks: Sequence[str]
+) -> str:
     """The test in words; `p`: adjusted, NaN where it decides nothing."""
-    if math.isnan(result.p):
+    if sides is None or math.isnan(result.p):
         method = ", or nothing published that it can be compared with"
         return f"not enough runs{method if claim.than in METHODS else ''}"
-    where = "" if result.task is None else f"{tasks[result.task]}: "
+
+    # Of the task that decides, where each is judged by itself.
+    where = ""
+    if result.task is not None:
+        where = f"{tasks[result.task]}: "
+        sides = [sides[0][result.task]], [sides[1][result.task]]
     decided = "" if math.isnan(p) else f", Holm p {p:.2g}"
-    return f"{where}{_test_in_words(claim, result.comparison)}{decided}"
+    return f"{where}{_test_in_words(claim, sides, result.comparison)}{decided}"
 
 
-def _test_in_words(claim: Claim, test: Comparison) -> str:
-    measure = "ratio" if claim.figure == "spread" else "difference"
-    level = "90 % " if claim.rule == "equivalent" else ""
-    interval = f"({level}{test.low:.3g} to {test.high:.3g})"
-    return f"{measure} {test.value:.3g} {interval}, limit {test.limit:.3g}"
+def _test_in_words(claim: Claim, sides: Sides, test: Comparison) -> str:
+    if math.isnan(test.value):
+        side = "above" if test.above < test.below else "not above"
+        return f"{side} {claim.than}, whose mean is 0"
+
+    measure = measured(claim)[0]
+    both = claim.rule == "equivalent"
+    ends = interval(measure, *sides, confidence=0.9 if both else 0.95)
+    factor, unit = (100.0, " %") if measure in SHARES else (1.0, "")
+    value, low, high, limit = (
+        f"{factor * figure:.3g}{unit}" for figure in (test.value, *ends, test.limit)
+    )
+    name = "ratio" if claim.figure == "spread" else "difference"
+    return f"{name} {value} ({'90 % ' if both else ''}{low} to {high}), limit {limit}"

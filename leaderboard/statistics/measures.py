@@ -1,20 +1,19 @@
 """How far two regimes are apart, beside a margin that was fixed before: of means, spreads and
-rates, each with an interval and both one-sided p values.
+rates, each with both one-sided p values.
 
 A margin carries errors of its own where it is a share of an estimated mean. So the test is one of
-ours - (1 + margin) theirs, and the interval that is printed is the same test turned round: its
-lower end is above the limit where, and only where, the difference is significantly above it.
+ours - (1 + margin) theirs.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Protocol
 
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import ndtr, stdtr
 
 from leaderboard.statistics.stats import Mean, mean_interval, standard_error
 
@@ -28,75 +27,71 @@ class Comparison:
     """Ours beside theirs; NaN where seeds are too few."""
 
     value: float
-    """Difference, or ratio of spreads."""
-    low: float
-    high: float
+    """Difference, difference as a share of theirs, or ratio of spreads."""
     limit: float
-    """The margin in the unit of `value`."""
+    """The margin, in the unit of `value`."""
     above: float
     """One-sided p value for: the true value is above the limit."""
     below: float
     """One-sided p value for: the true value is below the limit."""
 
 
-NOTHING = Comparison(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan)
+NOTHING = Comparison(math.nan, math.nan, math.nan, math.nan)
 
 
 class Measure(Protocol):
     """A way to compare two regimes."""
 
-    def __call__(
-        self, ours: Cells, theirs: Cells, margin: float, confidence: float = 0.95
-    ) -> Comparison: ...
+    def __call__(self, ours: Cells, theirs: Cells, margin: float) -> Comparison: ...
 
 
 # -- means --
 
 
-def shares(ours: Cells, theirs: Cells, margin: float, confidence: float = 0.95) -> Comparison:
-    """Difference of the means over tasks; the margin is a signed share of theirs. Welch's t."""
-    return _welch(ours, theirs, *_of_share(theirs, margin), confidence)
+def shares(ours: Cells, theirs: Cells, margin: float) -> Comparison:
+    """Difference of the means over tasks as a share of theirs, like the margin. Welch's t."""
+    return _of_share(_welch, ours, theirs, margin)
 
 
-def differences(ours: Cells, theirs: Cells, margin: float, confidence: float = 0.95) -> Comparison:
+def differences(ours: Cells, theirs: Cells, margin: float) -> Comparison:
     """Difference of the means over tasks; the margin is in the figure's unit. Welch's t."""
-    return _welch(ours, theirs, 1.0, margin, confidence)
+    return _welch(ours, theirs, 1.0, margin)
 
 
-def paired_shares(
-    ours: Cells, theirs: Cells, margin: float, confidence: float = 0.95
-) -> Comparison:
+def paired_shares(ours: Cells, theirs: Cells, margin: float) -> Comparison:
     """`shares` of pairs with equal seeds, in the same order on both sides. Student's t."""
-    return _student(ours, theirs, *_of_share(theirs, margin), confidence)
+    return _of_share(_student, ours, theirs, margin)
 
 
-def paired_differences(
-    ours: Cells, theirs: Cells, margin: float, confidence: float = 0.95
-) -> Comparison:
+def paired_differences(ours: Cells, theirs: Cells, margin: float) -> Comparison:
     """`differences` of pairs with equal seeds, in the same order on both sides. Student's t."""
-    return _student(ours, theirs, 1.0, margin, confidence)
+    return _student(ours, theirs, 1.0, margin)
 
 
-def _of_share(theirs: Cells, margin: float) -> tuple[float, float]:
-    """What theirs are multiplied by for a margin that is a share of their mean, and the limit."""
-    middle = math.fsum(_mean(cell).mean for cell in theirs) / len(theirs)
-    return 1.0 + math.copysign(margin, margin * middle), margin * abs(middle)
-
-
-def _welch(
-    ours: Cells, theirs: Cells, factor: float, limit: float, confidence: float
+def _of_share(
+    test: Callable[[Cells, Cells, float, float], Comparison],
+    ours: Cells,
+    theirs: Cells,
+    margin: float,
 ) -> Comparison:
+    """`test` beside a share of the size of their mean; nothing is a share of zero."""
+    middle = math.fsum(_mean(cell).mean for cell in theirs) / len(theirs)
+    factor = 1.0 + math.copysign(margin, margin * middle)
+    found = test(ours, theirs, factor, margin * abs(middle))
+    value = found.value / abs(middle) if middle else math.nan
+    return replace(found, value=value, limit=margin)
+
+
+def _welch(ours: Cells, theirs: Cells, factor: float, limit: float) -> Comparison:
     """Two independent sides. `factor`: what theirs are multiplied by in the test."""
     a = [_mean(cell) for cell in ours]
     b = [_mean(cell) for cell in theirs]
     value = math.fsum(x.mean - y.mean for x, y in zip(a, b, strict=True)) / len(a)
     scaled = [Mean(y.n, factor * y.mean, factor * y.deviation, math.nan) for y in b]
-    return _from_t(value, limit, *standard_error(a, scaled), smallest_p(ours, theirs), confidence)
+    return _from_t(value, limit, *standard_error(a, scaled), smallest_p(ours, theirs))
 
 
-def _student(
-    ours: Cells, theirs: Cells, factor: float, limit: float, confidence: float
-) -> Comparison:
+def _student(ours: Cells, theirs: Cells, factor: float, limit: float) -> Comparison:
     """Pairs, a row of differences a task."""
     value = 0.0
     pairs = list[Mean]()
@@ -106,12 +101,10 @@ def _student(
         value += (mean_interval(a).mean - mean_interval(b).mean) / len(ours)
         pairs.append(mean_interval([x - factor * y for x, y in zip(a, b, strict=True)]))
     chance = 0.5 ** sum(pair.n for pair in pairs)
-    return _from_t(value, limit, *standard_error(pairs), chance, confidence)
+    return _from_t(value, limit, *standard_error(pairs), chance)
 
 
-def _from_t(
-    value: float, limit: float, error: float, freedom: float, chance: float, confidence: float
-) -> Comparison:
+def _from_t(value: float, limit: float, error: float, freedom: float, chance: float) -> Comparison:
     """From the standard error of the difference less the limit, and its degrees of freedom.
 
     `chance`: the p value of figures that do not scatter at all, which no t test can know.
@@ -122,12 +115,9 @@ def _from_t(
     if error == 0.0:
         above = chance if excess > 0.0 else 1.0
         below = chance if excess < 0.0 else 1.0
-        return Comparison(value, value, value, limit, above, below)
-
-    half = float(stdtrit(freedom, 0.5 + confidence / 2.0)) * error
+        return Comparison(value, limit, above, below)
     t = excess / error
-    above = float(stdtr(freedom, -t))
-    return Comparison(value, value - half, value + half, limit, above, float(stdtr(freedom, t)))
+    return Comparison(value, limit, float(stdtr(freedom, -t)), float(stdtr(freedom, t)))
 
 
 def smallest_p(ours: Cells, theirs: Cells) -> float:
@@ -147,7 +137,7 @@ def _mean(cell: Cell) -> Mean:
 # -- spreads --
 
 
-def spreads(ours: Cells, theirs: Cells, margin: float, confidence: float = 0.95) -> Comparison:
+def spreads(ours: Cells, theirs: Cells, margin: float) -> Comparison:
     """Ratio of the spreads within tasks; the margin is a ratio.
 
     Brown and Forsythe's test: distances from the median are compared as means are, here with the
@@ -166,7 +156,7 @@ def spreads(ours: Cells, theirs: Cells, margin: float, confidence: float = 0.95)
         unit = (math.fsum(x) / len(x) + math.fsum(y) / len(y)) / 2.0 or 1.0
         a_terms.append(mean_interval([value / unit for value in x]))
         b_terms.append(mean_interval([value / unit for value in y]))
-    return _ratio(a_terms, b_terms, margin, confidence)
+    return _ratio(a_terms, b_terms, margin)
 
 
 def distances(scores: Sequence[float]) -> list[float]:
@@ -183,8 +173,8 @@ def distances(scores: Sequence[float]) -> list[float]:
     return ordered[1:]
 
 
-def _ratio(a: list[Mean], b: list[Mean], margin: float, confidence: float) -> Comparison:
-    """Ratio of two means, by the t test of ours - ratio theirs, and Fieller's interval."""
+def _ratio(a: list[Mean], b: list[Mean], margin: float) -> Comparison:
+    """Ratio of two means, by the t test of ours - ratio theirs."""
     mean_a = math.fsum(cell.mean for cell in a) / len(a)
     mean_b = math.fsum(cell.mean for cell in b) / len(b)
     if mean_b == 0.0:
@@ -202,29 +192,17 @@ def _ratio(a: list[Mean], b: list[Mean], margin: float, confidence: float) -> Co
     else:
         p_above = float(stdtr(freedom, -excess / error))
         p_below = float(stdtr(freedom, excess / error))
-    quantile = float(stdtrit(freedom, 0.5 + confidence / 2.0))
-    low, high = _fieller(mean_a, mean_b, quantile * error_a, quantile * error_b)
-    return Comparison(mean_a / mean_b, low, high, margin, p_above, p_below)
-
-
-def _fieller(a: float, b: float, half_a: float, half_b: float) -> tuple[float, float]:
-    """Ratios r >= 0 with (a - r b)^2 <= half_a^2 + r^2 half_b^2, for a >= 0 and b > 0."""
-    # r^2 square - 2 r a b + constant <= 0.
-    square = b * b - half_b * half_b
-    constant = a * a - half_a * half_a
-    root = math.sqrt(max(0.0, (a * b) ** 2 - square * constant))
-    low = constant / (a * b + root) if constant > 0.0 else 0.0
-    return low, (a * b + root) / square if square > 0.0 else math.inf
+    return Comparison(mean_a / mean_b, margin, p_above, p_below)
 
 
 # -- rates --
 
 
-def rates(ours: Cells, theirs: Cells, margin: float, confidence: float = 0.95) -> Comparison:
+def rates(ours: Cells, theirs: Cells, margin: float) -> Comparison:
     """Difference of rates, mean over tasks; cells hold zeros and ones, the margin is a rate.
 
     The score test of Farrington and Manning with Miettinen and Nurminen's variance, summed over
-    tasks; the interval holds the differences that it does not reject.
+    tasks.
     """
     counts = list[tuple[float, int, float, int]]()
     for a, b in zip(ours, theirs, strict=True):
@@ -236,23 +214,7 @@ def rates(ours: Cells, theirs: Cells, margin: float, confidence: float = 0.95) -
 
     value = math.fsum(a - b for a, _, b, _ in counts) / len(counts)
     z = _score(counts, margin)
-    bound = float(ndtri(0.5 + confidence / 2.0))
-    low = _difference_of_score(counts, bound, -1.0, value)
-    high = _difference_of_score(counts, -bound, value, 1.0)
-    return Comparison(value, low, high, margin, float(ndtr(-z)), float(ndtr(z)))
-
-
-def _difference_of_score(
-    counts: Sequence[tuple[float, int, float, int]], z: float, low: float, high: float
-) -> float:
-    """The difference whose score is `z`, by halving: the score falls with the difference."""
-    for _ in range(40):
-        middle = (low + high) / 2.0
-        if _score(counts, middle) > z:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2.0
+    return Comparison(value, margin, float(ndtr(-z)), float(ndtr(z)))
 
 
 def _score(counts: Sequence[tuple[float, int, float, int]], difference: float) -> float:

@@ -15,7 +15,7 @@ what was measured).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from leaderboard.statistics.measures import NOTHING, Cells, Comparison, Measure
@@ -85,24 +85,19 @@ def each_below(measure: Measure, ours: Cells, theirs: Cells, margin: float) -> O
 def equivalent(
     measure: Measure, ours: Cells, theirs: Cells, lowest: float, highest: float
 ) -> Outcome:
-    """Ours is between two margins on every task: two one-sided tests each.
-
-    The interval has the lower end of the lower test and the upper end of the upper one.
-    """
+    """Ours is between two margins on every task: two one-sided tests each."""
     tests = list[Comparison]()
     supports = list[float]()
     refutes = list[float]()
     for a, b in zip(ours, theirs, strict=True):
-        lower = measure([a], [b], lowest, confidence=1.0 - 2.0 * LEVEL)
-        upper = measure([a], [b], highest, confidence=1.0 - 2.0 * LEVEL)
+        lower = measure([a], [b], lowest)
+        upper = measure([a], [b], highest)
         supports.append(max(lower.above, upper.below))
         refutes.append(2.0 * min(lower.below, upper.above))
 
         # Of the two limits, the one that is nearer.
         nearer = lower if lower.above > upper.below else upper
-        tests.append(
-            Comparison(lower.value, lower.low, upper.high, nearer.limit, lower.above, upper.below)
-        )
+        tests.append(replace(nearer, above=lower.above, below=upper.below))
     return _each(tests, supports, refutes)
 
 

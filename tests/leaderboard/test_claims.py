@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr
 
 from helpers.statements import stated
 from helpers.verdicts import BUDGET, FAILED, TEN, claim, judged, verdict
@@ -222,7 +222,7 @@ def test_finished_runs_stand_beside_only_where_a_run_of_the_claim_failed():
         (finding,) = judged([one], planned)
         assert finding.finished == ""
     (finding,) = judged([claim()], failed)
-    assert finding.finished.startswith("difference 9.5 ")
+    assert finding.finished.startswith("difference 90.5 % "), "20 beside 10.5"
     assert "Holm" not in finding.finished, "it decides nothing"
 
 
@@ -255,7 +255,7 @@ def test_runs_that_are_still_to_come_do_not_count():
     values = {run.name: figures({"score"}, run, (), BUDGET) for run in runs}
     (finding,) = findings([claim()], runs, values, BUDGET)
     assert finding.verdict == "supported"
-    assert finding.statistic.startswith("difference 400 "), "501.5 less 101"
+    assert finding.statistic.startswith("difference 397 % "), "501.5 beside 101"
 
 
 def test_published_figures_are_of_one_budget():
@@ -272,6 +272,6 @@ def test_a_published_mean_has_an_error_of_its_own_by_hand():
     published = 0.9 * 29.0 / 2.262157
     ours = 20.0
     freedom = (ours**2 + published**2) ** 2 / (ours**4 + published**4 / 9)
-    quantile = float(stdtrit(freedom, 0.975))
-    half = quantile * math.hypot(ours, published)
-    assert finding.statistic.startswith(f"difference -149 ({-149 - half:.3g} to {-149 + half:.3g})")
+    t = (410.0 + 10.0 - 0.9 * 569.0) / math.hypot(ours, published)
+    assert finding.statistic.startswith("difference -26.2 % ")
+    assert finding.statistic.endswith(f"Holm p {2.0 * stdtr(freedom, t):.2g}")

@@ -18,8 +18,8 @@ def test_a_regime_that_diverges_on_eight_of_ten_seeds_is_not_better_for_it():
     }
     (finding,) = judged([claim()], cells)
     assert finding.verdict == "supported"
-    assert finding.statistic.startswith("difference 440 ")
-    assert finding.finished.startswith("difference -40 "), "the two seeds stand beside it"
+    assert finding.statistic.startswith("difference 367 % "), "560 beside 120"
+    assert finding.finished.startswith("difference -6.67 % "), "the two seeds stand beside it"
 
 
 def test_a_regime_that_diverges_on_every_seed_is_worse():
@@ -30,7 +30,7 @@ def test_a_regime_that_diverges_on_every_seed_is_worse():
     }
     (finding,) = judged([claim()], cells)
     assert finding.verdict == "supported"
-    assert finding.statistic.startswith("difference 560 ")
+    assert finding.statistic.startswith("above dense, whose mean is 0, Holm p ")
     assert finding.finished == "not enough runs"
 
 
