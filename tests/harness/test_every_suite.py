@@ -10,20 +10,24 @@ from leaderboard.verification.verify import verify
 
 pytestmark = pytest.mark.slow
 
+FEW = "episodes: 1, final_episodes: 1, fresh_episodes: 1, environments: 1"
 SMALL = (
-    "seeds=1",
     "tasks=[cartpole-balance]",
     *("settings.width=16", "settings.zs_dim=16", "settings.za_dim=8", "settings.zsa_dim=16"),
     "settings.batch_size=32",
     "action_repeat=20",  # an episode is 50 agent steps
     "environment_steps=1000000",
-    "evaluation={every: 50, episodes: 1, final_episodes: 1, fresh_episodes: 1, environments: 1}",
+    f"evaluation={{every: 50, {FEW}}}",
 )
 """It keeps regimes, scales and depths; the networks that are scaled are tiny."""
 SHARES = {"quick": 0.05, "smoke": 0.5, "ci-tiny": 0.2}
 """Share of the budget, of suites whose runs are short already; they keep their tasks and sizes."""
-OWN = {"smoke": ("seeds=1", "action_repeat=20", "environment_steps=3200")}
-"""Other overrides than that of the seeds alone."""
+OWN = {
+    "quick": (f"evaluation={{every: 1500, {FEW}}}",),
+    "smoke": ("action_repeat=20", "environment_steps=3200", f"evaluation={{every: 160, {FEW}}}"),
+    "ci-tiny": (f"evaluation={{every: 1000, {FEW}}}",),
+}
+"""Overrides of such a suite, beside that of the seeds."""
 
 
 @pytest.mark.parametrize("name", shipped())
@@ -31,7 +35,8 @@ def test_a_suite_is_planned_trained_verified_and_judged(name, tmp_path):
     entry = finished_run(
         name,
         tmp_path,
-        *(OWN.get(name, ("seeds=1",)) if name in SHARES else SMALL),
+        "seeds=1",
+        *(OWN[name] if name in SHARES else SMALL),
         budget_scale=SHARES.get(name, 0.001),
         members=8,
         options=Options(device="cpu"),
