@@ -169,7 +169,7 @@ class Cluster:
         while not self._ended.wait(1.0):
             lines = self.say("squeue", "--noheader", "--array", "--format=%i|%r").splitlines()
             for line in lines:
-                job, reason = line.split("|")
+                job, _, reason = line.partition("|")
                 if reason == "BeginTime":
                     self.say("scontrol", "update", f"JobId={job}", "StartTime=now")
 
