@@ -115,8 +115,11 @@ class Watch:
     """Looks at the lease of a cohort, again and again."""
 
     def __init__(self, leases: Path) -> None:
-        """UserError if a link or a file is where the folder of leases belongs."""
-        leases.parent.mkdir(parents=True, exist_ok=True)
+        """UserError if a link or a file is where the folder of leases belongs, or a file above."""
+        try:
+            leases.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise UserError(f"{leases.parent}: is no folder; remove it.") from None
         with suppress(FileExistsError):
             leases.mkdir()
         if not stat.S_ISDIR(leases.lstat().st_mode):

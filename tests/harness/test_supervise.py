@@ -75,13 +75,15 @@ def wrapped():
             return error
 
 
-def test_a_file_in_the_place_of_leases_gives_up_that_cohort_and_no_other(tmp_path):
+@pytest.mark.parametrize(
+    ("place", "kind"), [("leases", "is no folder of leases"), ("path", "is no folder")]
+)
+def test_a_file_in_the_place_of_a_folder_gives_up_that_cohort_and_no_other(tmp_path, place, kind):
     carriers = [Carrier(None, None, FINISHED) for _ in COHORTS]
-    leases = Folder(tmp_path).cohort(2).leases
-    leases.parent.mkdir(parents=True)
-    leases.touch()
-    reason = f"cohort 2: {leases}: is no folder of leases; remove it."
-    assert supervised(tmp_path, carriers) == [(2, reason)]
+    file = getattr(Folder(tmp_path).cohort(2), place)
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert supervised(tmp_path, carriers) == [(2, f"cohort 2: {file}: {kind}; remove it.")]
     assert [carrier.looks for carrier in carriers[:2]] == [[FINISHED]] * 2
 
 
