@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from leaderboard.formats.catalogue import return_range
 from leaderboard.pages import charts
+from leaderboard.pages.chart import Range
 from leaderboard.pages.charts import Place
 from leaderboard.pages.drawings import Drawing
 from leaderboard.pages.numbers import with_half
@@ -187,12 +188,16 @@ def _chart(standings: list[Standing], regimes: list[str], tasks: list[str]) -> D
     """All regimes in one chart."""
     if not standings:
         return None
-    ranges = [return_range(task) for task in tasks]
-    bounds = min(low for low, _ in ranges), max(high for _, high in ranges)
     dots = "tasks (dots)"
     if len(tasks) == 1:
         lost = any(run.lost for row in standings for run in row.cells[0])
         dots = f"seeds (dots{'; crosses: failed or missing' if lost else ''})"
     caption = f"Mean score of each regime and its 95% interval (diamond, bar), and its {dots}"
     places = [row.place for row in standings]
-    return Drawing(charts.standing(places, regimes, bounds), caption)
+    return Drawing(charts.standing(places, regimes, bounds_of(tasks)), caption)
+
+
+def bounds_of(tasks: Sequence[str]) -> Range:
+    """Lowest and highest return of any of these tasks."""
+    ranges = [return_range(task) for task in tasks]
+    return min(low for low, _ in ranges), max(high for _, high in ranges)

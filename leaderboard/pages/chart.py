@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from leaderboard.pages import svg
 from leaderboard.pages.mpl import Axes, Figure, MaxNLocator, style
@@ -59,6 +59,8 @@ STYLE: dict[RcKeyType, object] = {
     "legend.frameon": False,
     "legend.fontsize": 9,
 }
+Range = tuple[float, float]
+"""Lowest and highest return that a task has."""
 FORMATS = ("svg", "pdf", "png")
 """Of files."""
 
@@ -96,14 +98,16 @@ class Chart:
     """Regimes, in the order of their colours."""
     size: tuple[float, float]
     """Inches."""
-    legend: bool = False
-    """Whether colours alone tell regimes apart. A page has a legend of its own."""
+    legend: Literal["none", "files", "always"] = "none"
+    """Where it has one: nowhere; in files, as a page has a legend of all regimes; or everywhere, as
+    what it shows is no regime alone."""
 
     def svg(self) -> str:
         """As an element of a page. The same numbers give the same bytes."""
         paint = Paint(self.order, PAGE)
         text = io.StringIO()
-        self._save(text, paint, "svg", {"Date": None, "Creator": None}, legend=False)
+        legend = self.legend == "always"
+        self._save(text, paint, "svg", {"Date": None, "Creator": None}, legend)
         return svg.embedded(text.getvalue(), self.ident, VARIABLES, paint.hints)
 
     def save(self, stem: Path) -> list[Path]:
@@ -117,7 +121,8 @@ class Chart:
         for form in FORMATS:
             path = stem.with_name(f"{stem.name}.{form}")
             with open(path, "wb") as file:
-                self._save(file, Paint(self.order, PAPER), form, undated[form], self.legend)
+                paint = Paint(self.order, PAPER)
+                self._save(file, paint, form, undated[form], self.legend != "none")
             paths.append(path)
         return paths
 
@@ -145,3 +150,17 @@ class Chart:
             if legend:
                 axes.legend()
             figure.savefig(to, format=form, metadata=metadata, dpi=200)
+
+
+def clipped(low: float, high: float, bounds: Range) -> Range:
+    """An interval as far as it lies within bounds."""
+    return max(low, bounds[0]), min(high, bounds[1])
+
+
+def room(points: Sequence[float], bounds: Range) -> Range:
+    """The range of all scores with some room on both sides, as far as a task's range goes."""
+    if not points:
+        return bounds
+    room = 0.12 * (max(points) - min(points)) or 1.0
+    edge = 0.01 * (bounds[1] - bounds[0])
+    return max(min(points) - room, bounds[0] - edge), min(max(points) + room, bounds[1] + edge)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from leaderboard.pages.chart import Chart, Paint
+from leaderboard.pages.chart import Chart, Paint, Range, clipped, room
 from leaderboard.pages.curves import Band, Panel
 from leaderboard.pages.mpl import Axes, EngFormatter
 from leaderboard.pages.numbers import number, with_half
@@ -23,9 +23,6 @@ WIDE = (5.4, 2.9)
 """Inches of a chart that holds all regimes."""
 NARROW = (4.2, 2.5)
 """Inches of a chart that stands beside others like it."""
-
-Range = tuple[float, float]
-"""Lowest and highest return that a task has."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ def standing(places: Sequence[Place], order: list[str], bounds: Range) -> Chart:
             shown += _seeds(axes, paint, place.seeds, row)
             shown += _tasks(axes, paint, place, row)
             shown += _mean(axes, paint, place.regime, place.mean, row - 0.24, bounds)
-        _rows(axes, [place.regime for place in places], _room(shown, bounds))
+        _rows(axes, [place.regime for place in places], room(shown, bounds))
 
     return Chart("standing", draw, order, (WIDE[0], 0.75 + 0.4 * len(places)))
 
@@ -64,7 +61,7 @@ def scores(runs: Sequence[Scored], order: list[str], ident: str, bounds: Range) 
             seeds = [run for run in runs if run.regime == regime]
             if _seeds(axes, paint, seeds, row):
                 _mean(axes, paint, regime, mean_interval(counting(seeds)), row - 0.24, bounds)
-        _rows(axes, order, _room(counting(runs), bounds))
+        _rows(axes, order, room(counting(runs), bounds))
 
     return Chart(ident, draw, order, (WIDE[0], 0.75 + 0.36 * len(order)))
 
@@ -114,7 +111,7 @@ def _mean(
     paint.hint(mark[0], [f"{regime}: {with_half(mean.mean, mean.half_width)}"])
     if mean.n < 2 or mean.half_width != mean.half_width:
         return [mean.mean]
-    ends = _clipped(mean.mean - mean.half_width, mean.mean + mean.half_width, bounds)
+    ends = clipped(mean.mean - mean.half_width, mean.mean + mean.half_width, bounds)
     axes.plot(ends, [row, row], color=colour, lw=2)
     return [mean.mean, *ends]
 
@@ -131,7 +128,7 @@ def lines(panel: Panel, order: list[str], ident: str) -> Chart:
             _ends(axes, paint, panel)
         _axes(axes, panel)
 
-    return Chart(ident, draw, order, WIDE, legend=True)
+    return Chart(ident, draw, order, WIDE, legend="files")
 
 
 def banded(panel: Panel) -> bool:
@@ -148,7 +145,7 @@ def overview(panel: Panel, order: list[str], ident: str) -> Chart:
             _band(axes, paint, band, panel, along=False)
         _axes(axes, panel)
 
-    return Chart(ident, draw, order, NARROW, legend=True)
+    return Chart(ident, draw, order, NARROW, legend="files")
 
 
 def single(panel: Panel, order: list[str], ident: str, regime: str) -> Chart:
@@ -181,7 +178,7 @@ def _band(axes: Axes, paint: Paint, band: Band, panel: Panel, along: bool) -> No
     """A regime's mean, and with `along` its interval wherever there is one."""
     colour = paint.hue(band.regime)
     inside = [
-        (step, *_clipped(*interval, panel.limits))
+        (step, *clipped(*interval, panel.limits))
         for step, interval in zip(band.steps, band.intervals, strict=True)
         if interval
     ]
@@ -224,7 +221,7 @@ def _ends(axes: Axes, paint: Paint, panel: Panel) -> None:
         at = last + place * apart
         colour = paint.hue(band.regime)
         if interval := band.intervals[-1]:
-            axes.plot([at, at], _clipped(*interval, panel.limits), color=colour, lw=1.6)
+            axes.plot([at, at], clipped(*interval, panel.limits), color=colour, lw=1.6)
         axes.plot([at], band.means[-1:], "D", color=colour, ms=3.5)
     axes.set_xlim(first - apart, last + (len(panel.bands) + 1) * apart)
 
@@ -250,18 +247,4 @@ def profiles(cells: Mapping[str, Sequence[Sequence[float]]], order: list[str], i
         axes.set_ylim(-0.03, 1.03)
         axes.set_xlim(0.0, 1.0)
 
-    return Chart(ident, draw, order, WIDE, legend=True)
-
-
-def _clipped(low: float, high: float, bounds: Range) -> Range:
-    """An interval as far as it lies within bounds."""
-    return max(low, bounds[0]), min(high, bounds[1])
-
-
-def _room(points: Sequence[float], bounds: Range) -> Range:
-    """The range of all scores with some room on both sides, as far as a task's range goes."""
-    if not points:
-        return bounds
-    room = 0.12 * (max(points) - min(points)) or 1.0
-    edge = 0.01 * (bounds[1] - bounds[0])
-    return max(min(points) - room, bounds[0] - edge), min(max(points) + room, bounds[1] + edge)
+    return Chart(ident, draw, order, WIDE, legend="files")

@@ -29,6 +29,8 @@ def drawings(shown: Results) -> Iterator[tuple[str, Drawing]]:
     """Each drawing of a report with a name for its files."""
     if shown.answer.chart:
         yield "regimes", shown.answer.chart
+    if shown.sizes:
+        yield "sizes", shown.sizes
     if shown.profile:
         yield "profiles", shown.profile
     for section in shown.sections:

@@ -24,6 +24,7 @@ from leaderboard.pages.chart import HUES
 from leaderboard.pages.drawings import Drawing, TaskDrawings, TaskSection, profiles
 from leaderboard.pages.networks import network_headers, networks
 from leaderboard.pages.signs import signs
+from leaderboard.pages.sizes import by_size
 from leaderboard.pages.strips import Strip
 from leaderboard.pages.table import comparison_columns, rows_of
 from leaderboard.statistics import claims, contrasts, references
@@ -149,6 +150,7 @@ class Results:
 
     answer: Answer
     claims: list[Finding]
+    sizes: Drawing | None
     profile: Drawing | None
     sections: list[TaskSection]
 
@@ -159,8 +161,10 @@ def results(report: ReportInput, read: Callable[[str], bytes | None]) -> Results
     sections, figures_of = _sections(report, report.tasks, regimes, read)
     budget = report.plan.budget.environment_steps
     tested = claims.findings(report.suite.claims, runs, figures_of, budget)
+    answered = answer(runs, regimes, tested)
+    sizes = by_size(report.plan, answered.standings)
     profile = profiles(_cells(runs, regimes), regimes)
-    return Results(answer(runs, regimes, tested), tested, profile, sections)
+    return Results(answered, tested, sizes, profile, sections)
 
 
 def contents(report: ReportInput, read: Callable[[str], bytes | None]) -> dict[str, object]:
@@ -176,6 +180,7 @@ def contents(report: ReportInput, read: Callable[[str], bytes | None]) -> dict[s
         "report": report,
         "answer": shown.answer,
         "claims": shown.claims,
+        "sizes": shown.sizes,
         "profile": shown.profile,
         "sections": shown.sections,
         "headers": [column.title for column in columns],
