@@ -10,6 +10,7 @@ from envs.tasks import TASKS
 from harness.planning.cohorts import Cohort
 from harness.planning.plan import Plan
 from harness.planning.sizing import cohort_gib, run_memory
+from leaderboard.formats.network import Size
 from leaderboard.formats.run import Run
 
 STATE_BYTES = 16
@@ -22,6 +23,15 @@ RUN_BYTES = 8192
 """Of a run in the results beside that: its documents, and its share of the entry."""
 RECORD_BYTES = 2048
 """Of an evaluation in the records."""
+
+PRODUCTS = 60e9
+"""Operations a second of the training core's matrix products, on one thread of a busy AMD EPYC."""
+PARAMETER_SECONDS = 7.5e-9
+"""What an update takes besides them for each parameter: optimiser, masks, copies. Memory's rate."""
+MEMBER_SECONDS = 1.3e-3
+"""The same for each member: layers, losses, replay."""
+STEP_SECONDS = 3e-3
+"""The same for all members together: launching some 700 operations."""
 
 LIMIT_FACTOR = 1.25
 LIMIT_GIB = 0.5
@@ -37,8 +47,9 @@ class Rates:
     The defaults were measured on one core of a busy AMD EPYC; `doctor` measures this machine.
     """
 
-    gflops: float = 60.0
-    """Sustained single-thread rate of the training core at width 512."""
+    gflops: float | None = None
+    """Single-thread rate of all of the training core on networks of the plan's size; None: from the
+    constants above."""
     environment_ms: Mapping[str, float] = field(default_factory=dict)
     """One environment step on one thread as measured here, by domain. A task of any other domain
     takes what its row of the catalogue states."""
@@ -82,7 +93,7 @@ def estimate(plan: Plan, cohorts: Sequence[Cohort], rates: Rates = Rates()) -> E
         # Of all runs together
         records = RECORD_BYTES * (plan.budget.agent_steps // plan.evaluation.every + 1)
         disk += members * (size * RESULT_BYTES + RUN_BYTES + records) / 2**30
-        hours += members * _run_seconds(plan, run, rates) / 3600.0
+        hours += members * _run_seconds(plan, run, members, rates) / 3600.0
     return Estimate(parameters, memory, disk, checkpoint, hours)
 
 
@@ -104,12 +115,20 @@ def memory_limit_mib(gib: float) -> int:
     return math.ceil((gib * LIMIT_FACTOR + LIMIT_GIB) * 1024)
 
 
-def _run_seconds(plan: Plan, run: Run, rates: Rates) -> float:
+def _run_seconds(plan: Plan, run: Run, members: int, rates: Rates) -> float:
     """Seconds of one run on one core: learning, and simulating for training and evaluation."""
-    budget = plan.budget
-    learning_steps = max(0, budget.agent_steps - plan.agent_settings(run).learning_starts)
-    learning = plan.sizes[run.group].flops * learning_steps / (rates.gflops * 1e9)
+    learning_starts = plan.agent_settings(run).learning_starts
+    learning_steps = max(0, plan.budget.agent_steps - learning_starts)
+    learning = learning_steps * _learning_seconds(plan.sizes[run.group], members, rates)
     return learning + simulated_seconds(plan, run, rates)
+
+
+def _learning_seconds(size: Size, members: int, rates: Rates) -> float:
+    """Seconds of one agent step's updates of one of so many members."""
+    if rates.gflops is not None:
+        return size.flops / (rates.gflops * 1e9)
+    rest = PARAMETER_SECONDS * size.parameters + MEMBER_SECONDS + STEP_SECONDS / members
+    return size.flops / PRODUCTS + rest
 
 
 def simulated_seconds(plan: Plan, run: Run, rates: Rates = Rates()) -> float:
