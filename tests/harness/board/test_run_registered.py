@@ -160,14 +160,19 @@ def test_a_registered_plan_is_run_signed_and_verified(me, claimed, monkeypatch):
     # Without a clone, what the claim saw of the log counts.
     assert "as this machine knows the log" in me.verify(claimed).stdout
 
-    # Once it is accepted, a re-evaluator measures it on episodes that the beacon draws.
+    # Once it is accepted, a re-evaluator measures it on episodes that the beacon draws, and trains
+    # a run again that the beacon draws, too.
     entry = claimed / "entry.dsse.json"
     payload = open_envelope(entry.read_bytes()).payload_sha256
     index = me.board.entry(3, entry=payload)
     judge = key_file(me.folder, KEYS.judge, "judge.pem")
     words = ["--board", me.board.folder, "--beacon", me.beacon(index)]
+    words += ["--retrain", "1", "--work", me.folder / "again"]
     with user(me.folder / "config"):
         finished = call("reeval", claimed, "--key", judge, *words)
     assert finished.returncode == 0, finished.stderr
-    words = ["--board", me.board.folder, "--reeval", claimed / "reeval.dsse.json"]
-    assert "accepted, L1" in me.verify(claimed, *words).stdout
+    reeval = claimed / "reeval.dsse.json"
+    stated = json.loads(open_envelope(reeval.read_bytes()).payload)["predicate"]
+    assert json.loads((me.folder / "again/reeval.json").read_bytes())["nonce"] == stated["nonce"]
+    words = ["--board", me.board.folder, "--reeval", reeval]
+    assert "accepted, L2" in me.verify(claimed, *words).stdout
