@@ -120,7 +120,7 @@ def compare(arguments: argparse.Namespace) -> int:
     margin = arguments.margin
     outcome = equivalent(shares, [a], [b], -margin, margin)
     between = outcome.comparison
-    low, high = interval(shares, [a], [b], confidence=0.9)
+    low, high = interval(shares, [a], [b], margin, confidence=0.9)
     verdict = outcome.verdict(outcome.p)
     print(
         f"from {arguments.first} on: ours {spread(a)}, official {spread(b)}; difference "

@@ -23,7 +23,7 @@ from harness.planning.making import make_plan
 from harness.planning.plan import Plan
 from harness.planning.reader import load
 from harness.planning.suite import Suite
-from harness.training.rates import environment_milliseconds, training_gflops
+from harness.training.rates import environment_milliseconds, learning_rate
 
 RESETS, STREAMS = 3, 8
 """Episodes and seeds whose start states are compared."""
@@ -91,13 +91,14 @@ def diagnose(out: Path, names: list[str], full: bool = False) -> Diagnosis:
 
     # Training: once for each size of networks, since several suites share it.
     sizes = {plan.agent_settings().rehearsal(): plan for plan in plans.values()}
-    gflops = {settings: training_gflops(plan, settings) for settings, plan in sizes.items()}
-    speed = f"{max(gflops.values()):.0f} GFLOP/s on one thread, float32"
+    learning = {settings: learning_rate(plan, settings) for settings, plan in sizes.items()}
+    fastest = max(rate.gflops for rate in learning.values())
+    speed = f"{fastest:.0f} GFLOP/s on one thread, float32"
 
     # What each suite needs, at these rates.
     needs = []
     for name, plan in plans.items():
-        rates = Rates(gflops[plan.agent_settings().rehearsal()], milliseconds)
+        rates = Rates(learning[plan.agent_settings().rehearsal()].slowness, milliseconds)
         needs.append(_need(load(name).suite, plan, rates, out))
 
     machine = (*_machine(out), *_libraries(), _image(full))

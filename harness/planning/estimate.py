@@ -47,9 +47,8 @@ class Rates:
     The defaults were measured on one core of a busy AMD EPYC; `doctor` measures this machine.
     """
 
-    gflops: float | None = None
-    """Single-thread rate of all of the training core on networks of the plan's size; None: from the
-    constants above."""
+    slowness: float = 1.0
+    """Time that learning takes, over what the constants above give."""
     environment_ms: Mapping[str, float] = field(default_factory=dict)
     """One environment step on one thread as measured here, by domain. A task of any other domain
     takes what its row of the catalogue states."""
@@ -119,14 +118,12 @@ def _run_seconds(plan: Plan, run: Run, members: int, rates: Rates) -> float:
     """Seconds of one run on one core: learning, and simulating for training and evaluation."""
     learning_starts = plan.agent_settings(run).learning_starts
     learning_steps = max(0, plan.budget.agent_steps - learning_starts)
-    learning = learning_steps * _learning_seconds(plan.sizes[run.group], members, rates)
-    return learning + simulated_seconds(plan, run, rates)
+    learning = learning_steps * learning_seconds(plan.sizes[run.group], members)
+    return rates.slowness * learning + simulated_seconds(plan, run, rates)
 
 
-def _learning_seconds(size: Size, members: int, rates: Rates) -> float:
-    """Seconds of one agent step's updates of one of so many members."""
-    if rates.gflops is not None:
-        return size.flops / (rates.gflops * 1e9)
+def learning_seconds(size: Size, members: int) -> float:
+    """Seconds of one agent step's updates of one of so many members, by the constants."""
     rest = PARAMETER_SECONDS * size.parameters + MEMBER_SECONDS + STEP_SECONDS / members
     return size.flops / PRODUCTS + rest
 

@@ -118,8 +118,9 @@ class Watch:
         """UserError if a link or a file is where the folder of leases belongs, or a file above."""
         try:
             leases.parent.mkdir(parents=True, exist_ok=True)
-        except FileExistsError:
-            raise UserError(f"{leases.parent}: is no folder; remove it.") from None
+        except (FileExistsError, NotADirectoryError):
+            file = next(path for path in leases.parents if os.path.lexists(path))
+            raise UserError(f"{file}: is no folder; remove it.") from None
         with suppress(FileExistsError):
             leases.mkdir()
         if not stat.S_ISDIR(leases.lstat().st_mode):

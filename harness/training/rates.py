@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from agents.protocol import Agent
-from agents.sparsity.counting import dense_weights
 from agents.spec import AgentSpec, TaskShape
 from envs.spec import Task
 from envs.tasks import TASKS
 from envs.worker import Worker
 from harness.planning.cohorts import partition
+from harness.planning.counting import count
+from harness.planning.estimate import learning_seconds
 from harness.planning.plan import Plan
 from harness.planning.shapes import task_shape
 from harness.seeding import generator
@@ -43,8 +45,18 @@ def environment_milliseconds(task: Task, worker: Worker) -> float:
     return (time.perf_counter() - begin) / (task.action_repeat * ENVIRONMENTS * steps) * 1000.0
 
 
-def training_gflops(plan: Plan, settings: AgentSpec) -> float:
-    """Operations a second, in 1e9, of an agent with these settings on random numbers.
+@dataclass(frozen=True)
+class LearningRate:
+    """How fast this machine learns, on one thread."""
+
+    gflops: float
+    """Operations a second, in 1e9."""
+    slowness: float
+    """The time of an agent step, over what `learning_seconds` says of such networks."""
+
+
+def learning_rate(plan: Plan, settings: AgentSpec) -> LearningRate:
+    """Measured of an agent with these settings on random numbers.
 
     The agent is that of the plan's cohort with the widest observations.
     """
@@ -60,11 +72,13 @@ def training_gflops(plan: Plan, settings: AgentSpec) -> float:
         agent_steps=untimed + TIMED,
     )
 
-    # Operations of all members' learning in one agent step, over its duration.
-    task = task_shape(TASKS[cohort.task], plan.budget.action_repeat)
+    # Of one member's learning in one agent step
+    repeat = plan.budget.action_repeat
+    task = task_shape(TASKS[cohort.task], repeat)
     members = len(cohort.runs)
-    seconds = _seconds_a_step(agent, task, members, untimed)
-    return members * settings.flops(dense_weights(settings.shapes(task))) / seconds / 1e9
+    seconds = _seconds_a_step(agent, task, members, untimed) / members
+    size, _ = count(settings, plan.regimes[cohort.runs[0].regime], cohort.task, repeat)
+    return LearningRate(size.flops / seconds / 1e9, seconds / learning_seconds(size, members))
 
 
 def _seconds_a_step(agent: Agent, task: TaskShape, members: int, untimed: int) -> float:

@@ -39,13 +39,16 @@ def parse(content: bytes) -> object:
         raise ValueError("nested too deeply")
 
     # Python's json takes NaN, doubled keys and infinite numbers: each hook refuses one of them.
-    document: object = json.loads(
-        text,
-        object_pairs_hook=_unique,
-        parse_constant=_refuse,
-        parse_float=_finite,
-        parse_int=_whole,
-    )
+    try:
+        document: object = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_refuse,
+            parse_float=_finite,
+            parse_int=_whole,
+        )
+    except RecursionError:  # whoever asks is nearly as deep as Python goes
+        raise ValueError("nested too deeply") from None
     return document
 
 

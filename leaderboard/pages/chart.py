@@ -59,6 +59,7 @@ STYLE: dict[RcKeyType, object] = {
     "legend.frameon": False,
     "legend.fontsize": 9,
 }
+LEGEND_COLUMNS = 4
 Range = tuple[float, float]
 """Lowest and highest return that a task has."""
 FORMATS = ("svg", "pdf", "png")
@@ -147,7 +148,9 @@ class Chart:
             axes.xaxis.set_major_locator(MaxNLocator(5))
             axes.yaxis.set_major_locator(MaxNLocator(5))
             self.draw(axes, paint)
-            if legend:
+            if legend and self.legend == "always":
+                figure.legend(loc="outside upper left", ncols=LEGEND_COLUMNS)
+            elif legend:
                 axes.legend()
             figure.savefig(to, format=form, metadata=metadata, dpi=200)
 

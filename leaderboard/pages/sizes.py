@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -23,6 +23,8 @@ APART = 1.03
 """Factor between the intervals of two lines at one size."""
 TICKS_APART = 1.3
 """Factor between the sizes that an axis marks."""
+SIZE = re.compile("width|depth|.*_dim")
+"""Settings of a network's size."""
 CAPTION = (
     "Mean score and its 95% interval by the parameters of the network before pruning. A line is one"
     " way to train"
@@ -79,7 +81,7 @@ def by_size(plan: Plan, standings: Sequence[Standing]) -> Drawing | None:
 def lines(plan: Plan, standings: Sequence[Standing]) -> list[Line]:
     """The ways to train that have several sizes, in the order of the plan's runs."""
     means = {standing.regime: standing.mean for standing in standings}
-    alike = dict[object, list[str]]()
+    alike = dict[str, list[str]]()
     for regime in dict.fromkeys(run.regime for run in plan.runs):
         if regime in means:
             alike.setdefault(_way(plan, regime), []).append(regime)
@@ -89,28 +91,30 @@ def lines(plan: Plan, standings: Sequence[Standing]) -> list[Line]:
         points = [_point(plan, regime, means[regime]) for regime in regimes]
         points.sort(key=lambda point: point.parameters)
         if len({point.parameters for point in points}) >= FEWEST:
-            found.append(Line(_common(regimes) or regimes[0], points))
+            found.append(Line(_common(regimes) or points[0].regime, points))
 
-    # Two lines of one name would be one for whoever reads.
-    names = Counter(line.name for line in found)
-    return [
-        line if names[line.name] == 1 else Line(line.points[0].regime, line.points)
-        for line in found
-    ]
+    # Two lines of one name would be one for whoever reads; no regime is on two lines.
+    if len({line.name for line in found}) < len(found):
+        return [Line(line.points[0].regime, line.points) for line in found]
+    return found
 
 
 def _common(names: Sequence[str]) -> str:
-    """How all of these names begin."""
+    """How all of these names begin, up to a hyphen or an underscore."""
     first, last = min(names), max(names)
     alike = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
-    return "".join(letter for letter, _ in alike).rstrip("-_")
+    start = "".join(letter for letter, _ in alike)
+    return start if start in names else re.sub("[^-_]*$", "", start).rstrip("-_")
 
 
-def _way(plan: Plan, regime: str) -> tuple[object, ...]:
-    """What regimes of one line have in common: how modules are trained, and their blocks."""
+def _way(plan: Plan, regime: str) -> str:
+    """What regimes of one line have in common: how modules are trained, blocks, and all settings of
+    their own but those of their size."""
     own = next((plan.own[group] for group in _groups(plan, regime) if group in plan.own), None)
     blocks = {**plan.blocks, **(own.blocks if own else {})}
-    return (tuple(sorted(plan.regimes[regime].items())), tuple(sorted(blocks.items())))
+    settings = {key: value for key, value in (own.settings if own else {}).items()
+                if not SIZE.fullmatch(key)}  # fmt: skip
+    return repr([sorted(each.items()) for each in (plan.regimes[regime], blocks, settings)])
 
 
 def _groups(plan: Plan, regime: str) -> list[str]:

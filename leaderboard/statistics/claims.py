@@ -270,12 +270,12 @@ def in_words(
 
 def _test_in_words(claim: Claim, sides: Sides, test: Comparison) -> str:
     if math.isnan(test.value):
-        side = "above" if test.above < test.below else "not above"
+        side = "above" if test.above < test.below else "below" if test.below < 0.5 else "not above"
         return f"{side} {claim.than}, whose mean is 0"
 
     measure = measured(claim)[0]
     both = claim.rule == "equivalent"
-    ends = interval(measure, *sides, confidence=0.9 if both else 0.95)
+    ends = interval(measure, *sides, test.limit, confidence=0.9 if both else 0.95)
     factor, unit = (100.0, " %") if measure in SHARES else (1.0, "")
     value, low, high, limit = (
         f"{factor * figure:.3g}{unit}" for figure in (test.value, *ends, test.limit)

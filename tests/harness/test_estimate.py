@@ -6,6 +6,7 @@ from harness.planning.cohorts import partition
 from harness.planning.estimate import Rates, estimate
 from harness.planning.making import make_plan
 from harness.planning.reader import load
+from harness.training.rates import learning_rate
 
 TOOK = [
     # Cohorts of 20 on shared cores, by their own clocks (results/README.md).
@@ -25,11 +26,20 @@ def test_hours_are_good_to_a_factor_of_two(suite, overrides, members, hours):
     assert hours / 2 < estimate(plan, cohorts).core_hours < 2 * hours
 
 
-def test_a_measured_rate_comes_before_the_constants():
+def test_a_slower_machine_learns_longer_and_simulates_as_before():
     plan = make_plan(load("quick"))
     cohorts = partition(plan, "cpu").cohorts
-    fast, slow = (estimate(plan, cohorts, Rates(gflops)).core_hours for gflops in (1e6, 1.0))
-    assert fast < estimate(plan, cohorts).core_hours < slow
+    hours = [estimate(plan, cohorts, Rates(slowness)).core_hours for slowness in (1.0, 2.0, 3.0)]
+    assert hours[2] - hours[1] == pytest.approx(hours[1] - hours[0])
+    assert hours[0] < hours[1] < 2.0 * hours[0]
+
+
+@pytest.mark.slow
+def test_a_machine_is_measured_on_networks_of_the_suites_size():
+    plan = make_plan(load("quick"))
+    rate = learning_rate(plan, plan.agent_settings().rehearsal())
+    assert 0.1 < rate.slowness < 10.0
+    assert 0.1 < rate.gflops < 1000.0
 
 
 def test_members_share_what_a_step_takes_for_all():

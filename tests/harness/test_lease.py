@@ -52,6 +52,16 @@ def test_a_lease_is_held_by_one(leases, tmp_path):
         assert held.number == 2
 
 
+@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("made", [Path.touch, lambda path: path.symlink_to("nowhere")])
+def test_what_is_no_folder_is_named(leases, level, made):
+    file = leases.parents[level]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    made(file)
+    with pytest.raises(UserError, match=rf"^{file}: is no folder; remove it\.$"):
+        Watch(leases)
+
+
 def test_who_does_not_want_to_wait_is_told_at_once(leases):
     with lease(leases), pytest.raises(Incomplete, match="another process is carrying out"):
         take(leases, wait=False)

@@ -184,7 +184,7 @@ def test_no_rate_is_lost_to_rounding():
         sides = [[1.0] * ones + [0.0] * (4 - ones) for ones in (ours, theirs)]
         test = measures.rates([sides[0]], [sides[1]], margin)
         assert test.above + test.below == pytest.approx(1.0)
-        low, high = interval(measures.rates, [sides[0]], [sides[1]])
+        low, high = interval(measures.rates, [sides[0]], [sides[1]], margin)
         assert -1.0 <= low <= test.value <= high <= 1.0
 
 
@@ -248,7 +248,7 @@ def test_an_equivalence_is_two_one_sided_tests_on_each_task():
     assert outcome.leans == "supported"
 
     # The 90 percent interval lies inside: the same said otherwise.
-    low, high = interval(measures.differences, [ours], [theirs], confidence=0.9)
+    low, high = interval(measures.differences, [ours], [theirs], 0.5, confidence=0.9)
     assert -0.5 < low < high < 0.5
 
     # A task that is far off refutes it, whatever the other says.

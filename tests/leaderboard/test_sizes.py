@@ -8,6 +8,7 @@ from harness.planning.making import make_plan
 from harness.planning.reader import load
 from leaderboard.formats.document import parse
 from leaderboard.formats.plan import Plan
+from leaderboard.pages import sizes
 from leaderboard.pages.answer import answer
 from leaderboard.pages.sizes import by_size, lines
 from leaderboard.statistics.scores import Scored
@@ -64,12 +65,28 @@ def test_a_suite_of_one_size_has_no_chart():
     assert by_size(small, standings(small)) is None
 
 
-def test_other_blocks_are_another_way_to_train(plan):
+@pytest.mark.parametrize(
+    "changed", [{"blocks": {"critic": "T4"}}, {"settings": {"width": 64, "critic_lr": 0.01}}]
+)
+def test_other_blocks_or_settings_are_another_way_to_train(plan, changed):
     group = "finger-spin/dense-2x"
-    blocks = {**plan.blocks, "critic": "T4"}
-    own = {**plan.own, group: replace(plan.own[group], blocks=blocks)}
+    own = {**plan.own, group: replace(plan.own[group], **changed)}
     dense = lines(replace(plan, own=own), standings(plan))[0]
     assert "dense-2x" not in [point.regime for point in dense.points]
+
+
+@pytest.mark.parametrize(
+    ("names", "name"),
+    [
+        (["dense-1x", "dense-2x"], "dense"),
+        (["dense-w16", "dense-w128", "dense-w1024"], "dense"),
+        (["mst", "mst-3x"], "mst"),
+        (["mst-60-1x", "mst-60-3x"], "mst-60"),
+        (["small", "large"], ""),
+    ],
+)
+def test_a_line_is_named_by_whole_words(names, name):
+    assert sizes._common(names) == name
 
 
 def test_a_regime_without_scores_is_not_on_its_line(plan):
@@ -96,4 +113,4 @@ def test_lines_that_begin_alike_are_told_apart(plan):
     )
     rows = [row for row in standings(other) if row.regime not in ("dense-2x", "dense-4x")]
     names = [line.name for line in lines(other, rows)]
-    assert sorted(names) == ["dst", "mst-0x", "mst-1x", "sst"]
+    assert sorted(names) == ["dst-1x", "mst-0x", "mst-1x", "sst-1x"]

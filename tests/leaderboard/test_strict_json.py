@@ -29,6 +29,18 @@ def test_depth_is_told_under_any_recursion_limit():
     assert (ended.returncode, ended.stdout) == (0, "nested too deeply\n")
 
 
+def test_depth_is_told_to_whoever_is_nearly_as_deep_as_python_goes():
+    def ask(frames):
+        return ask(frames - 1) if frames else parse(nested(DEEPEST))
+
+    def ask_ever_deeper():
+        for frames in range(0, sys.getrecursionlimit(), 8):
+            ask(frames)
+
+    with pytest.raises(ValueError, match="nested too deeply"):
+        ask_ever_deeper()
+
+
 def test_so_many_levels_are_read_and_no_more():
     parse(nested(DEEPEST))
     with pytest.raises(ValueError, match="nested too deeply"):
