@@ -60,6 +60,7 @@ STYLE: dict[RcKeyType, object] = {
     "legend.fontsize": 9,
 }
 LEGEND_COLUMNS = 4
+"""Of a legend above a chart."""
 Range = tuple[float, float]
 """Lowest and highest return that a task has."""
 FORMATS = ("svg", "pdf", "png")
@@ -164,6 +165,6 @@ def room(points: Sequence[float], bounds: Range) -> Range:
     """The range of all scores with some room on both sides, as far as a task's range goes."""
     if not points:
         return bounds
-    room = 0.12 * (max(points) - min(points)) or 1.0
+    space = 0.12 * (max(points) - min(points)) or 1.0
     edge = 0.01 * (bounds[1] - bounds[0])
-    return max(min(points) - room, bounds[0] - edge), min(max(points) + room, bounds[1] + edge)
+    return max(min(points) - space, bounds[0] - edge), min(max(points) + space, bounds[1] + edge)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from leaderboard.formats.plan import Plan
+from leaderboard.formats.plan import Own, Plan
 from leaderboard.pages.answer import Standing, bounds_of
 from leaderboard.pages.chart import Chart, Paint, Range, clipped, room
 from leaderboard.pages.charts import WIDE
@@ -49,6 +49,11 @@ class Point:
         return f"{self.regime}, {self.parameters:,.0f} parameters: {self.mean_text}"
 
     @property
+    def cells(self) -> list[str]:
+        """Its row of the table."""
+        return [self.regime, f"{self.parameters:,.0f}", f"{self.active:,.0f}", self.mean_text]
+
+    @property
     def mean_text(self) -> str:
         return with_half(self.mean.mean, self.mean.half_width)
 
@@ -65,17 +70,12 @@ class Line:
 
 def by_size(plan: Plan, standings: Sequence[Standing]) -> Drawing | None:
     """Scores by size; None where no two ways to train have several sizes each."""
-    found = lines(plan, standings)
-    if len(found) < FEWEST:
+    drawn = lines(plan, standings)
+    if len(drawn) < FEWEST:
         return None
-    rows = [
-        [line.name, point.regime, f"{point.parameters:,.0f}", f"{point.active:,.0f}",
-         point.mean_text]
-        for line in found
-        for point in line.points
-    ]  # fmt: skip
     headers = ["line", "regime", "parameters", "left by masks", "score"]
-    return Drawing(_chart(found, bounds_of(plan.tasks)), CAPTION, FigureTable(headers, rows))
+    rows = [[line.name, *point.cells] for line in drawn for point in line.points]
+    return Drawing(_chart(drawn, bounds_of(plan.tasks)), CAPTION, FigureTable(headers, rows))
 
 
 def lines(plan: Plan, standings: Sequence[Standing]) -> list[Line]:
@@ -86,17 +86,17 @@ def lines(plan: Plan, standings: Sequence[Standing]) -> list[Line]:
         if regime in means:
             alike.setdefault(_way(plan, regime), []).append(regime)
 
-    found = list[Line]()
+    several = list[Line]()
     for regimes in alike.values():
         points = [_point(plan, regime, means[regime]) for regime in regimes]
         points.sort(key=lambda point: point.parameters)
         if len({point.parameters for point in points}) >= FEWEST:
-            found.append(Line(_common(regimes) or points[0].regime, points))
+            several.append(Line(_common(regimes) or points[0].regime, points))
 
     # Two lines of one name would be one for whoever reads; no regime is on two lines.
-    if len({line.name for line in found}) < len(found):
-        return [Line(line.points[0].regime, line.points) for line in found]
-    return found
+    if len({line.name for line in several}) < len(several):
+        return [Line(line.points[0].regime, line.points) for line in several]
+    return several
 
 
 def _common(names: Sequence[str]) -> str:
@@ -110,11 +110,11 @@ def _common(names: Sequence[str]) -> str:
 def _way(plan: Plan, regime: str) -> str:
     """What regimes of one line have in common: how modules are trained, blocks, and all settings of
     their own but those of their size."""
-    own = next((plan.own[group] for group in _groups(plan, regime) if group in plan.own), None)
-    blocks = {**plan.blocks, **(own.blocks if own else {})}
-    settings = {key: value for key, value in (own.settings if own else {}).items()
-                if not SIZE.fullmatch(key)}  # fmt: skip
-    return repr([sorted(each.items()) for each in (plan.regimes[regime], blocks, settings)])
+    groups = [group for group in _groups(plan, regime) if group in plan.own]
+    own = plan.own[groups[0]] if groups else Own({}, {})
+    settings = {key: value for key, value in own.settings.items() if not SIZE.fullmatch(key)}
+    parts = (plan.regimes[regime], {**plan.blocks, **own.blocks}, settings)
+    return repr([sorted(part.items()) for part in parts])
 
 
 def _groups(plan: Plan, regime: str) -> list[str]:
@@ -128,21 +128,21 @@ def _point(plan: Plan, regime: str, mean: Mean) -> Point:
     return Point(regime, parameters, sum(size.active for size in sizes) / len(sizes), mean)
 
 
-def _chart(found: Sequence[Line], bounds: Range) -> Chart:
+def _chart(drawn: Sequence[Line], bounds: Range) -> Chart:
     def draw(axes: Axes, paint: Paint) -> None:
         shown = list[float]()
-        for place, line in enumerate(found):
-            apart = APART ** (place - (len(found) - 1) / 2)
+        for number, line in enumerate(drawn):
+            apart = APART ** (number - (len(drawn) - 1) / 2)
             shown += _draw_line(axes, paint, line, apart, bounds)
         axes.set_xscale("log")
-        axes.set_xticks(_apart([point.parameters for line in found for point in line.points]))
+        axes.set_xticks(_apart([point.parameters for line in drawn for point in line.points]))
         axes.xaxis.set_major_formatter(EngFormatter(sep="", places=0))
         axes.minorticks_off()
         axes.set_xlabel("parameters")
         axes.set_ylabel("score")
         axes.set_ylim(*room(shown, bounds))
 
-    return Chart("sizes", draw, [line.name for line in found], WIDE, legend="always")
+    return Chart("sizes", draw, [line.name for line in drawn], WIDE, legend="always")
 
 
 def _apart(sizes: Sequence[float]) -> list[float]:

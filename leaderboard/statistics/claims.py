@@ -42,6 +42,7 @@ MEASURES: dict[tuple[str, bool], Measure] = {
 }
 """Unit of a margin and whether runs are paired -> how means are compared."""
 SHARES = (measures.shares, measures.paired_shares)
+"""Measures whose figures are told in percent."""
 FEWEST = {"spread": 3}
 """Figure -> fewest seeds that it can be estimated from; two of any other."""
 
@@ -84,8 +85,8 @@ def findings(
         statistic = lacks or in_words(claim, both, result, p, tasks)
         finished = ""
         if claim.figure != "failures" and not lacks and _failed(claim, runs):
-            both = cells(claim, remaining, figures, tasks, budget)
-            finished = in_words(claim, both, outcome(claim, both), math.nan, tasks)
+            left = cells(claim, remaining, figures, tasks, budget)
+            finished = in_words(claim, left, outcome(claim, left), math.nan, tasks)
         verdict = result.verdict(p)
         tested.append(Finding(claim, compared(claim), statistic, finished, verdict))
     return tested
@@ -270,7 +271,7 @@ def in_words(
 
 def _test_in_words(claim: Claim, sides: Sides, test: Comparison) -> str:
     if math.isnan(test.value):
-        side = "above" if test.above < test.below else "below" if test.below < 0.5 else "not above"
+        side = "above" if test.above < test.below else "below" if test.below < test.above else "as"
         return f"{side} {claim.than}, whose mean is 0"
 
     measure = measured(claim)[0]

@@ -13,11 +13,10 @@ from leaderboard.statistics.measures import Cells, Measure, rates, spreads
 
 RANGES: dict[Measure, tuple[float, float]] = {spreads: (0.0, math.inf), rates: (-1.0, 1.0)}
 """Margins that a measure can have, where it cannot have all."""
-NOTHING_AND_EQUAL = (-1.0, 0.0)
-"""Shares at which ours is zero, and as theirs is."""
 DOUBLINGS = 90
 """Of a step from the estimate, until none is rejected on that side."""
 HALVINGS = 80
+"""Of what lies between a margin that is rejected and one that is not, at most."""
 
 
 def interval(
@@ -45,7 +44,7 @@ def _end(rejected: Callable[[float], bool], value: float, last: float, margin: f
     way = math.copysign(1.0, last - value)
     step = max(1e-3 * abs(value), 1e-12)
     doubled = (value + way * step * 2.0**count for count in range(DOUBLINGS))
-    tried = {*doubled, margin, *NOTHING_AND_EQUAL, last}
+    tried = {*doubled, margin, last}
     near = value
     if way * value < way * margin and not rejected(margin):
         near = margin

@@ -77,9 +77,9 @@ def _of_share(
     """`test` beside a share of the size of their mean; nothing is a share of zero."""
     middle = math.fsum(_mean(cell).mean for cell in theirs) / len(theirs)
     factor = 1.0 + math.copysign(margin, margin * middle)
-    found = test(ours, theirs, factor, margin * abs(middle))
-    value = found.value / abs(middle) if middle else math.nan
-    return replace(found, value=value, limit=margin)
+    comparison = test(ours, theirs, factor, margin * abs(middle))
+    value = comparison.value / abs(middle) if middle else math.nan
+    return replace(comparison, value=value, limit=margin)
 
 
 def _welch(ours: Cells, theirs: Cells, factor: float, limit: float) -> Comparison:

@@ -76,11 +76,11 @@ def wrapped():
 
 
 @pytest.mark.parametrize(
-    ("place", "kind"), [("leases", "is no folder of leases"), ("path", "is no folder")]
+    ("name", "kind"), [("leases", "is no folder of leases"), ("path", "is no folder")]
 )
-def test_a_file_in_the_place_of_a_folder_gives_up_that_cohort_and_no_other(tmp_path, place, kind):
+def test_a_file_in_the_place_of_a_folder_gives_up_that_cohort_and_no_other(tmp_path, name, kind):
     carriers = [Carrier(None, None, FINISHED) for _ in COHORTS]
-    file = getattr(Folder(tmp_path).cohort(2), place)
+    file = getattr(Folder(tmp_path).cohort(2), name)
     file.parent.mkdir(parents=True)
     file.touch()
     assert supervised(tmp_path, carriers) == [(2, f"cohort 2: {file}: {kind}; remove it.")]

@@ -6,6 +6,7 @@ import numpy as np
 
 from helpers.statements import stated
 from leaderboard.formats.suite import Claim
+from leaderboard.statistics import measures
 from leaderboard.statistics.claims import findings
 from leaderboard.statistics.figures import figures
 from leaderboard.statistics.scores import scored
@@ -16,6 +17,14 @@ BUDGET = 1_000_000
 """Environment steps of published results."""
 FAILED = None
 """Score of a run that failed."""
+EACH_MEASURE = [
+    measures.shares,
+    measures.differences,
+    measures.paired_shares,
+    measures.paired_differences,
+    measures.spreads,
+    measures.rates,
+]
 
 
 def claim(rule="above", than="dense", **changes):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
+from helpers.verdicts import EACH_MEASURE
 from leaderboard.statistics import measures
 from leaderboard.statistics.intervals import interval
 
@@ -111,17 +112,7 @@ def test_no_interval_contradicts_its_test_wherever_the_means_are(measure):
             assert (high < test.limit) == (test.below < 0.025), (ours, theirs, margin)
 
 
-@pytest.mark.parametrize(
-    "measure",
-    [
-        measures.shares,
-        measures.differences,
-        measures.paired_shares,
-        measures.paired_differences,
-        measures.spreads,
-        measures.rates,
-    ],
-)
+@pytest.mark.parametrize("measure", EACH_MEASURE)
 @pytest.mark.parametrize("confidence", [0.9, 0.95])
 def test_it_ends_where_its_test_decides(measure, confidence):
     generator = np.random.default_rng(1)

@@ -7,20 +7,13 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
+from helpers.verdicts import EACH_MEASURE
 from leaderboard.statistics import measures, rules
 from leaderboard.statistics.intervals import interval
 from leaderboard.statistics.stats import Mean
 
 A = [10.0, 12.0, 14.0, 16.0]
 B = [9.0, 9.5, 10.5, 15.0, 6.0]
-EACH_MEASURE = [
-    measures.shares,
-    measures.differences,
-    measures.paired_shares,
-    measures.paired_differences,
-    measures.spreads,
-    measures.rates,
-]
 
 
 def test_seeds_by_the_hundred_give_p_values_below_every_float():

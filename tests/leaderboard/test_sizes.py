@@ -20,7 +20,7 @@ def planned(name):
 
 
 def standings(plan):
-    """Every run of a plan scores its seed, and 100 more with each regime in the plan's order."""
+    """Every run of a plan scores 100 and its seed, and 10 more with each regime in turn."""
     regimes = list(dict.fromkeys(run.regime for run in plan.runs))
     runs = [
         Scored(run.task, run.regime, run.seed, "finished", score, score, score, {})

@@ -32,6 +32,8 @@ def test_a_regime_that_diverges_on_every_seed_is_worse():
     assert finding.verdict == "supported"
     assert finding.statistic.startswith("above dense, whose mean is 0, Holm p ")
     assert finding.finished == "not enough runs"
+    (both,) = judged([claim()], dict.fromkeys(cells, [FAILED] * 10))
+    assert both.statistic == "as dense, whose mean is 0, Holm p 1"
 
 
 def test_errors_of_two_tasks_do_not_cancel():
